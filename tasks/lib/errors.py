@@ -1,0 +1,70 @@
+"""Every error a person can meet, in one tree.
+
+    BuildError            message = who needs what, where we looked; hint = the exact next act
+    ├── ConfigError       lambda.toml: all problems at once
+    ├── ToolError         a program or a library of the build host is missing or too old
+    ├── CompileError      the Haskell build failed; the compiler has already said why
+    ├── EngineError       the container engine, an image or a container
+    ├── ElfError          a file that should be ELF is not, or is damaged
+    ├── GateError         the package would not start on Lambda
+    ├── PackageError      the zip cannot be made as declared
+    ├── InvokeError       the function ran and failed, or could not be run
+    ├── DeployError       AWS said no, or could not be asked
+    └── UsageError        a command line that means nothing
+
+`tasks/adapter.py` turns them into doit's failures; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class BuildError(Exception):
+    """Something a person can mend; `hint` names the next act, and may be empty."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.hint}" if self.hint else self.message
+
+
+class ConfigError(BuildError):
+    """lambda.toml is wrong; the message lists every problem, one a line."""
+
+
+class ToolError(BuildError):
+    """A program or library of the build host is missing or unusable."""
+
+
+class CompileError(BuildError):
+    """The Haskell build ended with an error that the compiler has already printed."""
+
+
+class EngineError(BuildError):
+    """The container engine, an image or a container failed."""
+
+
+class ElfError(BuildError):
+    """A file is no ELF file, or one that the dynamic linker would refuse."""
+
+
+class GateError(BuildError):
+    """The package would not start on the runtime it is made for."""
+
+
+class PackageError(BuildError):
+    """The zip cannot be made as declared."""
+
+
+class InvokeError(BuildError):
+    """The function was run and failed, or could not be run."""
+
+
+class DeployError(BuildError):
+    """AWS refused, or could not be reached."""
+
+
+class UsageError(BuildError):
+    """The command line asks for something that does not exist."""
