@@ -1,0 +1,238 @@
+"""What a value in lambda.toml may be: rules that check it, describe it and give its JSON schema.
+
+in   a value as tomllib reads it
+out  `faults(value)`: (dotted suffix, sentence) pairs, empty when the value is good; `words`: the rule for people;
+     `schema()`: the rule for editors
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Fault = tuple[str, str]
+
+
+class Rule(Protocol):
+    """One kind of value."""
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words: "64 to 10240"."""
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """Everything wrong with `value`."""
+
+    def schema(self) -> dict[str, Any]:
+        """The same rule as a JSON schema (draft 7, as editors' TOML plug-ins read it)."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string that matches `pattern` whole; `like` says so for people."""
+
+    pattern: str = r"[^\x00]*"
+    like: str = "text"
+    longest: int = 0
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        return f"{self.like}, at most {self.longest} characters" if self.longest else self.like
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """A wrong type, form or length."""
+        if not isinstance(value, str) or not re.fullmatch(self.pattern, value, re.DOTALL):
+            yield "", f"must be {self.words}"
+        elif self.longest and len(value) > self.longest:
+            yield "", f"has {len(value)} characters, at most {self.longest} are allowed"
+
+    def schema(self) -> dict[str, Any]:
+        """A string with its pattern."""
+        found: dict[str, Any] = {"type": "string", "pattern": f"^(?:{self.pattern})$"}
+        return found | ({"maxLength": self.longest} if self.longest else {})
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number from `low` to `high`, or `high` without end when None."""
+
+    low: int
+    high: int | None = None
+    unit: str = ""
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        span = f"{self.low} to {self.high}" if self.high is not None else f"{self.low} or more"
+        return f"a whole number, {span} {self.unit}".rstrip()
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """A wrong type (TOML's true is no number) or a value out of range."""
+        good = isinstance(value, int) and not isinstance(value, bool)
+        if not good or value < self.low or (self.high is not None and value > self.high):
+            yield "", f"must be {self.words}"
+
+    def schema(self) -> dict[str, Any]:
+        """An integer with its bounds."""
+        found: dict[str, Any] = {"type": "integer", "minimum": self.low}
+        return found | ({"maximum": self.high} if self.high is not None else {})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words; `refused` words are known, and their reason is said."""
+
+    options: tuple[str, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        return "one of " + ", ".join(f'"{option}"' for option in self.options)
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """Any other word, with the nearest one named."""
+        if isinstance(value, str) and value in self.refused:
+            yield "", self.refused[value]
+        elif value not in self.options:
+            yield "", f"must be {self.words}{nearest(value, self.options)}"
+
+    def schema(self) -> dict[str, Any]:
+        """An enumeration."""
+        return {"enum": list(self.options)}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    words: str = "true or false"
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """Anything but a boolean."""
+        if not isinstance(value, bool):
+            yield "", f"must be {self.words}"
+
+    def schema(self) -> dict[str, Any]:
+        """A boolean."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Many:
+    """A list of values of one rule."""
+
+    item: Rule
+    most: int = 0
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        return f"a list of {self.item.words}" + (f", at most {self.most}" if self.most else "")
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """No list, too long a list, or an item at fault."""
+        if not isinstance(value, list):
+            yield "", f"must be {self.words}"
+            return
+        if self.most and len(value) > self.most:
+            yield "", f"has {len(value)} items, at most {self.most} are allowed"
+        for index, item in enumerate(value):
+            for suffix, sentence in self.item.faults(item):
+                yield f"[{index}]{suffix}", sentence
+
+    def schema(self) -> dict[str, Any]:
+        """An array."""
+        found: dict[str, Any] = {"type": "array", "items": self.item.schema()}
+        return found | ({"maxItems": self.most} if self.most else {})
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A table of free names (that match `name`) to values of one rule."""
+
+    name: Text
+    value: Rule
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        return f"a table of {self.name.like} = {self.value.words}"
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """No table, a name at fault or a value at fault."""
+        if not isinstance(value, dict):
+            yield "", f"must be {self.words}"
+            return
+        for name, item in value.items():
+            if name in self.refused:
+                yield f".{name}", self.refused[name]
+            for _, sentence in self.name.faults(name):
+                yield f".{name}", f"the name {sentence}"
+            for suffix, sentence in self.value.faults(item):
+                yield f".{name}{suffix}", sentence
+
+    def schema(self) -> dict[str, Any]:
+        """An object with free names."""
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": f"^(?:{self.name.pattern})$"},
+            "additionalProperties": self.value.schema(),
+        }
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table of fixed keys, all optional."""
+
+    keys: Mapping[str, Rule]
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        return "a table with " + ", ".join(self.keys)
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """No table, an unknown key or a value at fault."""
+        if not isinstance(value, dict):
+            yield "", f"must be {self.words}"
+            return
+        for name, item in value.items():
+            if name not in self.keys:
+                yield f".{name}", f"unknown key{nearest(name, self.keys)}"
+            else:
+                for suffix, sentence in self.keys[name].faults(item):
+                    yield f".{name}{suffix}", sentence
+
+    def schema(self) -> dict[str, Any]:
+        """An object with fixed keys."""
+        properties = {name: rule.schema() for name, rule in self.keys.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Any table, handed on as it is."""
+
+    words: str = "a table, handed on unchecked"
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """Anything but a table."""
+        if not isinstance(value, dict):
+            yield "", f"must be {self.words}"
+
+    def schema(self) -> dict[str, Any]:
+        """An object."""
+        return {"type": "object"}
+
+
+def nearest(word: Any, known: Any) -> str:
+    """A typo hint, ` (did you mean "…"?)`, or nothing when no known word is near."""
+    import difflib  # only needed once something is wrong
+
+    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    return f' (did you mean "{close[0]}"?)' if close else ""
