@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -53,3 +54,11 @@ def as_json(value: Any) -> bytes:
 def write_json(target: Path, value: Any) -> bool:
     """Write `value` with `as_json`; True if the file changed."""
     return write(target, as_json(value))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,192 @@
+"""Sources → executable, on whatever machine: with stack, cabal or plain ghc.
+
+in   a Job: sources, the executable's name, the tool, options
+out  the stripped executable at `job.target`, whole or not at all; CompileError when the compiler said no
+
+`strip -R .note.gnu.build-id` makes a fresh build, a relink and an incremental build the same to the byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.lib.builders.machine import Machine, Toolchain
+from tasks.lib.errors import BuildError, CompileError, ToolError
+from tasks.lib.processes import Log
+from tasks.lib.sources import Tree
+
+UNREACHABLE = re.compile(r"HttpException|Could not resolve host|No information from Hackage index|ConnectionFailure")
+NO_COMPILER = re.compile(r"No compiler found|No setup information found")
+UNKNOWN_PACKAGE = re.compile(
+    r"unknown package: (?P<solver>[\w-]+)|Could not find module .(?P<module>[\w.]+)|needed.*but the (?P<stack>[\w-]+)"
+)
+GHC_RESOLVER = re.compile(r"^\s*(?:resolver|snapshot):\s*['\"]?ghc-([\d.]+)", re.MULTILINE)
+EXECUTABLES = re.compile(r"^executable\s+(\S+)", re.MULTILINE | re.IGNORECASE)
+STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One executable to build."""
+
+    sources: Tree
+    executable: str
+    tool: str
+    ghc_options: tuple[str, ...]
+    target: Path
+
+
+def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
+    """Build one executable and bring it to `job.target`; the tool that did it."""
+    _known(job)
+    with machine.bring(job.sources) as folder:
+        tail: list[str] = []
+
+        def heard(line: str) -> None:
+            tail.append(line)
+            del tail[:-200]
+            log(line)
+
+        for tool in _tools(job, toolchain):
+            tail.clear()
+            made = MAKERS[tool](machine, job, folder, heard)
+            if made is not None:
+                stripped = f"{folder}/.bin/{job.executable}.stripped"
+                if machine.run([*STRIP, "-o", stripped, made], folder, log):
+                    raise CompileError(f"{made} cannot be stripped.", "The message of strip is above.")
+                machine.fetch(stripped, job.target)
+                return tool
+            if not (tool == "stack" and job.tool == "auto" and cannot_work(tail)):
+                break
+            log("stack cannot work here (see above); building with cabal instead")
+    raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", _next_act(tail))
+
+
+def _known(job: Job) -> None:
+    """Refuse an executable that the cabal files do not declare, before anything is compiled."""
+    cabal_files = [path for path in job.sources.files if path.suffix == ".cabal"]
+    declared = [name for path in cabal_files for name in EXECUTABLES.findall(path.read_text(errors="replace"))]
+    if declared and job.executable not in declared:
+        names = ", ".join(sorted(set(declared)))
+        raise BuildError(
+            f"{job.sources.folder} makes no executable {job.executable!r}; it makes {names}.",
+            "Set `executable` of the function in lambda.toml to one of these.",
+        )
+
+
+def _tools(job: Job, toolchain: Toolchain) -> Iterator[str]:
+    """The tools to try, best first."""
+    installed = {tool for tool, version in toolchain.tools.items() if version}
+    if job.tool != "auto":
+        wanted = [job.tool]
+    else:
+        packages = any(path.suffix == ".cabal" or path.name == "package.yaml" for path in job.sources.files)
+        resolver = GHC_RESOLVER.search(_text(job, "stack.yaml"))
+        fits = resolver is None or resolver[1] == toolchain.tools.get("ghc")
+        stack = (job.sources.folder / "stack.yaml") in job.sources.files and fits
+        wanted = ["stack"] * stack + (["cabal"] if packages else ["ghc"])
+        wanted = [tool for tool in wanted if tool in installed] or wanted[-1:]
+    if wanted[0] not in installed or "ghc" not in installed | {"ghc" for tool in wanted if tool == "stack"}:
+        missing = wanted[0] if wanted[0] not in installed else "ghc"
+        raise ToolError(
+            f"{missing} is not installed ({toolchain.builder}), and {job.executable} has to be built with it.",
+            "Run ./setup.sh, which installs it, or name a prebuilt executable with `binary` in lambda.toml.",
+        )
+    yield from wanted
+
+
+def _text(job: Job, name: str) -> str:
+    path = job.sources.folder / name
+    return path.read_text(errors="replace") if path in job.sources.files else ""
+
+
+def _stack(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
+    own = ["--no-install-ghc"] if GHC_RESOLVER.search(_text(job, "stack.yaml")) else []
+    command = ["stack", "--stack-yaml", f"{folder}/stack.yaml", "--system-ghc", *own, "--allow-different-user", "build"]
+    options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
+    if machine.run([*command, *options, "--copy-bins", "--local-bin-path", f"{folder}/.bin"], folder, log):
+        return None
+    return _found(machine, job, f"{folder}/.bin/{job.executable}")
+
+
+def _cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
+    options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
+    offline = ["--offline"] if machine.offline else []
+    command = ["cabal", "build", f"exe:{job.executable}", *offline, "--builddir=dist-newstyle", *options]
+    if machine.run(["mkdir", "-p", ".bin"], folder, log) or machine.run(command, folder, log):
+        return None
+    plan = json.loads(machine.read(f"{folder}/dist-newstyle/cache/plan.json") or b"{}")
+    component = f"exe:{job.executable}"
+    made = [
+        part["bin-file"]
+        for part in plan.get("install-plan", ())
+        if part.get("style") == "local" and part.get("component-name") == component and "bin-file" in part
+    ]
+    return _found(machine, job, made[0] if made else "")
+
+
+def _ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
+    main = _main_module(job)
+    made = f"{folder}/.bin/{job.executable}"
+    command = [
+        "ghc",
+        "--make",
+        "-O1",
+        f"-i{main.parent}",
+        str(main),
+        "-outputdir",
+        ".ghc",
+        "-o",
+        made,
+        *job.ghc_options,
+    ]
+    if machine.run(["mkdir", "-p", ".bin"], folder, log) or machine.run(command, folder, log):
+        return None
+    return made
+
+
+MAKERS = {"stack": _stack, "cabal": _cabal, "ghc": _ghc}
+
+
+def _main_module(job: Job) -> Path:
+    """The file that holds main, relative to the sources' folder."""
+    modules = [path.relative_to(job.sources.folder) for path in job.sources.files if path.suffix in {".hs", ".lhs"}]
+    for name in (f"{job.executable}.hs", "Main.hs", "app/Main.hs", "src/Main.hs"):
+        if Path(name) in modules:
+            return Path(name)
+    if len(modules) == 1:
+        return modules[0]
+    raise BuildError(
+        f"{job.sources.folder} has neither a cabal file nor a Main.hs.",
+        "Add one, or correct `source` in lambda.toml.",
+    )
+
+
+def _found(machine: Machine, job: Job, path: str) -> str:
+    if path and machine.run(["test", "-x", path], machine.workspace, lambda _: None) == 0:
+        return path
+    raise BuildError(
+        f"The build of {job.sources.folder} ended well but made no executable {job.executable!r}.",
+        "Set `executable` of the function in lambda.toml to the name in the cabal file.",
+    )
+
+
+def cannot_work(lines: Sequence[str]) -> bool:
+    """Whether stack failed for want of a network or of its compiler, not of a good program."""
+    text = "\n".join(lines)
+    return bool(UNREACHABLE.search(text) or NO_COMPILER.search(text))
+
+
+def _next_act(lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    if missing := UNKNOWN_PACKAGE.search(text):
+        name = missing["solver"] or missing["stack"]
+        package = f"libghc-{name.lower()}-dev" if name else f"the package that has {missing['module']}"
+        return f"Install {package} (apt-get install …), or run `cabal update` where Hackage can be reached."
+    if cannot_work(lines):
+        return 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
+    return "The compiler's message is above. What was built before is still there."

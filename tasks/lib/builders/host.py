@@ -1,0 +1,88 @@
+"""The host as builder: the GHC, cabal and stack that are installed here.
+
+Packages come from GHC's global database (Debian's libghc-*-dev), and, where cabal or stack has an index, from there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.lib import processes
+from tasks.lib.builders.machine import Toolchain
+from tasks.lib.files import replaced, write
+from tasks.lib.processes import Log
+from tasks.lib.sources import Tree, mirror
+
+TOOLS = ("ghc", "cabal", "stack")
+MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
+
+
+class Host:
+    """This host. Sources are copied to `workspace`, so that compilers leave nothing beside them."""
+
+    name = "host"
+
+    def __init__(self, workspace: Path, cache: Path) -> None:
+        self.workspace = str(workspace.resolve())
+        self.offline = not any(place.is_dir() for place in package_indexes())
+        self._locks: list[int] = []
+        given = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+        self.environment = given | {"LC_ALL": "C.UTF-8"}
+        if self.offline:  # without a config of its own cabal writes one, and wants the index it names
+            home = (cache / "cabal").resolve()
+            write(home / "config", b"-- none\n")
+            self.environment["CABAL_DIR"] = str(home)
+
+    def toolchain(self) -> Toolchain:
+        """The versions of what is installed; a missing tool has none."""
+        versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
+        libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
+        architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        return Toolchain(self.name, "", architecture, libc or "no glibc", versions)
+
+    def witnesses(self) -> list[Path]:
+        """The tools' own files: an upgrade replaces them."""
+        found = [shutil.which(tool) for tool in (*TOOLS, "gcc", "musl-gcc", "strip")]
+        return [Path(path).resolve() for path in found if path]
+
+    @contextmanager
+    def bring(self, sources: Tree) -> Iterator[str]:
+        """Bring the copy up to date, under a lock that a child which outlives us still holds."""
+        workspace = Path(self.workspace)
+        workspace.mkdir(parents=True, exist_ok=True)
+        lock = os.open(workspace, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._locks.append(lock)
+            yield str(mirror(sources, workspace))
+        finally:
+            self._locks.remove(lock)
+            os.close(lock)
+
+    def run(self, command: Sequence[str], folder: str, log: Log) -> int:
+        """Run a command in a folder of the workspace."""
+        return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=self._locks)
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content."""
+        file = Path(path)
+        return file.read_bytes() if file.is_file() else None
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copy an executable to where it travels from."""
+        with replaced(target, 0o755) as temporary:
+            shutil.copyfile(path, temporary)
+
+
+def package_indexes() -> list[Path]:
+    """Where cabal keeps the index of Hackage, old way and new."""
+    home = Path.home()
+    cabal = Path(os.environ.get("CABAL_DIR", home / ".cabal"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME", home / ".cache"))
+    return [cabal / "packages", cache / "cabal" / "packages"]

@@ -1,0 +1,55 @@
+"""The interface of a builder: a machine with a Haskell toolchain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tasks.lib.processes import Log
+from tasks.lib.sources import Tree
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What builds, as image.json holds it; a version is "" where the tool is missing."""
+
+    builder: str
+    image: str
+    architecture: str
+    libc: str
+    tools: Mapping[str, str] = field(default_factory=dict)  # name → version
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        tools = ", ".join(f"{name} {version}" for name, version in self.tools.items() if version)
+        return f"{self.builder}: {tools or 'no Haskell'}, {self.libc}, {self.architecture}"
+
+
+class Machine(Protocol):
+    """Where commands run. Paths are the machine's own; `workspace` is a folder that lasts from build to build."""
+
+    name: str
+    workspace: str
+    offline: bool  # no package index here: cabal must not ask for one
+
+    def toolchain(self) -> Toolchain:
+        """Make the toolchain ready, and say what it is."""
+
+    def witnesses(self) -> list[Path]:
+        """Files of the host whose change means that the toolchain has to be looked at again."""
+
+    def bring(self, sources: Tree) -> AbstractContextManager[str]:
+        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile."""
+
+    def run(self, command: Sequence[str], folder: str, log: Log) -> int:
+        """Run a command there, its output line by line into `log`; its exit code."""
+
+    def read(self, path: str) -> bytes | None:
+        """A small file's content, None when it is not there."""
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Bring an executable out to the host: whole or not at all, mode 0755."""

@@ -1,0 +1,126 @@
+"""The source files of a Haskell program, and the copy of them that a compiler may work in.
+
+in   the folder named in lambda.toml
+out  `tree(folder)` → the project folder and every source file, sorted;
+     `mirror(tree, into)` → a copy at the same relative places, with nothing written beside the sources themselves
+
+A copy is brought up to date by content. A file that changed bears the time of the copying, never an older one: GHC
+before 9.4 compares times, and would take an older file for an unchanged one. What compilers left there stays.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.lib.errors import BuildError
+from tasks.lib.files import write
+
+DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
+PROJECT_FILES = ("stack.yaml", "cabal.project")
+OUTSIDE = re.compile(r"(?<![\w/])(\.\.(?:/[^\s'\",:\]}#]+)+)")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A program's sources. `folder`: where stack or cabal is run; `files`: all that is read; relative to the root."""
+
+    folder: Path
+    files: tuple[Path, ...]
+
+
+def tree(source: Path, derived: Path) -> Tree:
+    """Every file below the project folder of `source` and below local packages that its project files name.
+
+    `derived` is the folder of built files, which is never a source. A folder that is not there has no files.
+    """
+    folder = project_folder(source)
+    found: set[Path] = set()
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        files = set(_files(place, derived)) - found
+        found |= files
+        for file in files:
+            if file.suffix == ".cabal" or file.name in {*PROJECT_FILES, "package.yaml", "cabal.project.local"}:
+                waiting += [other for other in _named_outside(file) if not any(other in f.parents for f in found)]
+    hpack = {file.parent for file in found if file.name == "package.yaml"}
+    made = {file for file in found if file.suffix == ".cabal" and file.parent in hpack}
+    return Tree(folder, tuple(sorted(found - made)))
+
+
+def project_folder(source: Path) -> Path:
+    """`source`, or the folder above it whose stack.yaml or cabal.project it is a part of."""
+    if any((source / name).exists() for name in PROJECT_FILES):
+        return source
+    for folder in source.parents:
+        if any((folder / name).exists() for name in PROJECT_FILES):
+            return folder
+    return source
+
+
+def _files(place: Path, derived: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+        return
+    for folder, below, names in os.walk(place):
+        here = Path(os.path.normpath(folder))
+        below[:] = [
+            name for name in below if name not in DERIVED and not name.startswith(".") and here / name != derived
+        ]
+        for name in names:
+            junk = (
+                name in DERIVED
+                or name.startswith((".#", ".ghc.environment"))
+                or name.endswith(("~", ".swp", ".hi", ".o"))
+            )
+            if not junk and (here / name).is_file():
+                yield here / name
+
+
+def _named_outside(file: Path) -> Iterator[Path]:
+    """Files and folders that a project file names by a path starting with `..`."""
+    try:
+        text = file.read_text(errors="replace")
+    except OSError:
+        return
+    for match in OUTSIDE.finditer(text):
+        path = Path(os.path.normpath(file.parent / match[1].split("*")[0]))
+        if path.exists():
+            yield path
+
+
+def mirror(sources: Tree, into: Path) -> Path:
+    """Make `into` hold the sources; the folder to build in. BuildError when there are none."""
+    if not sources.files:
+        raise BuildError(
+            f"There are no sources in {sources.folder}.", "Correct `source` in lambda.toml, or put the program there."
+        )
+    kept = set()
+    for file in sources.files:
+        copy = into / _inside(file)
+        kept.add(copy)
+        if copy.is_dir():
+            raise BuildError(f"{copy} is in the way of {file}.", "Run `doit clean` and build again.")
+        write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
+    _forget_removed(sources, into, kept)
+    return into / _inside(sources.folder)
+
+
+def _inside(path: Path) -> Path:
+    """Where a path lies in the copy: as it is below the root, else by its absolute name."""
+    outside = path.is_absolute() or path.parts[:1] == ("..",)
+    return Path("outside", *path.resolve().parts[1:]) if outside else path
+
+
+def _forget_removed(sources: Tree, into: Path, kept: set[Path]) -> None:
+    """Remove copies whose source has gone; the list of the last copy tells which files were ours."""
+    listed = into / (re.sub(r"\W", "-", str(_inside(sources.folder))) + ".sources")
+    names = "\n".join(sorted(str(path.relative_to(into)) for path in kept))
+    if listed.exists():
+        for name in set(listed.read_text().split("\n")) - set(names.split("\n")):
+            (into / name).unlink(missing_ok=True)
+    write(listed, names.encode())

@@ -1,0 +1,135 @@
+"""Did it change? What doit remembers of each task, and how it is compared.
+
+Content decides; time, size, inode and change time only tell where not to look. A source that was edited while its task
+ran is remembered as changed, a target counts only while it is as its task left it, and what was done is on disk after
+each task, not at the end of the run.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from doit.dependency import FileChangedChecker, SqliteDB, get_file_md5
+from doit.globals import Globals
+from doit.task import Task
+
+Stat = tuple[int, int, int, int]
+_seen: dict[str, Stat | None] = {}  # the file_dep of the task that is just being saved, as they were before it ran
+
+
+def stat_of(path: str) -> Stat | None:
+    """Modification and change time (ns), size and inode; None when there is no file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - once per file and run, and Path costs more than the call
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
+
+
+def before(task: Task) -> None:
+    """Note every file_dep as it is before the task runs; doit itself looks only afterwards."""
+    stats = {path: stat_of(path) for path in task.file_dep}
+
+    def hand_over() -> dict[str, Any]:
+        _seen.clear()
+        _seen.update(stats)
+        return {}
+
+    task.value_savers.append(hand_over)
+
+
+def intact(task: Task, values: Mapping[str, Any], targets: Sequence[Path], watches: Callable[[], Any]) -> bool:
+    """False when a target is not as the task left it, or a watched file is not as the task met it."""
+
+    def fingerprints() -> dict[str, Any]:
+        return {"intact": {str(path): fingerprint(path) for path in [*targets, *sorted(watches())]}}
+
+    task.value_savers.append(fingerprints)
+    known = values.get("intact")
+    if known is None:
+        return False
+    paths = [*targets, *sorted(watches())]
+    return len(paths) == len(known) and all(is_same(path, known.get(str(path))) for path in paths)
+
+
+def fingerprint(path: Path) -> Any:
+    """A file's stat and MD5, a folder's as a tree of them."""
+    if path.is_dir():
+        return {entry.name: fingerprint(entry) for entry in sorted(path.iterdir())}
+    stat = stat_of(str(path))
+    return None if stat is None else [*stat, get_file_md5(str(path))]
+
+
+def is_same(path: Path, known: Any) -> bool:
+    """Whether a path still has the content of its fingerprint."""
+    if isinstance(known, dict):
+        if not path.is_dir():
+            return False
+        entries = sorted(path.iterdir())
+        return [entry.name for entry in entries] == list(known) and all(is_same(e, known[e.name]) for e in entries)
+    stat = stat_of(str(path))
+    if stat is None or known is None or path.is_dir():
+        return stat is None and known is None
+    return list(stat) == known[:4] or bool(stat[1] == known[1] and get_file_md5(str(path)) == known[4])
+
+
+class ContentChecker(FileChangedChecker):  # type: ignore[misc]
+    """doit's file check by content, where equal stat (time, size, inode, change time) spares the reading."""
+
+    def check_modified(self, file_path: str, file_stat: os.stat_result, state: Sequence[Any]) -> bool:
+        """Whether the file differs from the one the task was run with."""
+        if state[4] is None or file_stat.st_size != state[1]:
+            return True
+        now = [file_stat.st_mtime_ns, file_stat.st_size, file_stat.st_ino, file_stat.st_ctime_ns]
+        return now != list(state[:4]) and bool(get_file_md5(file_path) != state[4])
+
+    def get_state(self, dep: str, current_state: Sequence[Any] | None) -> Sequence[Any] | None:
+        """The file as the task met it; one that was edited meanwhile is saved as unlike any content."""
+        now = stat_of(dep)
+        same = now is not None and current_state and list(now) == list(current_state[:4])
+        if dep in _seen and _seen[dep] != now and not self._only_touched(dep, current_state):
+            return [0, -1, 0, 0, None]
+        return None if now is None or same else [*now, get_file_md5(dep)]
+
+    def _only_touched(self, dep: str, current_state: Sequence[Any] | None) -> bool:
+        """Whether the file still has the content that the task was run with the time before."""
+        path = Path(dep)
+        return bool(current_state) and path.exists() and not self.check_modified(dep, path.stat(), current_state or ())
+
+
+def sound_database(path: Path) -> None:
+    """Set aside a database that is none: everything is looked at anew then, and nothing built is lost."""
+    with suppress(OSError), path.open("rb") as file:
+        start = file.read(16)
+        if start and start != b"SQLite format 3\0":
+            path.unlink()
+            print(f"{path} was damaged and begins anew; finished work is looked at once more.", file=sys.stderr)
+
+
+def remember() -> None:
+    """Write what is known of the finished tasks now, so that a kill loses no more than the task at work."""
+    database = Globals.dep_manager.backend
+    try:
+        for task in sorted(database._dirty):  # noqa: SLF001 - doit offers this only together with closing
+            row = task, database.codec.encode(database._cache[task])  # noqa: SLF001
+            database._conn.execute("insert or replace into doit values (?,?)", row)  # noqa: SLF001
+        database._conn.commit()  # noqa: SLF001
+        database._dirty.clear()  # noqa: SLF001
+    except sqlite3.Error as error:
+        print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
+
+
+def _close(database: SqliteDB) -> None:
+    """Save and close: instead of doit's own, which ends a full disk in a traceback."""
+    remember()
+    with suppress(sqlite3.Error):
+        database._conn.close()  # noqa: SLF001
+
+
+SqliteDB.dump = _close
