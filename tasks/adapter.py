@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tasks.lib.processes import end_on_signals
 from tasks.reporter import Reporter, lock
 from tasks.state import ContentChecker, before, intact, sound_database
 
+Tasks = dict[str, Any] | Iterator[dict[str, Any] | Task]  # what a task creator in dodo.py gives to doit
 HERE = Path(__file__).parent
 DATABASE = ".doit.db"
 
@@ -61,8 +62,10 @@ def config(**more: Any) -> dict[str, Any]:
 
 
 def recipe(*modules: str) -> list[Path]:
-    """The code of a stage, for its file_dep: module files below tasks/, and the pinned packages."""
-    return [*(Path(os.path.relpath(HERE / module)) for module in modules), Path("requirements.txt")]
+    """The code of a stage, for its file_dep: files and folders below tasks/, and the pinned packages."""
+    places = [Path(os.path.relpath(HERE / module)) for module in modules]
+    found = [file for place in places for file in (sorted(place.glob("*.py")) if place.is_dir() else [place])]
+    return [*found, Path("requirements.txt")]
 
 
 def task(  # noqa: PLR0913 - a task has these parts

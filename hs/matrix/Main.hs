@@ -1,3 +1,5 @@
+{-# LANGUAGE OverloadedStrings #-}
+
 -- | Solves the linear system A x = b of an event {"a": [[2, 1], [1, 3]], "b": [3, 5]}; the answer is {"x": [0.8, 1.4]}.
 module Main (main) where
 

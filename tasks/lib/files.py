@@ -62,3 +62,10 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def human(size_bytes: int) -> str:
+    """A size for people, in decimal units: 950 B, 42.1 kB, 3.4 MB."""
+    if size_bytes < 1000:  # noqa: PLR2004 - decimal units
+        return f"{size_bytes} B"
+    return f"{size_bytes / 1e3:.1f} kB" if size_bytes < 1e6 else f"{size_bytes / 1e6:.1f} MB"  # noqa: PLR2004

@@ -47,6 +47,7 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
         tail: list[str] = []
 
         def heard(line: str) -> None:
+            line = line.replace(f"{machine.workspace}/", "")  # the person's own file, where there is a mistake to mend
             tail.append(line)
             del tail[:-200]
             log(line)

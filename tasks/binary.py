@@ -1,0 +1,79 @@
+"""The executable of each function.
+
+in   its sources and build/image.json, or a prebuilt file
+out  build/<fn>/<executable>, stripped
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks import adapter, paths
+from tasks.lib import builders, files
+from tasks.lib.config import Function, Project
+from tasks.lib.errors import BuildError
+from tasks.lib.sources import tree
+
+
+def define(project: Project) -> Iterator[dict[str, Any]]:
+    """One task a function."""
+    for function in project.functions:
+        yield prebuilt(function) if function.binary else built(project, function)
+
+
+def built(project: Project, function: Function) -> dict[str, Any]:
+    """Build the sources."""
+    target = paths.Products(function).executable
+    sources = tree(Path(function.source or ""), paths.BUILD)
+
+    def make() -> str:
+        from tasks.lib.builders import haskell
+
+        machine = builders.chosen(project.build, paths.WORK, paths.CACHE)
+        job = haskell.Job(sources, function.executable, project.build.tool, project.build.ghc_options, target)
+        tool = haskell.build(machine, machine.toolchain(), job, lambda line: show(function.name, line))
+        return f"{sources.folder} → {target}  {size(target)}, with {tool}"
+
+    return adapter.task(
+        name=function.name,
+        doc=f"{function.source} → {target}",
+        file_dep=[paths.IMAGE, *sources.files, *adapter.recipe("binary.py", "lib/builders", "lib/sources.py")],
+        targets=[target],
+        reads={"source": function.source, "executable": function.executable, "libc": function.libc == "static"},
+        action=make,
+    )
+
+
+def prebuilt(function: Function) -> dict[str, Any]:
+    """Take a file as it is; nothing is run and nothing is changed."""
+    target, given = paths.Products(function).executable, Path(function.binary or "")
+
+    def make() -> str:
+        if not given.is_file():
+            raise BuildError(f"There is no file {given}.", "Correct `binary` of the function in lambda.toml.")
+        with files.replaced(target, files.PROGRAM_MODE) as temporary:
+            shutil.copyfile(given, temporary)
+        return f"{given} → {target}  {size(target)}, prebuilt"
+
+    return adapter.task(
+        name=function.name,
+        doc=f"{given} → {target}",
+        file_dep=[*([given] if given.is_file() else []), *adapter.recipe("binary.py")],
+        targets=[target],
+        reads={"binary": function.binary},
+        action=make,
+    )
+
+
+def show(name: str, line: str) -> None:
+    """One line of a tool's output, marked with the function it is for."""
+    print(f"   {name} │ {line}", file=sys.stderr, flush=True)
+
+
+def size(path: Path) -> str:
+    """A file's size for people."""
+    return files.human(path.stat().st_size)
