@@ -14,6 +14,8 @@ from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
 
+from tasks import paths
+from tasks.lib.files import sweep
 from tasks.state import remember
 
 _lock: list[int] = []
@@ -21,7 +23,7 @@ PLAIN, RED, GREEN, DIM, BOLD = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x
 
 
 def lock() -> None:
-    """Wait until no other doit works in this folder; the kernel lets go of the lock when the process ends."""
+    """Wait until no other doit works in this folder, then sweep up; the kernel lets go when the process ends."""
     if _lock:
         return
     handle = os.open(".", os.O_RDONLY)
@@ -31,6 +33,8 @@ def lock() -> None:
         print("Another doit is at work in this folder; waiting for it to end.", file=sys.stderr, flush=True)
         fcntl.flock(handle, fcntl.LOCK_EX)
     _lock.append(handle)
+    for folder in (paths.BUILD, *paths.BUILD.glob("*"), *paths.BUILD.glob("*/lib"), *paths.CACHE.glob("*")):
+        sweep(folder)
 
 
 def unlock() -> None:

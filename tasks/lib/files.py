@@ -22,7 +22,7 @@ FILE_MODE, PROGRAM_MODE = 0o644, 0o755
 def replaced(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; on success it becomes `target` with `mode`, else it goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.{os.getpid()}.", suffix=".tmp", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -32,6 +32,14 @@ def replaced(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder."""
+    for path in folder.glob(".*.*.*.tmp"):
+        owner = path.name.split(".")[-3]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            path.unlink(missing_ok=True)
 
 
 def write(target: Path, content: bytes, mode: int = FILE_MODE) -> bool:

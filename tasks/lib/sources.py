@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.lib.errors import BuildError
-from tasks.lib.files import write
+from tasks.lib.files import sweep, write
 
 DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
 PROJECT_FILES = ("stack.yaml", "cabal.project")
@@ -106,6 +106,8 @@ def mirror(sources: Tree, into: Path) -> Path:
         if copy.is_dir():
             raise BuildError(f"{copy} is in the way of {file}.", "Run `doit clean` and build again.")
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
+    for place in {copy.parent for copy in kept}:
+        sweep(place)
     _forget_removed(sources, into, kept)
     return into / _inside(sources.folder)
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Sets up everything that `doit` needs, and says what it does; run it as often as you like.
+#   ./setup.sh          .venv, and a Haskell toolchain where neither a container engine nor GHC is there
+#   ./setup.sh --test   the same, and what the tests need
+set -euo pipefail
+cd "$(dirname "$0")"
+
+say() { printf '%s\n' "setup: $*" >&2; }
+fail() { say "$1"; [ $# -lt 2 ] || say "→ $2"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+test_too=false
+case "${1-}" in
+  "") ;;
+  --test) test_too=true ;;
+  -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) fail "unknown option $1" "./setup.sh or ./setup.sh --test" ;;
+esac
+
+# ---- system packages -------------------------------------------------------------------------------------------------
+
+wanted=()
+want() { wanted+=("$@"); }
+
+python=python3
+for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+  if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then python=$candidate; break; fi
+done
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || want python3
+"$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv
+
+engine() { # a container engine that answers builds in place of the host
+  ! grep -Eq '^ *builder *= *"host"' lambda.toml && have docker && timeout 5 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+}
+
+if $test_too || ! engine; then
+  have ghc || want ghc
+  have cabal || want cabal-install
+  have stack || want haskell-stack
+  if ! have ghc || { have dpkg-query && dpkg-query -S "$(readlink -f "$(command -v ghc)")" >/dev/null 2>&1; }; then
+    want libghc-aeson-dev libghc-hmatrix-dev # what the samples use; Debian's GHC finds packages only there
+  fi
+  have gcc || want gcc libc6-dev
+  have strip || want binutils
+  have musl-gcc || want musl-tools
+fi
+if $test_too; then
+  xargs_list=$(sed 's/#.*//' tests/packages.txt)
+  # shellcheck disable=SC2086 # one word a package
+  want $xargs_list
+fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  have apt-get || fail "this machine lacks ${missing[*]} (Debian's names)" "install them with its package manager, or start a container engine"
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    have sudo || fail "these packages are missing: ${missing[*]}" "as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "installing with apt-get: ${missing[*]}"
+  say "(GHC and its libraries take about 1.2 GB of disk and two minutes)"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+fi
+
+# ---- Python ----------------------------------------------------------------------------------------------------------
+
+requirements=(requirements.txt)
+! $test_too || requirements+=(requirements-test.txt)
+
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! grep -qxF "$PWD" .venv/made-for 2>/dev/null; then
+  say "making .venv with $("$python" --version)"
+  "$python" -m venv --clear .venv
+  printf '%s\n' "$PWD" >.venv/made-for
+fi
+for file in "${requirements[@]}"; do
+  stamp=.venv/${file%.txt}.$(sha256sum "$file" | cut -c1-16)
+  if [ ! -e "$stamp" ]; then
+    say "installing the packages of $file (pinned by hash)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" >&2
+    touch "$stamp"
+  fi
+done
+say "ready: .venv/bin/doit builds every zip, .venv/bin/doit list shows the tasks"

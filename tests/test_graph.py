@@ -1,0 +1,178 @@
+"""The graph: a change redoes exactly what it needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Workshop, settings
+
+STAGES = ("binary", "needed-libs", "shim", "zip")
+ALL = {f"{stage}:{name}" for stage in STAGES for name in ("one", "two")}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted((folder / "build").rglob("*.*")) if path.is_file()}
+
+
+def edit(tiny: Workshop, name: str, old: str, new: str) -> None:
+    path = tiny.folder / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_second_run_does_nothing(tiny: Workshop) -> None:
+    run = tiny.good()
+    assert run.ran == set()
+    assert run.rested == {"image", *ALL}
+
+
+def test_a_build_from_nothing_gives_the_same_zips(tiny: Workshop) -> None:
+    first = {path.parent.name: path.read_bytes() for path in tiny.folder.glob("build/*/lambda.zip")}
+    assert sorted(first) == ["one", "two"]
+    tiny.good("clean")
+    tiny.good()
+    assert {path.parent.name: path.read_bytes() for path in tiny.folder.glob("build/*/lambda.zip")} == first
+
+
+def test_touch_redoes_nothing(tiny: Workshop) -> None:
+    for path in [*tiny.folder.glob("hs/*/*"), *tiny.folder.glob("shim/*"), *tiny.folder.glob("build/*/*")]:
+        os.utime(path)
+    assert tiny.good().ran == set()
+
+
+def test_a_changed_program_is_built_and_packed_alone(tiny: Workshop) -> None:
+    edit(tiny, "hs/two/Main.hs", "interact id", 'putStrLn "{}"')
+    assert tiny.good().ran == {"binary:two", "needed-libs:two", "zip:two"}
+
+
+def test_a_comment_stops_at_the_equal_executable(tiny: Workshop) -> None:
+    edit(tiny, "hs/two/Main.hs", "main ::", "-- a comment\nmain ::")
+    assert tiny.good().ran == {"binary:two"}
+
+
+def test_a_new_source_file_is_noticed(tiny: Workshop) -> None:
+    tiny.write(
+        "hs/two/Data/Answer.hs", "module Data.Answer (answer) where\n\nanswer :: String\nanswer = show (6 * 7 :: Int)\n"
+    )
+    edit(tiny, "hs/two/Main.hs", "interact id", "interact (const answer)")
+    edit(tiny, "hs/two/Main.hs", "\nmain ::", "\nimport Data.Answer (answer)\n\nmain ::")
+    assert "zip:two" in tiny.good().ran
+
+
+def test_an_older_file_in_place_of_a_newer_one_is_built(tiny: Workshop) -> None:
+    """GHC 9.0 compares times; a restored backup must not count as unchanged."""
+    path = tiny.write("hs/two/Main.hs", TINY.replace("interact id", 'putStrLn "[]"'))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert tiny.good().ran == {"binary:two", "needed-libs:two", "zip:two"}
+
+
+def test_the_node_template_redoes_the_shims_made_from_it(tiny: Workshop) -> None:
+    template = tiny.folder / "shim/run-tmpl.js"
+    template.write_text(template.read_text() + "\n// a change\n")
+    assert tiny.good().ran == {"shim:one", "zip:one"}
+
+
+def test_a_setting_redoes_the_stages_that_read_it(tiny: Workshop) -> None:
+    edit(tiny, "lambda.toml", 'input = "envelope"', 'input = "event"')
+    assert tiny.good().ran == {"shim:one", "zip:one"}
+
+
+def test_a_setting_that_only_aws_reads_redoes_nothing(tiny: Workshop) -> None:
+    edit(tiny, "lambda.toml", "memory_mb = 128", "memory_mb = 256")
+    assert tiny.good().ran == set()
+
+
+def test_the_walkers_own_code_redoes_the_walk_and_no_more(tiny: Workshop) -> None:
+    walker = tiny.folder / "tasks/lib/closure.py"
+    walker.write_text(walker.read_text() + "\n# a change\n")
+    assert tiny.good().ran == {"needed-libs:one", "needed-libs:two"}
+
+
+@pytest.mark.parametrize("name", ["two", "lambda.zip", "lambda.sha256", "bootstrap", "needed-libs.json"])
+def test_a_damaged_target_is_made_again(tiny: Workshop, name: str) -> None:
+    path = tiny.folder / "build/two" / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    tiny.good()
+    assert path.read_bytes() == whole
+
+
+def test_a_missing_library_is_packed_again(tiny: Workshop) -> None:
+    libs = sorted((tiny.folder / "build/two/lib").iterdir())
+    assert libs, "every GHC program needs libgmp"
+    libs[0].unlink()
+    assert "needed-libs:two" in tiny.good().ran
+    assert libs[0].exists()
+
+
+def test_include_ships_files_and_follows_their_content(tiny: Workshop) -> None:
+    tiny.write("hs/two/data/words.txt", "a\n")
+    edit(tiny, "lambda.toml", 'source = "hs/two"', 'source = "hs/two"\ninclude = ["hs/two/data"]')
+    assert "zip:two" in tiny.good().ran
+    tiny.write("hs/two/data/words.txt", "b\n")
+    assert "zip:two" in tiny.good().ran
+    tiny.write("hs/two/data/more.txt", "c\n")
+    assert "zip:two" in tiny.good().ran
+
+
+def test_picking_one_function_leaves_the_other(tiny: Workshop) -> None:
+    tiny.good("clean")
+    assert tiny.good("zip:two").ran == {"image", *(task for task in ALL if task.endswith("two"))}
+    assert not (tiny.folder / "build/one").exists()
+
+
+def test_two_workers_do_the_same(tiny: Workshop) -> None:
+    before = contents(tiny.folder)
+    tiny.good("clean")
+    assert tiny.good("-n", "2").ran == {"image", *ALL}
+    assert {name: data for name, data in contents(tiny.folder).items() if name in before} == before
+    assert tiny.good("-n", "2").ran == set()
+
+
+def test_list_reads_as_the_pipeline(tiny: Workshop) -> None:
+    lines = [line.split(maxsplit=1) for line in tiny.good("list").out.splitlines()]
+    assert [line[0] for line in lines][:6] == ["image", "binary", "needed-libs", "shim", "zip", "deploy"]
+    assert all(len(line) == 2 for line in lines), "each task says what it does"
+
+
+def test_list_all_and_info_work(tiny: Workshop) -> None:
+    assert "zip:one" in tiny.good("list", "--all").out
+    assert "build/one/lambda.zip" in tiny.good("info", "zip:one").out
+
+
+def test_clean_leaves_no_derived_file(tiny: Workshop) -> None:
+    sources = {path for path in tiny.folder.rglob("*") if not path.is_relative_to(tiny.folder / "build")}
+    tiny.good("clean")
+    assert not (tiny.folder / "build").exists()
+    assert {path for path in tiny.folder.rglob("*") if "__pycache__" not in path.parts} == {
+        path for path in sources if "__pycache__" not in path.parts
+    }
+
+
+def test_clean_dry_run_shows_and_keeps(tiny: Workshop) -> None:
+    before = contents(tiny.folder)
+    shown = tiny.good("clean", "--dry-run").out
+    assert "build/one/lambda.zip" in shown
+    assert contents(tiny.folder) == before
+    assert tiny.good().ran == set()
+
+
+def test_clean_forgets_functions_that_are_gone(tiny: Workshop) -> None:
+    tiny.write("lambda.toml", settings(two='source = "hs/two"'))
+    tiny.good()
+    tiny.good("clean")
+    assert not (tiny.folder / "build").exists()
+
+
+def test_a_prebuilt_binary_is_packed_as_it_is(workshop: Callable[..., Workshop], tiny: Workshop) -> None:
+    given = tiny.folder / "build/two/two"
+    kept = tiny.folder / "prebuilt"
+    kept.write_bytes(given.read_bytes())
+    kept.chmod(0o600)
+    tiny.write("lambda.toml", settings(pre='binary = "prebuilt"'))
+    tiny.good()
+    assert (tiny.folder / "build/pre/pre").read_bytes() == kept.read_bytes()

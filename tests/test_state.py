@@ -1,0 +1,148 @@
+"""doit's traps, closed: edits during a build, equal times, kills, two runs at once, signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Workshop
+
+
+def wait_for(condition: object, seconds: float = 30) -> None:
+    """Wait until `condition()` holds."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def slow_ghc(tiny: Workshop, seconds: float) -> dict[str, str]:
+    """A PATH on which ghc says that it has begun and takes its time; all is built with it."""
+    real = subprocess.run(["which", "ghc"], capture_output=True, text=True, check=True).stdout.strip()
+    pause = f'case "$1" in --numeric-version) ;; *) touch "{tiny.folder}/begun"; sleep {seconds} ;; esac'
+    wrapper = tiny.write("slow/ghc", f'#!/bin/sh\n{pause}\nexec {real} "$@"\n')
+    wrapper.chmod(0o755)
+    environment = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    tiny.good(**environment)
+    return environment
+
+
+def program(text: str) -> str:
+    return TINY.replace("interact id", f'putStrLn "{text}"')
+
+
+def answer(tiny: Workshop) -> str:
+    return subprocess.run([tiny.folder / "build/two/two"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_source_edited_while_it_is_built_is_built_again(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 2)
+    tiny.write("hs/two/Main.hs", program("first"))
+    run = tiny.start("zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    tiny.write("hs/two/Main.hs", program("second"))
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert "binary:two" in tiny.good("zip:two", **environment).ran
+    assert answer(tiny) == "second\n"
+    assert tiny.good("zip:two", **environment).ran == set()
+
+
+def test_equal_times_do_not_hide_a_change(tiny: Workshop) -> None:
+    path = tiny.folder / "hs/two/Main.hs"
+    os.utime(path, (0, 0))
+    tiny.good()
+    path.write_text(program("a"))
+    os.utime(path, (0, 0))
+    assert "binary:two" in tiny.good().ran
+    path.write_text(program("b"))  # the same size, too
+    os.utime(path, (0, 0))
+    assert "binary:two" in tiny.good().ran
+    assert answer(tiny) == "b\n"
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.4, 0.8, 1.5])
+def test_kill_9_is_mended_by_the_next_run(tiny: Workshop, delay_s: float) -> None:
+    whole = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    tiny.good("clean")
+    run = tiny.start()
+    time.sleep(delay_s)
+    run.kill()
+    run.communicate()
+    tiny.good()
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == whole
+    assert not list(tiny.folder.glob("build/**/.*.tmp")), "nothing half-written stays"
+    assert tiny.good().ran == set()
+
+
+def test_finished_tasks_stay_finished_after_kill_9(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 5)
+    tiny.write("hs/one/Main.hs", program("one"))
+    tiny.write("hs/two/Main.hs", program("two"))
+    run = tiny.start("zip:one", "zip:two", **environment)
+    assert run.stderr
+    for line in run.stderr:  # the first of the two is packed, the second is being built
+        if " zip:" in line and " s " in line:
+            break
+    run.kill()
+    run.communicate()
+    again = tiny.good("zip:one", "zip:two", **environment)
+    assert len(again.ran & {"zip:one", "zip:two"}) == 1
+
+
+def test_a_second_run_waits_for_the_first(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 2)
+    tiny.write("hs/two/Main.hs", program("x"))
+    first = tiny.start("zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    second = tiny.good("zip:two", **environment)
+    assert "waiting" in second.err
+    assert second.ran == set(), "the first run has done it all"
+    assert first.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_signal_ends_all_and_says_how_to_go_on(
+    tiny: Workshop, number: signal.Signals, code: int, workers: tuple[str, ...]
+) -> None:
+    environment = slow_ghc(tiny, 30)
+    good = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    tiny.write("hs/two/Main.hs", program("x"))
+    run = tiny.start(*workers, "zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    run.send_signal(number)
+    _, err = run.communicate(timeout=10)
+    assert run.returncode == code
+    assert "Traceback" not in err
+    assert "run the same command again" in err
+    wait_for(lambda: not children_in(tiny.folder))
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == good
+
+
+def children_in(folder: Path) -> list[str]:
+    """Processes that still run below a folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if link.readlink().is_relative_to(folder):
+                found.append(str(link))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_damaged_database_begins_anew(tiny: Workshop) -> None:
+    (tiny.folder / ".doit.db").write_bytes(b"no database, but long enough to look like one" * 100)
+    run = tiny.good()
+    assert "Traceback" not in run.err
+    assert tiny.good().ran == set()
+
+
+def test_progress_goes_to_stderr_only(tiny: Workshop) -> None:
+    tiny.write("hs/two/Main.hs", program("x"))
+    assert tiny.good().out == ""
