@@ -13,9 +13,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import need
 from hypothesis import given
 from hypothesis import strategies as st
+from support import need
 
 from tasks.lib import archive, package
 from tasks.lib.archive import Member

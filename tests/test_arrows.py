@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from support import ROOT
 
 HEAVY = {"boto3", "botocore", "docker", "elftools", "deflate", "requests"}
 MODULES = sorted((ROOT / "tasks").rglob("*.py"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Run, Workshop, need, settings
+from support import TINY, Run, Workshop, need, settings
 
 
 def refused(run: Run, *said: str) -> None:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Workshop
+from support import TINY, Workshop, need
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:
@@ -22,7 +22,7 @@ def wait_for(condition: object, seconds: float = 30) -> None:
 
 def slow_ghc(tiny: Workshop, seconds: float) -> dict[str, str]:
     """A PATH on which ghc says that it has begun and takes its time; all is built with it."""
-    real = subprocess.run(["which", "ghc"], capture_output=True, text=True, check=True).stdout.strip()
+    real = need("ghc")
     pause = f'case "$1" in --numeric-version) ;; *) touch "{tiny.folder}/begun"; sleep {seconds} ;; esac'
     wrapper = tiny.write("slow/ghc", f'#!/bin/sh\n{pause}\nexec {real} "$@"\n')
     wrapper.chmod(0o755)
@@ -36,7 +36,7 @@ def program(text: str) -> str:
 
 
 def answer(tiny: Workshop) -> str:
-    return subprocess.run([tiny.folder / "build/two/two"], capture_output=True, text=True, check=True).stdout
+    return subprocess.check_output([tiny.folder / "build/two/two"], text=True)
 
 
 def test_a_source_edited_while_it_is_built_is_built_again(tiny: Workshop) -> None:

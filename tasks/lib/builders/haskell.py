@@ -60,11 +60,20 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
                 if machine.run([*STRIP, "-o", stripped, made], folder, log):
                     raise CompileError(f"{made} cannot be stripped.", "The message of strip is above.")
                 machine.fetch(stripped, job.target)
+                _warn_of_paths(machine, job, log)
                 return tool
             if not (tool == "stack" and job.tool == "auto" and cannot_work(tail)):
                 break
             log("stack cannot work here (see above); building with cabal instead")
     raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", _next_act(tail))
+
+
+def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
+    """Say when the executable holds the folder it was built in: then another clone gives other bytes."""
+    folder = machine.workspace.removesuffix("/.work").encode()
+    if folder in job.target.read_bytes():
+        log(f"warning: {job.target} holds the path {folder.decode()} (a Paths_ module does that):")
+        log('another folder gives other bytes; builder = "docker" builds in one folder everywhere')
 
 
 def _known(job: Job) -> None:
