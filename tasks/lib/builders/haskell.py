@@ -47,7 +47,7 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
         tail: list[str] = []
 
         def heard(line: str) -> None:
-            line = line.replace(f"{machine.workspace}/", "")  # the person's own file, where there is a mistake to mend
+            line = _in_sources(line, machine.workspace)
             tail.append(line)
             del tail[:-200]
             log(line)
@@ -66,6 +66,13 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
                 break
             log("stack cannot work here (see above); building with cabal instead")
     raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", _next_act(tail))
+
+
+def _in_sources(line: str, workspace: str) -> str:
+    """A line of the compiler with the person's own files instead of their copies: there the mistake is to mend."""
+    return re.sub(
+        re.escape(workspace) + r"/([^\s:,)]+)", lambda match: match[1] if Path(match[1]).is_file() else match[0], line
+    )
 
 
 def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
