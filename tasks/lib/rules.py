@@ -83,21 +83,23 @@ class Whole:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words; `refused` words are known, and their reason is said."""
+    """One of a few words or numbers; `refused` words are known, and their reason is said."""
 
-    options: tuple[str, ...]
+    options: tuple[str | int, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
         """The rule in a few words."""
-        return "one of " + ", ".join(f'"{option}"' for option in self.options)
+        return "one of " + ", ".join(
+            f'"{option}"' if isinstance(option, str) else str(option) for option in self.options
+        )
 
     def faults(self, value: Any) -> Iterator[Fault]:
         """Any other word, with the nearest one named."""
         if isinstance(value, str) and value in self.refused:
             yield "", self.refused[value]
-        elif value not in self.options:
+        elif not any(value == option and type(value) is type(option) for option in self.options):  # true is no 1
             yield "", f"must be {self.words}{nearest(value, self.options)}"
 
     def schema(self) -> dict[str, Any]:
@@ -157,17 +159,20 @@ class Pairs:
     name: Text
     value: Rule
     refused: Mapping[str, str] = field(default_factory=dict)
+    most: int = 0
 
     @property
     def words(self) -> str:
         """The rule in a few words."""
-        return f"a table of {self.name.like} = {self.value.words}"
+        return f"a table of {self.name.like} = {self.value.words}" + (f", at most {self.most}" if self.most else "")
 
     def faults(self, value: Any) -> Iterator[Fault]:
         """No table, a name at fault or a value at fault."""
         if not isinstance(value, dict):
             yield "", f"must be {self.words}"
             return
+        if self.most and len(value) > self.most:
+            yield "", f"has {len(value)} entries, at most {self.most} are allowed"
         for name, item in value.items():
             if name in self.refused:
                 yield f".{name}", self.refused[name]
@@ -216,14 +221,19 @@ class Shape:
 
 @dataclass(frozen=True)
 class Raw:
-    """Any table, handed on as it is."""
+    """Any table, handed on as it is, but for names that have a better place."""
 
+    refused: Mapping[str, str] = field(default_factory=dict)
     words: str = "a table, handed on unchecked"
 
     def faults(self, value: Any) -> Iterator[Fault]:
-        """Anything but a table."""
+        """Anything but a table, or a refused name in it."""
         if not isinstance(value, dict):
             yield "", f"must be {self.words}"
+            return
+        for name in value:
+            if name in self.refused:
+                yield f".{name}", self.refused[name]
 
     def schema(self) -> dict[str, Any]:
         """An object."""
