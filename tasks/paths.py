@@ -8,8 +8,8 @@ build/.cache/              what can be made again: deflated members, the emulato
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.lib.config import Function
 
@@ -20,8 +20,7 @@ WORK = BUILD / ".work"
 CACHE = BUILD / ".cache"
 
 
-@dataclass(frozen=True)
-class Products:
+class Products(NamedTuple):
     """What the tasks of one function make."""
 
     function: Function

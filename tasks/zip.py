@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import adapter, paths
-from tasks.lib import archive, files, package
+from tasks.lib import files, package
 from tasks.lib.config import Function, Project
 from tasks.lib.errors import PackageError
 
@@ -34,7 +34,7 @@ def zipped(function: Function) -> dict[str, Any]:
         extra = package.included(function.include, source)
 
     def make() -> str:
-        from tasks.lib import gate
+        from tasks.lib import archive, gate
 
         libs = {f"lib/{path.relative_to(made.libs)}": path for path in sorted(made.libs.rglob("*")) if path.is_file()}
         own = {function.program: made.executable, made.shim.name: made.shim}

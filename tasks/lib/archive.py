@@ -20,8 +20,8 @@ import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.lib.errors import PackageError
 from tasks.lib.files import write
@@ -33,16 +33,14 @@ UNIX, VERSION, UTF8, STORED, DEFLATED = 3, 20, 0x0800, 0, 8
 LOCAL, CENTRAL, END = struct.Struct("<IHHHHHIIIHH"), struct.Struct("<IHHHHHHIIIHHHHHII"), struct.Struct("<IHHHHIIH")
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One file of the zip."""
 
     content: bytes
     mode: int
 
 
-@dataclass(frozen=True)
-class _Packed:
+class _Packed(NamedTuple):
     name: bytes
     crc: int
     size: int

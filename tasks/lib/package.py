@@ -13,10 +13,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.lib.archive import Member
 from tasks.lib.errors import PackageError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE
+
+if TYPE_CHECKING:
+    from tasks.lib.archive import Member
 
 LIBRARY = re.compile(r"[^/]+\.so(\.\d+)*")
 
@@ -77,6 +80,8 @@ def _name(file: Path, source: Path) -> str:
 
 def members(files: Mapping[str, Path]) -> dict[str, Member]:
     """Read the files: name in the zip → content and mode."""
+    from tasks.lib.archive import Member
+
     found = {}
     for name, path in files.items():
         try:

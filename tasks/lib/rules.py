@@ -3,16 +3,19 @@
 in   a value as tomllib reads it
 out  `faults(value)`: (dotted suffix, sentence) pairs, empty when the value is good; `words`: the rule for people;
      `schema()`: the rule for editors
+
+The rules are made on every run of doit, `doit list` too: named tuples, because dataclasses take five times as long.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 Fault = tuple[str, str]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Rule(Protocol):
@@ -29,8 +32,7 @@ class Rule(Protocol):
         """The same rule as a JSON schema (draft 7, as editors' TOML plug-ins read it)."""
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A string that matches `pattern` whole; `like` says so for people."""
 
     pattern: str = r"[^\x00]*"
@@ -55,8 +57,7 @@ class Text:
         return found | ({"maxLength": self.longest} if self.longest else {})
 
 
-@dataclass(frozen=True)
-class Whole:
+class Whole(NamedTuple):
     """A whole number from `low` to `high`, or `high` without end when None."""
 
     low: int
@@ -81,12 +82,11 @@ class Whole:
         return found | ({"maximum": self.high} if self.high is not None else {})
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One of a few words or numbers; `refused` words are known, and their reason is said."""
 
     options: tuple[str | int, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = NOTHING
 
     @property
     def words(self) -> str:
@@ -107,8 +107,7 @@ class Choice:
         return {"enum": list(self.options)}
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(NamedTuple):
     """True or false."""
 
     words: str = "true or false"
@@ -123,8 +122,7 @@ class Flag:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True)
-class Many:
+class Many(NamedTuple):
     """A list of values of one rule."""
 
     item: Rule
@@ -152,13 +150,12 @@ class Many:
         return found | ({"maxItems": self.most} if self.most else {})
 
 
-@dataclass(frozen=True)
-class Pairs:
+class Pairs(NamedTuple):
     """A table of free names (that match `name`) to values of one rule."""
 
     name: Text
     value: Rule
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = NOTHING
     most: int = 0
 
     @property
@@ -190,8 +187,7 @@ class Pairs:
         }
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """A table of fixed keys, all optional."""
 
     keys: Mapping[str, Rule]
@@ -219,11 +215,10 @@ class Shape:
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-@dataclass(frozen=True)
-class Raw:
+class Raw(NamedTuple):
     """Any table, handed on as it is, but for names that have a better place."""
 
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = NOTHING
     words: str = "a table, handed on unchecked"
 
     def faults(self, value: Any) -> Iterator[Fault]:

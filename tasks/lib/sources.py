@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.lib.errors import BuildError
 from tasks.lib.files import sweep, write
@@ -24,8 +24,7 @@ PROJECT_FILES = ("stack.yaml", "cabal.project")
 OUTSIDE = re.compile(r"(?<![\w/])(\.\.(?:/[^\s'\",:\]}#]+)+)")
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """A program's sources. `folder`: where stack or cabal is run; `files`: all that is read; relative to the root."""
 
     folder: Path

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import platform
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,7 +42,7 @@ class Host:
         """The versions of what is installed; a missing tool has none."""
         versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
-        architecture = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        architecture = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
         return Toolchain(self.name, "", architecture, libc or "no glibc", versions)
 
     def witnesses(self) -> list[Path]:
