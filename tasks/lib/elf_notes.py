@@ -1,0 +1,101 @@
+"""Notes of an ELF file: the oldest kernel, the x86-64 level, and the libraries that are opened with dlopen.
+
+in   (offset, size) of each PT_NOTE
+out  `read_notes` adds `kernel`, `isa` and `dlopen` to the facts of an Elf; `opens(elf)` reads .note.dlopen
+
+Found by name and type in PT_NOTE, as the linker does, never by a section's name. Rules: the gABI for notes, the
+x86-64 psABI for the level, systemd's "dlopen metadata" specification for .note.dlopen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from elftools.elf import enums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.lib.elf import Elf
+    from tasks.lib.elf_image import Image
+
+MOST_BYTES = 1 << 16  # of notes in one segment; build ids, levels and dlopen lists take a few hundred
+ABI_TAG = enums.ENUM_NOTE_N_TYPE["NT_GNU_ABI_TAG"]
+PROPERTIES = enums.ENUM_NOTE_N_TYPE["NT_GNU_PROPERTY_TYPE_0"]
+ABI_TAG_BYTES, ISA_BYTES = 16, 4
+DLOPEN = 0x407C0C0A
+ISA_NEEDED = 0xC0008002
+PRIORITIES = ("required", "recommended", "suggested")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One entry of .note.dlopen: any one of `sonames` will do."""
+
+    sonames: tuple[str, ...]
+    feature: str
+    priority: str
+
+
+def read_notes(image: Image, facts: dict[str, Any], places: list[tuple[int, int]]) -> None:
+    """Add what the notes say; a damaged note ends its segment, as it does for the linker."""
+    for offset, size in places:
+        for owner, kind, content in _notes(image, image.upto(offset, min(size, MOST_BYTES))):
+            if owner == b"GNU\0" and kind == ABI_TAG and len(content) >= ABI_TAG_BYTES:
+                words = [image.layout.word.unpack_from(content, 4 * index)[0] for index in range(4)]
+                if words[0] == 0:  # Linux
+                    facts["kernel"] = tuple(words[1:])
+            elif owner == b"GNU\0" and kind == PROPERTIES:
+                facts["isa"] = facts.get("isa", 0) | _isa(image, content)
+            elif owner == b"FDO\0" and kind == DLOPEN:
+                facts["dlopen"] = facts.get("dlopen", b"") + content.rstrip(b"\0") + b"\n"
+
+
+def _notes(image: Image, data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    word = image.layout.word
+    at = 0
+    while at + 12 <= len(data):
+        name_size, size, kind = (word.unpack_from(data, at + 4 * index)[0] for index in range(3))
+        name = at + 12
+        content = name + (name_size + 3 & ~3)
+        if content + size > len(data):
+            return
+        yield data[name : name + name_size], kind, data[content : content + size]
+        # properties are aligned to 8 bytes, and their own sizes are multiples of it
+        at = content + (size + 3 & ~3)
+
+
+def _isa(image: Image, content: bytes) -> int:
+    word, step = image.layout.word, image.layout.bloom_bytes
+    at = found = 0
+    while at + 8 <= len(content):
+        kind, size = word.unpack_from(content, at)[0], word.unpack_from(content, at + 4)[0]
+        if kind == ISA_NEEDED and size == ISA_BYTES and at + 12 <= len(content):
+            found |= word.unpack_from(content, at + 8)[0]
+        at += 8 + (size + step - 1) // step * step
+    return found
+
+
+def opens(elf: Elf) -> tuple[Opened, ...]:
+    """What the file says it opens with dlopen; entries that are not in the specification's form are left out."""
+    found = []
+    for line in elf.dlopen.splitlines():
+        try:
+            entries = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        for entry in entries if isinstance(entries, list) else ():
+            sonames = entry.get("soname") if isinstance(entry, dict) else None
+            if isinstance(sonames, list) and sonames and all(isinstance(name, str) for name in sonames):
+                priority = entry.get("priority", "recommended")
+                feature = entry.get("feature", "")
+                found.append(
+                    Opened(
+                        tuple(sonames),
+                        feature if isinstance(feature, str) else "",
+                        priority if priority in PRIORITIES else "recommended",
+                    )
+                )
+    return tuple(found)

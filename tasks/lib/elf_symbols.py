@@ -1,0 +1,80 @@
+"""Dynamic symbols of an ELF file and the versions they are bound to: who needs `GLIBC_2.35`? `hypot` does.
+
+in   an open File of an ELF file
+out  `symbols(file, path)` → each dynamic symbol with name, version index, whether it is defined, and weak
+
+Read only where a verdict names a symbol: it costs more than the walk. The number of symbols is found as the linker
+would: DT_HASH says it; else the chains of DT_GNU_HASH are followed to the end. Section headers are not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from elftools.elf import enums
+
+from tasks.lib.elf import TAG, image_of
+from tasks.lib.elf_image import DamagedError, Image
+from tasks.lib.sysroot import File
+
+MOST_SYMBOLS = 1 << 20
+WEAK = enums.ENUM_ST_INFO_BIND["STB_WEAK"]
+INDEX_BITS = 0x7FFF  # the bit above marks a hidden version
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A dynamic symbol; `version` is its index in DT_VERSYM (0 and 1: none)."""
+
+    name: str
+    version: int
+    defined: bool
+    weak: bool
+
+
+def symbols(file: File, path: str) -> Iterator[Symbol]:
+    """All dynamic symbols, in table order."""
+    image = image_of(file, path)
+    tags, form = image.tags, image.layout
+    if TAG["DT_SYMTAB"] not in tags or TAG["DT_STRTAB"] not in tags:
+        return
+    count = min(_count(image), MOST_SYMBOLS)
+    at = image.offset(tags[TAG["DT_SYMTAB"]])
+    versions: list[int] = [0] * count
+    if TAG["DT_VERSYM"] in tags:
+        table = image.at(image.offset(tags[TAG["DT_VERSYM"]]), 2 * count)
+        versions = [index for (index,) in form.half.iter_unpack(table)]
+    pick = form.symbol_fields
+    records = form.symbol.iter_unpack(image.at(at, count * form.symbol.size))
+    for record, version in zip(records, versions, strict=True):
+        name, info, section = pick(record)
+        if name:
+            yield Symbol(image.text(name), version & INDEX_BITS, section != 0, info >> 4 == WEAK)
+
+
+def _count(image: Image) -> int:
+    tags, word = image.tags, image.layout.word
+    if TAG["DT_HASH"] in tags:
+        return int(word.unpack(image.at(image.offset(tags[TAG["DT_HASH"]]) + 4, 4))[0])
+    if TAG["DT_GNU_HASH"] not in tags:
+        return 0
+    at = image.offset(tags[TAG["DT_GNU_HASH"]])
+    buckets, first, bloom, _ = (word.unpack(image.at(at + 4 * index, 4))[0] for index in range(4))
+    if max(buckets, bloom) > MOST_SYMBOLS:
+        raise DamagedError(f"{image.path} is damaged: its hash table has {buckets} buckets.")
+    start = at + 16 + bloom * image.layout.bloom_bytes
+    last = max((index for (index,) in word.iter_unpack(image.at(start, 4 * buckets))), default=0)
+    if last < first:
+        return int(first)
+    chains = start + 4 * buckets
+    while not word.unpack(image.at(chains + 4 * (last - first), 4))[0] & 1:
+        last += 1
+        if last > MOST_SYMBOLS:
+            raise DamagedError(f"{image.path} is damaged: a chain of its hash table has no end.")
+    return int(last) + 1
+
+
+def users(file: File, path: str, index: int) -> tuple[str, ...]:
+    """Names of the undefined symbols that are bound to a version index of .gnu.version_r, sorted."""
+    return tuple(sorted({item.name for item in symbols(file, path) if item.version == index and not item.defined}))
