@@ -142,14 +142,14 @@ class Removal(PythonAction):  # type: ignore[misc]
 
 
 def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
-    """Remove files and folders that a task made, and their folder once it is empty."""
+    """Remove files and folders that a task made, and the folders above them that are empty then."""
     lock()
     for path in paths:
         if path.exists() or path.is_symlink():
             print(f"{'would remove' if dryrun else 'removed'} {path}")
             if not dryrun:
                 remove(path)
-    if not dryrun:
-        for folder in {path.parent for path in paths}:
+    for path in [] if dryrun else paths:
+        for folder in path.parents[:-1]:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

@@ -55,6 +55,16 @@ def test_a_comment_stops_at_the_equal_executable(tiny: Workshop) -> None:
     assert tiny.good().ran == {"binary:two"}
 
 
+def test_an_edit_that_is_undone_gives_the_first_bytes_again(tiny: Workshop) -> None:
+    """GHC lays out closure tables differently when it finds a module's old interface."""
+    before = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    edit(tiny, "hs/two/Main.hs", "interact id", 'putStrLn "{}"')
+    tiny.good()
+    edit(tiny, "hs/two/Main.hs", 'putStrLn "{}"', "interact id")
+    tiny.good()
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == before
+
+
 def test_a_new_source_file_is_noticed(tiny: Workshop) -> None:
     tiny.write(
         "hs/two/Data/Answer.hs", "module Data.Answer (answer) where\n\nanswer :: String\nanswer = show (6 * 7 :: Int)\n"
@@ -88,9 +98,17 @@ def test_a_setting_that_only_aws_reads_redoes_nothing(tiny: Workshop) -> None:
 
 
 def test_the_walkers_own_code_redoes_the_walk_and_no_more(tiny: Workshop) -> None:
-    walker = tiny.folder / "tasks/lib/closure.py"
+    walker = tiny.folder / "tasks/lib/needed_libs.py"
     walker.write_text(walker.read_text() + "\n# a change\n")
     assert tiny.good().ran == {"needed-libs:one", "needed-libs:two"}
+
+
+def test_the_reader_is_a_part_of_the_walk_and_of_the_proof(tiny: Workshop) -> None:
+    before = contents(tiny.folder)
+    reader = tiny.folder / "tasks/lib/closure.py"
+    reader.write_text(reader.read_text() + "\n# a change\n")
+    assert tiny.good().ran == {"needed-libs:one", "needed-libs:two", "zip:one", "zip:two"}
+    assert contents(tiny.folder) == before
 
 
 @pytest.mark.parametrize("name", ["two", "lambda.zip", "lambda.sha256", "bootstrap", "needed-libs.json"])

@@ -10,6 +10,8 @@ before 9.4 compares times, and would take an older file for an unchanged one. Wh
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -92,36 +94,54 @@ def _named_outside(file: Path) -> Iterator[Path]:
             yield path
 
 
+def changed(sources: Tree, into: Path) -> list[Path]:
+    """Sources that are not as the last copy of this tree had them, and those that have gone since."""
+    before, now = _noted(sources, into), _hashes(sources)
+    return sorted(Path(name) for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
 def mirror(sources: Tree, into: Path) -> Path:
     """Make `into` hold the sources; the folder to build in. BuildError when there are none."""
     if not sources.files:
         raise BuildError(
             f"There are no sources in {sources.folder}.", "Correct `source` in lambda.toml, or put the program there."
         )
-    kept = set()
+    for file in changed(sources, into):
+        if file not in sources.files:
+            (into / inside(file)).unlink(missing_ok=True)
     for file in sources.files:
-        copy = into / _inside(file)
-        kept.add(copy)
+        copy = into / inside(file)
         if copy.is_dir():
             raise BuildError(f"{copy} is in the way of {file}.", "Run `doit clean` and build again.")
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
-    for place in {copy.parent for copy in kept}:
+    for place in {(into / inside(file)).parent for file in sources.files}:
         sweep(place)
-    _forget_removed(sources, into, kept)
-    return into / _inside(sources.folder)
+    write(_note(sources, into), json.dumps(_hashes(sources), indent=0, sort_keys=True).encode())
+    return into / inside(sources.folder)
 
 
-def _inside(path: Path) -> Path:
+def folders(sources: Tree, into: Path) -> list[Path]:
+    """Every folder of the copy: compilers leave their files in some of them."""
+    return sorted({into / inside(sources.folder), *((into / inside(file)).parent for file in sources.files)})
+
+
+def _hashes(sources: Tree) -> dict[str, str]:
+    return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in sources.files}
+
+
+def _note(sources: Tree, into: Path) -> Path:
+    """What was copied last: what else is there belongs to the compilers."""
+    return into / (re.sub(r"\W", "-", str(inside(sources.folder))) + ".sources")
+
+
+def _noted(sources: Tree, into: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(_note(sources, into).read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def inside(path: Path) -> Path:
     """Where a path lies in the copy: as it is below the root, else by its absolute name."""
     outside = path.is_absolute() or path.parts[:1] == ("..",)
     return Path("outside", *path.resolve().parts[1:]) if outside else path
-
-
-def _forget_removed(sources: Tree, into: Path, kept: set[Path]) -> None:
-    """Remove copies whose source has gone; the list of the last copy tells which files were ours."""
-    listed = into / (re.sub(r"\W", "-", str(_inside(sources.folder))) + ".sources")
-    names = "\n".join(sorted(str(path.relative_to(into)) for path in kept))
-    if listed.exists():
-        for name in set(listed.read_text().split("\n")) - set(names.split("\n")):
-            (into / name).unlink(missing_ok=True)
-    write(listed, names.encode())

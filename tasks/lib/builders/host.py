@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from tasks.lib import processes
 from tasks.lib.builders.machine import Toolchain
+from tasks.lib.builders.stale import drop, stale
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
-from tasks.lib.sources import Tree, mirror
+from tasks.lib.sources import Tree, changed, folders, mirror
 
 if TYPE_CHECKING:
     from tasks.lib.sysroot import Sysroot
@@ -69,6 +70,9 @@ class Host:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._locks.append(lock)
+            news = changed(sources, workspace)
+            if news:
+                drop(folders(sources, workspace), stale(sources.files, news))
             yield str(mirror(sources, workspace))
         finally:
             self._locks.remove(lock)

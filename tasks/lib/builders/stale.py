@@ -1,0 +1,58 @@
+"""What a compiler left from earlier builds, and must not see again, so that the same sources give the same bytes.
+
+in   the sources, and those of them that changed
+out  `stale(files, changed)` → the modules to compile as if for the first time; `drop(folders, modules)`
+
+GHC reads a module's old interface when it compiles the module anew, names things in another order then, and lays out
+its closure tables differently (seen with GHC 9.0.2): an edit that is undone again would give other bytes than a fresh
+build. Without the old interface it is the fresh build, so the interfaces of changed modules, and of those that import
+them, go before the build. Any other file (a cabal file, a header) takes all of them along.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+HASKELL = frozenset({".hs", ".lhs", ".hs-boot"})
+WITHOUT_EFFECT = frozenset({".md", ".txt", ".rst", ".markdown"})
+OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
+MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie"})
+MODULE = re.compile(r"^(?:>\s*)?module\s+([A-Z][\w.']*)", re.MULTILINE)
+IMPORT = re.compile(
+    r"^(?:>\s*)?import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)", re.MULTILINE
+)
+
+
+def stale(files: Iterable[Path], changed: Iterable[Path]) -> set[str] | None:
+    """Names of the modules to forget; None for all of them."""
+    touched = [path for path in changed if path.suffix not in WITHOUT_EFFECT]
+    if any(path.suffix not in HASKELL for path in touched):
+        return None
+    texts = {path: path.read_text(errors="replace") for path in files if path.suffix in HASKELL and path.exists()}
+    found = {_name(path, texts) for path in touched}
+    imports = {(_name(path, texts), imported) for path, text in texts.items() for imported in IMPORT.findall(text)}
+    while more := {name for name, imported in imports if imported in found} - found:
+        found |= more
+    return found
+
+
+def _name(path: Path, texts: dict[Path, str]) -> str:
+    """A file's module: as its header has it; a file that has gone, by the part of its path that is a module's name."""
+    if path in texts:
+        named = MODULE.search(texts[path])
+        return named[1] if named else "Main"
+    parts = path.with_suffix("").parts
+    start = next((index for index, part in enumerate(parts) if part[:1].isupper()), len(parts) - 1)
+    return ".".join(parts[start:])
+
+
+def drop(folders: Iterable[Path], modules: set[str] | None) -> None:
+    """Remove the outputs of these modules from the compilers' folders below these."""
+    endings = None if modules is None else tuple(f"/{name.replace('.', '/')}" for name in modules)
+    for folder in folders:
+        for place in OUTPUTS:
+            for path in (folder / place).rglob("*"):
+                if path.suffix in MADE and (endings is None or str(path.with_suffix("")).endswith(endings)):
+                    path.unlink()
