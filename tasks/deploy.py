@@ -6,7 +6,6 @@ out  build/<fn>/deployed-hash: what AWS holds after a deploy that succeeded
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import paths
 from tasks.lib import files
 from tasks.lib.config import Project
-from tasks.reporter import Reporter
-from tasks.verbs import Line, Verb, parsed, verbs
+from tasks.verbs import Documents, Line, Verb, parsed, verbs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -50,7 +48,7 @@ def define_diff(project: Project) -> Iterator[Verb]:
 def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentParser], None]) -> Iterator[Verb]:
     names = [function.name for function in project.functions]
     line = Line(parsed(parser), names)
-    documents: dict[str, Any] = {}
+    documents = Documents(line)
 
     @cache
     def deployment() -> Any:
@@ -72,9 +70,4 @@ def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentPars
         print(outcome.block(), file=sys.stderr)
         return 2 if getattr(given, "exit_code", False) and outcome.changed else 0
 
-    def ending(errors: list[str]) -> None:
-        if line.arguments is not None and line.arguments.json:
-            print(json.dumps({"functions": documents, "errors": errors}, indent=2, ensure_ascii=False))
-
-    Reporter.endings.append(ending)
-    return verbs(name, doc, parsed(parser), act, names, needs=lambda function, _: [f"zip:{function}"], line=line)
+    return verbs(name, doc, line, act, names, needs=lambda function, _: [f"zip:{function}"])

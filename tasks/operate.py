@@ -6,15 +6,14 @@ out  its answer on stdout, for people or with --json as one document; where it i
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tasks.lib.config import Project
-from tasks.lib.errors import BuildError, DeployError
-from tasks.verbs import Verb, parsed, verbs
+from tasks.lib.errors import DeployError, UsageError
+from tasks.verbs import Documents, Line, Verb, parsed, verbs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -26,11 +25,11 @@ Act = Callable[["Place", Any], Any]
 
 def define(project: Project) -> Iterator[Verb]:
     """All of them, in the order in which one meets them."""
-    for name, (doc, own, act) in VERBS.items():
-        names = [function.name for function in project.functions]
-        yield from verbs(
-            name, doc, parsed(partial(_options, doc, own)), partial(_done, project, act), names, alone=name == "logs"
-        )
+    names = [function.name for function in project.functions]
+    for verb, (doc, own, act) in VERBS.items():
+        line = Line(parsed(partial(_options, doc, own)), names)
+        documents = Documents(line)
+        yield from verbs(verb, doc, line, partial(_done, project, act, documents), names, alone=verb == "logs")
 
 
 def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentParser) -> None:
@@ -39,19 +38,13 @@ def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentPa
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def _done(project: Project, act: Act, name: str, given: Any) -> None:
-    """Do it where the function is, and show what came of it, failures too."""
+def _done(project: Project, act: Act, documents: Documents, name: str, given: Any) -> None:
+    """Do it where the function is, and show what came of it."""
     from tasks.lib.aws.place import place
 
-    try:
-        result = act(place(project, name, lambda line: print(line, file=sys.stderr)), given)
-    except BuildError as error:
-        if given.json:
-            print(json.dumps({"error": error.message, "hint": error.hint}, ensure_ascii=False))
-        raise
-    if given.json and result is not None:
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-    elif result is not None:
+    result = act(place(project, name, lambda line: print(line, file=sys.stderr)), given)
+    documents[name] = result
+    if not given.json:
         for row in result if isinstance(result, list) else [result]:
             print("  ".join(f"{key}: {_words(value)}" for key, value in row.items() if value not in (None, "", [])))
 
@@ -60,14 +53,21 @@ def _words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def logs(where: Place, given: Any) -> None:
-    """Print events as they come; with --json one document a line, since a followed log has no end."""
+def logs(where: Place, given: Any) -> list[dict[str, Any]]:
+    """Print events as they come, or with --json gather them."""
     from dataclasses import asdict
 
     from tasks.lib.aws import logs as log
 
+    if given.json and given.follow:
+        raise UsageError("A followed log has no end, and --json is one document.", "Leave one of the two out.")
+    found = []
     for event in log.events(where, since_s=log.duration(given.since), follow=given.follow, pattern=given.filter):
-        print(json.dumps(asdict(event), ensure_ascii=False) if given.json else event, flush=True)
+        if given.json:
+            found.append(asdict(event))
+        else:
+            print(event, flush=True)
+    return found
 
 
 def _logs(parser: ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
@@ -105,7 +106,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         """After the last task: the exit code of a verb, where doit knows only 0 to 3."""
         super().complete_run()
         unlock()
-        for ending in Reporter.endings:
-            ending(self.errors)
+        with suppress(BrokenPipeError):  # whoever read us has gone, and needs nothing more
+            for ending in Reporter.endings:
+                ending(self.errors)
+            sys.stdout.flush()
         if Reporter.exit_code and not self.errors:
             raise SystemExit(Reporter.exit_code)

@@ -9,6 +9,7 @@ what it prints on stdout is data. It runs outside the lock: a verb may last for 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -45,6 +46,20 @@ class Line:
             own = [word for word in words if word not in others and not word.startswith("stage=")]
             self.arguments = self.parse(f"doit {task}", own)
         return others
+
+
+class Documents(dict[str, Any]):
+    """What a verb found out about each function; with --json all of it, errors too, is one document at the end."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self.line = line
+        Reporter.endings.append(self.end)
+
+    def end(self, errors: list[str]) -> None:
+        """Print the document, if it is wanted."""
+        if getattr(self.line.arguments, "json", False):
+            print(json.dumps({"functions": self, "errors": errors}, indent=2, ensure_ascii=False))
 
 
 class Verb(Task):  # type: ignore[misc]
@@ -92,16 +107,14 @@ def verb(name: str, doc: str, parse: Parse, act: Callable[[Any], int | None]) ->
 def verbs(  # noqa: PLR0913 - a group has these parts
     name: str,
     doc: str,
-    parse: Parse,
+    line: Line,
     act: Callable[[str, Any], int | None],
     names: Sequence[str],
     *,
     needs: Callable[[str, Any], Sequence[str]] = lambda _name, _arguments: (),
-    line: Line | None = None,
     alone: bool = False,
 ) -> Iterator[Verb]:
     """A verb about functions: `doit NAME:<fn>`, and `doit NAME` for all; with `alone`, about one at a time."""
-    line = line or Line(parse, names)
 
     def refuse(_: Any) -> None:
         raise UsageError(f"doit {name} is about one function.", f"Choose: doit {name}:{f', doit {name}:'.join(names)}")
@@ -111,14 +124,8 @@ def verbs(  # noqa: PLR0913 - a group has these parts
     group.has_subtask = True
     yield group
     for function in names:
-        sub = Verb(
-            f"{name}:{function}",
-            f"{doc.split(':', maxsplit=1)[0]}: {function}",
-            line,
-            partial(act, function),
-            [function],
-            partial(needs, function),
-        )
+        title = f"{doc.split(':', maxsplit=1)[0]}: {function}"
+        sub = Verb(f"{name}:{function}", title, line, partial(act, function), [function], partial(needs, function))
         sub.subtask_of = name
         if not several:
             group.task_dep.append(sub.name)
