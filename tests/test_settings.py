@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 
 from tasks.lib import config, reference
 from tasks.lib.errors import ConfigError, UsageError
-from tasks.lib.settings import HAS_A_KEY, Deploy, Function, Project, keys
+from tasks.lib.settings import CREATE_ONLY, DEPLOYS_OWN, HAS_A_KEY, Deploy, Function, Project, keys
 
 jsonschema: Any = import_module("jsonschema")  # without stubs
 BASE = """
@@ -156,7 +156,11 @@ def test_empty_is_not_absent(line: str, name: str, value: Any) -> None:
 
 def test_every_own_field_is_one_of_aws() -> None:
     shapes = Loader().load_service_model("lambda", "service-2")["shapes"]
-    assert set(HAS_A_KEY) <= set(shapes["CreateFunctionRequest"]["members"])
+    create, update = (
+        set(shapes[f"{name}Request"]["members"]) for name in ("CreateFunction", "UpdateFunctionConfiguration")
+    )
+    assert set(HAS_A_KEY) <= create
+    assert create - update - set(HAS_A_KEY) - set(DEPLOYS_OWN) == set(CREATE_ONLY)
     assert set(HAS_A_KEY.values()) <= set(keys(Function))
 
 

@@ -82,6 +82,7 @@ CODES = {
     "CodeVerificationFailed": "The function demands signed code, and this zip is not signed.",
     "InvalidCodeSignature": "The function demands signed code, and this zip's signature is not valid.",
     "NoSuchBucket": "Create the bucket, in the function's region, or correct s3_bucket in lambda.toml.",
+    "301": "The bucket is in another region: s3_bucket must be in the function's own.",
     "PermanentRedirect": "The bucket is in another region: s3_bucket must be in the function's own.",
     "AuthorizationHeaderMalformed": "The bucket is in another region: s3_bucket must be in the function's own.",
     "ResourceConflict": "Another change of this function is in progress; run the same command again.",

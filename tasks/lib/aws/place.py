@@ -86,6 +86,7 @@ def place(
     on_aws = name_on_aws(function)
     with translated():
         aws = connected() if connected else connect(project.deploy)
+        aws.report = report
         target = Target(name, on_aws, function.alias, project.stage, aws.account(), aws.region)
     report(str(target))
     return Place(aws, function, target)
