@@ -239,5 +239,5 @@ def nearest(word: Any, known: Any) -> str:
     """A typo hint, ` (did you mean "…"?)`, or nothing when no known word is near."""
     import difflib  # only needed once something is wrong
 
-    close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word), [str(one) for one in known], n=1, cutoff=0.6)
     return f' (did you mean "{close[0]}"?)' if close else ""

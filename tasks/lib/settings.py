@@ -94,7 +94,8 @@ HAS_A_KEY = {  # fields of CreateFunction that `aws` must not set: lambda.toml's
     "Architectures": "architecture",
     "EphemeralStorage": "ephemeral_storage_mb",
 }
-DEPLOYS_OWN = ("Code", "ZipFile", "S3Bucket", "S3Key", "ImageUri", "PackageType", "Publish", "RevisionId", "DryRun")
+DEPLOYS_OWN = ("Code", "PackageType", "Publish", "PublishTo", "RevisionId", "DryRun")
+CREATE_ONLY = ("CodeSigningConfigArn", "TenancyConfig")  # fields of `aws` that AWS takes once, and never compares
 
 PATH = Text(r"[^\x00\n]+", "a path")
 VARIABLE = Text(r"[A-Za-z][A-Za-z0-9_]+", "a variable's name (a letter, then letters, digits and _)")
@@ -130,9 +131,9 @@ def key(rule: Rule, meaning: str, default: Any = None) -> Any:
     return field(default=default, metadata={"rule": rule, "meaning": meaning})
 
 
-def held(rule: Rule, meaning: str) -> Any:
+def held(rule: Rule, meaning: str, default: Any = None, *, secret: bool = False) -> Any:
     """Declare a key that AWS holds for the function: None is not managed, and a stage may override it."""
-    return field(default=None, metadata={"rule": rule, "meaning": meaning, "staged": True})
+    return field(default=default, repr=not secret, metadata={"rule": rule, "meaning": meaning, "staged": True})
 
 
 @dataclass(frozen=True)
@@ -195,17 +196,16 @@ class Function:
     timeout_s: int | None = held(Whole(1, 900, "s"), "time limit of one event")
     role: str | None = held(ROLE, "execution role; needed to create the function")
     environment: Mapping[str, str] | None = held(
-        Pairs(VARIABLE, VALUE, dict.fromkeys(RESERVED_BY_LAMBDA, "is reserved by Lambda")), "environment variables"
+        Pairs(VARIABLE, VALUE, dict.fromkeys(RESERVED_BY_LAMBDA, "is reserved by Lambda")),
+        "environment variables",
+        secret=True,
     )
     tags: Mapping[str, str] | None = held(
         Pairs(TAG, Text(r"[\w .:/=+@-]{0,256}", "a tag's value (at most 256 characters)"), most=48), "tags"
     )
     layers: tuple[str, ...] | None = held(Many(LAYER, 5), "layer versions, in order")
     description: str | None = held(Text(longest=256), "description")
-    function_name: str = field(
-        default="{function}",
-        metadata={"rule": NAME_ON_AWS, "meaning": "the function's name on AWS", "staged": True},
-    )
+    function_name: str = held(NAME_ON_AWS, "the function's name on AWS", "{function}")
     alias: str | None = held(
         Text(r"(?!\d+$)[A-Za-z0-9_-]{1,128}", "an alias's name"), "publish a version and point this alias at it"
     )

@@ -7,11 +7,29 @@ from typing import Any
 
 import pytest
 
-from tasks.lib.aws.wanted import AROUND_TAG, Package
+from tasks.lib.aws.plan import Configure, Tag, plan
+from tasks.lib.aws.remote import whole
+from tasks.lib.aws.wanted import AROUND_TAG, Package, wanted
 from tasks.lib.errors import DeployError
-from tests.aws.support import ALIASED, ARN, CODE, CREATE, PLAIN, ROLE, SETTINGS, Script, function, packed, tags, version
+from tests.aws.support import (
+    ALIASED,
+    ARN,
+    CODE,
+    CREATE,
+    PLAIN,
+    ROLE,
+    SETTINGS,
+    Script,
+    function,
+    packed,
+    project,
+    tags,
+    version,
+)
 
 IN_PROGRESS = {"LastUpdateStatus": "InProgress"}
+LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:tools:1"
+IN_VPC = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"], "VpcId": "vpc-1"}
 BUSY = "The operation cannot be performed at this time. An update is in progress for resource: hello"
 
 
@@ -316,8 +334,6 @@ def test_config_only_does_not_publish_code_that_never_went_live(script: Script, 
 def test_settings_around_the_function_cost_no_call_once_settled(script: Script, one: Package) -> None:
     text = f"{ALIASED}\nlog_retention_days = 14\nreserved_concurrency = 5\n"
     around = script.deployment(text)
-    from tasks.lib.aws.wanted import wanted
-
     digest = str(wanted(around._functions["hello"], one).around)
     script.reads({**function(one, "1"), "Tags": {**tags(one), AROUND_TAG: digest}}, alias="live")
     assert around.deploy("hello", one).action == "unchanged"
@@ -329,3 +345,100 @@ def test_a_dry_run_and_a_diff_write_nothing(script: Script, one: Package, two: P
     assert outcome.action == "would be updated"
     assert "memory: 256 -> 128" in outcome.block()
     assert outcome.document()["changes"][0] == {"field": "memory", "before": 256, "after": 128}
+
+
+def test_a_server_that_drops_fields_is_not_taken_for_another_deploy(script: Script, one: Package) -> None:
+    text = f'{ALIASED}\ntracing = "Active"\n'
+    script.reads(function(one, "1"), alias="live")
+    script.reads(function(one))
+    script.does("list_versions_by_function", {"Versions": [version(one, "1")]})
+    traced = {**SETTINGS, "TracingConfig": {"Mode": "Active"}}
+    script.does("update_function_configuration", version(one), **traced, RevisionId="r1")
+    script.does("publish_version", version(one, "2"), CodeSha256=one.code_sha256)
+    script.does("get_alias", {"FunctionVersion": "1"}, Name="live")
+    script.does("update_alias", {}, Name="live", FunctionVersion="2", Description="(before: version 1)")
+    script.reads(function(one, "2"), alias="live")
+    script.no_url()
+    assert script.deployment(text).deploy("hello", one).version == "2"
+
+
+def test_a_function_that_failed_for_good_is_not_waited_for(script: Script, one: Package, two: Package) -> None:
+    script.reads(function(one))
+    message = "The operation cannot be performed at this time. The function is currently in the following state: Failed"
+    script.fails("update_function_code", "ResourceConflictException", message, 409)
+    with pytest.raises(DeployError, match="state: Failed") as caught:
+        script.deployment().deploy("hello", two)
+    assert "doit destroy:hello" in caught.value.hint
+    assert script.slept == []
+
+
+def test_what_aws_takes_only_once_is_sent_with_the_creation_and_never_compared(script: Script, one: Package) -> None:
+    text = f'{PLAIN}\naws = {{ TenancyConfig = {{ TenantIsolationMode = "PER_TENANT" }}, KMSKeyArn = "" }}\n'
+    more = {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}, "KMSKeyArn": ""}
+    script.reads(None)
+    script.does("create_function", version(one), **CREATE, **more, Tags=tags(one))
+    script.reads(function(one))
+    script.no_url()
+    script.reads(function(one))
+    assert script.deployment(text).deploy("hello", one).action == "created"
+    assert script.deployment(text).deploy("hello", one).action == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("line", "there", "shown", "sent"),
+    [
+        (
+            "environment = {}",
+            {"Environment": {"Variables": {"KEY": "x"}}},
+            "environment.KEY: *** -> (none)",
+            "Environment",
+        ),
+        ("layers = []", {"Layers": [{"Arn": LAYER}]}, f"layers: {LAYER} -> (none)", "Layers"),
+        ("vpc = {}", {"VpcConfig": IN_VPC}, "vpc subnets: subnet-1 -> (none)", "VpcConfig"),
+        (
+            'dead_letter = ""',
+            {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:x"}},
+            "dead letter: arn",
+            "DeadLetterConfig",
+        ),
+        ('description = ""', {"Description": "old"}, "description: old -> (none)", "Description"),
+        ("ephemeral_storage_mb = 1024", {}, "ephemeral storage: 512 -> 1024", "EphemeralStorage"),
+        ('log_format = "JSON"', {}, "log format: Text -> JSON", "LoggingConfig"),
+        ('tracing = "Active"', {}, "tracing: PassThrough -> Active", "TracingConfig"),
+        ("timeout_s = 30", {}, "timeout: 3 -> 30", "Timeout"),
+        ('aws = { SnapStart = { ApplyOn = "PublishedVersions" } }', {}, "SnapStart.ApplyOn: None", "SnapStart"),
+    ],
+)
+def test_empty_clears_and_absent_is_left_alone(
+    script: Script, one: Package, line: str, there: dict[str, Any], *, shown: str, sent: str
+) -> None:
+    script.complete = False
+    script.reads(function(one, **there))
+    steps = script.deployment(f"{PLAIN}\n{line}\n").diff("hello", one)
+    assert any(shown in str(change) for change in steps.changes), steps.changes
+    want = wanted(project(f"{PLAIN}\n{line}\n").functions[0], one)
+    (configure,) = plan(want, whole(function(one, **there), version(one, **there)))
+    assert isinstance(configure, Configure)
+    assert sent in configure.settings
+    assert plan(wanted(project().functions[0], one), whole(function(one, **there), version(one, **there))) == ()
+
+
+def test_tags_that_are_not_managed_stay_and_those_that_are_follow(one: Package) -> None:
+    answer = {**function(one), "Tags": {**tags(one), "team": "a", "old": "b", "aws:stack": "c"}}
+    there = whole(answer, answer["Configuration"])
+    assert plan(wanted(project().functions[0], one), there) == ()
+    (step,) = plan(wanted(project(f'{PLAIN}\ntags = {{ team = "z" }}\n').functions[0], one), there)
+    assert isinstance(step, Tag)
+    assert (step.put, step.drop) == ({"team": "z"}, ("old",))
+    (step,) = plan(wanted(project(f"{PLAIN}\ntags = {{}}\n").functions[0], one), there)
+    assert isinstance(step, Tag)
+    assert (step.put, step.drop) == ({}, ("old", "team"))
+
+
+def test_concurrency_changed_by_hand_is_put_right(one: Package) -> None:
+    want = wanted(project(f"{PLAIN}\nreserved_concurrency = 5\n").functions[0], one)
+    answer = {**function(one), "Tags": {**tags(one), AROUND_TAG: str(want.around)}}
+    settled = {**answer, "Concurrency": {"ReservedConcurrentExecutions": 5}}
+    assert plan(want, whole(settled, settled["Configuration"])) == ()
+    (step,) = plan(want, whole(answer, answer["Configuration"]))
+    assert str(step.changes[0]) == "reserved concurrency: (none) -> 5"

@@ -97,7 +97,7 @@ class Run:
     # ------------------------------------------------------------------ steps
 
     def _create(self, step: plan.Create) -> None:
-        settings = self._with_role(self.wanted.settings)
+        settings = self._with_role({**self.wanted.settings, **self.wanted.create_only})
         with ExitStack() as stack:
             zipped = {"Code": self._code(stack), "Architectures": [self.wanted.architecture]}
             made = self._call("create_function", **settings, **zipped, Tags=dict(step.tags), PackageType="Zip")
@@ -151,7 +151,8 @@ class Run:
     def _publish(self) -> None:
         expected = {"CodeSha256": self._code_sha256} if self._code_sha256 else {}
         self._published = self._call("publish_version", **expected)
-        if compare.settings_changes(self.wanted, self._published):
+        there = set(compare.settings_changes(self.wanted, self._last))
+        if not there.issuperset(compare.settings_changes(self.wanted, self._published)):
             raise Replan("another deploy changed the configuration meanwhile")
         self._settle_if_busy(self._published)
 
@@ -194,6 +195,9 @@ class Run:
             raise Replan(sentence) from error
         if missing(error) and operation != "create_function":
             raise Replan(sentence) from error
+        if "state: Failed" in sentence:
+            hint = f"Look at it, then make it anew: doit destroy:{self.wanted.label}, doit deploy:{self.wanted.label}"
+            raise DeployError(f"{self.wanted.name} cannot be changed: {sentence}", hint) from error
         if conflict and elapsed < UPDATE_S:
             self._tell(f"waits: {sentence}", told=told)
             self.clock.sleep(1.0)

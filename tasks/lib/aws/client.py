@@ -8,6 +8,7 @@ Clients are safe to share between threads; sessions are not, hence the lock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
 from threading import Lock
@@ -20,6 +21,7 @@ from tasks.lib.settings import Deploy
 ASKING = 32  # calls at a time: GetFunction has a quota of 100 a second, all other reads together 15
 ATTEMPTS = 6
 CUT_DELAY_S = 0.5
+TOLD_AT = 3
 
 
 class Aws:
@@ -28,6 +30,7 @@ class Aws:
     def __init__(self, session: Any, region: str, pin: str | None = None) -> None:
         self._session = session
         self._pin = pin
+        self.report: Callable[[str], None] = lambda _line: None  # told when AWS is slow to be reached
         self._lock = Lock()
         self._clients: dict[str, Any] = {}
         self.region = region
@@ -71,6 +74,11 @@ class Aws:
         with translated():
             return str(self.client("sts").get_caller_identity()["Account"])
 
+    def _told(self, attempts: int, caught_exception: Exception | None, **_rest: Any) -> None:
+        """Say why nothing happens while botocore tries again."""
+        if caught_exception is not None and attempts == TOLD_AT:
+            self.report(f"tries again, for a minute at most: {caught_exception}")
+
     def _made(self, key: str, service: str, **settings: Any) -> Any:
         from botocore.config import Config
 
@@ -81,6 +89,7 @@ class Aws:
                     client = self._session.client(service, region_name=self.region, config=config)
                 client.meta.events.register("before-parse", _readable)
                 client.meta.events.register("needs-retry", _cut_short)
+                client.meta.events.register("needs-retry", self._told)
                 self._clients[key] = client
             return self._clients[key]
 

@@ -5,6 +5,7 @@ Managed fields only: AWS adds fields of its own. What AWS leaves out or fills in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -112,14 +113,21 @@ def _changes(path: str, wanted: Any, remote: Any) -> Iterator[Change]:
         for name, value in wanted.items():
             yield from _changes(f"{path}.{name}", value, there.get(name))
     elif wanted != remote:
-        yield Change(label, remote, wanted)
+        yield Change(label, _plain(remote), _plain(wanted))
 
 
 def _masked(value: str | None) -> str | None:
     return None if value is None else MASK
 
 
+def _plain(value: Any) -> Any:
+    """A value that can be hashed, for changes are compared as sets."""
+    if isinstance(value, list):
+        return tuple(_plain(item) for item in value)
+    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
+
+
 def _shown(value: Any) -> str:
-    if value is None or value in ("", []):
+    if value is None or value in {"", ()}:
         return "(none)"
-    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+    return ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)

@@ -120,6 +120,7 @@ class Deployment:
         with self._lock:
             if self._aws is None:
                 self._aws = self._connected()
+                self._aws.report = self._report
             return self._aws
 
     def _read(self, want: Wanted, *, first: bool) -> Remote | None:

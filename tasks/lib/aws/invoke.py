@@ -12,7 +12,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.lib.aws.messages import missing, translated
 from tasks.lib.aws.place import Place
 from tasks.lib.errors import InvokeError, UsageError
 
@@ -55,14 +54,9 @@ def payload(given: str | None) -> bytes:
 def invoke(place: Place, event: bytes) -> Invocation:
     """Call the function's alias, or $LATEST without one, exactly once: a slow answer is never asked for again."""
     client = place.aws.invoker(place.function.timeout_s or LONGEST_S)
-    with translated():
-        try:
-            answer = client.invoke(FunctionName=place.name, Payload=event, LogType="Tail", **place.qualifier)
-            body = answer["Payload"].read()
-        except client.exceptions.ClientError as error:
-            if missing(error):
-                raise place.absent() from error
-            raise
+    with place.calls():
+        answer = client.invoke(FunctionName=place.name, Payload=event, LogType="Tail", **place.qualifier)
+        body = answer["Payload"].read()
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
     return Invocation(body, log, str(answer.get("FunctionError", "")), str(answer.get("ExecutedVersion", "")))
 

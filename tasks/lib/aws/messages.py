@@ -21,6 +21,8 @@ TRUST_POLICY = (
 )
 SIGN_IN = "Sign in again: aws sso login (or aws login), with the same --profile or AWS_PROFILE."
 
+FOREIGN = "ResponseParserError"
+
 # botocore's exceptions, most special first: class → (message, hint); {error} is botocore's own sentence
 CLASSES = {
     "NoRegionError": (
@@ -55,7 +57,8 @@ CLASSES = {
     "SSLError": ("{error}.", "Look at AWS_CA_BUNDLE and at the proxy's certificate."),
     "HTTPClientError": ("{error}.", "Look at the network; then run the same command again."),
     "IncompleteReadError": ("AWS's answers are cut short: {error}.", "Look at the network and the proxy."),
-    "ResponseParserError": ("The answer is not AWS's: {error}", "Look at AWS_ENDPOINT_URL and at the proxy."),
+    "MissingDependencyException": ("{error}.", "Install it: .venv/bin/pip install 'botocore[crt]'; or sign in by SSO."),
+    FOREIGN: ("The answer is not AWS's: {error}", "Look at AWS_ENDPOINT_URL and at the proxy."),
     "ParamValidationError": ("{error}", "Correct the table aws of this function in lambda.toml."),
     "UnknownServiceError": ("{error}.", "Install the pinned boto3: ./setup.sh"),
     "EndpointProviderError": ("{error}.", "Look at AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."),
@@ -82,6 +85,7 @@ CODES = {
     "CodeVerificationFailed": "The function demands signed code, and this zip is not signed.",
     "InvalidCodeSignature": "The function demands signed code, and this zip's signature is not valid.",
     "NoSuchBucket": "Create the bucket, in the function's region, or correct s3_bucket in lambda.toml.",
+    "301": "The bucket is in another region: s3_bucket must be in the function's own.",
     "PermanentRedirect": "The bucket is in another region: s3_bucket must be in the function's own.",
     "AuthorizationHeaderMalformed": "The bucket is in another region: s3_bucket must be in the function's own.",
     "ResourceConflict": "Another change of this function is in progress; run the same command again.",
@@ -117,7 +121,8 @@ def said(error: BaseException) -> str:
 
 def missing(error: BaseException) -> bool:
     """True if AWS says that the thing asked for does not exist."""
-    return code(error) in {"ResourceNotFound", "NoSuchEntity", "NoSuchKey", "404"}
+    headless = getattr(error, "operation_name", "") == "HeadObject"  # an answer to HEAD has no code but its status
+    return code(error) in ({"404"} if headless else {"ResourceNotFound", "NoSuchEntity"})
 
 
 def status(error: BaseException) -> int:
@@ -131,6 +136,8 @@ def explained(error: BaseException, secrets: Iterable[str] = ()) -> DeployError 
     """The DeployError for what botocore raised; None if it is no error of botocore or AWS."""
     if hasattr(error, "response") and hasattr(error, "operation_name"):
         kind = code(error) or "an error without a code"
+        if said(error).startswith("<"):
+            return DeployError(f"The answer is not AWS's, but a web page (HTTP {status(error)}).", CLASSES[FOREIGN][1])
         message = f"AWS refused {error.operation_name}: {_line(said(error))} ({kind}, HTTP {status(error)})"
         hint = CODES.get(kind, "")
         if "cannot be assumed by Lambda" in message:

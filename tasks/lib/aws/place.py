@@ -6,12 +6,13 @@ out  `place(...)` → Place; both pins are checked before a verb does anything
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from tasks.lib.aws.client import Aws, connect
-from tasks.lib.aws.messages import translated
+from tasks.lib.aws.messages import missing, translated
 from tasks.lib.aws.summary import Target
 from tasks.lib.aws.wanted import log_group, name_on_aws
 from tasks.lib.errors import DeployError, UsageError
@@ -56,7 +57,18 @@ class Place:
             )
         return self.target.alias
 
-    def absent(self) -> DeployError:
+    @contextmanager
+    def calls(self) -> Iterator[None]:
+        """Around calls: errors of AWS as DeployErrors, and a function that is not there as just that."""
+        with translated():
+            try:
+                yield
+            except self.client.exceptions.ClientError as error:
+                if missing(error):
+                    raise self._absent() from error
+                raise
+
+    def _absent(self) -> DeployError:
         """The error for a function that is not there."""
         return DeployError(
             f"There is no function {self.name} ({self.target}).", f"Deploy it: doit deploy:{self.function.name}"
@@ -74,6 +86,7 @@ def place(
     on_aws = name_on_aws(function)
     with translated():
         aws = connected() if connected else connect(project.deploy)
+        aws.report = report
         target = Target(name, on_aws, function.alias, project.stage, aws.account(), aws.region)
     report(str(target))
     return Place(aws, function, target)

@@ -139,11 +139,13 @@ def _update(wanted: Wanted, remote: Remote) -> Iterator[Step]:
     live, latest = remote.live, remote.latest or remote.live or {}
     if busy(latest):
         yield Wait()
-    code_sha256 = str(latest.get("CodeSha256"))
+    code_sha256: str | None = str(latest.get("CodeSha256"))
     publish = False
     target = next((version for version in (live, *remote.versions) if version and _good(wanted, version, remote)), None)
     if target is not None:
-        code_sha256 = str(target.get("CodeSha256"))
+        # the tag speaks of $LATEST's code: after a rollback it is right as it is
+        rolled_back = wanted.alias is not None and target is live
+        code_sha256 = None if rolled_back else str(target.get("CodeSha256"))
     else:
         publish = wanted.alias is not None
         yield from _latest(wanted, latest, remote)
@@ -222,11 +224,11 @@ def _around(wanted: Wanted, concurrency: int | None, *, done: bool) -> Iterator[
         yield KeepLog((Change("log retention", "unknown", days),), group=wanted.log_group, days=wanted.retention_days)
 
 
-def _tags_wanted(wanted: Wanted, there: Mapping[str, str], code_sha256: str) -> dict[str, str]:
-    """All tags as they should be; what is not managed stays."""
+def _tags_wanted(wanted: Wanted, there: Mapping[str, str], code_sha256: str | None) -> dict[str, str]:
+    """All tags as they should be; what is not managed stays, and so does the content's if no code is named."""
     unmanaged = {name for name in there if wanted.tags is None or name.startswith((OWN_TAGS, "aws:"))}
     tags = {name: there[name] for name in unmanaged} | dict(wanted.tags or {})
-    if wanted.package is not None:
+    if wanted.package is not None and code_sha256 is not None:
         tags[CONTENT_TAG] = str(wanted.content_tag(code_sha256))
     if wanted.around is not None:
         tags[AROUND_TAG] = wanted.around
@@ -235,7 +237,7 @@ def _tags_wanted(wanted: Wanted, there: Mapping[str, str], code_sha256: str) -> 
     return tags
 
 
-def _tags(wanted: Wanted, remote: Remote, code_sha256: str) -> Iterator[Step]:
+def _tags(wanted: Wanted, remote: Remote, code_sha256: str | None) -> Iterator[Step]:
     tags = _tags_wanted(wanted, remote.tags, code_sha256)
     put = {name: value for name, value in tags.items() if remote.tags.get(name) != value}
     drop = tuple(sorted(remote.tags.keys() - tags.keys()))

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tasks.lib.aws.messages import missing
+from tasks.lib.aws.messages import code, missing
 from tasks.lib.aws.wanted import Package
 from tasks.lib.errors import DeployError
 
@@ -149,7 +149,7 @@ def through_s3(client: Any, package: Package, bucket: str, key: str, progress: P
     try:
         client.head_object(Bucket=bucket, Key=key)
     except client.exceptions.ClientError as error:
-        if not missing(error):
+        if not missing(error) and code(error) != "403":  # so S3 answers about a missing key without s3:ListBucket
             raise
         carrier = Carrier(package.zip)
         with _sending(client, "s3", [carrier], progress):

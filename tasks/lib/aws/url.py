@@ -12,7 +12,6 @@ import json
 from contextlib import suppress
 from typing import Any, Literal
 
-from tasks.lib.aws.messages import missing, translated
 from tasks.lib.aws.place import Place
 
 Auth = Literal["iam", "public", "none"]
@@ -25,16 +24,11 @@ STATEMENTS: dict[str, dict[str, Any]] = {
 
 def url(place: Place, auth: Auth | None = None) -> dict[str, Any]:
     """Look at the URL, or make it so."""
-    with translated():
-        try:
-            if auth == "none":
-                _removed(place)
-            elif auth is not None:
-                _made(place, AUTH_TYPES[auth])
-        except place.client.exceptions.ClientError as error:
-            if missing(error):
-                raise place.absent() from error
-            raise
+    with place.calls():
+        if auth == "none":
+            _removed(place)
+        elif auth is not None:
+            _made(place, AUTH_TYPES[auth])
         return _shown(place)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.lib.errors import UsageError
-from tasks.lib.settings import OWN_TAGS, Function
+from tasks.lib.settings import CREATE_ONLY, OWN_TAGS, Function
 
 Part = Literal["all", "code", "config"]
 CONTENT_TAG, AROUND_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}around"
@@ -50,6 +50,7 @@ class Wanted:
     architecture: str | None
     package: Package | None
     settings: Mapping[str, Any] = field(repr=False)
+    create_only: Mapping[str, Any]
     tags: Mapping[str, str] | None
     concurrency: int | None
     retention_days: int | None
@@ -77,13 +78,15 @@ class Wanted:
 def wanted(function: Function, package: Package, part: Part = "all") -> Wanted:
     """The function as lambda.toml has it, wholly, or only its code, or only its configuration."""
     config = part != "code"
+    every = _settings(function) if config else {}
     return Wanted(
         label=function.name,
         name=name_on_aws(function),
         alias=function.alias,
         architecture=function.architecture if part != "config" else None,
         package=package if part != "config" else None,
-        settings=_settings(function) if config else {},
+        settings={name: value for name, value in every.items() if name not in CREATE_ONLY},
+        create_only={name: value for name, value in every.items() if name in CREATE_ONLY},
         tags=function.tags if config else None,
         concurrency=function.reserved_concurrency if config else None,
         retention_days=function.log_retention_days if config else None,

@@ -1,0 +1,37 @@
+"""How far an upload is: a bar by bytes on a terminal, one line elsewhere.
+
+in   a stream, usually stderr
+out  `bar(stream)` → the function that uploads report to
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+WIDTH = 30
+EVERY_S = 0.1
+
+
+def bar(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Callable[[int, int], None]:
+    """Show bytes sent of bytes in all; a retry begins again."""
+    terminal = stream.isatty()
+    told = {"at": float("-inf"), "sent": 0}
+
+    def progress(sent: int, total: int) -> None:
+        begins, done = sent < told["sent"] or not told["sent"], sent >= total
+        told["sent"] = 0 if done else sent
+        if terminal and (done or now() - told["at"] >= EVERY_S):
+            told["at"] = now()
+            filled = "#" * (WIDTH * sent // max(total, 1))
+            stream.write(f"\r  [{filled:<{WIDTH}}] {_mb(sent)} of {_mb(total)} MB" + ("\n" if done else ""))
+            stream.flush()
+        elif not terminal and begins:
+            stream.write(f"  uploads {_mb(total)} MB\n")
+
+    return progress
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:.1f}"

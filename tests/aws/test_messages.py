@@ -1,0 +1,172 @@
+"""Each error of AWS and of its settings: one or two clean lines, with the next act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import exceptions
+from botocore.exceptions import ClientError
+
+from tasks.lib.aws.client import connect
+from tasks.lib.aws.deployment import Deployment
+from tasks.lib.aws.messages import CODES, explained, translated
+from tasks.lib.aws.wanted import Package
+from tasks.lib.errors import DeployError, UsageError
+from tasks.lib.settings import Deploy
+from tests.aws.support import ALIASED, PLAIN, ROLE, Script, function, project
+
+
+def answered(code: str, message: str = "AWS says so", status: int = 400) -> ClientError:
+    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "UpdateFunctionCode")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "TooManyRequestsException",
+        "RequestEntityTooLargeException",
+        "ResourceConflictException",
+        "CodeStorageExceededException",
+        "ServiceException",
+    ],
+)
+def test_each_code_has_its_next_act(code: str) -> None:
+    found = explained(answered(code))
+    assert found is not None
+    assert "AWS says so" in found.message
+    assert found.hint in CODES.values()
+    assert found.hint
+    assert "\n" not in found.message + found.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (exceptions.NoCredentialsError(), "No AWS credentials"),
+        (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "incomplete"),
+        (exceptions.ProfileNotFound(profile="nobody"), "nobody"),
+        (exceptions.UnauthorizedSSOTokenError(), "SSO"),
+        (exceptions.TokenRetrievalError(provider="sso", error_msg="expired"), "expired"),
+        (exceptions.SSOTokenLoadError(error_msg="no file"), "no file"),
+        (exceptions.LoginRefreshRequired(), "expired"),
+        (exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:9"), "127.0.0.1:9"),
+        (exceptions.ConnectTimeoutError(endpoint_url="http://10.0.0.1"), "10.0.0.1"),
+        (exceptions.ReadTimeoutError(endpoint_url="http://10.0.0.1"), "10.0.0.1"),
+        (exceptions.NoRegionError(), "No region"),
+        (ValueError("Invalid endpoint: nonsense"), "nonsense"),
+        (exceptions.ParamValidationError(report="Unknown parameter"), "Unknown parameter"),
+        (exceptions.SSLError(endpoint_url="https://x", error="certificate"), "certificate"),
+    ],
+)
+def test_each_error_of_botocore_is_explained(error: Exception, word: str) -> None:
+    found = explained(error)
+    assert found is not None
+    assert word in found.message
+    assert found.hint
+
+
+def test_a_bug_of_ours_is_not_explained_away() -> None:
+    with pytest.raises(KeyError), translated():
+        raise KeyError("bug")
+
+
+def test_a_secret_in_an_answer_is_masked_and_its_cause_is_hidden() -> None:
+    with pytest.raises(DeployError) as caught, translated(["hunter2"]):
+        raise answered("ValidationException", "Value '{TOKEN=hunter2}' failed")
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
+
+def refused(package: Package) -> DeployError:
+    with pytest.raises(DeployError) as caught:
+        Deployment(project(), ["hello"]).deploy("hello", package)
+    return caught.value
+
+
+@pytest.mark.usefixtures("keys")
+def test_no_region(one: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert refused(one).message == "No region is set."
+
+
+def test_no_credentials(one: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert refused(one).message == "No AWS credentials were found."
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("AWS_PROFILE", "nobody", "nobody"),
+        ("AWS_ENDPOINT_URL", "nonsense", "nonsense"),
+        ("AWS_DEFAULT_REGION", "eu central", "eu central"),
+        ("AWS_SECRET_ACCESS_KEY", "", "incomplete"),
+    ],
+)
+def test_settings_of_the_machine(
+    one: Package, monkeypatch: pytest.MonkeyPatch, name: str, value: str, word: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert word in str(refused(one))
+
+
+@pytest.mark.usefixtures("keys")
+def test_the_pinned_region_holds_and_serves_when_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DeployError, match="us-east-1 only"):
+        connect(Deploy(region="us-east-1"))
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert connect(Deploy(region="us-east-1")).region == "us-east-1"
+
+
+def test_the_pinned_account_holds_before_the_first_write(script: Script, one: Package, two: Package) -> None:
+    script.aws._pin = "999999999999"
+    script.reads(function(one))
+    with pytest.raises(DeployError, match="999999999999 only"):
+        script.deployment(f'[deploy]\naccount = "999999999999"\n{PLAIN}').deploy("hello", two)
+
+
+def test_the_pinned_account_holds_for_a_function_that_is_unchanged(script: Script, one: Package) -> None:
+    script.aws._pin = "999999999999"
+    script.reads(function(one))
+    with pytest.raises(DeployError, match="999999999999 only"):
+        script.deployment().deploy("hello", one)
+
+
+def test_secrets_are_in_no_output(script: Script, one: Package, capsys: pytest.CaptureFixture[str]) -> None:
+    text = f'{ALIASED}\nenvironment = {{ TOKEN = "hunter2", OTHER = "hunter3" }}\n'
+    there: dict[str, Any] = {"Environment": {"Variables": {"TOKEN": "hunter1", "OLD": "hunter0"}}}
+    script.reads(function(one, "1", **there), alias="live")
+    script.reads(function(one, **there))
+    script.does("list_versions_by_function", {"Versions": []})
+    deployment = script.deployment(text)
+    outcome = deployment.diff("hello", one)
+    shown = (
+        outcome.block() + str(outcome.document()) + repr(outcome) + str(script.reports) + "".join(capsys.readouterr())
+    )
+    assert "hunter" not in shown
+    for line in ("environment.OLD: *** -> (none)", "environment.OTHER: (none) -> ***", "environment.TOKEN: *** -> ***"):
+        assert line in outcome.block()
+
+
+def test_a_stage_in_the_name_must_be_chosen(one: Package, tmp_path: Path) -> None:
+    text = f'[function.hello]\nbinary = "x"\nrole = "{ROLE}"\nfunction_name = "{{function}}-{{stage}}"\n[stage.dev]\n'
+    with pytest.raises(UsageError, match="no stage is chosen"):
+        Deployment(project(text), ["hello"])
+    assert project(text, "dev").functions[0].function_name == "hello-dev"
