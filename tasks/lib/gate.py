@@ -135,8 +135,7 @@ def _objects(sandbox: Sandbox, elves: Mapping[str, Elf], proofs: list[Proof]) ->
     """Every ELF member, and what the runtime adds, each once: by the first program that loads it."""
     found: dict[str, Object] = {}
     for proof in proofs:
-        items = proof.closure.objects if proof.closure is not None else ()
-        for item in items or _alone(elves, proof):
+        for item in _loaded(proof) or _alone(elves, proof):
             name = item.path.removeprefix(f"{TASK}/")
             if name not in found:
                 found[name] = _object(sandbox, proof, item)
@@ -145,6 +144,15 @@ def _objects(sandbox: Sandbox, elves: Mapping[str, Elf], proofs: list[Proof]) ->
             item = Loaded(name, f"{TASK}/{name}", elf, None, "", TASK)
             found[name] = _object(sandbox, None, item)
     return [found[name] for name in sorted(found)]
+
+
+def _loaded(proof: Proof) -> list[Loaded]:
+    """What is in memory at the start, the interpreter too where no library asks for it."""
+    if proof.closure is None:
+        return []
+    interpreter = proof.closure.interpreter
+    more = [] if interpreter is None or interpreter in proof.closure.objects else [interpreter]
+    return [*proof.closure.objects, *more]
 
 
 def _alone(elves: Mapping[str, Elf], proof: Proof) -> Iterator[Loaded]:
