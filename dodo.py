@@ -6,17 +6,48 @@
 lambda.toml says what is built; each task lives in tasks/<task>.py, and what it knows in tasks/lib/.
 """
 
-from tasks import adapter, binary, image
+from tasks import adapter, binary, deploy, image, needed_libs, operate, shim
+from tasks import zip as package
 
 PROJECT = adapter.load_project()
-DOIT_CONFIG = adapter.config(default_tasks=["binary"])
+DOIT_CONFIG = adapter.config(default_tasks=["zip"])
 
 
 def task_image() -> adapter.Tasks:
-    """The toolchain: ghc-centos/ → build/image.json"""
+    """the toolchain: ghc-centos/ → build/image.json"""
     return image.define(PROJECT)
 
 
 def task_binary() -> adapter.Tasks:
-    """Each function's executable: sources → build/<fn>/<executable>"""
+    """each function's executable: its sources → build/<fn>/<executable>"""
     return binary.define(PROJECT)
+
+
+def task_needed_libs() -> adapter.Tasks:
+    """the libraries it needs: DT_NEEDED, transitively → build/<fn>/needed-libs.json, lib/"""
+    return needed_libs.define(PROJECT)
+
+
+def task_shim() -> adapter.Tasks:
+    """what stands between Lambda and the executable: shim/ → build/<fn>/run.js or bootstrap"""
+    return shim.define(PROJECT)
+
+
+def task_zip() -> adapter.Tasks:
+    """the package, proved to start: all of the above → build/<fn>/lambda.zip"""
+    return package.define(PROJECT)
+
+
+def task_deploy() -> adapter.Tasks:
+    """each function on AWS, changed only where it differs: lambda.zip → build/<fn>/deployed-hash"""
+    return deploy.define(PROJECT)
+
+
+def task_diff() -> adapter.Tasks:
+    """what a deploy would change, field by field"""
+    return deploy.define_diff(PROJECT)
+
+
+def task_operate() -> adapter.Tasks:
+    """verbs about functions that are on AWS already"""
+    return operate.define(PROJECT)

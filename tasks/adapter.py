@@ -1,19 +1,21 @@
 """The seam with doit: everything about doit that the tasks should not have to know.
 
 in   lambda.toml, plain functions that raise our errors
-out  `load_project`, `config` (DOIT_CONFIG), `task` (one task dict, keys always in the same order), `Verb` (a task
-     with its own command line), `recipe` and `removal`
+out  `load_project`, `config` (DOIT_CONFIG), `task` (one task dict, keys always in the same order), `recipe`
 
-What doit alone gets wrong, and is put right here: a source edited while it is built counts as built; the same mtime
-counts as unchanged; a target counts as made once it exists; two runs at once; SIGTERM and Ctrl-C; one word of the
-command line with `=` in it vanishes; progress on stdout. `tasks/state.py` has what belongs to "did it change?".
+What doit alone gets wrong is put right here and beside it: tasks/state.py (a source edited while it is built counts as
+built, equal times count as unchanged, a target counts as made once it exists), tasks/reporter.py (two runs at once,
+progress on stdout), tasks/verbs.py (words of the command line with `=` in them vanish), tasks/lib/processes.py
+(SIGTERM and Ctrl-C).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,14 @@ from doit.task import Task
 from doit.tools import config_changed
 
 from tasks.lib import config as settings
-from tasks.lib.errors import BuildError, ConfigError
+from tasks.lib.errors import BuildError
 from tasks.lib.files import remove
 from tasks.lib.processes import end_on_signals
 from tasks.reporter import Reporter, lock
 from tasks.state import ContentChecker, before, intact, sound_database
 
 Tasks = dict[str, Any] | Iterator[dict[str, Any] | Task]  # what a task creator in dodo.py gives to doit
-HERE = Path(__file__).parent
+HERE = "tasks"  # doit runs in the folder of dodo.py
 DATABASE = ".doit.db"
 
 
@@ -40,8 +42,10 @@ def load_project() -> settings.Project:
     end_on_signals()
     sound_database(Path(DATABASE))
     try:
-        return settings.load(Path("lambda.toml"))
-    except ConfigError as error:
+        return settings.load(Path("lambda.toml"), get_var("stage", None))
+    except BuildError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": error.message, "hint": error.hint}, ensure_ascii=False))
         raise InvalidDodoFile(str(error)) from error
 
 
@@ -61,18 +65,22 @@ def config(**more: Any) -> dict[str, Any]:
     }
 
 
-def recipe(*modules: str) -> list[Path]:
+@cache
+def recipe(*modules: str) -> tuple[str, ...]:
     """The code of a stage, for its file_dep: files and folders below tasks/, and the pinned packages."""
-    places = [Path(os.path.relpath(HERE / module)) for module in modules]
-    found = [file for place in places for file in (sorted(place.glob("*.py")) if place.is_dir() else [place])]
-    return [*found, Path("requirements.txt")]
+    found = ["requirements.txt"]
+    for module in modules:
+        place = f"{HERE}/{module}"
+        names = sorted(os.listdir(place)) if os.path.isdir(place) else []  # noqa: PTH112, PTH208 - on every run
+        found += [f"{place}/{name}" for name in names if "." in name] or [place]
+    return tuple(found)
 
 
 def task(  # noqa: PLR0913 - a task has these parts
     *,
     name: str | None = None,
     doc: str,
-    file_dep: Iterable[Path],
+    file_dep: Iterable[Path | str],
     targets: Sequence[Path],
     reads: Mapping[str, Any],
     action: Callable[..., str | None],
@@ -145,54 +153,3 @@ def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit
         for folder in {path.parent for path in paths}:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
-
-
-class Verb(Task):  # type: ignore[misc]
-    """A task that reads its own command line with argparse: `doit NAME [options] [words]`, in any order.
-
-    `parser()` gives the argparse parser, `action(arguments)` does the work and returns the exit code. Words are taken
-    from sys.argv, because doit drops those with `=` in them (JSON, mostly).
-    """
-
-    options: dict[str, Any] | None
-
-    def __init__(
-        self,
-        name: str,
-        doc: str,
-        parser: Callable[[], Any],
-        action: Callable[[Any], int | None],
-        needs: Callable[[Any], Sequence[str]] = lambda _: (),
-    ) -> None:
-        super().__init__(name, [(self._run,)], doc=doc, io={"capture": False}, meta={"verb": True})
-        self.parser, self.action, self.needs = parser, action, needs
-        self.arguments: Any = None
-
-    def init_options(self, args: Sequence[str] | None = None) -> list[str] | None:
-        """Called by doit: with the words behind the name when it was selected, with nothing when it only depends."""
-        if self.options is not None:
-            return None
-        self.options = {}
-        if args is None:
-            return None
-        words = sys.argv[sys.argv.index(self.name) + 1 :] if self.name in sys.argv else list(args)
-        reader = self.parser()
-        reader.prog = f"doit {self.name}"
-        self.arguments = reader.parse_intermixed_args(words)
-        self.task_dep.extend(self.needs(self.arguments))
-        return []
-
-    def _run(self) -> TaskFailed | None:
-        """Do the work outside the lock: a verb may last for hours, and the graph is done by now."""
-        arguments = self.arguments if self.arguments is not None else self.parser().parse_args([])
-
-        def act() -> None:
-            Reporter.exit_code = max(Reporter.exit_code, self.action(arguments) or 0)
-
-        return guarded(act, self)
-
-
-def stage() -> str | None:
-    """The word behind `stage=` on the command line."""
-    name = get_var("stage", None)
-    return None if name is None else str(name)

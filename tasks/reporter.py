@@ -10,6 +10,7 @@ import fcntl
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
@@ -53,11 +54,12 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     desc = "progress on stderr, with durations and results"
     exit_code: ClassVar[int] = 0  # of a verb that has more to say than failed or not
+    endings: ClassVar[list[Callable[[list[str]], None]]] = []  # called last, with the errors' sentences
 
     def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
         super().__init__(sys.stderr if outstream is sys.stdout else outstream, options)
         self.started: dict[str, float] = {}
-        self.failed = False
+        self.errors: list[str] = []
 
     def write(self, text: str) -> None:
         """Write at once: the tools' own output stands between our lines."""
@@ -91,7 +93,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A task failed: the sentence and the next act of our errors, the traceback of a bug."""
-        self.failed = True
+        self.errors.append(str(getattr(fail, "cause", None) or fail.get_msg()))
         if getattr(fail, "cause", None) is not None:
             self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {fail.cause}\n")
         elif "Dependent file" in fail.get_msg():
@@ -103,5 +105,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         """After the last task: the exit code of a verb, where doit knows only 0 to 3."""
         super().complete_run()
         unlock()
-        if Reporter.exit_code and not self.failed:
+        for ending in Reporter.endings:
+            ending(self.errors)
+        if Reporter.exit_code and not self.errors:
             raise SystemExit(Reporter.exit_code)

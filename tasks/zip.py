@@ -11,12 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tasks import adapter, paths
+from tasks import adapter, needed_libs, paths
 from tasks.lib import files, package
 from tasks.lib.config import Function, Project
 from tasks.lib.errors import PackageError
 
-CODE = ("zip.py", "lib/archive.py", "lib/package.py", "lib/gate.py", "lib/runtimes.py", "lib/data")
+CODE = ("zip.py", "lib/archive.py", "lib/package.py", *needed_libs.GATE)
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:

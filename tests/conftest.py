@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import Workshop, make_workshop, need
+
+from tests.support import Workshop, make_workshop, need
 
 
 @pytest.fixture

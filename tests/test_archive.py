@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import need
 
 from tasks.lib import archive, package
 from tasks.lib.archive import Member
 from tasks.lib.errors import PackageError
+from tests.support import need
 
 MEMBERS = {
     "bootstrap": Member(b"\x7fELF" + bytes(range(256)) * 400, 0o755),

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT
+
+from tests.support import ROOT
 
 HEAVY = {"boto3", "botocore", "docker", "elftools", "deflate", "requests"}
 MODULES = sorted((ROOT / "tasks").rglob("*.py"))

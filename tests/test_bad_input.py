@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import TINY, Run, Workshop, need, settings
+
+from tests.support import TINY, Run, Workshop, need, settings
 
 
 def refused(run: Run, *said: str) -> None:

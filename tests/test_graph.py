@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import TINY, Workshop, settings
+
+from tests.support import TINY, Workshop, settings
 
 STAGES = ("binary", "needed-libs", "shim", "zip")
 ALL = {f"{stage}:{name}" for stage in STAGES for name in ("one", "two")}

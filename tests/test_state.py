@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support import TINY, Workshop, need
+
+from tests.support import TINY, Workshop, need
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:

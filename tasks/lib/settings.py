@@ -164,7 +164,7 @@ class Deploy:
     s3_prefix: str = key(Text(r"[A-Za-z0-9!_.*'()/-]{0,512}", "a prefix"), "keys start with it", "haskell-on-lambda")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)  # no repr: its environment may hold secrets
 class Function:
     """One Lambda function: what is built, how it is driven, and what AWS is told of it."""
 

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from tasks.lib.aws import compare, plan, upload
 from tasks.lib.aws.client import Aws
-from tasks.lib.aws.messages import TRUST_POLICY, code, missing, said
+from tasks.lib.aws.messages import TRUST_POLICY, code, missing, said, status
 from tasks.lib.aws.remote import Answer, Remote, busy, failed
 from tasks.lib.aws.role import readiness, role_arn
 from tasks.lib.aws.wanted import Wanted
@@ -188,11 +189,12 @@ class Run:
         elapsed = self.clock.now() - started
         if kind == "PreconditionFailed" or (kind == "InvalidParameterValue" and "CodeSHA256" in sentence):
             raise Replan("the function was changed by somebody else") from error
-        if kind == "ResourceConflict" and "already exist" in sentence:
+        conflict = status(error) == HTTPStatus.CONFLICT
+        if conflict and "already exist" in sentence:
             raise Replan(sentence) from error
         if missing(error) and operation != "create_function":
             raise Replan(sentence) from error
-        if kind == "ResourceConflict" and elapsed < UPDATE_S:
+        if conflict and elapsed < UPDATE_S:
             self._tell(f"waits: {sentence}", told=told)
             self.clock.sleep(1.0)
         elif kind == "InvalidParameterValue" and any(part in sentence for part in NOT_YET) and elapsed < ROLE_S:

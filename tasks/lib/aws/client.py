@@ -1,7 +1,7 @@
 """The one door to AWS: a session of boto3, its clients made once.
 
 in   boto3's own chain (environment, profile, SSO, role), and the pins of lambda.toml
-out  `connect(deploy)` → Aws: `.client(service)`, `.region`, `.account()`
+out  `connect(deploy)` → Aws: `.client(service)`, `.region`, `.account()`; both pins are held
 
 Clients are safe to share between threads; sessions are not, hence the lock.
 """
@@ -9,28 +9,34 @@ Clients are safe to share between threads; sessions are not, hence the lock.
 from __future__ import annotations
 
 from functools import cached_property
+from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
-from tasks.lib.aws.messages import translated
+from tasks.lib.aws.messages import CLASSES, translated
 from tasks.lib.errors import DeployError
 from tasks.lib.settings import Deploy
 
 ASKING = 32  # calls at a time: GetFunction has a quota of 100 a second, all other reads together 15
+ATTEMPTS = 6
+CUT_DELAY_S = 0.5
 
 
 class Aws:
     """One session and its clients."""
 
-    def __init__(self, session: Any, region: str) -> None:
+    def __init__(self, session: Any, region: str, pin: str | None = None) -> None:
         self._session = session
+        self._pin = pin
         self._lock = Lock()
         self._clients: dict[str, Any] = {}
         self.region = region
 
     def client(self, service: str) -> Any:
         """The client of a service, with bounded retries."""
-        return self._made(service, service, retries={"mode": "standard", "total_max_attempts": 6}, read_timeout=300)
+        return self._made(
+            service, service, retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, read_timeout=300
+        )
 
     def invoker(self, timeout_s: int) -> Any:
         """A Lambda client for Invoke: never sends twice, and outwaits the function."""
@@ -43,8 +49,17 @@ class Aws:
         )
 
     def account(self) -> str:
-        """The account of the credentials in use."""
+        """The account of the credentials in use, which is asked for once and must be the pinned one."""
+        self.check(self._account)
         return self._account
+
+    def check(self, account: str) -> None:
+        """Refuse any account but the pinned one."""
+        if self._pin not in {None, account}:
+            raise DeployError(
+                f"lambda.toml allows account {self._pin} only, and this is account {account}.",
+                "Choose the right profile (AWS_PROFILE), or the stage that is meant: doit deploy stage=…",
+            )
 
     @property
     def partition(self) -> str:
@@ -63,8 +78,44 @@ class Aws:
             if key not in self._clients:
                 config = Config(connect_timeout=10, max_pool_connections=ASKING, **settings)
                 with translated():
-                    self._clients[key] = self._session.client(service, region_name=self.region, config=config)
+                    client = self._session.client(service, region_name=self.region, config=config)
+                client.meta.events.register("before-parse", _readable)
+                client.meta.events.register("needs-retry", _cut_short)
+                self._clients[key] = client
             return self._clients[key]
+
+
+def _readable(operation_model: Any, response_dict: dict[str, Any], **_rest: Any) -> None:
+    """Give botocore's XML parser something to read where a gateway's page or half an answer would make it stumble."""
+    status, body = response_dict["status_code"], response_dict["body"]
+    xml = operation_model.service_model.resolved_protocol in {"query", "rest-xml"}
+    if not xml or not isinstance(body, bytes) or operation_model.http.get("method") == "HEAD":
+        return
+    foreign = status >= HTTPStatus.BAD_REQUEST and body and not body.lstrip().startswith((b"<?xml", b"<Error"))
+    if foreign or _lacking(response_dict["headers"], body):
+        code = "Throttling" if status == HTTPStatus.TOO_MANY_REQUESTS else status
+        error = f"<Error><Code>{code}</Code><Message>The answer is not AWS's own.</Message></Error>"
+        response_dict |= {"body": f"<ErrorResponse>{error}</ErrorResponse>".encode(), "status_code": max(status, 400)}
+
+
+def _cut_short(response: Any, operation: Any, attempts: int, **_rest: Any) -> float | None:
+    """Ask again when the connection broke within the answer: botocore takes the rest for an empty answer."""
+    if response is None or operation.has_streaming_output or operation.http.get("method") == "HEAD":
+        return None
+    http = response[0]
+    if not _lacking(http.headers, http.content):
+        return None
+    if attempts >= ATTEMPTS:
+        from botocore.exceptions import IncompleteReadError
+
+        raise IncompleteReadError(actual_bytes=len(http.content), expected_bytes=http.headers["Content-Length"])
+    return CUT_DELAY_S
+
+
+def _lacking(headers: Any, body: bytes) -> bool:
+    """True if an answer ended before its length."""
+    length = headers.get("Content-Length")
+    return length is not None and "Content-Encoding" not in headers and len(body) < int(length)
 
 
 def connect(deploy: Deploy) -> Aws:
@@ -75,12 +126,10 @@ def connect(deploy: Deploy) -> Aws:
         session = boto3.session.Session()
         region = session.region_name or deploy.region
     if region is None:
-        raise DeployError(
-            "No region is set.", "Set AWS_REGION, or region in the profile, or region under [deploy] in lambda.toml."
-        )
+        raise DeployError(*CLASSES["NoRegionError"])
     if deploy.region is not None and region != deploy.region:
         raise DeployError(
             f"lambda.toml allows region {deploy.region} only, and the settings of this machine say {region}.",
-            f"Set AWS_REGION={deploy.region}, or choose the stage that is meant: doit deploy stage=…",
+            f"Set AWS_DEFAULT_REGION={deploy.region}, or choose the stage that is meant: doit deploy stage=…",
         )
-    return Aws(session, region)
+    return Aws(session, region, deploy.account)

@@ -16,7 +16,7 @@ from tasks.lib.aws.client import ASKING, Aws, connect
 from tasks.lib.aws.messages import translated
 from tasks.lib.aws.remote import Answer, Remote, asked, of_alias, published, whole
 from tasks.lib.aws.summary import Outcome, Target
-from tasks.lib.aws.wanted import Package, Part, Wanted, wanted
+from tasks.lib.aws.wanted import Package, Part, Wanted, name_on_aws, wanted
 from tasks.lib.errors import DeployError, UsageError
 from tasks.lib.settings import Function, Project
 
@@ -52,6 +52,7 @@ class Deployment:
             if name not in known:
                 raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(known)}.")
             self._functions[name] = known[name]
+            name_on_aws(known[name])
         self._part, self._report, self._progress = part, report, progress
         self._clock = clock or Clock()
         self._connected = connected or (lambda: connect(project.deploy))
@@ -73,7 +74,6 @@ class Deployment:
         with translated(want.secrets):
             started = self._clock.now()
             remote = self._read(want, first=True)
-            self._pinned(remote, writing=False)
             steps = plan.plan(want, remote)
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
             return self._outcome(want, package, action, steps, remote, {}, self._clock.now() - started)
@@ -84,11 +84,11 @@ class Deployment:
         durations: dict[str, float] = {}
         for turn in range(ROUNDS):
             remote = self._read(want, first=turn == 0)
-            self._pinned(remote, writing=False)
             steps = plan.plan(want, remote)
             if not steps:
                 break
-            self._pinned(remote, writing=True)
+            if self._project.deploy.account is not None:
+                self.aws.account()  # before the first write: is it the right one?
             if not done:
                 self._report(str(self._target(want, remote)))
             if action == "unchanged" and any(not isinstance(step, plan.Wait) for step in steps):
@@ -149,22 +149,11 @@ class Deployment:
                 pool.shutdown(wait=False)
         return self._answers[name].result()
 
-    def _pinned(self, remote: Remote | None, *, writing: bool) -> None:
-        """Refuse another account than the pinned one: told by the function's ARN, and asked for before a write."""
-        pin = self._project.deploy.account
-        account = pin if remote is None else _arn(remote).split(":")[4]
-        if pin is not None and writing:
-            account = self.aws.account()
-        if account is not None and pin not in (None, account):
-            raise DeployError(
-                f"lambda.toml allows account {pin} only, and the credentials in use belong to {account}.",
-                "Choose the right profile (AWS_PROFILE), or the stage that is meant: doit deploy stage=…",
-            )
-
     # ------------------------------------------------------------------ telling
 
     def _target(self, want: Wanted, remote: Remote | None) -> Target:
         account = self.aws.account() if remote is None else _arn(remote).split(":")[4]
+        self.aws.check(account)
         return Target(want.label, want.name, want.alias, self._project.stage, account, self.aws.region)
 
     def _outcome(  # noqa: PLR0913, PLR0917 - it gathers

@@ -25,9 +25,9 @@ SIGN_IN = "Sign in again: aws sso login (or aws login), with the same --profile 
 CLASSES = {
     "NoRegionError": (
         "No region is set.",
-        "Set AWS_REGION, or region in the profile, or region under [deploy] in lambda.toml.",
+        "Set AWS_DEFAULT_REGION (boto3 reads no AWS_REGION), region in the profile, or region under [deploy].",
     ),
-    "InvalidRegionError": ("{error}", "Correct AWS_REGION, the profile's region, or region in lambda.toml."),
+    "InvalidRegionError": ("{error}", "Correct AWS_DEFAULT_REGION, the profile's region, or region in lambda.toml."),
     "NoCredentialsError": (
         "No AWS credentials were found.",
         "Sign in (aws sso login, aws login), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
@@ -54,10 +54,11 @@ CLASSES = {
     "ProxyConnectionError": ("{error}.", "Look at HTTPS_PROXY and NO_PROXY."),
     "SSLError": ("{error}.", "Look at AWS_CA_BUNDLE and at the proxy's certificate."),
     "HTTPClientError": ("{error}.", "Look at the network; then run the same command again."),
+    "IncompleteReadError": ("AWS's answers are cut short: {error}.", "Look at the network and the proxy."),
     "ResponseParserError": ("The answer is not AWS's: {error}", "Look at AWS_ENDPOINT_URL and at the proxy."),
     "ParamValidationError": ("{error}", "Correct the table aws of this function in lambda.toml."),
     "UnknownServiceError": ("{error}.", "Install the pinned boto3: ./setup.sh"),
-    "EndpointProviderError": ("{error}.", "Look at AWS_REGION and AWS_ENDPOINT_URL."),
+    "EndpointProviderError": ("{error}.", "Look at AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."),
     "BotoCoreError": ("{error}", "Look at the AWS settings of this machine: aws configure list"),
 }
 

@@ -53,12 +53,7 @@ class Wanted:
     tags: Mapping[str, str] | None
     concurrency: int | None
     retention_days: int | None
-
-    @property
-    def log_group(self) -> str:
-        """Where the function logs."""
-        named = self.settings.get("LoggingConfig", {}).get("LogGroup")
-        return str(named or f"/aws/lambda/{self.name}")
+    log_group: str
 
     @property
     def around(self) -> str | None:
@@ -81,15 +76,10 @@ class Wanted:
 
 def wanted(function: Function, package: Package, part: Part = "all") -> Wanted:
     """The function as lambda.toml has it, wholly, or only its code, or only its configuration."""
-    if "{stage}" in function.function_name:
-        raise UsageError(
-            f"The name of {function.name} on AWS is {function.function_name}, and no stage is chosen.",
-            "Choose one: doit deploy stage=…",
-        )
     config = part != "code"
     return Wanted(
         label=function.name,
-        name=function.function_name,
+        name=name_on_aws(function),
         alias=function.alias,
         architecture=function.architecture if part != "config" else None,
         package=package if part != "config" else None,
@@ -97,7 +87,24 @@ def wanted(function: Function, package: Package, part: Part = "all") -> Wanted:
         tags=function.tags if config else None,
         concurrency=function.reserved_concurrency if config else None,
         retention_days=function.log_retention_days if config else None,
+        log_group=log_group(function),
     )
+
+
+def name_on_aws(function: Function) -> str:
+    """The function's name on AWS; UsageError if it depends on a stage and none is chosen."""
+    if "{stage}" in function.function_name:
+        raise UsageError(
+            f"The name of {function.name} on AWS is {function.function_name}, and no stage is chosen.",
+            "Choose one: doit deploy stage=…",
+        )
+    return function.function_name
+
+
+def log_group(function: Function) -> str:
+    """Where the function logs."""
+    logging = (function.aws or {}).get("LoggingConfig", {})
+    return str(logging.get("LogGroup") or f"/aws/lambda/{function.function_name}")
 
 
 def _settings(function: Function) -> dict[str, Any]:

@@ -11,12 +11,16 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.lib import processes
 from tasks.lib.builders.machine import Toolchain
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
 from tasks.lib.sources import Tree, mirror
+
+if TYPE_CHECKING:
+    from tasks.lib.sysroot import Sysroot
 
 TOOLS = ("ghc", "cabal", "stack")
 MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
@@ -49,6 +53,12 @@ class Host:
         """The tools' own files: an upgrade replaces them."""
         found = [shutil.which(tool) for tool in (*TOOLS, "gcc", "musl-gcc", "strip")]
         return [Path(path).resolve() for path in found if path]
+
+    def sysroot(self) -> Sysroot:
+        """This host's own file system."""
+        from tasks.lib import sysroot
+
+        return sysroot.Host()
 
     @contextmanager
     def bring(self, sources: Tree) -> Iterator[str]:

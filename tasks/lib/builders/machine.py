@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tasks.lib.processes import Log
 from tasks.lib.sources import Tree
+
+if TYPE_CHECKING:
+    from tasks.lib.sysroot import Sysroot
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Machine(Protocol):
 
     def witnesses(self) -> list[Path]:
         """Files of the host whose change means that the toolchain has to be looked at again."""
+
+    def sysroot(self) -> Sysroot:
+        """The file system that executables made here find their libraries in."""
 
     def bring(self, sources: Tree) -> AbstractContextManager[str]:
         """Bring sources in; gives the folder to build in, which nobody else uses meanwhile."""

@@ -1,0 +1,80 @@
+"""Each function on AWS: asked first, changed only where it differs.
+
+in   lambda.zip, lambda.sha256, the function's settings, the stage
+out  build/<fn>/deployed-hash: what AWS holds after a deploy that succeeded
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tasks import paths
+from tasks.lib import files
+from tasks.lib.config import Project
+from tasks.reporter import Reporter
+from tasks.verbs import Line, Verb, parsed, verbs
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+def options(parser: ArgumentParser) -> None:
+    """`doit deploy [--dry-run] [--only code|config] [--json]`."""
+    parser.description = "Create or update functions; run it again after anything at all."
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    parser.add_argument("--only", choices=("code", "config"), help="leave the other half as it is")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def diff_options(parser: ArgumentParser) -> None:
+    """`doit diff [--exit-code] [--json]`."""
+    parser.description = "Show what a deploy would change, field by field."
+    parser.add_argument("--exit-code", action="store_true", help="exit 2 when there are changes")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def define(project: Project) -> Iterator[Verb]:
+    """One task a function; `doit deploy` is all of them, and asks AWS about all at once."""
+    return _verbs(project, "deploy", "each function on AWS: lambda.zip → build/<fn>/deployed-hash", options)
+
+
+def define_diff(project: Project) -> Iterator[Verb]:
+    """The same plan, shown."""
+    return _verbs(project, "diff", "what a deploy would change: lambda.toml and lambda.zip ↔ AWS", diff_options)
+
+
+def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentParser], None]) -> Iterator[Verb]:
+    names = [function.name for function in project.functions]
+    line = Line(parsed(parser), names)
+    documents: dict[str, Any] = {}
+
+    @cache
+    def deployment() -> Any:
+        from tasks.lib.aws.deployment import Deployment
+
+        part: Any = getattr(line.arguments, "only", None) or "all"
+        return Deployment(project, line.chosen, part=part, report=lambda text: print(text, file=sys.stderr))
+
+    def act(function: str, given: Any) -> int:
+        from tasks.lib.aws.package import package
+
+        products = paths.Products(next(item for item in project.functions if item.name == function))
+        changes = name == "deploy" and not given.dry_run
+        made = package(products.zip, products.sha256)
+        outcome = deployment().deploy(function, made) if changes else deployment().diff(function, made)
+        if changes:
+            files.write_json(products.deployed_hash, outcome.record())
+        documents[function] = outcome.document()
+        print(outcome.block(), file=sys.stderr)
+        return 2 if getattr(given, "exit_code", False) and outcome.changed else 0
+
+    def ending(errors: list[str]) -> None:
+        if line.arguments is not None and line.arguments.json:
+            print(json.dumps({"functions": documents, "errors": errors}, indent=2, ensure_ascii=False))
+
+    Reporter.endings.append(ending)
+    return verbs(name, doc, parsed(parser), act, names, needs=lambda function, _: [f"zip:{function}"], line=line)

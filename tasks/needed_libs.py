@@ -1,0 +1,75 @@
+"""The libraries of each executable: found by walking DT_NEEDED, never by running anything.
+
+in   the executable, the builder's file system, `include` where it names libraries
+out  build/<fn>/needed-libs.json (what is needed by whom, and the verdict), build/<fn>/lib/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks import adapter, paths
+from tasks.lib import builders, files, package
+from tasks.lib.config import Function, Project
+
+READER = ("closure", "elf", "elf_image", "elf_notes", "elf_symbols", "ldcache", "ldpaths", "sysroot")
+JUDGE = ("gate", "proof", "runtimes", "sandbox", "verdict")
+GATE = (*(f"lib/{name}.py" for name in (*READER, *JUDGE)), "lib/data")  # the code of the verdict, for zip as well
+CODE = ("needed_libs.py", "lib/needed_libs.py", "lib/bundle.py", *GATE)
+
+
+def define(project: Project) -> Iterator[dict[str, Any]]:
+    """One task a function."""
+    for function in project.functions:
+        yield walked(project, function) | {"basename": "needed-libs"}
+
+
+def walked(project: Project, function: Function) -> dict[str, Any]:
+    """Walk the program, pack its libraries."""
+    made = paths.Products(function)
+    wanted = package.libraries(function.include)
+
+    def walk() -> str:
+        from tasks.lib import needed_libs
+
+        sysroot = builders.chosen(project.build, paths.WORK, paths.CACHE).sysroot()
+        found = needed_libs.needed(
+            made.executable,
+            sysroot=sysroot,
+            runtime=function.runtime,
+            architecture=function.architecture,
+            libc=function.libc,
+            include=wanted,
+        )
+        needed_libs.pack(found, sysroot, made.libs)
+        files.write_json(made.needed_libs, found)
+        total = files.human(sum(item.size_bytes for item in found.pack))
+        names = ", ".join(item.name for item in found.pack if "/" not in item.name)
+        return f"{len(found.pack)} to pack, {total}: {names}; {found.libc.reason}" if found.pack else found.libc.reason
+
+    return adapter.task(
+        name=function.name,
+        doc=f"{made.executable} → {made.needed_libs}, {made.libs}/",
+        file_dep=[paths.IMAGE, made.executable, *adapter.recipe(*CODE)],
+        targets=[made.needed_libs, made.libs],
+        reads={
+            "runtime": function.runtime,
+            "architecture": function.architecture,
+            "libc": function.libc,
+            "include": wanted,
+        },
+        watches=lambda: sources(made.needed_libs),
+        action=walk,
+    )
+
+
+def sources(manifest: Path) -> list[Path]:
+    """The files of this host that the packed libraries were copied from: an upgrade replaces them."""
+    try:
+        listed = json.loads(manifest.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [Path(item["path"]) for item in listed.get("pack", ())]

@@ -1,0 +1,159 @@
+"""Verbs about functions that are on AWS already: logs, versions, rollback, prune, url, role, destroy.
+
+in   a function's name, options
+out  its answer on stdout, for people or with --json as one document; where it is, on stderr
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tasks.lib.config import Project
+from tasks.lib.errors import BuildError, DeployError
+from tasks.verbs import Verb, parsed, verbs
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from tasks.lib.aws.place import Place
+
+Act = Callable[["Place", Any], Any]
+
+
+def define(project: Project) -> Iterator[Verb]:
+    """All of them, in the order in which one meets them."""
+    for name, (doc, own, act) in VERBS.items():
+        names = [function.name for function in project.functions]
+        yield from verbs(
+            name, doc, parsed(partial(_options, doc, own)), partial(_done, project, act), names, alone=name == "logs"
+        )
+
+
+def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentParser) -> None:
+    parser.description = doc
+    own(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _done(project: Project, act: Act, name: str, given: Any) -> None:
+    """Do it where the function is, and show what came of it, failures too."""
+    from tasks.lib.aws.place import place
+
+    try:
+        result = act(place(project, name, lambda line: print(line, file=sys.stderr)), given)
+    except BuildError as error:
+        if given.json:
+            print(json.dumps({"error": error.message, "hint": error.hint}, ensure_ascii=False))
+        raise
+    if given.json and result is not None:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    elif result is not None:
+        for row in result if isinstance(result, list) else [result]:
+            print("  ".join(f"{key}: {_words(value)}" for key, value in row.items() if value not in (None, "", [])))
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def logs(where: Place, given: Any) -> None:
+    """Print events as they come; with --json one document a line, since a followed log has no end."""
+    from dataclasses import asdict
+
+    from tasks.lib.aws import logs as log
+
+    for event in log.events(where, since_s=log.duration(given.since), follow=given.follow, pattern=given.filter):
+        print(json.dumps(asdict(event), ensure_ascii=False) if given.json else event, flush=True)
+
+
+def _logs(parser: ArgumentParser) -> None:
+    parser.add_argument("--since", default="10m", help="how far back: 90s, 10m, 2h, 1d (default: 10m)")
+    parser.add_argument("--follow", "-f", action="store_true", help="go on until Ctrl-C")
+    parser.add_argument("--filter", default="", help="a CloudWatch filter pattern")
+
+
+def versions(where: Place, _: Any) -> list[dict[str, Any]]:
+    """All published versions."""
+    from tasks.lib.aws import versions as library
+
+    return library.versions(where)
+
+
+def rollback(where: Place, given: Any) -> dict[str, str]:
+    """Move the alias back."""
+    from tasks.lib.aws import versions as library
+
+    return library.rollback(where, given.to)
+
+
+def _rollback(parser: ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="VERSION", help="a version; default: where the alias pointed before")
+
+
+def prune(where: Place, given: Any) -> dict[str, list[str]]:
+    """Delete old versions."""
+    from tasks.lib.aws import versions as library
+
+    return library.prune(where, given.keep, dry_run=given.dry_run)
+
+
+def _prune(parser: ArgumentParser) -> None:
+    parser.add_argument("--keep", type=int, default=3, help="how many of the newest stay (default: 3)")
+    parser.add_argument("--dry-run", action="store_true", help="only say which would go")
+
+
+def url(where: Place, given: Any) -> dict[str, Any]:
+    """Show, make or remove the function's own address."""
+    from tasks.lib.aws import url as library
+
+    return library.url(where, given.auth)
+
+
+def _url(parser: ArgumentParser) -> None:
+    choices = ("iam", "public", "none")
+    parser.add_argument("--auth", choices=choices, help="make it: iam, public (for the whole world), or none to remove")
+
+
+def role(where: Place, _: Any) -> dict[str, Any]:
+    """Make the role that lambda.toml names."""
+    from tasks.lib.aws import role as library
+
+    wanted = where.function.role
+    if wanted is None:
+        raise DeployError(f"{where.function.name} names no role.", 'Set role = "a-name" in lambda.toml.')
+    arn, new = library.made(where.aws, wanted, [where.log_group])
+    return {"role": arn, "made": new}
+
+
+def destroy(where: Place, given: Any) -> dict[str, Any]:
+    """Take the function off AWS."""
+    from tasks.lib.aws import destroy as library
+
+    gone = library.destroy(where, confirmed=given.yes, logs=given.logs)
+    if not given.yes:
+        print("Nothing was deleted: say --yes to do it.", file=sys.stderr)
+    return gone
+
+
+def _destroy(parser: ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do it; without, only say what would go")
+    parser.add_argument("--logs", action="store_true", help="the log group, too")
+
+
+def _none(_: ArgumentParser) -> None:
+    pass
+
+
+VERBS: dict[str, tuple[str, Callable[[Any], None], Act]] = {
+    "logs": ("the log of a function, once or followed", _logs, logs),
+    "versions": ("the published versions, and which alias points where", _none, versions),
+    "rollback": ("the alias back to where it pointed before", _rollback, rollback),
+    "prune": ("old versions that no alias needs: deleted", _prune, prune),
+    "url": ("the function's own HTTPS address", _url, url),
+    "role": ("the execution role: made, with the least rights", _none, role),
+    "destroy": ("the function off AWS, with all its versions", _destroy, destroy),
+}

@@ -1,0 +1,66 @@
+"""What stands between Lambda and the executable.
+
+in   shim/run-tmpl.js or the sources of shim/bootstrap, and the settings that say how the executable is driven
+out  build/<fn>/run.js on Node runtimes, build/<fn>/bootstrap on provided.al2023
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks import adapter, paths
+from tasks.lib import files
+from tasks.lib.config import Function, Project
+
+SHIM = Path("shim")
+TEMPLATE = SHIM / "run-tmpl.js"
+SETTINGS = ("program", "process", "input", "ahead", "response")
+
+
+def define(project: Project) -> Iterator[dict[str, Any]]:
+    """One task a function."""
+    for function in project.functions:
+        yield rendered(function) if function.on_node else compiled(project, function)
+
+
+def rendered(function: Function) -> dict[str, Any]:
+    """Fill in the template of the Node runtimes."""
+    target = paths.Products(function).shim
+
+    def make() -> str:
+        from tasks.lib import shim
+
+        files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings.of(function)).encode())
+        return f"{TEMPLATE} → {target}"
+
+    return adapter.task(
+        name=function.name,
+        doc=f"{TEMPLATE} → {target}",
+        file_dep=[TEMPLATE, *adapter.recipe("shim.py", "lib/shim.py")],
+        targets=[target],
+        reads={name: getattr(function, name) for name in SETTINGS},
+        action=make,
+    )
+
+
+def compiled(project: Project, function: Function) -> dict[str, Any]:
+    """Compile the native bootstrap with the function's settings in it."""
+    target = paths.Products(function).shim
+    sources = sorted(path for path in SHIM.glob("*") if path.suffix in {".c", ".h"})
+
+    def make() -> str:
+        from tasks.lib import shim
+
+        shim.bootstrap(SHIM, shim.ShimSettings.of(function), target, shim.compilers(function.architecture))
+        return f"{SHIM}/*.c → {target}  {files.human(target.stat().st_size)}"
+
+    return adapter.task(
+        name=function.name,
+        doc=f"{SHIM}/*.c → {target}",
+        file_dep=[paths.IMAGE, *sources, *adapter.recipe("shim.py", "lib/shim.py")],
+        targets=[target],
+        reads={name: getattr(function, name) for name in (*SETTINGS, "architecture")},
+        action=make,
+    )
