@@ -84,7 +84,9 @@ def main() -> int:
     parser.add_argument("--folder", default="/", help="only files below this folder")
     chosen = parser.parse_args()
     root = sysroot.Host()
-    here = elf.Kind(64, little=True, machine=elf.MACHINE["EM_X86_64" if os.uname().machine == "x86_64" else "EM_AARCH64"])
+    here = elf.Kind(
+        64, little=True, machine=elf.MACHINE["EM_X86_64" if os.uname().machine == "x86_64" else "EM_AARCH64"]
+    )
     loader = ldpaths.ABIS[here.machine, here.bits].interpreter
     search = ldpaths.Search(levels=levels(loader))
     agreed = differed = skipped = libraries = 0
@@ -112,7 +114,9 @@ def main() -> int:
             break
     total = agreed + differed
     print(f"{agreed} of {total} files agree, {libraries} libraries in order and with paths; {skipped} files skipped")
-    print(f"(static, other processors, object files). Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file.")
+    print(
+        f"(static, other processors, object files). Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file."
+    )
     return 1 if differed else 0
 
 
