@@ -63,7 +63,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """All objects, the program first, then in load order; the interpreter stands where it is first needed."""
+    """All objects, the program first, then in load order.
+
+    The interpreter is among them where it is first asked for, as in the linker's own list; C libraries do.
+    """
 
     objects: tuple[Loaded, ...]
     missing: tuple[Missing, ...]
@@ -112,15 +115,13 @@ class Walk:
         self.linker = Linker.of(self.root, elf, origin, self.search)
         self.kind: Kind = elf.kind
         self._keep(main)
-        if self.linker.interpreter and elf.form in {"executable", "library"}:
+        if self.linker.interpreter and (elf.interpreter or (elf.form == "library" and elf.libraries)):
             self._interpreter(main, self.linker.interpreter)
         self._breadth_first(0)
         for name in self.search.opened:  # after the start, one after the other
             first = len(self.objects)
             self._wanted(main, name, optional=False)
             self._breadth_first(first)
-        if self.interpreter is not None and self.interpreter not in self.objects:
-            self.objects.append(self.interpreter)
         missing = tuple(self.missing.values())
         return Closure(tuple(self.objects), missing, self.interpreter, self.interpreter_fault, self.linker)
 
@@ -190,6 +191,8 @@ class Walk:
                     self._wanted(here, entry.sonames[0], optional=False)
 
     def _wanted(self, here: Loaded, name: str, *, optional: bool) -> Loaded | None:
+        if "$" in name:
+            name = expanded(name, here.origin, self.linker) or name
         found = self.by_name.get(name)
         if found is not None:
             if found is self.interpreter and found not in self.objects:
@@ -236,7 +239,7 @@ class Walk:
     def _found(self, here: Loaded, name: str, skipped: list[str]) -> tuple[str, Elf, str] | None:
         """The first file that one of the linker's rules leads to."""
         if "/" in name:
-            path = self.linker.absolute(expanded(name, here.origin, self.linker) or name)
+            path = self.linker.absolute(name)
             elf = self._try(path, skipped, ends_list=False)
             return (path, elf, "path") if elf is not None else None
         for rule, folders in self.linker.rules(here, self.objects[0], self._folders):

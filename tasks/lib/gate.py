@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.lib.closure import Closure, Loaded, chain
@@ -52,7 +53,10 @@ def verdict(
     sandbox = Sandbox(files, where)
     elves, notes = _elves(sandbox)
     problems = list(_shim(sandbox, program)) if shim else []
-    proofs = [proved(sandbox, entry) for entry in _entries(sandbox, elves, program, opened)]
+    entries = list(_entries(sandbox, elves, program, opened))
+    if not shim and program in elves and elves[program].form == "library":
+        entries[0] = replace(entries[0], role="library", loader="")
+    proofs = [proved(sandbox, entry) for entry in entries]
     for proof in proofs:
         problems += [problem for problem in proof.problems if problem not in problems]
         notes += [note for note in proof.notes if note not in notes]
@@ -69,6 +73,17 @@ def verdict(
         floors=tuple(_floors(sandbox, proofs)),
         objects=tuple(objects),
     )
+
+
+def with_problems(found: Verdict, more: Iterable[Problem]) -> Verdict:
+    """The verdict with problems that somebody else saw."""
+    problems = (*found.problems, *more)
+    return replace(found, problems=problems, starts=not problems)
+
+
+def nothing(where: Platform) -> Verdict:
+    """The verdict on a package that was not even unpacked."""
+    return Verdict(where.runtime.id, where.architecture, "none", where.glibc, False, (), (), (), ())  # noqa: FBT003
 
 
 def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note]]:
@@ -135,8 +150,7 @@ def _objects(sandbox: Sandbox, elves: Mapping[str, Elf], proofs: list[Proof]) ->
     """Every ELF member, and what the runtime adds, each once: by the first program that loads it."""
     found: dict[str, Object] = {}
     for proof in proofs:
-        items = proof.closure.objects if proof.closure is not None else ()
-        for item in items or _alone(elves, proof):
+        for item in _loaded(proof) or _alone(elves, proof):
             name = item.path.removeprefix(f"{TASK}/")
             if name not in found:
                 found[name] = _object(sandbox, proof, item)
@@ -145,6 +159,15 @@ def _objects(sandbox: Sandbox, elves: Mapping[str, Elf], proofs: list[Proof]) ->
             item = Loaded(name, f"{TASK}/{name}", elf, None, "", TASK)
             found[name] = _object(sandbox, None, item)
     return [found[name] for name in sorted(found)]
+
+
+def _loaded(proof: Proof) -> list[Loaded]:
+    """What is in memory at the start, the interpreter too where no library asks for it."""
+    if proof.closure is None:
+        return []
+    interpreter = proof.closure.interpreter
+    more = [] if interpreter is None or interpreter in proof.closure.objects else [interpreter]
+    return [*proof.closure.objects, *more]
 
 
 def _alone(elves: Mapping[str, Elf], proof: Proof) -> Iterator[Loaded]:

@@ -32,7 +32,7 @@ class Entry:
     """A program of the package that something starts."""
 
     name: str  # in the zip
-    role: str  # program, bootstrap or helper
+    role: str  # program, bootstrap, helper; or library, for one that is judged alone
     library_path: str = LIBRARY_PATH
     loader: str = ""  # member that starts it, empty for the interpreter it names
     opened: tuple[str, ...] = ()
@@ -85,10 +85,10 @@ def _form(sandbox: Sandbox, entry: Entry, elf: Elf) -> Iterator[Problem]:
         message = f"{name} is made for {elf.kind.architecture}; the function's architecture is {wanted}."
         hint = f'Build it for {wanted}, or set architecture = "{elf.kind.architecture}".'
         yield Problem("architecture", (name,), name, message, hint, limit=wanted)
-    if elf.form in {"relocatable", "core", "library"}:
+    if elf.form in {"relocatable", "core"} or (elf.form == "library" and entry.role != "library"):
         what = {"relocatable": "an object file", "core": "a core dump", "library": "a shared library"}[elf.form]
         yield Problem("form", (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
-    if not entry.loader and not sandbox.members[entry.name].mode & OTHERS_RUN:
+    if not entry.loader and entry.role != "library" and not sandbox.members[entry.name].mode & OTHERS_RUN:
         message = f"{name} has no permission to be executed in the zip."
         yield Problem("mode", (name,), name, message, "Pack it with mode 0755.")
     if elf.form in {"static", "static-pie"} and elf.needed:
