@@ -23,8 +23,8 @@ from tasks.lib.files import PROGRAM_MODE, replaced
 SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
 CROSS = {
-    "x86_64": (("x86_64-linux-gnu-gcc",), "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
-    "arm64": (("aarch64-linux-gnu-gcc",), "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+    "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
+    "arm64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
 }
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -67,13 +67,14 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
 def compilers(architecture: str) -> tuple[str, ...]:
     """The command that compiles static programs for "x86_64" or "arm64" here; musl's makes the smallest."""
     cross, packages = CROSS[architecture]
-    if MACHINES.get(platform.machine()) == architecture:
-        cross, packages = ("musl-gcc", "gcc"), "musl-tools"
-    for name in cross:
+    native = MACHINES.get(platform.machine()) == architecture
+    names = ("musl-gcc", "gcc") if native else (cross,)
+    packages = "musl-tools" if native else packages
+    for name in names:
         if shutil.which(name):
             return (name,)
     raise ToolError(
-        f"No C compiler for {architecture}: neither of {', '.join(cross)} is installed; the bootstrap needs one.",
+        f"The bootstrap needs a C compiler for {architecture}, and {' or '.join(names)} is not installed.",
         f"apt-get install {packages}, or choose a Node runtime, which needs no compiler.",
     )
 
