@@ -1,84 +1,507 @@
-// The shim of Node runtimes: one process of $$main$$ for each event; see README.md.
-"use strict";
+// run.js: stands between Lambda's Node runtime and a program that knows only stdin and stdout.
+//
+//   in   an event and its context, from the runtime      out  the program's answer, or an error with its reason
+//
+// The contract is that of the native bootstrap and stands in shim/README.md. In the order of this file: settings, the
+// program's environment, one running program, the log, the two ways to drive it, the handler.
+'use strict';
 
-const { spawn } = require("node:child_process");
-const path = require("node:path");
+const { spawn, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 
-const MAIN = "$$main$$";
-const ENVELOPE = "$$input$$" === "envelope";
-const GRACE_MS = 300; // what an answer needs to arrive before Lambda's own kill
-const TAIL_BYTES = 4096;
-const ROOT = process.env.LAMBDA_TASK_ROOT || __dirname;
+const main = '$$main$$';
+const settings = JSON.parse('$$settings$$'); // process, input, ahead, response
+const perEvent = settings.process === 'per-event';
+const persistent = settings.process === 'persistent';
+const streamed = settings.response === 'stream';
+const startsAhead = persistent || (perEvent && settings.ahead);
 
-exports.handle = (event, context) =>
-  new Promise((resolve, reject) => {
-    const child = spawn(path.join(ROOT, MAIN), [], { cwd: ROOT, env: environment(), detached: true });
-    const output = [];
-    let tail = Buffer.alloc(0);
-    let overdue = false;
-    const timer = setTimeout(() => {
-      overdue = true;
-      end(child);
-    }, Math.max(context.getRemainingTimeInMillis() - GRACE_MS, 1));
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      reject(failure("Runtime.InvalidEntrypoint", `${MAIN} cannot be started: ${error.message}`));
-    });
-    child.stdin.on("error", () => {}); // a program need not read its event
-    child.stdin.end(`${JSON.stringify(ENVELOPE ? { event, context: described(context) } : event)}\n`);
-    child.stdout.on("data", (chunk) => output.push(chunk));
-    child.stderr.on("data", (chunk) => {
-      process.stderr.write(chunk);
-      tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);
-    });
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      const answer = Buffer.concat(output).toString().trim();
-      if (overdue) return reject(failure("Function.Timeout", `${MAIN} did not answer before its deadline`));
-      if (code !== 0) {
-        const how = signal ? `was ended by ${signal}` : `exited with ${code}`;
-        return reject(failure("Function.ExitError", `${MAIN} ${how}\n${tail}`.trim()));
-      }
-      if (answer === "") return reject(failure("Function.NoResponse", `${MAIN} printed no answer`));
-      return resolve(parsed(answer));
-    });
-  });
+const ANSWER_LIMIT = 6291556; // bytes: Lambda's limit for a buffered answer
+const GRACE_MS = 300; // we answer this long before Lambda's own deadline
+const LAST_WORDS_MS = 100; // from the end of stdout to the end of the program, where the one follows from the other
+const TAIL = 2048; // bytes of stderr in an error message
+const HEAD = 192; // a frame's head is shorter
+const NOTHING = Buffer.alloc(0);
 
-function environment() {
-  const libraries = [path.join(ROOT, "lib"), process.env.LD_LIBRARY_PATH].filter(Boolean).join(":");
-  return { ...process.env, LD_LIBRARY_PATH: libraries, LC_ALL: process.env.LC_ALL || "C.UTF-8" };
+// ---- the program's environment ----
+
+const root = process.env.LAMBDA_TASK_ROOT || '/var/task';
+const lib = path.join(root, 'lib');
+const program = path.join(root, main);
+const LOADERS = {
+  x64: ['ld-linux-x86-64.so.2', 'ld-musl-x86_64.so.1'],
+  arm64: ['ld-linux-aarch64.so.1', 'ld-musl-aarch64.so.1'],
+};
+
+// Lambda itself sets LANG=en_US.UTF-8, a locale that Amazon Linux 2023 does not have: a Haskell program would fall back
+// to ASCII and die at the first other character. Any other name is the user's wish.
+const { LC_ALL, LC_CTYPE, LANG, LD_LIBRARY_PATH } = process.env;
+const localeNamed = LC_ALL || LC_CTYPE || (LANG && LANG !== 'en_US.UTF-8');
+
+// The program is started through the loader of its own C library when the package has one. Its folder must not stand in
+// LD_LIBRARY_PATH then: whatever the program starts would get a C library that does not fit the system's loader.
+const libraryPath = LD_LIBRARY_PATH ? `${lib}:${LD_LIBRARY_PATH}` : lib;
+const loader = (LOADERS[process.arch] || []).map((name) => path.join(lib, name)).find((file) => fs.existsSync(file));
+const command = loader ? [loader, '--library-path', libraryPath, program] : [program];
+
+const environment = {
+  ...process.env,
+  ...(localeNamed ? {} : { LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }),
+  ...(!loader && fs.existsSync(lib) ? { LD_LIBRARY_PATH: libraryPath } : {}),
+  ...(fs.existsSync(path.join(lib, 'gconv')) ? { GCONV_PATH: path.join(lib, 'gconv') } : {}),
+  LAMBDA_SHIM_PROCESS: settings.process,
+  LAMBDA_SHIM_INPUT: settings.input,
+};
+
+// ---- errors: what the caller gets in place of an answer ----
+
+function failure(type, message, tail = '') {
+  const error = new Error(tail ? `${message}; the end of its stderr:\n${tail}` : message);
+  error.name = type;
+  error.stack = `${type}: ${error.message}`; // where in this file it was made helps nobody
+  return error;
 }
 
-function described(context) {
-  return {
-    awsRequestId: context.awsRequestId,
-    functionName: context.functionName,
-    functionVersion: context.functionVersion,
-    invokedFunctionArn: context.invokedFunctionArn,
-    memoryLimitInMB: context.memoryLimitInMB,
-    deadlineMs: Date.now() + context.getRemainingTimeInMillis(),
-    traceId: process.env._X_AMZN_TRACE_ID,
-    clientContext: context.clientContext,
-    identity: context.identity,
+function notStarted(error) {
+  const why = {
+    EACCES: '; it is not an executable file (mode 0755)',
+    ENOEXEC: '; it is no program for this processor',
+    ENOENT: '; it, or the interpreter it asks for, does not exist',
   };
+  return failure('Runtime.InvalidEntrypoint', `cannot start ${program}: ${error.message}${why[error.code] || ''}`);
 }
 
-function parsed(answer) {
-  try {
-    return JSON.parse(answer);
-  } catch {
-    return answer;
+const tooLarge = () =>
+  failure(
+    'Function.ResponseSizeTooLarge',
+    `the answer of ${main} is above ${ANSWER_LIMIT} bytes, Lambda's limit; stream it, or leave it in S3`,
+  );
+
+// ---- the log: the program's stderr, and stdout that is no answer ----
+
+// One after the other to our stderr, from a thread: a reader that has gone to sleep must not stop us.
+class Log {
+  waiting = [];
+  writing = false;
+
+  write(bytes, done = () => {}) {
+    this.waiting.push({ bytes, done });
+    if (!this.writing) this.next();
+  }
+
+  next() {
+    const piece = this.waiting[0];
+    this.writing = piece !== undefined;
+    if (!piece) return;
+    fs.write(2, piece.bytes, (error, written) => {
+      if (error && error.code === 'EAGAIN') return setTimeout(() => this.next(), 5);
+      piece.bytes = error ? NOTHING : piece.bytes.subarray(written);
+      if (piece.bytes.length === 0) {
+        this.waiting.shift();
+        piece.done();
+      }
+      this.next();
+    });
   }
 }
 
-function failure(name, message) {
-  return Object.assign(new Error(message), { name });
-}
+const log = new Log();
+const turn = () => new Promise(setImmediate);
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function end(child) {
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    child.kill("SIGKILL");
+// ---- one running program ----
+
+const alive = new Set();
+process.on('exit', () => alive.forEach((one) => one.kill()));
+
+// What happens to it is told to `client`: {heard(bytes), silent(), over()}; the end also stands in `gone`.
+class Program {
+  frames = new Frames();
+  tail = NOTHING;
+  gone = null; // how it ended, {code, signal} or {error}
+
+  constructor(variables = {}) {
+    this.client = this.rest;
+    try {
+      this.child = spawn(command[0], command.slice(1), {
+        cwd: root,
+        env: { ...environment, ...variables },
+        detached: true, // a group of its own, so that all of it can be ended
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      this.gone = { error };
+      return;
+    }
+    alive.add(this);
+    this.child.once('error', (error) => this.end({ error }));
+    this.child.once('exit', (code, signal) => this.end({ code, signal }));
+    const { stdin, stdout, stderr } = this.child;
+    for (const stream of [stdin, stdout, stderr]) stream?.on('error', () => {}); // its end says more
+    stdout?.on('data', (bytes) => this.client.heard(bytes));
+    stdout?.once('end', () => this.client.silent());
+    if (perEvent) stdout?.pause(); // what it says now is said to the event
+    stderr?.on('data', (bytes) => {
+      this.tail = Buffer.concat([this.tail, bytes]).subarray(-2 * TAIL);
+      stderr.pause();
+      log.write(bytes, () => stderr.resume());
+    });
+    this.hold(false);
+  }
+
+  // Between events: whatever a persistent program says is log, and one that breaks the frames is used no more.
+  rest = {
+    heard: (bytes) => {
+      if (this.frames.take(bytes, null) === null) return;
+      log.write(Buffer.from('run.js: the program wrote more than its answer had bytes; it is started anew\n'));
+      this.drop();
+    },
+    silent: () => this.drop(),
+    over: () => {},
+  };
+
+  end(how) {
+    if (this.gone) return;
+    this.gone = how;
+    this.kill();
+    this.client.over();
+  }
+
+  // Whether Node has to stay for it.
+  hold(held) {
+    for (const handle of [this.child, ...(this.child?.stdio ?? [])]) handle?.[held ? 'ref' : 'unref']();
+  }
+
+  // The program, and whatever it has started in its group.
+  kill() {
+    alive.delete(this);
+    try {
+      if (this.child?.pid) process.kill(-this.child.pid, 'SIGKILL');
+    } catch {
+      // it is gone already
+    }
+  }
+
+  // Nothing more is wanted from it. A daemon that still holds its stdout does not hold us.
+  drop() {
+    this.client = this.rest;
+    this.gone ??= {};
+    this.kill();
+    this.child?.stdin?.destroy();
+    this.child?.stdout?.destroy();
+  }
+
+  // Wait until all that stood in a pipe was read: what comes later comes from somebody else.
+  async drain(stream, limitMs = Infinity) {
+    const until = Date.now() + limitMs;
+    for (let quiet = 0; stream && quiet < 3 && !stream.readableEnded && !stream.destroyed && Date.now() < until; ) {
+      const before = stream.bytesRead;
+      await (stream.isPaused() ? sleep(1) : turn());
+      quiet = stream.isPaused() || stream.bytesRead > before ? 0 : quiet + 1;
+    }
+  }
+
+  async lastWords() {
+    await this.drain(this.child?.stderr, LAST_WORDS_MS);
+    const cut = this.tail.length > TAIL;
+    const tail = this.tail.subarray(-TAIL);
+    return tail.subarray(cut ? tail.indexOf('\n') + 1 : 0).toString().trimEnd();
   }
 }
+
+// ---- persistent: frames on stdout ----
+
+// Reads stdout as lines until the head of the frame we wait for, `<request id> <length>`; what is no such head is log.
+class Frames {
+  place = 'lines'; // or 'answer'; or 'behind': directly after a frame, where a line break may stand
+  line = NOTHING; // the line so far
+  longLine = false; // it is too long for a head, and its beginning is in the log already
+  left = 0; // bytes of the answer still to come
+
+  // Take what stdout said; `expected` is null between events. Returns how the frames were broken, if they were.
+  take(bytes, expected) {
+    while (bytes.length > 0) {
+      if (this.place === 'behind') {
+        if (bytes[0] !== 10) return 'wrote more than the length of its answer; the length counts bytes, not characters';
+        this.place = 'lines';
+        bytes = bytes.subarray(1);
+      } else if (this.place === 'lines') {
+        bytes = this.takeLine(bytes, expected);
+      } else {
+        const part = bytes.subarray(0, this.left);
+        bytes = bytes.subarray(part.length);
+        this.left -= part.length;
+        expected.give(part);
+      }
+      if (this.place === 'answer' && this.left === 0) {
+        this.place = 'behind';
+        expected.complete();
+      }
+    }
+    return null;
+  }
+
+  takeLine(bytes, expected) {
+    const end = bytes.indexOf(10);
+    const more = end < 0 ? bytes : bytes.subarray(0, end);
+    if (this.longLine || this.line.length + more.length > HEAD) {
+      log.write(Buffer.concat([this.line, more]));
+      this.line = NOTHING;
+      this.longLine = true;
+    } else {
+      this.line = Buffer.concat([this.line, more]);
+    }
+    if (end < 0) return NOTHING;
+    const [, length] = (expected && /^(\d{1,10})$/.exec(this.headOf(expected.id))) || [];
+    if (length === undefined) {
+      log.write(Buffer.concat([this.line, Buffer.from('\n')]));
+    } else {
+      this.place = 'answer';
+      this.left = Number(length);
+      expected.start(this.left);
+    }
+    this.line = NOTHING;
+    this.longLine = false;
+    return bytes.subarray(end + 1);
+  }
+
+  headOf(id) {
+    const text = this.longLine ? '' : this.line.toString('latin1');
+    return text.startsWith(`${id} `) ? text.slice(id.length + 1) : '';
+  }
+}
+
+// ---- programs in waiting ----
+
+const waiting = []; // started ahead, or persistent and idle
+
+function startAhead() {
+  if (startsAhead && waiting.length === 0) waiting.push(new Program());
+}
+
+// A program for this event: one that waits, or a new one where that has gone in the meantime.
+async function readyProgram(context, deadline) {
+  if (waiting.length > 0) await turn(); // so that an end that has come is known
+  while (waiting.length > 0) {
+    const one = waiting.pop();
+    if (!one.gone) return one;
+    one.drop();
+  }
+  return new Program(startsAhead ? {} : eventVariables(context, deadline));
+}
+
+function eventVariables(context, deadline) {
+  const json = (value) => (value === undefined || value === null ? undefined : JSON.stringify(value));
+  const variables = {
+    _X_AMZN_TRACE_ID: process.env._X_AMZN_TRACE_ID,
+    LAMBDA_RUNTIME_AWS_REQUEST_ID: context.awsRequestId,
+    LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN: context.invokedFunctionArn,
+    LAMBDA_RUNTIME_CLIENT_CONTEXT: json(context.clientContext),
+    LAMBDA_RUNTIME_COGNITO_IDENTITY: json(context.identity),
+    LAMBDA_RUNTIME_DEADLINE_MS: deadline?.toString(),
+  };
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined));
+}
+
+// ---- one event ----
+
+// Milliseconds since 1970, or undefined when the context does not tell.
+function deadlineOf(context) {
+  const left = context.getRemainingTimeInMillis?.();
+  return left > 0 ? Date.now() + Math.round(left) : undefined;
+}
+
+function inputOf(event, context, deadline) {
+  const text = JSON.stringify(event) ?? 'null';
+  if (settings.input === 'event') return Buffer.from(text);
+  const fields = {
+    awsRequestId: context.awsRequestId ?? null,
+    functionName: context.functionName ?? null,
+    functionVersion: context.functionVersion ?? null,
+    invokedFunctionArn: context.invokedFunctionArn ?? null,
+    memoryLimitInMB: context.memoryLimitInMB ?? null,
+    deadlineMs: deadline ?? null,
+    traceId: process.env._X_AMZN_TRACE_ID ?? null,
+    clientContext: context.clientContext ?? null,
+    identity: context.identity ?? null,
+  };
+  return Buffer.from(`{"event":${text},"context":${JSON.stringify(fields)}}`);
+}
+
+function timedOut(one, deadline, id) {
+  const what = perEvent && one.child?.stdout?.readableEnded ? 'ended (though it had closed its stdout)' : 'answered';
+  return failure(
+    'Function.Timeout',
+    `${main} had not ${what} shortly before the deadline ${deadline} of request ${id} and was killed`,
+    one.tail.subarray(-TAIL).toString().trimEnd(),
+  );
+}
+
+async function ended(one) {
+  const { code, signal, error } = one.gone;
+  if (error) return notStarted(error);
+  const how = signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
+  return failure('Function.ExitError', `${main} ${how}${persistent ? ' before it had answered' : ''}`, await one.lastWords());
+}
+
+// Event in, answer out, both at the same time; `give` gets the answer piece by piece.
+function perEventExchange(one, id, input, give, { resolve, reject }) {
+  const { stdin, stdout } = one.child ?? {};
+  const over = async () => {
+    await one.drain(stdout);
+    return one.gone.code === 0 ? resolve() : reject(await ended(one));
+  };
+  one.client = { heard: give, silent: () => {}, over };
+  stdin?.end(input);
+  stdout?.resume();
+}
+
+function persistentExchange(one, id, input, give, { resolve, reject }) {
+  const { stdin } = one.child ?? {};
+  let [fed, complete] = [false, false];
+  const broken = async (how) => reject(failure('Function.InvalidFrame', `${main} ${how}`, await one.lastWords()));
+  const expected = {
+    id,
+    give,
+    complete: () => (complete = true),
+    start: (length) => (!streamed && length > ANSWER_LIMIT ? reject(tooLarge()) : undefined),
+  };
+  const heard = async (bytes) => {
+    const started = one.frames.place === 'answer';
+    const how = one.frames.take(bytes, expected);
+    if (how) return broken(how);
+    if (!started && one.frames.place !== 'lines') await turn(); // the news that it was fed may be on its way
+    if (!fed && one.frames.place !== 'lines') return broken('answered before it had taken the whole event');
+    if (complete) {
+      await turn(); // bytes that follow directly would show that the length was wrong
+      resolve();
+    }
+  };
+  const silent = async () => {
+    await sleep(one.gone ? 0 : LAST_WORDS_MS);
+    if (!one.gone) reject(failure('Function.NoResponse', `${main} closed its stdout before it had answered`));
+  };
+  const over = async () => {
+    await one.drain(one.child?.stdout);
+    reject(await ended(one));
+  };
+  one.client = { heard, silent, over };
+  stdin?.write(Buffer.concat([Buffer.from(`${id} ${input.length}\n`), input]), () => (fed = true));
+}
+
+// One event from start to end; resolves when the answer is whole.
+async function run(event, context, give) {
+  const deadline = deadlineOf(context);
+  const input = inputOf(event, context, deadline);
+  const one = await readyProgram(context, deadline);
+  let timer;
+  one.tail = perEvent ? one.tail : NOTHING;
+  one.hold(true);
+  try {
+    await new Promise((resolve, reject) => {
+      const grace = deadline && Math.min(GRACE_MS, (deadline - Date.now()) / 4);
+      const date = deadline && new Date(deadline).toISOString();
+      if (deadline) {
+        timer = setTimeout(() => reject(timedOut(one, date, context.awsRequestId)), deadline - Date.now() - grace);
+      }
+      const exchange = perEvent ? perEventExchange : persistentExchange;
+      exchange(one, context.awsRequestId, input, (bytes) => give(bytes, one, reject), { resolve, reject });
+      if (one.gone) one.client.over();
+    });
+    if (persistent) keepWaiting(one);
+    else one.drop();
+  } catch (error) {
+    one.drop();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    setImmediate(startAhead);
+  }
+}
+
+function keepWaiting(one) {
+  one.client = one.rest;
+  one.hold(false);
+  if (!one.gone) waiting.push(one);
+}
+
+const noResponse = () =>
+  failure('Function.NoResponse', `${main} wrote no answer to its stdout; a program with nothing to say writes null`);
+
+// ---- the handler ----
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+// Numbers that a JavaScript number cannot hold keep the digits they were written with, where Node can do that.
+function parsed(text) {
+  if (!JSON.rawJSON || !/\d{16}|\d[eE]/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_, value, { source }) =>
+    typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value,
+  );
+}
+
+// JSON as its value, anything else as text.
+function valueOf(answer) {
+  try {
+    return parsed(strict.decode(answer));
+  } catch {
+    const text = answer.toString();
+    if (Buffer.byteLength(JSON.stringify(text)) > ANSWER_LIMIT) throw tooLarge();
+    return text;
+  }
+}
+
+async function buffered(event, context) {
+  const pieces = [];
+  let size = 0;
+  await run(event, context, (bytes, _, reject) => {
+    size += bytes.length;
+    if (size > ANSWER_LIMIT) reject(tooLarge());
+    else pieces.push(bytes);
+  });
+  if (size === 0) throw noResponse();
+  return valueOf(Buffer.concat(pieces));
+}
+
+async function stream(event, responseStream, context) {
+  let any = false;
+  await run(event, context, (bytes, one) => {
+    any ||= bytes.length > 0;
+    if (responseStream.write(bytes)) return;
+    one.child.stdout.pause();
+    responseStream.once('drain', () => one.child.stdout.resume());
+  });
+  if (!any) throw noResponse();
+  responseStream.end();
+  await responseStream.finished?.();
+}
+
+// A program that cannot be started is known before the first event. (Node would hand what is no program to a shell.)
+function checkProgram() {
+  const machines = { x64: 62, arm64: 183 };
+  const head = Buffer.alloc(20);
+  try {
+    fs.accessSync(command[0], fs.constants.X_OK);
+    const file = fs.openSync(program);
+    fs.readSync(file, head, 0, head.length, 0);
+    fs.closeSync(file);
+  } catch (error) {
+    throw notStarted(error);
+  }
+  const elf = head.readUInt32BE(0) === 0x7f454c46 && head.readUInt16LE(18) === machines[process.arch];
+  if (!elf && head.toString('latin1', 0, 2) !== '#!') {
+    throw notStarted(Object.assign(new Error('Exec format error'), { code: 'ENOEXEC' }));
+  }
+}
+
+checkProgram();
+if (settings.process === 'native') {
+  // It speaks to the Runtime API itself, in our place.
+  const { status, error } = spawnSync(command[0], command.slice(1), { cwd: root, env: environment, stdio: 'inherit' });
+  if (error) throw notStarted(error);
+  process.exit(status ?? 1);
+}
+startAhead();
+exports.handle = streamed ? awslambda.streamifyResponse(stream) : buffered;

@@ -1,0 +1,518 @@
+/* The Runtime API: HTTP/1.1 over one kept connection.
+
+   A request is sent with one writev; an answer is read with whatever framing the server chose (Content-Length, chunked,
+   to the end of the connection; header names in any case and order). The socket never blocks: all waiting is `await`'s,
+   and only sending a stream has a limit in time. A broken connection is made anew and the request sent once more: `next`
+   changes nothing, and a second answer for one event is refused by the API. */
+#include "bootstrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATH "/2018-06-01/runtime/"
+#define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
+#define SHOWN(text) (int)((text).size < 300 ? (text).size : 300), (text).data ? (text).data : "" /* for %.*s */
+#define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
+
+enum { TRIES = 2, PATIENCE = 8, BODY_STEP = 65536 };
+static const size_t BODY_LIMIT = (size_t)1 << 30; /* no event comes near; a damaged length does not eat the memory */
+
+struct reply {
+    int status;
+    bool chunked, sized, last; /* last: the server closes behind it */
+    size_t size;
+};
+
+static char host[300];
+static struct addrinfo *addresses;
+static int connection = -1;
+static char input[16384];
+static size_t input_from, input_to;
+static int failures;   /* connections that broke in a row while we waited for an event */
+static bool streaming; /* the head of a streamed answer is out, its end is not */
+
+/* ---- connection ---- */
+
+static void hang_up(void)
+{
+    if (connection >= 0)
+        close(connection);
+    connection = -1;
+    input_from = input_to = 0;
+}
+
+static bool dial(const struct addrinfo *address)
+{
+    connection = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connection >= 0 && connect(connection, address->ai_addr, address->ai_addrlen) == 0) {
+        setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        fcntl(connection, F_SETFL, O_NONBLOCK);
+        return true;
+    }
+    int error = errno;
+    hang_up();
+    errno = error;
+    return false;
+}
+
+/* The emulator starts us before it listens, and an API that restarts is back in a moment. */
+static void connect_anew(void)
+{
+    int64_t until = now_ms() + CONNECT_MS;
+    hang_up();
+    for (;;) {
+        for (const struct addrinfo *address = addresses; address; address = address->ai_next)
+            if (dial(address))
+                return;
+        int error = errno;
+        if (now_ms() >= until)
+            fail("no connection to the Runtime API at %s: %s", host, strerror(error));
+        poll(NULL, 0, 5);
+    }
+}
+
+/* `address` is the value of AWS_LAMBDA_RUNTIME_API: host:port, host or [v6]:port. */
+void api_open(const char *address)
+{
+    char name[sizeof host];
+    snprintf(host, sizeof host, "%s", address);
+    snprintf(name, sizeof name, "%s", address);
+    char *start = name, *port = strrchr(name, ':');
+    if (name[0] == '[') {
+        char *end = strchr(name, ']');
+        port = end && end[1] == ':' ? end + 1 : NULL;
+        start = name + 1;
+        if (end)
+            *end = 0;
+    }
+    if (port)
+        *port++ = 0;
+    struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    int error = getaddrinfo(start, port ? port : "80", &wanted, &addresses);
+    if (error) {
+        wanted.ai_flags = 0;
+        error = getaddrinfo(start, port ? port : "80", &wanted, &addresses);
+    }
+    if (error)
+        fail("AWS_LAMBDA_RUNTIME_API=%s: %s", address, gai_strerror(error));
+    connect_anew();
+}
+
+/* Send it all; false when the connection broke, the server answered already, or `until` came. Consumes `parts`. */
+static bool send_all(struct iovec *parts, int count, int64_t until)
+{
+    while (count > 0) {
+        ssize_t size = writev(connection, parts, count);
+        if (size < 0 && errno == EAGAIN) {
+            /* Whoever answers before the end of the request does not want the rest of it. */
+            if (await_one(connection, POLLOUT | POLLIN, until) & ~POLLOUT || (until != NEVER && now_ms() >= until))
+                return false;
+            continue;
+        }
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return false;
+        while (count > 0 && (size_t)size >= parts->iov_len) {
+            size -= (ssize_t)parts->iov_len;
+            parts++;
+            count--;
+        }
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + size;
+            parts->iov_len -= (size_t)size;
+        }
+    }
+    return true;
+}
+
+/* Up to `room` bytes, as they come; 0 at the end of the connection, however it ended. */
+static size_t receive(char *into, size_t room)
+{
+    for (;;) {
+        ssize_t size = recv(connection, into, room, 0);
+        if (size >= 0)
+            return (size_t)size;
+        if (errno == EAGAIN)
+            await_one(connection, POLLIN, NEVER);
+        else if (errno != EINTR)
+            return 0;
+    }
+}
+
+/* ---- reading a reply ---- */
+
+/* The next line without its line break, ended by NUL; NULL when the connection ends or the line is absurdly long. */
+static char *read_line(void)
+{
+    for (;;) {
+        char *start = input + input_from, *end = memchr(start, '\n', input_to - input_from);
+        if (end) {
+            input_from = (size_t)(end - input) + 1;
+            if (end > start && end[-1] == '\r')
+                end--;
+            *end = 0;
+            return start;
+        }
+        memmove(input, start, input_to - input_from);
+        input_to -= input_from;
+        input_from = 0;
+        size_t got = input_to < sizeof input ? receive(input + input_to, sizeof input - input_to) : 0;
+        if (got == 0)
+            return NULL;
+        input_to += got;
+    }
+}
+
+/* Append up to `size` bytes of body; how many there were, 0 at the end of the connection. */
+static size_t read_some(struct buffer *body, size_t size)
+{
+    size_t ready = input_to - input_from;
+    if (ready > 0) {
+        size = ready < size ? ready : size;
+        append(body, input + input_from, size);
+        input_from += size;
+        return size;
+    }
+    size_t got = receive(room_for(body, size), size);
+    body->size += got;
+    return got;
+}
+
+static bool read_exactly(struct buffer *body, size_t size)
+{
+    if (size > BODY_LIMIT - body->size)
+        return false;
+    while (size > 0) {
+        size_t got = read_some(body, size);
+        if (got == 0)
+            return false;
+        size -= got;
+    }
+    return true;
+}
+
+static bool read_chunks(struct buffer *body)
+{
+    for (;;) {
+        char *line = read_line(), *end;
+        if (!line)
+            return false;
+        errno = 0;
+        unsigned long long size = strtoull(line, &end, 16);
+        if (end == line || errno || size > BODY_LIMIT)
+            return false;
+        if (size == 0)
+            break;
+        if (!read_exactly(body, (size_t)size) || !(line = read_line()) || *line)
+            return false;
+    }
+    for (char *line; (line = read_line());) /* trailers */
+        if (!*line)
+            return true;
+    return false;
+}
+
+static bool read_body(const struct reply *reply, struct buffer *body)
+{
+    if (reply->status == 204 || reply->status == 304)
+        return true;
+    if (reply->chunked)
+        return read_chunks(body);
+    if (reply->sized) {
+        if (reply->size <= BODY_LIMIT)
+            room_for(body, reply->size);
+        return read_exactly(body, reply->size);
+    }
+    while (body->size < BODY_LIMIT)
+        if (read_some(body, BODY_STEP) == 0)
+            return true;
+    return false;
+}
+
+static void keep(char **field, const char *value)
+{
+    free(*field);
+    *field = *value ? strdup(value) : NULL;
+}
+
+static void take_header(struct reply *reply, struct event *event, const char *name, const char *value)
+{
+    if (!strcasecmp(name, "content-length")) {
+        reply->sized = true;
+        reply->size = (size_t)strtoull(value, NULL, 10);
+    } else if (!strcasecmp(name, "transfer-encoding")) {
+        reply->chunked = strcasecmp(value, "identity") != 0;
+    } else if (!strcasecmp(name, "connection")) {
+        reply->last = !strcasecmp(value, "close") || (reply->last && strcasecmp(value, "keep-alive") != 0);
+    } else if (!event) {
+        return;
+    } else if (!strcasecmp(name, "lambda-runtime-aws-request-id")) {
+        snprintf(event->id, sizeof event->id, "%s", value);
+    } else if (!strcasecmp(name, "lambda-runtime-deadline-ms")) {
+        event->deadline_ms = strtoll(value, NULL, 10);
+    } else if (!strcasecmp(name, "lambda-runtime-invoked-function-arn")) {
+        keep(&event->arn, value);
+    } else if (!strcasecmp(name, "lambda-runtime-trace-id")) {
+        keep(&event->trace, value);
+    } else if (!strcasecmp(name, "lambda-runtime-client-context")) {
+        keep(&event->client, value);
+    } else if (!strcasecmp(name, "lambda-runtime-cognito-identity")) {
+        keep(&event->identity, value);
+    }
+}
+
+/* Status line and headers; those about an event go to `event` (may be NULL). */
+static bool read_head(struct reply *reply, struct event *event)
+{
+    char *line;
+    do {
+        *reply = (struct reply){0};
+        if (!(line = read_line()) || strncmp(line, "HTTP/1.", 7) || strlen(line) < 12)
+            return false;
+        reply->last = line[7] == '0';
+        reply->status = atoi(line + 9);
+        while ((line = read_line()) && *line) {
+            char *value = strchr(line, ':');
+            if (!value)
+                continue;
+            *value++ = 0;
+            value += strspn(value, " \t");
+            for (size_t end = strlen(value); end > 0 && strchr(" \t", value[end - 1]); end--)
+                value[end - 1] = 0;
+            take_header(reply, event, line, value);
+        }
+        if (!line)
+            return false;
+    } while (reply->status < 200); /* 100 Continue and the like come before the real one */
+    return true;
+}
+
+/* After a reply: hang up where the server does, so that the next request does not run into it. */
+static void settle(const struct reply *reply)
+{
+    if (reply->last || (!reply->chunked && !reply->sized && reply->status != 204))
+        hang_up();
+}
+
+/* ---- next ---- */
+
+/* Send GET next, and leave the answer for api_next: it may come in an hour. */
+void api_ask(void)
+{
+    char head[512];
+    int size = snprintf(head, sizeof head, "GET " PATH "invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+    struct iovec part = {head, (size_t)size};
+    if (connection < 0)
+        connect_anew();
+    if (!send_all(&part, 1, NEVER))
+        hang_up(); /* api_next sees it */
+}
+
+static void forget(struct event *event)
+{
+    free(event->arn);
+    free(event->trace);
+    free(event->client);
+    free(event->identity);
+    release(&event->body);
+    *event = (struct event){0};
+}
+
+static bool is_usable(const char *id)
+{
+    return *id && strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") == strlen(id);
+}
+
+/* Wait for the event that api_ask asked for. False: the API was asked in vain, ask again. A refusal is for good: Lambda
+   wants us to go, and asking again would spin. */
+bool api_next(struct event *event)
+{
+    struct reply reply;
+    forget(event);
+    if (connection < 0 || !read_head(&reply, event)) {
+        hang_up();
+        if (++failures > PATIENCE)
+            fail("the Runtime API breaks every connection");
+        poll(NULL, 0, failures == 1 ? 0 : 1 << failures); /* the first may be one that died in a freeze */
+        return false;
+    }
+    failures = 0;
+    event->whole = read_body(&reply, &event->body);
+    if (reply.status != 200)
+        fail("the Runtime API answered GET next with %d: %.*s", reply.status, SHOWN(event->body));
+    if (!is_usable(event->id))
+        fail("the Runtime API sent an event without a usable Lambda-Runtime-Aws-Request-Id");
+    if (event->whole)
+        settle(&reply);
+    else
+        hang_up();
+    return true;
+}
+
+/* ---- answers ---- */
+
+/* Read the reply to an answer; its status, or 0 when the connection broke before. */
+static int read_verdict(void)
+{
+    struct reply reply;
+    struct buffer body = {0};
+    if (!read_head(&reply, NULL)) {
+        hang_up();
+        return 0;
+    }
+    if (read_body(&reply, &body))
+        settle(&reply);
+    else
+        hang_up();
+    if (reply.status >= 300)
+        note("the Runtime API answered %d: %.*s", reply.status, SHOWN(body));
+    release(&body);
+    return reply.status;
+}
+
+/* POST; the status, 0 when no connection brought one. */
+static int post(const char *path, const char *headers, const struct buffer *body)
+{
+    struct buffer head = {0};
+    int status = 0;
+    append_format(&head, "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+                  path, host, headers, body->size);
+    for (int tries = 0; tries < TRIES && status == 0; tries++) {
+        if (connection < 0)
+            connect_anew();
+        struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
+        bool sent = send_all(parts, body->size ? 2 : 1, NEVER);
+        status = read_verdict(); /* even so: a server that has had enough says why (413) and hangs up */
+        if (!sent)
+            hang_up();
+    }
+    release(&head);
+    return status;
+}
+
+static void append_failure(struct buffer *out, const struct failure *failure)
+{
+    append_text(out, "{\"errorMessage\":");
+    append_quoted(out, failure->message.data, failure->message.size);
+    append_format(out, ",\"errorType\":\"%s\",\"stackTrace\":[]}", failure->type);
+}
+
+static int post_failure(const char *path, const struct failure *failure)
+{
+    char headers[160];
+    struct buffer body = {0};
+    append_failure(&body, failure);
+    snprintf(headers, sizeof headers, ERROR_TYPE ": %s\r\n", failure->type);
+    note("%s: %.*s", failure->type, SHOWN(failure->message));
+    int status = post(path, headers, &body);
+    release(&body);
+    return status;
+}
+
+/* 5xx: the sandbox is beyond repair, and Lambda wants us to go. All else concerns this event only, and was noted. */
+static void judge(int status)
+{
+    if (status == 0)
+        note("the Runtime API hung up on the answer");
+    if (status >= 500)
+        fail("the Runtime API is out of order");
+}
+
+void api_answer(const char *id, const struct buffer *answer)
+{
+    char path[200];
+    snprintf(path, sizeof path, "invocation/%s/response", id);
+    judge(post(path, "", answer));
+}
+
+void api_fail(const char *id, const struct failure *failure)
+{
+    char path[200];
+    snprintf(path, sizeof path, "invocation/%s/error", id);
+    judge(post_failure(path, failure));
+}
+
+void api_fail_init(const struct failure *failure)
+{
+    post_failure("init/error", failure);
+}
+
+/* ---- streamed answers ---- */
+
+static bool send_chunk(const char *data, size_t size, int64_t until)
+{
+    char head[32];
+    int length = snprintf(head, sizeof head, "%zx\r\n", size);
+    struct iovec parts[] = {{head, (size_t)length}, {(void *)data, size}, {(void *)"\r\n", 2}};
+    return send_all(parts, 3, until);
+}
+
+/* Send a piece of the answer as it comes; the first one opens the request. False: nobody takes it any more. */
+bool api_stream(const char *id, const char *data, size_t size, int64_t until)
+{
+    if (!streaming) {
+        char head[1024];
+        int length = snprintf(head, sizeof head,
+                              "POST " PATH "invocation/%s/response HTTP/1.1\r\nHost: %s\r\n"
+                              "Content-Type: application/octet-stream\r\n"
+                              "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+                              "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n",
+                              id, host);
+        if (connection < 0)
+            connect_anew();
+        struct iovec part = {head, (size_t)length};
+        streaming = send_all(&part, 1, until);
+    }
+    streaming = streaming && send_chunk(data, size, until);
+    if (!streaming)
+        hang_up();
+    return streaming;
+}
+
+static void append_base64(struct buffer *out, const struct buffer *in)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < in->size; i += 3) {
+        uint32_t bits = 0;
+        for (size_t j = 0; j < 3; j++)
+            bits = bits << 8 | (i + j < in->size ? (unsigned char)in->data[i + j] : 0);
+        char four[] = {digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63], digits[bits & 63]};
+        for (size_t j = in->size - i + 1; j < 4; j++)
+            four[j] = '=';
+        append(out, four, sizeof four);
+    }
+}
+
+/* The end of a streamed answer; `failure` (may be NULL) goes out as trailers. */
+void api_stream_end(const struct failure *failure)
+{
+    struct buffer end = {0};
+    append_text(&end, "0\r\n");
+    if (failure) {
+        struct buffer body = {0};
+        append_failure(&body, failure);
+        append_format(&end, ERROR_TYPE ": %s\r\n" ERROR_BODY ": ", failure->type);
+        append_base64(&end, &body);
+        append_text(&end, "\r\n");
+        release(&body);
+        note("%s: %.*s", failure->type, SHOWN(failure->message));
+    }
+    append_text(&end, "\r\n");
+    struct iovec part = {end.data, end.size};
+    streaming = false;
+    if (send_all(&part, 1, now_ms() + GRACE_MS))
+        judge(read_verdict());
+    else
+        hang_up();
+    release(&end);
+}

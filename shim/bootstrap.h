@@ -1,0 +1,130 @@
+/* What the parts of the bootstrap know of each other.
+
+     bootstrap.c  settings, start-up, the loop: next event → program → one answer
+     api.c        the Runtime API: HTTP/1.1 over one kept connection
+     child.c      the program as a child: environment, start, end, its group
+     exchange.c   one event in, one answer out, both at the same time
+     log.c        waiting, and the program's stderr on its way to ours
+     text.c       growing buffers, JSON
+
+   Everything runs in one thread, and everything that waits waits in log.c's `await`. */
+#ifndef BOOTSTRAP_H
+#define BOOTSTRAP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Settings: tasks/lib/shim.py compiles them in. */
+#ifndef SHIM_MAIN
+#error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_AHEAD and SHIM_STREAM come from tasks/lib/shim.py"
+#endif
+enum process { PER_EVENT, PERSISTENT, NATIVE };
+
+enum {
+    ANSWER_LIMIT = 6291556, /* bytes: Lambda's limit for a buffered answer */
+    GRACE_MS = 300,         /* we answer this long before Lambda's own deadline */
+    CONNECT_MS = 2000,      /* the emulator starts us before it listens */
+    NEVER = -1
+};
+
+/* ---- text.c ---- */
+
+struct buffer {
+    char *data;
+    size_t size, room;
+};
+
+char *room_for(struct buffer *buffer, size_t more);
+void append(struct buffer *buffer, const void *data, size_t size);
+void append_text(struct buffer *buffer, const char *text);
+void append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void append_quoted(struct buffer *buffer, const char *text, size_t size);
+void release(struct buffer *buffer);
+bool is_json(const char *text, size_t size);
+
+/* ---- log.c ---- */
+
+void log_open(void);
+int log_descriptor(void);
+void log_forward(void);
+void log_forget(void);
+void log_tail(struct buffer *out);
+void log_line(const char *data, size_t size);
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int64_t now_ms(void);
+bool await(struct pollfd *watched, nfds_t count, int64_t until);
+short await_one(int descriptor, short events, int64_t until);
+void watch_idle(int descriptor, void (*ready)(void));
+
+/* ---- child.c ---- */
+
+struct child {
+    pid_t pid;   /* 0: none */
+    int in, out; /* our ends of its stdin and stdout; -1 when closed */
+    bool ended;  /* it was reaped, and `status` is what waitpid said */
+    int status;
+};
+
+extern struct child child;
+
+void child_prepare(void);
+const char *child_program(void);
+int child_become(void);
+int child_startable(void);
+int child_start(char *const more[]);
+void child_close_in(void);
+void child_close_out(void);
+void child_kill(void);
+void children_reap(void);
+void child_stop(void);
+
+/* ---- api.c ---- */
+
+struct event {
+    char id[128];
+    int64_t deadline_ms; /* since 1970; 0: none was given */
+    char *arn, *trace, *client, *identity;
+    struct buffer body;
+    bool whole; /* false: the connection broke in the middle of the body */
+};
+
+struct failure {
+    const char *type; /* (Runtime|Function).[A-Z][a-zA-Z]+ */
+    struct buffer message;
+};
+
+void api_open(const char *address);
+void api_ask(void);
+bool api_next(struct event *event);
+void api_answer(const char *id, const struct buffer *answer);
+void api_fail(const char *id, const struct failure *failure);
+void api_fail_init(const struct failure *failure);
+bool api_stream(const char *id, const char *data, size_t size, int64_t until);
+void api_stream_end(const struct failure *failure);
+
+/* ---- exchange.c ---- */
+
+enum outcome { GOING_ON, ANSWERED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };
+
+struct exchange {
+    const char *id;
+    struct iovec parts[4]; /* what goes to its stdin; [from, to) are still to be written */
+    int from, to;
+    int64_t until; /* on now_ms' clock */
+    struct buffer answer;
+    size_t answered;    /* bytes of the answer so far, with those that were streamed */
+    bool complete;      /* persistent: the frame was read to its end */
+    const char *breach; /* persistent: how the program broke the frames */
+};
+
+enum outcome per_event(struct exchange *exchange);
+enum outcome persistent(struct exchange *exchange);
+void persistent_idle(void);
+void persistent_reset(void);
+
+#endif

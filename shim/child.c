@@ -1,0 +1,274 @@
+/* The program as a child process: its environment, its start, its end.
+
+   It leads a process group of its own, so that nothing it started outlives its event, and it dies with us. */
+#include "bootstrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined __x86_64__
+#define LOADERS {"ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1"}
+#elif defined __aarch64__
+#define LOADERS {"ld-linux-aarch64.so.1", "ld-musl-aarch64.so.1"}
+#else
+#error "Lambda has no such architecture"
+#endif
+
+enum { STOP_MS = 250 }; /* Lambda's own patience after SIGTERM is 300 ms or more */
+
+struct child child = {.in = -1, .out = -1};
+
+static char *program;
+static char *command[6];
+static char **environment; /* without the variables of a single event */
+static size_t environment_size;
+extern char **environ;
+
+static char *joined(const char *one, const char *two, const char *three)
+{
+    struct buffer text = {0};
+    append_text(&text, one);
+    append_text(&text, two);
+    append(&text, three, strlen(three) + 1);
+    return text.data;
+}
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value;
+}
+
+static void set(const char *name, const char *value)
+{
+    size_t length = strlen(name);
+    size_t at = 0;
+    while (at < environment_size && !(strncmp(environment[at], name, length) == 0 && environment[at][length] == '='))
+        at++;
+    environment[at] = joined(name, "=", value);
+    if (at == environment_size)
+        environment_size++;
+}
+
+/* Lambda itself sets LANG=en_US.UTF-8, a locale that Amazon Linux 2023 does not have: a Haskell program would fall back
+   to ASCII and die at the first other character. Any other name is the user's wish. */
+static bool user_names_locale(void)
+{
+    return is_set("LC_ALL") || is_set("LC_CTYPE") || (is_set("LANG") && strcmp(getenv("LANG"), "en_US.UTF-8") != 0);
+}
+
+/* The program is started through the loader of its own C library when the package has one. Its folder must not stand
+   in LD_LIBRARY_PATH then: whatever the program starts would get a C library that does not fit the system's loader. */
+static void prepare_command(const char *root, const char *lib)
+{
+    static const char *const loaders[] = LOADERS;
+    const char *old = getenv("LD_LIBRARY_PATH");
+    char *path = old && *old ? joined(lib, ":", old) : strdup(lib);
+    program = joined(root, "/", SHIM_MAIN);
+    for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++) {
+        char *loader = joined(lib, "/", loaders[i]);
+        if (access(loader, F_OK) == 0) {
+            char *through[] = {loader, "--library-path", path, program, NULL};
+            memcpy(command, through, sizeof through);
+            return;
+        }
+        free(loader);
+    }
+    command[0] = program;
+    if (access(lib, F_OK) == 0)
+        set("LD_LIBRARY_PATH", path);
+}
+
+void child_prepare(void)
+{
+    static const char *const ways[] = {"per-event", "persistent", "native"};
+    const char *root = is_set("LAMBDA_TASK_ROOT") ? getenv("LAMBDA_TASK_ROOT") : "/var/task";
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    environment = calloc(count + 16, sizeof *environment);
+    if (!environment)
+        fail("out of memory");
+    memcpy(environment, environ, count * sizeof *environment);
+    environment_size = count;
+
+    char *lib = joined(root, "/lib", "");
+    char *gconv = joined(lib, "/gconv", "");
+    prepare_command(root, lib);
+    if (!user_names_locale()) {
+        set("LANG", "C.UTF-8");
+        set("LC_ALL", "C.UTF-8");
+    }
+    if (access(gconv, F_OK) == 0)
+        set("GCONV_PATH", gconv);
+    set("LAMBDA_SHIM_PROCESS", ways[SHIM_PROCESS]);
+    set("LAMBDA_SHIM_INPUT", SHIM_ENVELOPE ? "envelope" : "event");
+    if (chdir(root))
+        note("cannot enter %s: %s", root, strerror(errno));
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The program's path, for messages. */
+const char *child_program(void)
+{
+    return program;
+}
+
+/* native: become the program; returns errno when that fails. */
+int child_become(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execve(command[0], command, environment);
+    int error = errno;
+    signal(SIGPIPE, SIG_IGN);
+    return error;
+}
+
+/* 0, or errno as a start would give it, as far as that can be told without one. */
+int child_startable(void)
+{
+    struct stat status;
+    if (stat(program, &status) || access(command[0], X_OK))
+        return errno;
+    return S_ISREG(status.st_mode) ? 0 : EACCES;
+}
+
+/* The environment with `more` (may be NULL), for one event. */
+static char **environment_with(char *const more[])
+{
+    size_t extra = 0;
+    while (more[extra])
+        extra++;
+    char **all = calloc(environment_size + extra + 1, sizeof *all);
+    if (!all)
+        fail("out of memory");
+    memcpy(all, environment, environment_size * sizeof *all);
+    memcpy(all + environment_size, more, extra * sizeof *all);
+    return all;
+}
+
+/* Between vfork and exec: our memory is the child's, so it touches nothing and leaves by _exit. */
+static void exec_child(int in, int out, char *const variables[], volatile int *error)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && dup2(in, STDIN_FILENO) >= 0 &&
+        dup2(out, STDOUT_FILENO) >= 0 && dup2(log_descriptor(), STDERR_FILENO) >= 0 &&
+        signal(SIGPIPE, SIG_DFL) != SIG_ERR && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+        execve(command[0], command, variables);
+    *error = errno;
+    _exit(127);
+}
+
+/* Not inlined: what lives in the frame of a vfork must not be anybody else's. */
+static __attribute__((noinline)) int start_with(char *const variables[])
+{
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC))
+        return errno;
+    if (pipe2(out, O_CLOEXEC)) {
+        int error = errno;
+        close(in[0]);
+        close(in[1]);
+        return error;
+    }
+    volatile int error = 0;
+    pid_t pid = vfork();
+    if (pid == 0)
+        exec_child(in[0], out[1], variables, &error);
+    if (pid < 0)
+        error = errno;
+    close(in[0]);
+    close(out[1]);
+    if (error) {
+        close(in[1]);
+        close(out[0]);
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
+        return error;
+    }
+    fcntl(in[1], F_SETFL, O_NONBLOCK);
+    fcntl(out[0], F_SETFL, O_NONBLOCK);
+    child = (struct child){.pid = pid, .in = in[1], .out = out[0]};
+    return 0;
+}
+
+/* Start the program; 0 or errno. `more`: further variables, or NULL. */
+int child_start(char *const more[])
+{
+    if (!more)
+        return start_with(environment);
+    char **variables = environment_with(more);
+    int error = start_with(variables);
+    free(variables);
+    return error;
+}
+
+static void close_once(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
+
+/* End of file on its stdin. */
+void child_close_in(void)
+{
+    close_once(&child.in);
+}
+
+void child_close_out(void)
+{
+    close_once(&child.out);
+}
+
+/* The end of the program and of all that it started in its group; its zombie is reaped when it comes. */
+void child_kill(void)
+{
+    if (child.pid && !child.ended)
+        kill(-child.pid, SIGKILL);
+    child_close_in();
+    child_close_out();
+    child = (struct child){.in = -1, .out = -1};
+}
+
+/* Reap whoever has ended: the program, and orphans of earlier ones. The group is killed while the zombie of its leader
+   still holds the number, so that it can be nobody else's. */
+void children_reap(void)
+{
+    for (;;) {
+        siginfo_t ended = {0};
+        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) || ended.si_pid == 0)
+            return;
+        bool ours = ended.si_pid == child.pid;
+        if (ours)
+            kill(-child.pid, SIGKILL);
+        waitpid(ended.si_pid, ours ? &child.status : NULL, 0);
+        child.ended = child.ended || ours;
+    }
+}
+
+/* We are asked to go: pass that on, and give the program time to tidy up. */
+void child_stop(void)
+{
+    if (!child.pid || child.ended)
+        return;
+    kill(-child.pid, SIGTERM);
+    child_close_in();
+    for (int waited = 0; waited < STOP_MS && !child.ended; waited += 10) {
+        poll(NULL, 0, 10);
+        log_forward();
+        children_reap();
+    }
+    child_kill();
+}

@@ -1,0 +1,284 @@
+/* One event in, one answer out, both at the same time: pipes hold 64 KiB, and a program may answer while it reads.
+
+   per-event   stdin gets the event and its end; all of stdout, to the end of the program, is the answer.
+   persistent  stdin gets a frame, `<request id> <length>` on a line and then the event; a frame of the same form and the
+               same id on stdout is the answer. Whatever else stands on stdout is log: no answer reaches another request. */
+#include "bootstrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    PIPE = 65536, /* what a pipe holds */
+    WIDE_PIPE = 1 << 20,
+    HEAD = 192,        /* a frame's head is shorter */
+    LENGTH_DIGITS = 10,
+    LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
+};
+
+/* ---- both ways ---- */
+
+static void widen_pipe(const struct exchange *exchange)
+{
+    size_t size = 0;
+    for (int i = exchange->from; i < exchange->to; i++)
+        size += exchange->parts[i].iov_len;
+    if (size > PIPE)
+        fcntl(child.in, F_SETPIPE_SZ, WIDE_PIPE);
+}
+
+/* Hand over what the program takes now; false when it has closed its stdin. */
+static bool feed(struct exchange *exchange)
+{
+    while (exchange->from < exchange->to) {
+        struct iovec *part = exchange->parts + exchange->from;
+        ssize_t size = writev(child.in, part, exchange->to - exchange->from);
+        if (size < 0)
+            return errno == EAGAIN || errno == EINTR;
+        for (; exchange->from < exchange->to && (size_t)size >= part->iov_len; part++, exchange->from++)
+            size -= (ssize_t)part->iov_len;
+        if (exchange->from < exchange->to) {
+            part->iov_base = (char *)part->iov_base + size;
+            part->iov_len -= (size_t)size;
+        }
+    }
+    return true;
+}
+
+static bool is_fed(const struct exchange *exchange)
+{
+    return exchange->from == exchange->to;
+}
+
+/* Read at most `size` bytes of stdout; -1: nothing there now, 0: no more will come. */
+static ssize_t read_out(char *into, size_t size)
+{
+    if (child.out < 0)
+        return 0;
+    ssize_t got = read(child.out, into, size);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return -1;
+    if (got > 0)
+        return got;
+    child_close_out();
+    return 0;
+}
+
+/* `size` more bytes of the answer stand behind its end: count them in, and pass them on when the answer is streamed. */
+static enum outcome take(struct exchange *exchange, size_t size)
+{
+    struct buffer *answer = &exchange->answer;
+    answer->size += size;
+    exchange->answered += size;
+    if (!SHIM_STREAM)
+        return answer->size > ANSWER_LIMIT ? TOO_LARGE : GOING_ON;
+    size_t sent = answer->size;
+    answer->size = 0;
+    return sent == 0 || api_stream(exchange->id, answer->data, sent, exchange->until) ? GOING_ON : ABANDONED;
+}
+
+/* Wait until either end of the program can go on, or it has ended. */
+static bool await_program(const struct exchange *exchange)
+{
+    struct pollfd ends[2];
+    nfds_t count = 0;
+    if (child.in >= 0 && !is_fed(exchange))
+        ends[count++] = (struct pollfd){.fd = child.in, .events = POLLOUT};
+    if (child.out >= 0)
+        ends[count++] = (struct pollfd){.fd = child.out, .events = POLLIN};
+    return await(ends, count, exchange->until);
+}
+
+/* ---- per-event ---- */
+
+enum outcome per_event(struct exchange *exchange)
+{
+    widen_pipe(exchange);
+    for (;;) {
+        if (child.in >= 0 && (!feed(exchange) || is_fed(exchange)))
+            child_close_in();
+        bool ended = child.ended; /* asked first: what the pipe holds after the end is all */
+        ssize_t size;
+        while ((size = read_out(room_for(&exchange->answer, PIPE), PIPE)) > 0) {
+            enum outcome outcome = take(exchange, (size_t)size);
+            if (outcome != GOING_ON)
+                return outcome;
+        }
+        if (ended)
+            return ENDED;
+        if (!await_program(exchange))
+            return TIMED_OUT;
+    }
+}
+
+/* ---- persistent ---- */
+
+static struct {
+    enum { LINES, ANSWER, BEHIND } place; /* in stdout; BEHIND: directly after a frame, where a line break may stand */
+    char head[HEAD];                      /* the line so far */
+    size_t size;
+    bool long_line; /* it is too long for a head, and its beginning is in the log already */
+    size_t left;    /* ANSWER: bytes still to come */
+} frames;
+
+/* A new process says nothing yet. */
+void persistent_reset(void)
+{
+    frames.place = LINES;
+    frames.size = frames.left = 0;
+    frames.long_line = false;
+}
+
+/* The length, when the line is the head of the frame we wait for; else -1. */
+static int64_t frame_length(const char *id)
+{
+    size_t length = id ? strlen(id) : 0;
+    if (!id || frames.long_line || frames.size < length + 2 || frames.size > length + 1 + LENGTH_DIGITS ||
+        memcmp(frames.head, id, length) != 0 || frames.head[length] != ' ')
+        return -1;
+    int64_t value = 0;
+    for (size_t i = length + 1; i < frames.size; i++) {
+        if (frames.head[i] < '0' || frames.head[i] > '9')
+            return -1;
+        value = value * 10 + (frames.head[i] - '0');
+    }
+    return value;
+}
+
+/* Read lines up to and with the head of our frame; how many of the bytes that took. What is no head is log. */
+static size_t read_lines(const char *id, const char *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        const char *end = memchr(data + at, '\n', size - at);
+        size_t more = end ? (size_t)(end - data) - at : size - at;
+        if (frames.long_line || more > HEAD - frames.size) {
+            log_line(frames.head, frames.size);
+            log_line(data + at, more);
+            frames.size = 0;
+            frames.long_line = true;
+        } else {
+            memcpy(frames.head + frames.size, data + at, more);
+            frames.size += more;
+        }
+        at += more + (end != NULL);
+        if (!end)
+            return at;
+        int64_t length = frame_length(id);
+        if (length < 0) {
+            log_line(frames.head, frames.size);
+            log_line("\n", 1);
+        }
+        frames.size = 0;
+        frames.long_line = false;
+        if (length >= 0) {
+            frames.place = ANSWER;
+            frames.left = (size_t)length;
+            return at;
+        }
+    }
+    return size;
+}
+
+static enum outcome broken(struct exchange *exchange, const char *how)
+{
+    if (exchange)
+        exchange->breach = how;
+    else
+        note("the program wrote more than its answer had bytes; it is started anew");
+    return BREACH;
+}
+
+/* Take what stdout said. Without an exchange, between events, it can be log only. */
+static enum outcome parse(struct exchange *exchange, const char *data, size_t size)
+{
+    size_t at = 0;
+    while (at < size) {
+        if (frames.place == BEHIND) {
+            if (data[at] != '\n')
+                return broken(exchange, "wrote more than the length of its answer; the length counts bytes, not characters");
+            frames.place = LINES;
+            at++;
+        } else if (frames.place == LINES) {
+            at += read_lines(exchange ? exchange->id : NULL, data + at, size - at);
+            if (frames.place == ANSWER && !is_fed(exchange))
+                return broken(exchange, "answered before it had taken the whole event");
+            if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
+                return TOO_LARGE;
+        } else {
+            size_t part = frames.left < size - at ? frames.left : size - at;
+            memcpy(room_for(&exchange->answer, part), data + at, part);
+            frames.left -= part;
+            at += part;
+            enum outcome outcome = take(exchange, part);
+            if (outcome != GOING_ON)
+                return outcome;
+        }
+        if (frames.place == ANSWER && frames.left == 0) {
+            frames.place = BEHIND;
+            exchange->complete = true;
+        }
+    }
+    return GOING_ON;
+}
+
+/* Read what stdout holds now. The body of an answer goes where it belongs without a stop in between. */
+static enum outcome read_frames(struct exchange *exchange)
+{
+    static char some[8192];
+    ssize_t size;
+    enum outcome outcome = GOING_ON;
+    do {
+        if (frames.place == ANSWER) {
+            size_t most = frames.left < 4 * PIPE ? frames.left : 4 * PIPE;
+            size = read_out(room_for(&exchange->answer, most), most);
+            if (size > 0) {
+                frames.left -= (size_t)size;
+                outcome = take(exchange, (size_t)size);
+            }
+            if (frames.left == 0) {
+                frames.place = BEHIND;
+                exchange->complete = true;
+            }
+        } else if ((size = read_out(some, sizeof some)) > 0) {
+            outcome = parse(exchange, some, (size_t)size);
+        }
+    } while (size > 0 && outcome == GOING_ON);
+    return outcome;
+}
+
+/* Called when stdout speaks between events. */
+void persistent_idle(void)
+{
+    if (read_frames(NULL) != GOING_ON || child.out < 0) {
+        watch_idle(-1, NULL);
+        child_kill();
+    }
+}
+
+enum outcome persistent(struct exchange *exchange)
+{
+    widen_pipe(exchange);
+    for (;;) {
+        if (child.in >= 0 && !feed(exchange))
+            child_close_in();
+        bool ended = child.ended;
+        enum outcome outcome = read_frames(exchange);
+        if (outcome != GOING_ON)
+            return outcome;
+        if (exchange->complete)
+            return ANSWERED;
+        if (ended)
+            return ENDED;
+        if (child.out < 0)
+            break;
+        if (!await_program(exchange))
+            return TIMED_OUT;
+    }
+    for (int64_t until = now_ms() + LAST_WORDS_MS; !child.ended;)
+        if (!await(NULL, 0, until))
+            return CLOSED;
+    return ENDED;
+}

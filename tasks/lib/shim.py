@@ -1,0 +1,115 @@
+"""The shims: what stands between Lambda's Runtime API and the executable.
+
+in   shim/run-tmpl.js, shim/*.c, and how the function's executable is driven (`ShimSettings`)
+out  run.js (Node runtimes) or bootstrap (`provided.al2023`), the same bytes for the same settings anywhere
+
+shim/README.md holds the contract both keep.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks.lib.errors import BuildError, ToolError
+from tasks.lib.files import PROGRAM_MODE, replaced
+
+SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
+FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
+CROSS = {
+    "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
+    "arm64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+}
+MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class ShimSettings:
+    """How the executable is driven; shim/README.md says what each means."""
+
+    main: str
+    process: Literal["per-event", "persistent", "native"] = "per-event"
+    input: Literal["event", "envelope"] = "event"
+    ahead: bool = True
+    response: Literal["buffered", "stream"] = "buffered"
+
+    def __post_init__(self) -> None:
+        if not self.main or "/" in self.main or "\0" in self.main:
+            raise BuildError(f"{self.main!r} is no file name, so no executable can have it.")
+
+
+def run_js(template: str, settings: ShimSettings) -> str:
+    """run.js: the template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
+    rest = {name: value for name, value in asdict(settings).items() if name != "main"}
+    return template.replace("$$settings$$", _js_text(json.dumps(rest))).replace("$$main$$", _js_text(settings.main))
+
+
+def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Sequence[str]) -> None:
+    """Compile the bootstrap of `settings` from the C files in `sources` to `target`; ToolError when that fails."""
+    with replaced(target, PROGRAM_MODE) as temporary:
+        command = [*compiler, *FLAGS, *_macros(settings)]
+        for source in SOURCES[:-1]:  # one translation unit: half the time of six
+            command += ["-include", source]
+        result = _run([*command, "-o", str(temporary.absolute()), SOURCES[-1]], sources)
+        if result.returncode:
+            raise ToolError(
+                f"{compiler[0]} cannot make {target.name}:\n{result.stderr.strip()}",
+                "./setup.sh installs a compiler that can (musl-tools); after an edit of shim/, mend it.",
+            )
+
+
+def compilers(architecture: str) -> tuple[str, ...]:
+    """The command that compiles static programs for "x86_64" or "arm64" here; musl's makes the smallest."""
+    cross, packages = CROSS[architecture]
+    native = MACHINES.get(platform.machine()) == architecture
+    names = ("musl-gcc", "gcc") if native else (cross,)
+    packages = "musl-tools" if native else packages
+    for name in names:
+        if shutil.which(name):
+            return (name,)
+    raise ToolError(
+        f"The bootstrap needs a C compiler for {architecture}, and {' or '.join(names)} is not installed.",
+        f"apt-get install {packages}, or choose a Node runtime, which needs no compiler.",
+    )
+
+
+def rts_warning(program: Path) -> str | None:
+    """Why `per-event` would be slow with this GHC program, and what cures it; the file is read, never run."""
+    content = program.read_bytes()
+    if b"rts_thr" not in content or b"-V0" in content:
+        return None
+    return (
+        f"{program.name} is linked with -threaded: driven per event it pays about 10 ms an event, "
+        "because GHC's runtime waits for its ticker when it ends.\n"
+        "  → Leave -threaded out, or add the GHC option -with-rtsopts=-V0 (2 ms an event in place of 13)."
+    )
+
+
+def _js_text(text: str) -> str:
+    """`text` as the inside of a JavaScript string literal in single quotes."""
+    return json.dumps(text)[1:-1].replace("'", "\\'")
+
+
+def _macros(settings: ShimSettings) -> tuple[str, ...]:
+    """`settings` for the C preprocessor; each byte of the name as an octal escape, which no name can break."""
+    name = "".join(f"\\{byte:03o}" for byte in settings.main.encode())
+    return (
+        f'-DSHIM_MAIN="{name}"',
+        f"-DSHIM_PROCESS={settings.process.upper().replace('-', '_')}",
+        f"-DSHIM_ENVELOPE={int(settings.input == 'envelope')}",
+        f"-DSHIM_AHEAD={int(settings.ahead)}",
+        f"-DSHIM_STREAM={int(settings.response == 'stream')}",
+    )
+
+
+def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError as error:
+        raise ToolError(f"{command[0]} is not installed.", "./setup.sh installs it (musl-tools).") from error
