@@ -115,7 +115,8 @@ def main() -> int:
     total = agreed + differed
     print(f"{agreed} of {total} files agree, {libraries} libraries in order and with paths; {skipped} files skipped")
     print(
-        f"(static, other processors, object files). Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file."
+        f"(static, other processors, object files). "
+        f"Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file."
     )
     return 1 if differed else 0
 

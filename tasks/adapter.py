@@ -29,7 +29,7 @@ from tasks.lib import config as settings
 from tasks.lib.errors import BuildError
 from tasks.lib.files import remove
 from tasks.lib.processes import end_on_signals
-from tasks.reporter import Reporter, lock
+from tasks.reporter import YELLOW, Reporter, coloured, lock
 from tasks.state import ContentChecker, before, intact, sound_database
 
 Tasks = dict[str, Any] | Iterator[dict[str, Any] | Task]  # what a task creator in dodo.py gives to doit
@@ -132,6 +132,16 @@ def failure(error: BuildError) -> TaskFailed:
     failed = TaskFailed(str(error))
     failed.cause = error
     return failed
+
+
+def show(name: str, line: str) -> None:
+    """One line of a tool's output, marked with the function it is for."""
+    print(f"   {name} │ {line}", file=sys.stderr, flush=True)
+
+
+def warn(name: str, text: str) -> None:
+    """Something that stops nothing, and is worth knowing."""
+    print(f"   {coloured('warning', YELLOW)} for {name}: {text}", file=sys.stderr, flush=True)
 
 
 class Removal(PythonAction):  # type: ignore[misc]

@@ -7,7 +7,6 @@ out  build/<fn>/<executable>, stripped
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
 
         machine = builders.chosen(project.build, paths.WORK, paths.CACHE)
         job = haskell.Job(sources, function.executable, project.build.tool, project.build.ghc_options, target)
-        tool = haskell.build(machine, machine.toolchain(), job, lambda line: show(function.name, line))
+        tool = haskell.build(machine, machine.toolchain(), job, lambda line: adapter.show(function.name, line))
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
     return adapter.task(
@@ -67,11 +66,6 @@ def prebuilt(function: Function) -> dict[str, Any]:
         reads={"binary": function.binary},
         action=make,
     )
-
-
-def show(name: str, line: str) -> None:
-    """One line of a tool's output, marked with the function it is for."""
-    print(f"   {name} │ {line}", file=sys.stderr, flush=True)
 
 
 def size(path: Path) -> str:

@@ -21,7 +21,7 @@ from tasks.lib.files import sweep
 from tasks.state import remember
 
 _lock: list[int] = []
-PLAIN, RED, GREEN, DIM, BOLD = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[1m"
+PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
 
 
 def lock() -> None:

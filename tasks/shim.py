@@ -16,13 +16,18 @@ from tasks.lib.config import Function, Project
 
 SHIM = Path("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
-SETTINGS = ("program", "process", "input", "ahead", "response")
+SETTINGS = ("process", "input", "ahead", "response")
+
+
+def driven(function: Function) -> dict[str, Any]:
+    """How the executable is driven, as tasks.lib.shim.ShimSettings has it."""
+    return {"main": function.program} | {name: getattr(function, name) for name in SETTINGS}
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:
     """One task a function."""
     for function in project.functions:
-        yield rendered(function) if function.on_node else compiled(project, function)
+        yield rendered(function) if function.on_node else compiled(function)
 
 
 def rendered(function: Function) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def rendered(function: Function) -> dict[str, Any]:
     def make() -> str:
         from tasks.lib import shim
 
-        files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings.of(function)).encode())
+        files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**driven(function))).encode())
         return f"{TEMPLATE} → {target}"
 
     return adapter.task(
@@ -40,12 +45,12 @@ def rendered(function: Function) -> dict[str, Any]:
         doc=f"{TEMPLATE} → {target}",
         file_dep=[TEMPLATE, *adapter.recipe("shim.py", "lib/shim.py")],
         targets=[target],
-        reads={name: getattr(function, name) for name in SETTINGS},
+        reads=driven(function),
         action=make,
     )
 
 
-def compiled(project: Project, function: Function) -> dict[str, Any]:
+def compiled(function: Function) -> dict[str, Any]:
     """Compile the native bootstrap with the function's settings in it."""
     target = paths.Products(function).shim
     sources = sorted(path for path in SHIM.glob("*") if path.suffix in {".c", ".h"})
@@ -53,7 +58,7 @@ def compiled(project: Project, function: Function) -> dict[str, Any]:
     def make() -> str:
         from tasks.lib import shim
 
-        shim.bootstrap(SHIM, shim.ShimSettings.of(function), target, shim.compilers(function.architecture))
+        shim.bootstrap(SHIM, shim.ShimSettings(**driven(function)), target, shim.compilers(function.architecture))
         return f"{SHIM}/*.c → {target}  {files.human(target.stat().st_size)}"
 
     return adapter.task(
@@ -61,6 +66,6 @@ def compiled(project: Project, function: Function) -> dict[str, Any]:
         doc=f"{SHIM}/*.c → {target}",
         file_dep=[paths.IMAGE, *sources, *adapter.recipe("shim.py", "lib/shim.py")],
         targets=[target],
-        reads={name: getattr(function, name) for name in (*SETTINGS, "architecture")},
+        reads=driven(function) | {"architecture": function.architecture},
         action=make,
     )

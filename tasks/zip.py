@@ -34,7 +34,7 @@ def zipped(function: Function) -> dict[str, Any]:
         extra = package.included(function.include, source)
 
     def make() -> str:
-        from tasks.lib import archive, gate
+        from tasks.lib import archive, gate, shim
 
         libs = {f"lib/{path.relative_to(made.libs)}": path for path in sorted(made.libs.rglob("*")) if path.is_file()}
         own = {function.program: made.executable, made.shim.name: made.shim}
@@ -44,6 +44,8 @@ def zipped(function: Function) -> dict[str, Any]:
         )
         if not verdict.starts:
             raise gate.error(verdict)
+        if function.process == "per-event" and (warning := shim.rts_warning(made.executable)):
+            adapter.warn(function.name, warning)
         content = archive.packed(package.members(everything), paths.CACHE / "deflated")
         files.write(made.zip, content)
         files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
@@ -56,10 +58,11 @@ def zipped(function: Function) -> dict[str, Any]:
         file_dep=[made.executable, made.needed_libs, made.shim, *extra.values(), *adapter.recipe(*CODE)],
         targets=[made.zip, made.sha256],
         reads={
-            "include": sorted(extra),
+            "include": [function.include, sorted(extra)],
             "runtime": function.runtime,
             "architecture": function.architecture,
             "program": function.program,
+            "process": function.process,
         },
         action=make,
         cleans=[made.deployed_hash],

@@ -63,7 +63,7 @@ def test_a_compile_error_shows_the_compilers_words_and_the_persons_file(tiny: Wo
 
 def test_one_failure_does_not_stop_the_others_with_continue(tiny: Workshop) -> None:
     tiny.write("hs/two/Main.hs", "no Haskell")
-    tiny.write("hs/one/Main.hs", TINY.replace("id", 'const "1"'))
+    tiny.write("hs/one/Main.hs", TINY.replace("interact id", 'putStrLn "1"'))
     run = tiny.doit("--continue")
     refused(run, "two was not built")
     assert "zip:one" in run.ran
@@ -144,5 +144,5 @@ def test_a_path_with_blanks_and_umlauts_works(tiny: Workshop, tmp_path: Path) ->
     odd = tmp_path / "ein Ördner mit $HOME"
     tiny.folder.rename(odd)
     moved = Workshop(odd)
-    moved.write("hs/two/Main.hs", TINY.replace("id", "reverse"))
+    moved.write("hs/two/Main.hs", TINY.replace("interact id", "interact reverse"))
     moved.good()

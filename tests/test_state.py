@@ -76,8 +76,8 @@ def test_kill_9_is_mended_by_the_next_run(tiny: Workshop, delay_s: float) -> Non
     run.communicate()
     tiny.good()
     assert (tiny.folder / "build/two/lambda.zip").read_bytes() == whole
-    assert not list(tiny.folder.glob("build/**/.*.tmp")), "nothing half-written stays"
     assert tiny.good().ran == set()
+    assert not list(tiny.folder.glob("build/**/.*.tmp")), "nothing half-written stays"
 
 
 def test_finished_tasks_stay_finished_after_kill_9(tiny: Workshop) -> None:

@@ -26,6 +26,7 @@ UNKNOWN_PACKAGE = re.compile(
 )
 GHC_RESOLVER = re.compile(r"^\s*(?:resolver|snapshot):\s*['\"]?ghc-([\d.]+)", re.MULTILINE)
 EXECUTABLES = re.compile(r"^executable\s+(\S+)", re.MULTILINE | re.IGNORECASE)
+MESSAGE = re.compile(r"^[\w./-]+\.l?hs(?=:\d+:)")  # what GHC puts before a message, relative to where it was run
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 
 
@@ -47,7 +48,7 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
         tail: list[str] = []
 
         def heard(line: str) -> None:
-            line = _in_sources(line, machine.workspace)
+            line = _in_sources(line, machine.workspace, job.sources.folder)
             tail.append(line)
             del tail[:-200]
             log(line)
@@ -68,11 +69,14 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
     raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", _next_act(tail))
 
 
-def _in_sources(line: str, workspace: str) -> str:
+def _in_sources(line: str, workspace: str, folder: Path) -> str:
     """A line of the compiler with the person's own files instead of their copies: there the mistake is to mend."""
-    return re.sub(
-        re.escape(workspace) + r"/([^\s:,)]+)", lambda match: match[1] if Path(match[1]).is_file() else match[0], line
-    )
+
+    def own(path: str) -> str | None:
+        return path if Path(path).is_file() else None
+
+    line = re.sub(re.escape(workspace) + r"/([^\s:,)]+)", lambda match: own(match[1]) or match[0], line)
+    return MESSAGE.sub(lambda match: own(str(folder / match[0])) or match[0], line)
 
 
 def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:

@@ -35,13 +35,17 @@ class Host:
     def __init__(self, workspace: Path, cache: Path) -> None:
         self.workspace = str(workspace.resolve())
         self.offline = not any(place.is_dir() for place in package_indexes())
+        self._cabal = (cache / "cabal").resolve()
         self._locks: list[int] = []
-        given = {name: value for name, value in os.environ.items() if name not in MISLEADING}
-        self.environment = given | {"LC_ALL": "C.UTF-8"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the tools see: this process's environment, less what would mislead them."""
+        given = {name: value for name, value in os.environ.items() if name not in MISLEADING} | {"LC_ALL": "C.UTF-8"}
         if self.offline:  # without a config of its own cabal writes one, and wants the index it names
-            home = (cache / "cabal").resolve()
-            write(home / "config", b"-- none\n")
-            self.environment["CABAL_DIR"] = str(home)
+            write(self._cabal / "config", b"-- none\n")
+            given["CABAL_DIR"] = str(self._cabal)
+        return given
 
     def toolchain(self) -> Toolchain:
         """The versions of what is installed; a missing tool has none."""
