@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         from tasks.lib.builders import haskell
 
         machine = builders.chosen(project.build, paths.WORK, paths.CACHE)
-        job = haskell.Job(sources, function.executable, project.build.tool, project.build.ghc_options, target)
+        options, static = project.build.ghc_options, function.libc == "static"
+        job = haskell.Job(sources, function.executable, project.build.tool, options, target, static)
         tool = haskell.build(machine, machine.toolchain(), job, lambda line: adapter.show(function.name, line))
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
@@ -42,7 +44,8 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         doc=f"{function.source} → {target}",
         file_dep=[paths.IMAGE, *sources.files, *adapter.recipe("binary.py", "lib/builders", "lib/sources.py")],
         targets=[target],
-        reads={"source": function.source, "executable": function.executable, "libc": function.libc == "static"},
+        reads={"source": function.source, "executable": function.executable, "static": function.libc == "static"}
+        | asdict(project.build),
         action=make,
     )
 

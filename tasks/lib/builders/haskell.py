@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.lib.builders.machine import Machine, Toolchain
@@ -39,12 +39,16 @@ class Job:
     tool: str
     ghc_options: tuple[str, ...]
     target: Path
+    static: bool = False  # link all C libraries in
+    variant: str = ""  # of the workspace: builds with other options stay out of each other's way
 
 
 def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
     """Build one executable and bring it to `job.target`; the tool that did it."""
     _known(job)
-    with machine.bring(job.sources) as folder:
+    if job.static:
+        job = _static(machine, toolchain, job, log)
+    with machine.bring(job.sources, job.variant) as folder:
         tail: list[str] = []
 
         def heard(line: str) -> None:
@@ -67,6 +71,31 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
                 break
             log("stack cannot work here (see above); building with cabal instead")
     raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", _next_act(tail))
+
+
+def _static(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> Job:
+    """The job that links everything in. A dynamic build tells which C libraries that is."""
+    from tasks.lib import elf, static_link
+    from tasks.lib.closure import closure
+    from tasks.lib.sysroot import opened
+
+    dynamic = job.target.with_name(f".{job.target.name}.dynamic")
+    try:
+        build(machine, toolchain, replace(job, static=False, target=dynamic), log)
+        with opened(str(dynamic)) as file:
+            program = elf.read(file, str(dynamic))
+        found = closure(machine.sysroot(), str(dynamic.absolute()), program=program)
+    finally:
+        dynamic.unlink(missing_ok=True)
+    needed = [item.soname for item in found.objects[1:]] + [item.name for item in found.missing]
+    answers: list[str] = []
+    machine.run(["gcc", "-print-search-dirs"], machine.workspace, answers.append)
+    folders = static_link.search_folders("\n".join(answers))
+    architecture = toolchain.architecture
+    if missing := static_link.missing_archives(needed, machine.sysroot(), folders, architecture):
+        raise static_link.missing_error(missing)
+    options = (*job.ghc_options, *static_link.static_options(needed, architecture))
+    return replace(job, static=False, ghc_options=options, variant="static")
 
 
 def _in_sources(line: str, workspace: str, folder: Path) -> str:
@@ -127,16 +156,27 @@ def _text(job: Job, name: str) -> str:
 
 def _stack(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     own = ["--no-install-ghc"] if GHC_RESOLVER.search(_text(job, "stack.yaml")) else []
-    command = ["stack", "--stack-yaml", f"{folder}/stack.yaml", "--system-ghc", *own, "--allow-different-user", "build"]
+    settings = _stack_settings(machine, job, folder, log)
+    command = ["stack", "--stack-yaml", settings, "--system-ghc", *own, "--allow-different-user", "build"]
     options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
     if machine.run([*command, *options, "--copy-bins", "--local-bin-path", f"{folder}/.bin"], folder, log):
         return None
     return _found(machine, job, f"{folder}/.bin/{job.executable}")
 
 
+def _stack_settings(machine: Machine, job: Job, folder: str, log: Log) -> str:
+    """The stack.yaml to use; a static build must not make shared libraries of the packages on the way."""
+    if job.variant != "static" or "configure-options:" in _text(job, "stack.yaml"):
+        return f"{folder}/stack.yaml"
+    more = r"printf '\nconfigure-options:\n  $locals: [--disable-shared]\n'"
+    machine.run(["sh", "-c", f"{{ cat stack.yaml; {more}; }} > stack.static.yaml"], folder, log)
+    return f"{folder}/stack.static.yaml"
+
+
 def _cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
     offline = ["--offline"] if machine.offline else []
+    options += ["--disable-shared", "--disable-executable-dynamic"] if job.variant == "static" else []
     command = ["cabal", "build", f"exe:{job.executable}", *offline, "--builddir=dist-newstyle", *options]
     if machine.run(["mkdir", "-p", ".bin"], folder, log) or machine.run(command, folder, log):
         return None

@@ -66,9 +66,9 @@ class Host:
         return sysroot.Host()
 
     @contextmanager
-    def bring(self, sources: Tree) -> Iterator[str]:
+    def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
         """Bring the copy up to date, under a lock that a child which outlives us still holds."""
-        workspace = Path(self.workspace)
+        workspace = Path(self.workspace, variant)
         workspace.mkdir(parents=True, exist_ok=True)
         lock = os.open(workspace, os.O_RDONLY)
         try:

@@ -48,8 +48,8 @@ class Machine(Protocol):
     def sysroot(self) -> Sysroot:
         """The file system that executables made here find their libraries in."""
 
-    def bring(self, sources: Tree) -> AbstractContextManager[str]:
-        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile."""
+    def bring(self, sources: Tree, variant: str = "") -> AbstractContextManager[str]:
+        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile. One copy a variant."""
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command there, its output line by line into `log`; its exit code."""
