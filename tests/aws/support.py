@@ -15,9 +15,10 @@ import boto3
 from botocore.stub import ANY, Stubber
 
 from tasks.lib import config
-from tasks.lib.aws.apply import Clock
+from tasks.lib.aws.calls import Clock
 from tasks.lib.aws.client import Aws
 from tasks.lib.aws.deployment import Deployment
+from tasks.lib.aws.upload import prepare
 from tasks.lib.aws.wanted import CONTENT_TAG, Package
 from tasks.lib.settings import Project
 
@@ -88,6 +89,7 @@ class Script:
         self.iam = session.client("iam")
         self.stubber, self.sts_stubber, self.iam_stubber = map(Stubber, (self.client, self.sts, self.iam))
         self.sts_stubber.add_response("get_caller_identity", {"Account": ACCOUNT})
+        prepare(self.client)
         self.slept: list[float] = []
         self.reports: list[str] = []
         self.complete = True  # every line is to be used

@@ -148,12 +148,13 @@ def run(settings: Path, package: Package, world: World) -> subprocess.Popen[byte
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("kind", ["creation", "update"])
+@pytest.mark.parametrize("kind", ["creation", "update", "update without an alias"])
 def test_a_killed_deploy_run_again_ends_as_if_undisturbed(
     world: World, tmp_path: Path, one: Package, two: Package, kind: str
 ) -> None:
-    before = [(FIRST, one)] if kind == "update" else []
-    last = (SECOND, two) if kind == "update" else (FIRST, one)
+    first, second = ((text.replace('alias = "live"', "") if "without" in kind else text) for text in (FIRST, SECOND))
+    before = [] if kind == "creation" else [(first, one)]
+    last = (first, one) if kind == "creation" else (second, two)
     expected, count = undisturbed(world, *before, last)
     settings = tmp_path / "lambda.toml"
     settings.write_text(last[0])

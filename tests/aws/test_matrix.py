@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks.lib.aws.plan import Configure, Tag, plan
+from tasks.lib.aws.plan import plan
 from tasks.lib.aws.remote import whole
+from tasks.lib.aws.steps import Configure, Tag
 from tasks.lib.aws.wanted import AROUND_TAG, Package, wanted
 from tasks.lib.errors import DeployError
 from tests.aws.support import (

@@ -40,7 +40,8 @@ try:
 except client.exceptions.ClientError:
     pass
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-with upload.within_request(client, Package(path, "", "", 1), lambda *_: None) as parameters:
+upload.prepare(client)
+with upload.within_request(Package(path, "", "", 1), lambda *_: None) as parameters:
     client.update_function_code(FunctionName="hello", **parameters)
 print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -125,7 +126,8 @@ def test_what_arrives_is_the_zip(sink: str, tmp_path: Path, monkeypatch: pytest.
     one = packed(tmp_path, "one")
     client = boto3.client("lambda", REGION, endpoint_url=sink, aws_access_key_id="k", aws_secret_access_key="s")
     seen: list[tuple[int, int]] = []
-    with upload.within_request(client, one, lambda done, total: seen.append((done, total))) as parameters:
+    upload.prepare(client)
+    with upload.within_request(one, lambda done, total: seen.append((done, total))) as parameters:
         client.update_function_code(FunctionName="hello", **parameters)
     assert base64.b64decode(json.loads(sent[0])["ZipFile"]) == one.zip.read_bytes()
     assert seen[-1] == (len(sent[0]), len(sent[0]))

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
+from tasks.lib.aws import upload
 from tasks.lib.aws.messages import CLASSES, translated
 from tasks.lib.errors import DeployError
 from tasks.lib.settings import Deploy
@@ -87,6 +88,7 @@ class Aws:
                 config = Config(connect_timeout=10, max_pool_connections=ASKING, **settings)
                 with translated():
                     client = self._session.client(service, region_name=self.region, config=config)
+                upload.prepare(client)
                 client.meta.events.register("before-parse", _readable)
                 client.meta.events.register("needs-retry", _cut_short)
                 client.meta.events.register("needs-retry", self._told)

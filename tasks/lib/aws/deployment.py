@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
-from tasks.lib.aws import plan, upload
-from tasks.lib.aws.apply import Clock, Replan, Run
+from tasks.lib.aws import upload
+from tasks.lib.aws.apply import Run
+from tasks.lib.aws.calls import Calls, Clock, Replan
 from tasks.lib.aws.client import ASKING, Aws, connect
 from tasks.lib.aws.messages import translated
+from tasks.lib.aws.plan import plan
 from tasks.lib.aws.remote import Answer, Remote, asked, of_alias, published, whole
+from tasks.lib.aws.steps import Step, Wait
 from tasks.lib.aws.summary import Outcome, Target
 from tasks.lib.aws.wanted import Package, Part, Wanted, name_on_aws, wanted
 from tasks.lib.errors import DeployError, UsageError
@@ -74,30 +77,29 @@ class Deployment:
         with translated(want.secrets):
             started = self._clock.now()
             remote = self._read(want, first=True)
-            steps = plan.plan(want, remote)
+            steps = plan(want, remote)
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
             return self._outcome(want, package, action, steps, remote, {}, self._clock.now() - started)
 
     def _deployed(self, want: Wanted, package: Package) -> Outcome:
         started, action = self._clock.now(), "unchanged"
-        done: dict[str, plan.Step] = {}
+        done: dict[str, Step] = {}
         durations: dict[str, float] = {}
+        calls = Calls(self.aws, want, self._report, self._clock)
         for turn in range(ROUNDS):
             remote = self._read(want, first=turn == 0)
-            steps = plan.plan(want, remote)
+            steps = plan(want, remote)
             if not steps:
                 break
             if self._project.deploy.account is not None:
                 self.aws.account()  # before the first write: is it the right one?
             if not done:
                 self._report(str(self._target(want, remote)))
-            if action == "unchanged" and any(not isinstance(step, plan.Wait) for step in steps):
+            if action == "unchanged" and any(not isinstance(step, Wait) for step in steps):
                 action = "created" if remote is None else "updated"
             done = {step.title: step for step in steps} | done
             try:
-                Run(self.aws, self._project.deploy, want, self._report, self._progress, self._clock, durations).apply(
-                    steps, remote
-                )
+                Run(calls, self._project.deploy, self._progress, durations).apply(steps, remote)
             except Replan as turned:
                 self._report(f"{want.label}: looks again: {turned}")
             else:
@@ -131,7 +133,7 @@ class Deployment:
             return None if answer is None else whole(answer, live=answer["Configuration"])
         if answer is not None:
             remote = of_alias(answer)
-            if not plan.plan(want, remote):
+            if not plan(want, remote):
                 return remote
         unqualified = asked(client, want.name, None)
         if unqualified is None:
@@ -162,7 +164,7 @@ class Deployment:
         want: Wanted,
         package: Package,
         action: str,
-        steps: tuple[plan.Step, ...],
+        steps: tuple[Step, ...],
         remote: Remote | None,
         durations: dict[str, float],
         seconds: float,

@@ -14,7 +14,8 @@ import hashlib
 import io
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ S3_PUT_MOST = 5 * 1024**3
 CHUNK = 3 * 16_384  # a multiple of 3, since base64 packs by threes
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Parcel:
+    """A file that waits for its request; every attempt has a carrier of its own."""
+
+    path: Path
+    progress: Progress
+    carriers: list[Carrier] = field(default_factory=list)
+
+
+PARCELS: dict[bytes, Parcel] = {}  # by the marker in the request, as base64
 
 
 def checked(package: Package, bucket: str | None) -> None:
@@ -55,14 +68,23 @@ def fits(path: Path) -> bool:
 class Carrier(io.RawIOBase):
     """A request body: bytes before, a file (in base64 if `encoded`), bytes after; seekable, since it is read twice."""
 
-    def __init__(self, path: Path, before: bytes = b"", after: bytes = b"", *, encoded: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        before: bytes = b"",
+        after: bytes = b"",
+        *,
+        encoded: bool = False,
+        shown: Progress | None = None,
+    ) -> None:
         self._file = path.open("rb")
         self._raw = path.stat().st_size
         self._encoded = encoded
         self._before, self._after = before, after
         self._middle = (self._raw + 2) // 3 * 4 if encoded else self._raw
         self._at = 0
-        self.progress: Progress | None = None  # set when the request is sent, not while its hash is computed
+        self.shown = shown
+        self.progress: Progress | None = None
 
     def __len__(self) -> int:
         return len(self._before) + self._middle + len(self._after)
@@ -122,26 +144,40 @@ class Carrier(io.RawIOBase):
         return text[inside % 4 : inside % 4 + size]
 
 
-@contextmanager
-def within_request(client: Any, package: Package, progress: Progress) -> Iterator[dict[str, Any]]:
-    """The parameters of a direct upload; inside the block, the client's request carries the file."""
-    marker = secrets.token_bytes(24)
-    written = base64.b64encode(marker)
-    carriers: list[Carrier] = []
+def prepare(client: Any) -> None:
+    """Teach a fresh client to carry files; once, for handlers must not come and go while other threads call."""
+    client.meta.events.register("before-call.lambda", _carry)
+    client.meta.events.register("before-send", _show)
 
-    def carry(params: dict[str, Any], **_rest: Any) -> None:
-        body = params["body"]
+
+@contextmanager
+def within_request(package: Package, progress: Progress) -> Iterator[dict[str, Any]]:
+    """The parameters of a direct upload; inside the block, requests of prepared clients carry the file."""
+    marker = secrets.token_bytes(24)
+    parcel = Parcel(package.zip, progress)
+    PARCELS[base64.b64encode(marker)] = parcel
+    try:
+        yield {"ZipFile": marker}
+    finally:
+        del PARCELS[base64.b64encode(marker)]
+        for carrier in parcel.carriers:
+            carrier.close()
+
+
+def _carry(params: dict[str, Any], **_rest: Any) -> None:
+    """Put a carrier in the place of a body that holds a marker."""
+    body = params["body"]
+    for written, parcel in list(PARCELS.items()):
         if isinstance(body, bytes) and written in body:
             first, _, last = body.partition(written)
-            carriers.append(Carrier(package.zip, first, last, encoded=True))
-            params["body"] = carriers[-1]
+            params["body"] = Carrier(parcel.path, first, last, encoded=True, shown=parcel.progress)
+            parcel.carriers.append(params["body"])
 
-    with _sending(client, "lambda", carriers, progress):
-        client.meta.events.register("before-call.lambda", carry)
-        try:
-            yield {"ZipFile": marker}
-        finally:
-            client.meta.events.unregister("before-call.lambda", carry)
+
+def _show(request: Any, **_rest: Any) -> None:
+    """Show progress from the moment a carrier is sent: it was read once before, for the signature."""
+    if isinstance(request.body, Carrier):
+        request.body.progress = request.body.shown
 
 
 def through_s3(client: Any, package: Package, bucket: str, key: str, progress: Progress) -> dict[str, Any]:
@@ -151,8 +187,7 @@ def through_s3(client: Any, package: Package, bucket: str, key: str, progress: P
     except client.exceptions.ClientError as error:
         if not missing(error) and code(error) != "403":  # so S3 answers about a missing key without s3:ListBucket
             raise
-        carrier = Carrier(package.zip)
-        with _sending(client, "s3", [carrier], progress):
+        with Carrier(package.zip, shown=progress) as carrier:
             client.put_object(Bucket=bucket, Key=key, Body=carrier, ChecksumSHA256=package.code_sha256)
     return {"S3Bucket": bucket, "S3Key": key}
 
@@ -166,21 +201,3 @@ def hashed(path: Path) -> str:
     """CodeSha256 of a file: base64 of its SHA-256."""
     with path.open("rb") as file:
         return base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
-
-
-@contextmanager
-def _sending(client: Any, service: str, carriers: list[Carrier], progress: Progress) -> Iterator[None]:
-    """Show progress from the moment a carrier is sent, and close it in the end."""
-
-    def sent(request: Any, **_rest: Any) -> None:
-        if request.body in carriers:
-            request.body.progress = progress
-
-    client.meta.events.register(f"before-send.{service}", sent)
-    try:
-        yield
-    finally:
-        client.meta.events.unregister(f"before-send.{service}", sent)
-        for carrier in carriers:
-            with suppress(OSError):
-                carrier.close()

@@ -1,0 +1,24 @@
+"""What a `doit list` would pay for: nothing here imports boto3 before it is needed, and one place does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+LIBRARY = Path(__file__).parents[2] / "tasks" / "lib"
+MODULES = sorted(f"tasks.lib.aws.{path.stem}" for path in (LIBRARY / "aws").glob("*.py") if path.stem != "__init__")
+
+
+def test_importing_all_of_it_imports_no_boto3() -> None:
+    unwanted = "{'boto3', 'botocore', 'doit'} & set(sys.modules)"
+    program = f"import sys, {', '.join(MODULES)}; print(*{unwanted})"
+    said = subprocess.run([sys.executable, "-c", program], cwd=LIBRARY.parents[1], capture_output=True, check=True)
+    assert said.stdout.strip() == b""
+
+
+def test_boto3_is_imported_in_one_place() -> None:
+    found = [
+        path.name for path in LIBRARY.rglob("*.py") if "import boto3" in path.read_text().replace("no module here", "")
+    ]
+    assert [name for name in found if name != "__init__.py"] == ["client.py"]
