@@ -6,7 +6,7 @@
 lambda.toml says what is built; each task lives in tasks/<task>.py, and what it knows in tasks/lib/.
 """
 
-from tasks import adapter, binary, deploy, image, needed_libs, operate, shim
+from tasks import adapter, binary, check, deploy, image, needed_libs, operate, shim
 from tasks import zip as package
 
 PROJECT = adapter.load_project()
@@ -46,6 +46,11 @@ def task_deploy() -> adapter.Tasks:
 def task_diff() -> adapter.Tasks:
     """what a deploy would change, field by field"""
     return deploy.define_diff(PROJECT)
+
+
+def task_check() -> adapter.Tasks:
+    """would it start on Lambda? any executable or zip"""
+    return check.define()
 
 
 def task_operate() -> adapter.Tasks:

@@ -113,11 +113,9 @@ def main() -> int:
         if chosen.limit and agreed + differed >= chosen.limit:
             break
     total = agreed + differed
-    print(f"{agreed} of {total} files agree, {libraries} libraries in order and with paths; {skipped} files skipped")
-    print(
-        f"(static, other processors, object files). "
-        f"Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file."
-    )
+    print(f"{agreed} of {total} files agree: {libraries} libraries, in order and with their paths.")
+    print(f"{skipped} files skipped (static, other processors, object files, musl, debug symbols).")
+    print(f"Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file.")
     return 1 if differed else 0
 
 

@@ -32,7 +32,9 @@ from tasks.lib.processes import end_on_signals
 from tasks.reporter import YELLOW, Reporter, coloured, lock
 from tasks.state import ContentChecker, before, intact, sound_database
 
-Tasks = dict[str, Any] | Iterator[dict[str, Any] | Task]  # what a task creator in dodo.py gives to doit
+Tasks = (
+    dict[str, Any] | Task | Iterator[dict[str, Any]] | Iterator[Task]
+)  # what a task creator in dodo.py gives to doit
 HERE = "tasks"  # doit runs in the folder of dodo.py
 DATABASE = ".doit.db"
 

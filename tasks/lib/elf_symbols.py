@@ -20,6 +20,9 @@ from tasks.lib.sysroot import File
 
 MOST_SYMBOLS = 1 << 20
 WEAK = enums.ENUM_ST_INFO_BIND["STB_WEAK"]
+TABLES = tuple(
+    TAG[name] for name in ("DT_STRTAB", "DT_VERSYM", "DT_VERNEED", "DT_VERDEF", "DT_GNU_HASH", "DT_RELA", "DT_REL")
+)
 INDEX_BITS = 0x7FFF  # the bit above marks a hidden version
 
 
@@ -65,8 +68,10 @@ def _count(image: Image) -> int:
         raise DamagedError(f"{image.path} is damaged: its hash table has {buckets} buckets.")
     start = at + 16 + bloom * image.layout.bloom_bytes
     last = max((index for (index,) in word.iter_unpack(image.at(start, 4 * buckets))), default=0)
-    if last < first:
-        return int(first)
+    if last < first:  # nothing is exported, and the table tells nothing: it ends where the next one begins
+        symtab = tags[TAG["DT_SYMTAB"]]
+        following = [tags[tag] for tag in TABLES if tags.get(tag, 0) > symtab]
+        return (min(following) - symtab) // image.layout.symbol.size if following else int(first)
     chains = start + 4 * buckets
     while not word.unpack(image.at(chains + 4 * (last - first), 4))[0] & 1:
         last += 1

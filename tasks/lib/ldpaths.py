@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -95,11 +96,10 @@ class Linker:
     @cached_property
     def home(self) -> str:
         """The folder the interpreter really lies in: it tells the distribution's layout."""
-        try:
-            folder = self.root.canonical(self.interpreter).rpartition("/")[0]
-        except OSError:
-            folder = self.interpreter.rpartition("/")[0]
-        return folder
+        for path in (self.interpreter, self.abi.interpreter):  # one that is not there says nothing of the layout
+            with suppress(OSError):
+                return self.root.canonical(path).rpartition("/")[0]
+        return self.abi.interpreter.rpartition("/")[0]
 
     @cached_property
     def lib(self) -> str:
@@ -114,7 +114,7 @@ class Linker:
     @cached_property
     def _elsewhere(self) -> bool:
         """A linker in a folder of its own (Nix, Guix) has neither /etc/ld.so.cache nor the usual folders."""
-        return not self.home.removeprefix("/usr").startswith("/lib")
+        return not self.search.interpreter and not self.home.removeprefix("/usr").startswith("/lib")
 
     @cached_property
     def system_folders(self) -> tuple[str, ...]:

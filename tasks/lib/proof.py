@@ -67,6 +67,7 @@ def proved(sandbox: Sandbox, entry: Entry) -> Proof:
     loader = f"{TASK}/{entry.loader}" if entry.loader else ""
     search = Search(library_path=entry.library_path, opened=entry.opened, cwd=TASK, interpreter=loader)
     walked = closure(sandbox, path, search)
+    walked.program.name = entry.name  # with its folder in the zip
     found += _links(sandbox, entry, walked)
     versions = _Versions(sandbox, walked)
     found += versions.problems()

@@ -201,7 +201,11 @@ class Folder(Rooted):
 
     def open(self, path: str) -> File:
         """The file at `path` inside the root."""
-        return opened(self._root + self.canonical(path))
+        try:
+            return opened(self._root + self.canonical(path))
+        except OSError as error:
+            error.filename = path  # as it is called inside the root
+            raise
 
     def names(self, folder: str) -> tuple[str, ...]:
         """The names in a folder of the root, sorted."""
@@ -291,6 +295,7 @@ def _plain(path: Path) -> IO[bytes]:
     start = plain.read(5)
     packed = next((opener for magic, opener in openers.items() if start.startswith(magic)), None)
     if packed is None:
+        plain.seek(0)
         return plain
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the tree
     with plain, packed(path) as stream:

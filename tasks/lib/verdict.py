@@ -104,7 +104,7 @@ def ordered(version: str) -> tuple[tuple[int, int, str], ...]:
 
 def family(version: str) -> str:
     """GLIBC of GLIBC_2.34, GLIBCXX of GLIBCXX_3.4.30; a version without a number is a family of its own."""
-    return re.sub(r"_?[\d.]+$", "", version) or version
+    return re.sub(r"_\d[\d.]*$", "", version)
 
 
 def gate_error(verdict: Verdict) -> GateError:
