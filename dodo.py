@@ -50,7 +50,7 @@ def task_diff() -> adapter.Tasks:
 
 def task_check() -> adapter.Tasks:
     """would it start on Lambda? any executable or zip"""
-    return check.define()
+    return check.define(PROJECT)
 
 
 def task_operate() -> adapter.Tasks:
