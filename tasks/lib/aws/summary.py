@@ -7,13 +7,12 @@ out  Outcome: `.block()`, `.document()`, `.record()` (the content of deployed-ha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.lib.aws.compare import Change
 from tasks.lib.aws.wanted import Package
-from tasks.lib.errors import BuildError
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
