@@ -14,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from support import ROOT, need
-
 from tasks.lib import shim
 from tasks.lib.shim import ShimSettings
+from tests.support import ROOT, need
 
 SHIM = ROOT / "shim"
 PROGRAMS = ROOT / "tests/programs"

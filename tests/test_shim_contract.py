@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_api import Event, RuntimeApi
-from shims import Running, Way, running, ways
+
+from tests.runtime_api import Event, RuntimeApi
+from tests.shims import Running, Way, running, ways
 
 ALL = [*ways(), *ways(("bootstrap", "node"), process="per-event", ahead=False)]
 CHECKED = [*ALL, *ways(("checked",)), *ways(("checked",), process="per-event", ahead=False)]
