@@ -134,7 +134,8 @@ class Walk:
         if program is not None:
             return program, path.rpartition("/")[0] or "/"
         try:
-            return self.root.elf(path), self.root.canonical(path).rpartition("/")[0] or "/"
+            elf = self.root.elf(path, versions=self.search.versions)
+            return elf, self.root.canonical(path).rpartition("/")[0] or "/"
         except OSError as error:
             raise ElfError(f"{path} cannot be read: {error.strerror}.", "Name a program or a library.") from error
 
@@ -149,7 +150,7 @@ class Walk:
 
     def _interpreter(self, main: Loaded, path: str) -> None:
         try:
-            elf = self.root.elf(path, self.kind)
+            elf = self.root.elf(path, self.kind, versions=self.search.versions)
         except (ElfError, OSError) as error:
             if main.elf.interpreter is not None:
                 self.interpreter_fault = _reason(error)
@@ -282,7 +283,7 @@ class Walk:
     def _try(self, path: str, skipped: list[str], *, ends_list: bool = True) -> Elf | None:
         """The ELF file at `path`; None to go on searching; raises where the linker gives up."""
         try:
-            elf = self.root.elf(path, self.kind)
+            elf = self.root.elf(path, self.kind, versions=self.search.versions)
         except ForeignError as error:
             skipped.append(error.message)
             return None

@@ -119,9 +119,11 @@ class Elf:
 _CLASS, _ORDER = {1: 32, 2: 64}, {1: True, 2: False}
 
 
-def read(file: File, path: str, wanted: Kind | None = None) -> Elf:
+def read(file: File, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
     """Read what a loader reads; with `wanted`, ForeignError for another class or machine."""
-    return Elf(**_facts(Image(file, path), file, wanted))
+    image = Image(file, path)
+    image.versions = versions
+    return Elf(**_facts(image, file, wanted))
 
 
 def image_of(file: File, path: str) -> Image:
@@ -308,6 +310,8 @@ def _tables(image: Image, facts: dict[str, Any], libraries: list[tuple[int, int]
     for name, tag in _NAMES:
         if tag in tags:
             facts[name] = text(tags[tag])
+    if not image.versions:
+        return
     if TAG["DT_VERNEED"] in tags:
         facts["versions"] = _versions(image, tags[TAG["DT_VERNEED"]], tags.get(TAG["DT_VERNEEDNUM"], 0))
     if TAG["DT_VERDEF"] in tags:

@@ -107,7 +107,7 @@ def layout(bits: int, little: bool) -> Layout:  # noqa: FBT001 - the two bytes o
 class Image:
     """A file's bytes by offset and by address, in pages that are read once."""
 
-    __slots__ = ("_file", "_pages", "layout", "loads", "path", "strings", "tags")
+    __slots__ = ("_file", "_pages", "layout", "loads", "path", "strings", "tags", "versions")
 
     layout: Layout  # set once the header has told class and byte order
 
@@ -117,6 +117,7 @@ class Image:
         self.loads: list[tuple[int, int, int]] = []
         self.tags: dict[int, int] = {}
         self.strings = 0
+        self.versions = False  # whether version records are wanted
 
     def page(self, number: int) -> bytes:
         """One page; shorter at the end of the file."""
@@ -133,8 +134,8 @@ class Image:
 
     def upto(self, offset: int, size: int) -> bytes:
         """`size` bytes, fewer where the file ends."""
-        number, start = divmod(offset, PAGE)
-        found = self.page(number)[start : start + size]
+        number, start = offset // PAGE, offset % PAGE
+        found = (self._pages.get(number) or self.page(number))[start : start + size]
         while len(found) < size:
             number += 1
             more = self.page(number)[: size - len(found)]
@@ -159,8 +160,9 @@ class Image:
 
     def text(self, index: int) -> str:
         """The string at an index of DT_STRTAB, as Python keeps names of files."""
-        number, start = divmod(self.strings + index, PAGE)
-        page = self.page(number)
+        at = self.strings + index
+        number, start = at // PAGE, at % PAGE
+        page = self._pages.get(number) or self.page(number)
         end = page.find(b"\0", start)
         if end >= 0:
             return os.fsdecode(page[start:end])

@@ -94,7 +94,7 @@ def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note]]:
             if file.pread(4, 0) != b"\x7fELF":
                 continue
         try:
-            found[name] = Host.elf(sandbox, f"{TASK}/{name}")
+            found[name] = sandbox.elf(f"{TASK}/{name}")
         except ElfError as error:
             notes.append(Note("damaged", shown(name), error.message.replace(f"{TASK}/", "")))
         except OSError:

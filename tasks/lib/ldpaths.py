@@ -61,6 +61,7 @@ class Search:
     levels: tuple[str, ...] = ()  # glibc-hwcaps in use, best first; none when packing: the copy must run anywhere
     opened: tuple[str, ...] = ()  # libraries that the program opens with dlopen
     cwd: str = "/"
+    versions: bool = True  # read symbol versions too; a bare list of libraries does without
     interpreter: str = ""  # the loader the program is started with, instead of its own
 
 

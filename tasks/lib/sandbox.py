@@ -66,10 +66,10 @@ class Sandbox(Sysroot):
         file.identity, file.mode = (-1, self._numbers[name]), found.mode
         return file
 
-    def elf(self, path: str, wanted: Kind | None = None) -> Elf:
+    def elf(self, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
         """A member, or a stand-in for a library of the runtime."""
         name = self.offered(path)
-        return self._stand_in(name) if name else super().elf(path, wanted)
+        return self._stand_in(name) if name else super().elf(path, wanted, versions=versions)
 
     def offered(self, path: str) -> str:
         """The soname of the runtime's library at `path`, empty when there is none."""

@@ -89,12 +89,12 @@ class Sysroot(ABC):
     def names(self, folder: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none when there is no such folder."""
 
-    def elf(self, path: str, wanted: Kind | None = None) -> Elf:
+    def elf(self, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
         """The ELF file at `path`; ElfError when it is none, or not of the kind that is wanted."""
         from tasks.lib import elf
 
         with self.open(path) as file:
-            return elf.read(file, path, wanted)
+            return elf.read(file, path, wanted, versions=versions)
 
     def content(self, path: str) -> bytes:
         """A small file, whole."""
