@@ -38,12 +38,10 @@ RUNTIME_JS = Path(__file__).parents[2] / "shim/runtime.js"
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
 INVOCATIONS = "/2015-03-31/functions/{name}/invocations"
 LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
-HANDED_ON = ("PATH", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE", "HOME")
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 ELF_MACHINES = {62: "x86_64", 183: "arm64"}
 EVENT_LIMIT = 6_291_456  # bytes; Lambda's limit for a synchronous event
-START_S, STOP_S, SPARE_S = 10, 3, 15
+START_S, STOP_S, SPARE_S, TRIES = 10, 3, 15, 3
 
 
 @dataclass(frozen=True)
@@ -133,35 +131,37 @@ class Emulated:
         root = Path(self._folder.name).resolve()
         unpack(self.package.zip, root)
         command = _served(self.package, root)
-        self._port, api_port = _free_port(), _free_port()
         program = emulator(self._cache, _architecture(), self._log).absolute()
-        options = ["--log-level", "error"]
-        options += ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
-        options += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
-        self._process = subprocess.Popen(
-            [program, *options, *command],
-            cwd=root,
-            env=_environment(self.package, root),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us; we stop it in order
-        )
-        threading.Thread(target=self._carry_log, args=(self._process,), daemon=True).start()
-        self._wait_ready()
+        for _ in range(TRIES):  # somebody else may take the ports before the emulator does
+            self._port, api_port = _free_ports()
+            options = ["--log-level", "error"]
+            options += ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
+            options += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
+            self._process = subprocess.Popen(
+                [program, *options, *command],
+                cwd=root,
+                env=_environment(self.package, root),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us; we stop it in order
+            )
+            threading.Thread(target=self._carry_log, args=(self._process,), daemon=True).start()
+            if self._is_ready(self._process):
+                return
+        raise InvokeError("The Lambda emulator does not start.", "Its log above may say why; then run it again.")
 
     def _carry_log(self, process: subprocess.Popen[bytes]) -> None:
         for line in process.stdout or ():
             self._log(line.decode(errors="replace").rstrip("\n"))
 
-    def _wait_ready(self) -> None:
-        assert self._process  # noqa: S101 - start has just made it
+    def _is_ready(self, process: subprocess.Popen[bytes]) -> bool:
         until = time.monotonic() + START_S
-        while time.monotonic() < until and self._process.poll() is None:
+        while time.monotonic() < until and process.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
-                return
+                return True
             time.sleep(0.005)
-        raise InvokeError("The Lambda emulator does not start.", "Its log above may say why; then run it again.")
+        return False
 
     def invoke(self, event: bytes) -> Answer:
         """One event in, one answer out."""
@@ -178,6 +178,11 @@ class Emulated:
                 ) from error
             finally:
                 connection.close()
+
+    def retire(self) -> None:
+        """Stop after the event that is under way."""
+        with self._turn:
+            self.stop()
 
     def stop(self) -> None:
         """End the emulator and the function with it, and remove the unpacked files."""
@@ -242,7 +247,7 @@ def _node() -> str:
 
 
 def _check_architecture(root: Path, programs: list[Path]) -> None:
-    """A program for another processor fails with a riddle; so it is told before; emulated ones are welcome."""
+    """A program for another processor would fail with a riddle; one that qemu is registered for is welcome."""
     for path in programs:
         head = path.read_bytes()[:20] if path.stat().st_mode & 0o111 else b""
         made_for = ELF_MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
@@ -260,7 +265,11 @@ def _architecture() -> str:
 
 def _environment(package: Package, root: Path) -> dict[str, str]:
     """What a function finds on Lambda; the person's own credentials, so that the function may use AWS."""
-    kept = {name: os.environ[name] for name in (*HANDED_ON, *SECRETS) if name in os.environ}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME"} or (name.startswith("AWS_") and not name.startswith("AWS_LAMBDA_"))
+    }
     return {
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -293,9 +302,9 @@ def _answer(status: int, payload: bytes) -> Answer:
     return Answer(payload, None if status == 200 else "Unhandled")  # noqa: PLR2004 - HTTP
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        return one.getsockname()[1], two.getsockname()[1]
 
 
 def _below(pid: int) -> list[int]:

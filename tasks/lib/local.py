@@ -48,11 +48,10 @@ class Served:
                 return
             if self._state:
                 self._log("the zip has changed: starting anew")
-            fresh = Emulated(self.package, self._cache, self._log)
-            old, self._running, self._state = self._running, fresh, state
+            self._state = state
+            old, self._running = self._running, Emulated(self.package, self._cache, self._log).__enter__()
             if old:
-                old.stop()
-            fresh.__enter__()
+                old.retire()
 
     def invoke(self, event: bytes) -> Answer:
         """One event in, one answer out."""
