@@ -198,6 +198,9 @@ class Emulated:
             process.wait()
         folder, self._folder = self._folder, None
         if folder:
+            for pid in _inside(Path(folder.name).resolve()):  # daemons: they are nobody's children any more
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
             folder.cleanup()
 
 
@@ -314,4 +317,14 @@ def _below(pid: int) -> list[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in map(int, (task / "children").read_text().split()):
                 found += [child, *_below(child)]
+    return found
+
+
+def _inside(folder: Path) -> list[int]:
+    """Every process that runs a program of `folder`, or works in it."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any((entry / link).readlink().is_relative_to(folder) for link in ("exe", "cwd")):
+                found.append(int(entry.name))
     return found
