@@ -179,8 +179,6 @@ def test_old_symbols_start_on_an_older_glibc(root: Path, tmp_path: Path) -> None
     """gcc -nostartfiles with _start of its own: nothing of glibc 2.34 is asked for."""
     source = '#include <stdio.h>\n#include <unistd.h>\nvoid _start(void) { puts("x"); fflush(0); _exit(0); }'
     (tmp_path / "a.c").write_text(source)
-    subprocess.run(
-        ["gcc", "-nostartfiles", "-o", tmp_path / "main", tmp_path / "a.c", "-mstackrealign"], check=True
-    )
+    subprocess.run(["gcc", "-nostartfiles", "-o", tmp_path / "main", tmp_path / "a.c", "-mstackrealign"], check=True)
     members = {"main": tmp_path / "main"}
     assert (verdict(root, members), started(root, members).stdout) == (True, "x\n")
