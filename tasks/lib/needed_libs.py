@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.lib import elf, files, gate
@@ -101,12 +101,16 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     walked = closure(sysroot, str(place), Search(opened=include, cwd=str(place.parent)), main)
     lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
     plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
-    if libc == "runtime" or (libc == "auto" and plain.starts):
+    if libc != "bundled" and plain.starts:
         return plain
+    if libc == "runtime":
+        return replace(plain, libc=Libc(libc, "runtime", "asked for"))
     reason = "asked for" if libc == "bundled" else plain.problems[0].message
     bundled = _done(where, place, Libc(libc, "bundled", reason), bundle(sysroot, walked), include)
-    # where a bundle mends nothing, what is wrong is said of the plain package
-    return bundled if libc == "bundled" or bundled.starts else plain
+    if libc == "bundled" or bundled.starts:
+        return bundled
+    # what is wrong is said of the plain package: its list is the shorter one
+    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"))
 
 
 def _program(place: Path) -> elf.Elf:

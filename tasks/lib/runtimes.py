@@ -134,3 +134,16 @@ def tier(soname: str, where: Platform) -> str:
     if soname not in where.libraries:
         return "T3"
     return "T1" if soname in TRUSTED else "T2"
+
+
+TIERS = {
+    "T0": "C library and loader: all of it travels, or none",
+    "T1": "the runtime's is trusted",
+    "T2": "the runtime has it; packed, because it is cheap",
+    "T3": "the runtime has none; it must travel",
+}
+
+
+def tier_words(name: str) -> str:
+    """A tier in a few words; empty for what has none."""
+    return TIERS.get(name, "")
