@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from runtime_api import RuntimeApi
-from shims import PROGRAMS, Running, Way, running, ways, workshop
-from support import ROOT, need
+
+from tests.runtime_api import RuntimeApi
+from tests.shims import PROGRAMS, Running, Way, running, ways, workshop
+from tests.support import ROOT, need
 
 Start = Callable[..., AbstractContextManager[Running]]
 
