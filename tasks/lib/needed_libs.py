@@ -24,6 +24,7 @@ from tasks.lib.bundle import bundle
 from tasks.lib.closure import Closure, Loaded, closure
 from tasks.lib.errors import ElfError, PackageError
 from tasks.lib.ldpaths import Search
+from tasks.lib.proof import OLDER
 from tasks.lib.runtimes import Platform, in_libc_family, platform, tier
 from tasks.lib.sandbox import Member
 from tasks.lib.sysroot import Host, Sysroot, opened
@@ -31,6 +32,9 @@ from tasks.lib.verdict import Floor, Note, Object, Problem, Verdict, shown
 
 FORMAT = 1
 CHUNK = 1 << 20
+NOT_BUILT_HERE = (
+    "Take libraries from the sysroot it was built in, build it on an older distribution, or link it statically."
+)
 STATIC = frozenset({"static", "static-pie"})
 
 
@@ -110,7 +114,8 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     if libc == "bundled" or bundled.starts:
         return bundled
     # what is wrong is said of the plain package: its list is the shorter one
-    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"))
+    problems = tuple(replace(item, hint=NOT_BUILT_HERE) if item.hint == OLDER else item for item in plain.problems)
+    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
 
 
 def _program(place: Path) -> elf.Elf:

@@ -17,6 +17,7 @@ from tasks.lib.closure import Closure, Loaded, Missing, chain, closure
 from tasks.lib.elf import Elf, VersionNeed
 from tasks.lib.errors import ElfError
 from tasks.lib.ldpaths import Search
+from tasks.lib.proof_symbols import unresolved
 from tasks.lib.runtimes import TRUSTED, in_libc_family
 from tasks.lib.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
 from tasks.lib.verdict import Note, Problem, ordered, shown
@@ -72,6 +73,17 @@ def proved(sandbox: Sandbox, entry: Entry) -> Proof:
     versions = _Versions(sandbox, walked)
     found += versions.problems()
     notes = versions.notes
+    for lost in unresolved(sandbox, walked):
+        who, library, symbol = (shown(word) for word in (lost.item.name, lost.need.provider, lost.symbol))
+        message = f"{who} needs {symbol} ({shown(lost.need.version)}) of {library}, which the one that travels lacks"
+        if lost.at_start:
+            hint = f"Pack the {library} that {who} was linked with."
+            chained = _chain(lost.item)
+            found.append(
+                Problem("symbol", chained, who, f"{message}.", hint, symbol, shown(lost.need.version), library)
+            )
+        else:
+            notes.append(Note("symbol", who, f"{message}: it would fail when it is first called."))
     for item in walked.objects:
         if item.path.startswith(TASK):
             found += _processor(item)

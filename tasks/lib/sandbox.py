@@ -89,7 +89,7 @@ class Sandbox(Sysroot):
                 entry=0,
                 dynamic=True,
                 soname=soname,
-                defines=self.platform.versions.get(soname),
+                defines=self.platform.versions.get(soname) or None,  # one that defines none accepts every version
             )
         return self._stand_ins[soname]
 
