@@ -6,7 +6,7 @@
 lambda.toml says what is built; each task lives in tasks/<task>.py, and what it knows in tasks/lib/.
 """
 
-from tasks import adapter, binary, check, deploy, image, needed_libs, operate, shim
+from tasks import adapter, binary, check, deploy, image, invoke, local, needed_libs, operate, report, shim
 from tasks import zip as package
 
 PROJECT = adapter.load_project()
@@ -48,9 +48,24 @@ def task_diff() -> adapter.Tasks:
     return deploy.define_diff(PROJECT)
 
 
+def task_invoke() -> adapter.Tasks:
+    """one event through a function, on AWS or with --local here"""
+    return invoke.define(PROJECT)
+
+
+def task_local() -> adapter.Tasks:
+    """the functions served at 127.0.0.1:9000 as Lambda serves them"""
+    return local.define(PROJECT)
+
+
 def task_check() -> adapter.Tasks:
     """would it start on Lambda? any executable or zip"""
-    return check.define()
+    return check.define(PROJECT)
+
+
+def task_report() -> adapter.Tasks:
+    """what is in each zip, as a page to look at"""
+    return report.define(PROJECT)
 
 
 def task_operate() -> adapter.Tasks:

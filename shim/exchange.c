@@ -258,8 +258,19 @@ void persistent_idle(void)
     }
 }
 
+/* The answer begins a line of its own, whatever was said before the event. */
+static void begin_line(void)
+{
+    if (frames.size > 0 || frames.long_line) {
+        log_line(frames.head, frames.size);
+        log_line("\n", 1);
+    }
+    persistent_reset();
+}
+
 enum outcome persistent(struct exchange *exchange)
 {
+    begin_line();
     widen_pipe(exchange);
     for (;;) {
         if (child.in >= 0 && !feed(exchange))

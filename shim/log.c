@@ -225,7 +225,8 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
 {
     struct pollfd all[5];
     nfds_t tee = count, idle = count + 1, total = count + 1;
-    memcpy(all, watched, count * sizeof *watched);
+    for (nfds_t i = 0; i < count; i++)
+        all[i] = watched[i];
     bool held_back = held_from < held_to || strays_from < strays.size;
     all[tee] = held_back ? (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}
                          : (struct pollfd){.fd = tee_out, .events = POLLIN};

@@ -243,6 +243,14 @@ class Frames {
     return null;
   }
 
+  // The answer begins a line of its own, whatever was said before the event.
+  beginLine() {
+    if (this.longLine || this.line.length > 0) log.write(Buffer.concat([this.line, Buffer.from('\n')]));
+    this.place = 'lines';
+    this.line = NOTHING;
+    this.longLine = false;
+  }
+
   takeLine(bytes, expected) {
     const end = bytes.indexOf(10);
     const more = end < 0 ? bytes : bytes.subarray(0, end);
@@ -385,8 +393,9 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   };
   const over = async () => {
     await one.drain(one.child?.stdout);
-    reject(await ended(one));
+    return complete ? resolve() : reject(await ended(one));
   };
+  one.frames.beginLine();
   one.client = { heard, silent, over };
   stdin?.write(Buffer.concat([Buffer.from(`${id} ${input.length}\n`), input]), () => (fed = true));
 }

@@ -47,7 +47,8 @@ def load_project() -> settings.Project:
         return settings.load(Path("lambda.toml"), get_var("stage", None))
     except BuildError as error:
         if "--json" in sys.argv:
-            print(json.dumps({"error": error.message, "hint": error.hint}, ensure_ascii=False))
+            problem = {"task": "", "message": error.message, "hint": error.hint}
+            print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
         raise InvalidDodoFile(str(error)) from error
 
 

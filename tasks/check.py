@@ -1,23 +1,51 @@
 """Would it start on Lambda? Any executable, any zip, built by anybody; nothing is run.
 
-in   files, --runtime, --arch, --sysroot, --json
+in   files, --runtime, --arch, --sysroot, --json; without files, every function's zip on its own runtime
 out  a tree and a verdict for each on stdout; exit 0 all start, 1 one does not, 2 one cannot be judged
 """
 
 from __future__ import annotations
 
+import io
+import json
 import sys
+from typing import Any
 
-from tasks.verbs import Verb, verb
+from tasks import paths
+from tasks.lib.config import Project
+from tasks.verbs import Line, Verb
 
 
-def define() -> Verb:
+def define(project: Project) -> Verb:
     """One verb, about no function in particular."""
-    return verb("check", "would it start on Lambda? any executable or zip", lambda _, words: words, check)
+    doc = "would it start on Lambda? any executable or zip; without any, all of build/"
+    zips = [f"zip:{function.name}" for function in project.functions]
+
+    def act(words: list[str]) -> int:
+        from tasks.lib import check
+
+        return check.run(words, sys.stdout) if set(words) - {"--json"} else own(project, json_wanted=bool(words))
+
+    return Verb(
+        "check", doc, Line(lambda _, words: words), act, needs=lambda words: [] if set(words) - {"--json"} else zips
+    )
 
 
-def check(words: list[str]) -> int:
-    """Judge the files."""
-    from tasks.lib import check as library
+def own(project: Project, *, json_wanted: bool) -> int:
+    """Check what was built here, each zip on the runtime it is for."""
+    from tasks.lib import check
 
-    return library.run(words, sys.stdout)
+    codes: list[int] = []
+    documents: list[dict[str, Any]] = []
+    for function in project.functions:
+        words = [str(paths.Products(function).zip), "--runtime", function.runtime, "--arch", function.architecture]
+        told = io.StringIO()
+        codes.append(check.run([*words, "--json"] if json_wanted else words, told))
+        if json_wanted:
+            documents.append(json.loads(told.getvalue()))
+        else:
+            sys.stdout.write(told.getvalue() + "\n")
+    if json_wanted:
+        files = [file for document in documents for file in document["files"]]
+        print(json.dumps({"format": check.FORMAT, "starts": not any(codes), "files": files}, indent=2, sort_keys=True))
+    return max(codes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tasks import paths
@@ -50,12 +51,16 @@ def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentPars
     line = Line(parsed(parser), names)
     documents = Documents(line)
 
+    only_one = Lock()
+
     @cache
     def deployment() -> Any:
         from tasks.lib.aws.deployment import Deployment
+        from tasks.lib.aws.progress import bar
 
         part: Any = getattr(line.arguments, "only", None) or "all"
-        return Deployment(project, line.chosen, part=part, report=lambda text: print(text, file=sys.stderr))
+        tell = lambda text: print(text, file=sys.stderr)  # noqa: E731 - said once, where it is used
+        return Deployment(project, line.chosen, part=part, report=tell, progress=bar(sys.stderr))
 
     def act(function: str, given: Any) -> int:
         from tasks.lib.aws.package import package
@@ -63,11 +68,13 @@ def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentPars
         products = paths.Products(next(item for item in project.functions if item.name == function))
         changes = name == "deploy" and not given.dry_run
         made = package(products.zip, products.sha256)
-        outcome = deployment().deploy(function, made) if changes else deployment().diff(function, made)
+        with only_one:
+            all_functions = deployment()
+        outcome = all_functions.deploy(function, made) if changes else all_functions.diff(function, made)
         if changes:
             files.write_json(products.deployed_hash, outcome.record())
         documents[function] = outcome.document()
-        print(outcome.block(), file=sys.stderr)
+        print(outcome.block(), file=sys.stderr if given.json else sys.stdout)
         return 2 if getattr(given, "exit_code", False) and outcome.changed else 0
 
     return verbs(name, doc, line, act, names, needs=lambda function, _: [f"zip:{function}"])

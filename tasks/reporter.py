@@ -55,20 +55,22 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     desc = "progress on stderr, with durations and results"
     exit_code: ClassVar[int] = 0  # of a verb that has more to say than failed or not
-    endings: ClassVar[list[Callable[[list[str]], None]]] = []  # called last, with the errors' sentences
+    endings: ClassVar[list[Callable[[list[dict[str, str]]], None]]] = []  # called last, with what went wrong
 
     def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
         super().__init__(sys.stderr if outstream is sys.stdout else outstream, options)
         self.started: dict[str, float] = {}
-        self.errors: list[str] = []
+        self.errors: list[dict[str, str]] = []
+        self.terse = False
 
     def write(self, text: str) -> None:
         """Write at once: the tools' own output stands between our lines."""
         self.outstream.write(text)
         self.outstream.flush()
 
-    def initialize(self, *_: Any) -> None:
-        """Before the first task: alone in this folder."""
+    def initialize(self, tasks: Any, selected_tasks: Any) -> None:
+        """Before the first task: alone in this folder. Before a verb, tasks with nothing to do are not worth a line."""
+        self.terse = all((tasks[name].meta or {}).get("verb") for name in selected_tasks)
         lock()
 
     def execute_task(self, task: Any) -> None:
@@ -81,7 +83,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def skip_uptodate(self, task: Any) -> None:
         """Nothing to do."""
-        self.write(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
+        if not self.terse:
+            self.write(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
 
     def add_success(self, task: Any) -> None:
         """A task ended well: how long it took and what came of it."""
@@ -94,9 +97,11 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A task failed: the sentence and the next act of our errors, the traceback of a bug."""
-        self.errors.append(str(getattr(fail, "cause", None) or fail.get_msg()))
-        if getattr(fail, "cause", None) is not None:
-            self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {fail.cause}\n")
+        cause = getattr(fail, "cause", None)
+        message, hint = (cause.message, cause.hint) if cause else (fail.get_msg(), "")
+        self.errors.append({"task": task.name, "message": message, "hint": hint})
+        if cause is not None:
+            self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {cause}\n")
         elif "Dependent file" in fail.get_msg():
             self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {fail.get_msg()}\n")
         elif fail.get_name() != "UnmetDependency":

@@ -1,7 +1,7 @@
 """Verbs: tasks that read a command line of their own, `doit NAME [options] [words]`, in any order.
 
 in   a parser, an action, the functions of lambda.toml
-out  `verb` (one task), `verbs` (a group and one subtask a function, with one command line between them)
+out  `Verb` (one task), `verbs` (a group and one subtask a function, with one command line between them)
 
 Words come from sys.argv, because doit drops those with `=` in them (JSON, mostly). An action returns its exit code;
 what it prints on stdout is data. It runs outside the lock: a verb may last for hours, and the graph is done by then.
@@ -56,10 +56,11 @@ class Documents(dict[str, Any]):
         self.line = line
         Reporter.endings.append(self.end)
 
-    def end(self, errors: list[str]) -> None:
+    def end(self, errors: list[dict[str, str]]) -> None:
         """Print the document, if it is wanted."""
         if getattr(self.line.arguments, "json", False):
-            print(json.dumps({"functions": self, "errors": errors}, indent=2, ensure_ascii=False))
+            document = {"ok": not errors, "functions": self, "errors": errors}
+            print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 class Verb(Task):  # type: ignore[misc]
@@ -97,11 +98,6 @@ class Verb(Task):  # type: ignore[misc]
             Reporter.exit_code = max(Reporter.exit_code, code or 0)
 
         return guarded(done, self)
-
-
-def verb(name: str, doc: str, parse: Parse, act: Callable[[Any], int | None]) -> Verb:
-    """A verb about no function in particular."""
-    return Verb(name, doc, Line(parse), act)
 
 
 def verbs(  # noqa: PLR0913 - a group has these parts

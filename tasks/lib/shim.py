@@ -15,7 +15,6 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from tasks.lib.errors import BuildError, ToolError
 from tasks.lib.files import PROGRAM_MODE, replaced
@@ -34,10 +33,10 @@ class ShimSettings:
     """How the executable is driven; shim/README.md says what each means."""
 
     main: str
-    process: Literal["per-event", "persistent", "native"] = "per-event"
-    input: Literal["event", "envelope"] = "event"
+    process: str = "per-event"  # or persistent, native
+    input: str = "event"  # or envelope
     ahead: bool = True
-    response: Literal["buffered", "stream"] = "buffered"
+    response: str = "buffered"  # or stream
 
     def __post_init__(self) -> None:
         if not self.main or "/" in self.main or "\0" in self.main:

@@ -17,12 +17,13 @@ EVERY_S = 0.1
 def bar(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Callable[[int, int], None]:
     """Show bytes sent of bytes in all; a retry begins again."""
     terminal = stream.isatty()
-    told = {"at": float("-inf"), "sent": 0}
+    told = {"at": float("-inf"), "sent": -1}
 
     def progress(sent: int, total: int) -> None:
-        begins, done = sent < told["sent"] or not told["sent"], sent >= total
-        told["sent"] = 0 if done else sent
-        if terminal and (done or now() - told["at"] >= EVERY_S):
+        again = sent == told["sent"]  # a body is asked once more for bytes after its last
+        begins, done = told["sent"] < 0 or sent < told["sent"], sent >= total
+        told["sent"] = sent
+        if terminal and not again and (done or now() - told["at"] >= EVERY_S):
             told["at"] = now()
             filled = "#" * (WIDTH * sent // max(total, 1))
             stream.write(f"\r  [{filled:<{WIDTH}}] {_mb(sent)} of {_mb(total)} MB" + ("\n" if done else ""))

@@ -1,19 +1,18 @@
 """What a deploy did, or would do: for people and as JSON, the same in both.
 
 in   Wanted, steps, what AWS answered
-out  Outcome: `.block()`, `.document()`, `.record()` (the content of deployed-hash); `together`: a run as one document
+out  Outcome: `.block()`, `.document()`, `.record()` (the content of deployed-hash)
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.lib.aws.compare import Change
 from tasks.lib.aws.wanted import Package
-from tasks.lib.errors import BuildError
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -112,19 +111,6 @@ class Outcome:
     @staticmethod
     def _rounded(seconds: float | None) -> float | None:
         return None if seconds is None else round(seconds, 3)
-
-
-def together(outcomes: Iterable[Outcome], failures: Mapping[str, BuildError]) -> dict[str, Any]:
-    """The one JSON document of a run, also of one that failed."""
-    functions = [outcome.document() for outcome in outcomes]
-    return {
-        "ok": not failures,
-        "changed": any(function["changed"] for function in functions),
-        "functions": functions,
-        "errors": [
-            {"function": name, "message": error.message, "hint": error.hint} for name, error in failures.items()
-        ],
-    }
 
 
 def age(built: float, now: float | None = None) -> str:

@@ -9,6 +9,7 @@ out  the stripped executable at `job.target`, whole or not at all; CompileError 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -79,7 +80,7 @@ def _static(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> Job:
     from tasks.lib.closure import closure
     from tasks.lib.sysroot import opened
 
-    dynamic = job.target.with_name(f".{job.target.name}.dynamic")
+    dynamic = job.target.with_name(f".{job.target.name}.{os.getpid()}.dynamic.tmp")  # swept if we are killed
     try:
         build(machine, toolchain, replace(job, static=False, target=dynamic), log)
         with opened(str(dynamic)) as file:

@@ -1,0 +1,135 @@
+// The smallest Node runtime: what Lambda's own does for a handler, where AWS's client (npm aws-lambda-ric) is not
+// installed. It serves the Runtime API, of the emulator for one, until the API goes.
+//
+//   AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001 node shim/runtime.js build/echo/run.handle
+'use strict';
+
+const http = require('node:http');
+const path = require('node:path');
+const { Writable } = require('node:stream');
+
+const API = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`;
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const [script, name] = path.resolve(process.argv[2]).split(/\.(?=[^./]+$)/);
+
+function request(method, route, headers = {}) {
+  const sent = http.request(`${API}/${route}`, { method, agent, headers });
+  const reply = new Promise((resolve, reject) => {
+    sent.once('error', reject).once('response', (response) => {
+      const pieces = [];
+      response.on('data', (piece) => pieces.push(piece)).once('error', reject);
+      response.once('end', () => resolve({ ...response, headers: response.headers, status: response.statusCode, body: Buffer.concat(pieces) }));
+    });
+  });
+  reply.catch(() => {}); // whoever waits for it hears of it
+  return { sent, reply };
+}
+
+async function post(route, value, headers = {}) {
+  const body = Buffer.from(JSON.stringify(value) ?? 'null');
+  const { sent, reply } = request('POST', route, { 'Content-Type': 'application/json', 'Content-Length': body.length, ...headers });
+  sent.end(body);
+  const { status, body: why } = await reply;
+  if (status >= 300) process.stderr.write(`runtime.js: the Runtime API answered ${status}: ${why}\n`);
+}
+
+const described = (error) => ({
+  errorType: error?.name ?? typeof error,
+  errorMessage: error?.message ?? String(error),
+  trace: String(error?.stack ?? '').split('\n'),
+});
+
+const fail = (route, error) =>
+  post(route, described(error), { 'Lambda-Runtime-Function-Error-Type': described(error).errorType });
+
+// A streamed answer: the request begins with its first byte, and an error after that goes out as trailers.
+class ResponseStream extends Writable {
+  constructor(id) {
+    super();
+    this.open = () =>
+      (this.request ??= request('POST', `invocation/${id}/response`, {
+        'Content-Type': 'application/octet-stream',
+        'Lambda-Runtime-Function-Response-Mode': 'streaming',
+        'Transfer-Encoding': 'chunked',
+        Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
+      }));
+  }
+
+  _write(bytes, _, done) {
+    this.open().sent.write(bytes, done);
+  }
+
+  _final(done) {
+    this.close().then(() => done(), done);
+  }
+
+  async close(error) {
+    const { sent, reply } = this.open();
+    if (error) {
+      const about = described(error);
+      sent.addTrailers({
+        'Lambda-Runtime-Function-Error-Type': about.errorType,
+        'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(about)).toString('base64'),
+      });
+    }
+    sent.end();
+    await reply;
+  }
+
+  finished() {
+    return new Promise((resolve, reject) => this.once('finish', resolve).once('error', reject));
+  }
+}
+
+globalThis.awslambda = {
+  streamifyResponse: (handler) => Object.assign(handler, { streams: true }),
+};
+
+function contextOf(headers) {
+  const json = (text) => (text ? JSON.parse(text) : undefined);
+  const deadline = Number(headers['lambda-runtime-deadline-ms']);
+  return {
+    awsRequestId: headers['lambda-runtime-aws-request-id'],
+    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
+    functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
+    clientContext: json(headers['lambda-runtime-client-context']),
+    identity: json(headers['lambda-runtime-cognito-identity']),
+    getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+}
+
+async function serveOne(handler) {
+  const { sent, reply } = request('GET', 'invocation/next');
+  sent.end();
+  const { status, headers, body } = await reply;
+  if (status !== 200) throw new Error(`the Runtime API answered ${status}: ${body}`);
+  const context = contextOf(headers);
+  const route = `invocation/${context.awsRequestId}`;
+  const stream = handler.streams ? new ResponseStream(context.awsRequestId) : undefined;
+  process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'] ?? '';
+  try {
+    const event = JSON.parse(body);
+    if (stream) await handler(event, stream, context);
+    else await post(`${route}/response`, await handler(event, context));
+  } catch (error) {
+    await (stream?.request ? stream.close(error) : fail(`${route}/error`, error));
+  }
+}
+
+async function main() {
+  let handler;
+  try {
+    handler = require(script)[name];
+  } catch (error) {
+    await fail('init/error', error);
+    throw error;
+  }
+  for (;;) await serveOne(handler);
+}
+
+main().catch((error) => {
+  process.stderr.write(`runtime.js: ${error.message}\n`);
+  process.exit(1);
+});

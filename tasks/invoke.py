@@ -1,0 +1,93 @@
+"""One event through a function: on AWS, or with --local through its zip under Lambda's own emulator.
+
+in   --payload JSON, @file or - (stdin)
+out  the answer on stdout, the log on stderr; exit 1 when the function failed
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tasks import paths
+from tasks.lib.config import Function, Project
+from tasks.lib.errors import InvokeError
+from tasks.verbs import Line, Verb, parsed, verbs
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from tasks.lib.emulator import Package
+
+
+def define(project: Project) -> Iterator[Verb]:
+    """`doit invoke:<fn>`; with one function, `doit invoke`."""
+    functions = {function.name: function for function in project.functions}
+    doc = "one event through a function, on AWS or with --local here: the answer on stdout, the log on stderr"
+
+    def act(name: str, given: Any) -> None:
+        from tasks.lib.aws.invoke import payload
+
+        event = payload(given.payload)
+        answer = here(functions[name], event) if given.local else on_aws(project, name, event)
+        sys.stdout.buffer.write(answer + b"\n" * (not answer.endswith(b"\n")))
+        sys.stdout.buffer.flush()
+
+    def needs(name: str, given: Any) -> list[str]:
+        return [f"zip:{name}"] if given.local else []
+
+    return verbs("invoke", doc, Line(parsed(options), list(functions)), act, list(functions), needs=needs, alone=True)
+
+
+def options(parser: ArgumentParser) -> None:
+    """`doit invoke:<fn> [--local] [--payload JSON|@FILE|-]`."""
+    parser.description = "Send one event; the answer goes to stdout, the log to stderr."
+    parser.add_argument("--local", action="store_true", help="run the built zip here; no AWS account is needed")
+    parser.add_argument("--payload", metavar="JSON", help="the event: JSON, @FILE, or - for stdin (default: {})")
+
+
+def package(function: Function) -> Package:
+    """A function's zip and what it meets, as the emulator takes it."""
+    from tasks.lib import emulator
+
+    return emulator.Package(
+        name=function.name,
+        zip=paths.Products(function).zip,
+        runtime=function.runtime,
+        handler=function.handler,
+        timeout_s=function.timeout_s or 3,  # Lambda's own defaults
+        memory_mb=function.memory_mb or 128,
+        environment=function.environment or {},
+    )
+
+
+def here(function: Function, event: bytes) -> bytes:
+    """Through the zip; what the function says of its own failure is still its answer."""
+    from tasks.lib import emulator
+
+    with emulator.Emulated(package(function), paths.CACHE, log) as running:
+        answer = running.invoke(event)
+    if answer.function_error:
+        sys.stdout.buffer.write(answer.payload + b"\n")
+        raise InvokeError(f"{function.name} failed ({answer.function_error}); its answer says why.")
+    return answer.payload
+
+
+def on_aws(project: Project, name: str, event: bytes) -> bytes:
+    """Through the function on AWS, exactly once."""
+    from tasks.lib.aws import invoke
+    from tasks.lib.aws.place import place
+
+    where = place(project, name, log)
+    made = invoke.invoke(where, event)
+    log(made.log.rstrip("\n"))
+    if made.error:
+        sys.stdout.buffer.write(made.answer + b"\n")
+        raise invoke.failure(where, made)
+    return made.answer
+
+
+def log(line: str) -> None:
+    """One line of a function's log."""
+    print(line, file=sys.stderr, flush=True)

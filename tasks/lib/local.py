@@ -1,0 +1,178 @@
+"""`doit local`: several functions at once behind one address, in the manner of Lambda's own API.
+
+in   packages, a port
+out  http://127.0.0.1:<port>/2015-03-31/functions/<name>/invocations, which curl and
+     `aws lambda invoke --endpoint-url http://127.0.0.1:9000 --function-name <name>` understand;
+     with a single function also the emulator's own path, …/functions/function/invocations
+
+A package whose zip changes is served anew, from the next event on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+from tasks.lib.emulator import EVENT_LIMIT, Answer, Emulated, Package, checked_event
+from tasks.lib.errors import BuildError, InvokeError, ToolError
+
+Log = Callable[[str], None]
+PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
+LOOK_S = 0.3
+
+
+class Served:
+    """One function: its emulator, started anew when its zip has changed."""
+
+    def __init__(self, package: Package, cache: Path, log: Log) -> None:
+        self.package, self._cache = package, cache
+        self._log: Log = lambda line: log(f"[{package.name}] {line}")
+        self._guard = threading.Lock()
+        self._running: Emulated | None = None
+        self._state: tuple[int, int, int] | None = None
+
+    def refresh(self) -> None:
+        """Start it, or start it anew when the zip is another one; while there is no zip, the old one serves on."""
+        with self._guard, suppress(FileNotFoundError):
+            now = self.package.zip.stat()
+            state = (now.st_ino, now.st_size, now.st_mtime_ns)
+            if state == self._state:
+                return
+            if self._state:
+                self._log("the zip has changed: starting anew")
+            self._state = state
+            old, self._running = self._running, Emulated(self.package, self._cache, self._log).__enter__()
+            if old:
+                old.retire()
+
+    def invoke(self, event: bytes) -> Answer:
+        """One event in, one answer out."""
+        if not self._running:
+            raise InvokeError(f"{self.package.zip} does not exist.", "Run doit, which builds it.")
+        return self._running.invoke(event)
+
+    def stop(self) -> None:
+        """End the function."""
+        with self._guard:
+            if self._running:
+                self._running.stop()
+
+
+class Front(ThreadingHTTPServer):
+    """Lambda's Invoke, over the functions."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, functions: Sequence[Served]) -> None:
+        self.functions = {one.package.name: one for one in functions}
+        if len(functions) == 1:
+            self.functions.setdefault("function", functions[0])
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def function(self, wanted: str) -> Served | None:
+        """By name, name:qualifier or ARN."""
+        parts = unquote(wanted).split(":")
+        return self.functions.get(parts[6] if parts[0] == "arn" and len(parts) > 6 else parts[0])  # noqa: PLR2004
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Front
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Invoke."""
+        event = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        found = PATH.fullmatch(self.path)
+        function = self.server.function(found[1]) if found else None
+        if not function:
+            names = ", ".join(sorted(self.server.functions))
+            what = f"Function not found: {unquote(found[1])}" if found else f"No such path: {self.path}"
+            return self._refuse(404, "ResourceNotFoundException", f"{what}. Here are: {names}")
+        try:
+            checked_event(event or b"{}")
+        except InvokeError as error:
+            large = len(event) > EVENT_LIMIT
+            kind = "RequestTooLargeException" if large else "InvalidRequestContentException"
+            return self._refuse(413 if large else 400, kind, error.message)
+        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        if kind == "DryRun":
+            return self._reply(204, b"")
+        if kind == "Event":
+            threading.Thread(target=_in_background, args=(function, event or b"{}"), daemon=True).start()
+            return self._reply(202, b"")
+        return self._invoke(function, event or b"{}")
+
+    def do_GET(self) -> None:
+        """Say what is here."""
+        self._reply(200, json.dumps({"functions": sorted(self.server.functions)}).encode() + b"\n")
+
+    def _invoke(self, function: Served, event: bytes) -> None:
+        try:
+            answer = function.invoke(event)
+        except BuildError as error:
+            return self._refuse(502, "ServiceException", str(error))
+        error_header = {"X-Amz-Function-Error": "Unhandled"} if answer.function_error else {}
+        return self._reply(200, answer.payload, {"X-Amz-Executed-Version": "$LATEST", **error_header})
+
+    def _refuse(self, status: int, kind: str, message: str) -> None:
+        body = json.dumps({"Type": "User", "Message": message}).encode()
+        self._reply(status, body, {"x-amzn-ErrorType": kind})
+
+    def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """The functions' own log says enough."""
+
+
+def _in_background(function: Served, event: bytes) -> None:
+    with suppress(BuildError):  # nobody waits for it; its log has been shown
+        function.invoke(event)
+
+
+def serve(packages: Sequence[Package], *, cache: Path, port: int = 9000, watch: bool = False, log: Log) -> None:
+    """Serve `packages` until the process is told to stop (KeyboardInterrupt, SystemExit); nothing is left behind."""
+    functions = [Served(package, cache, log) for package in packages]
+    with ExitStack() as last:
+        try:
+            front = last.enter_context(Front(port, functions))
+        except OSError as error:
+            raise ToolError(
+                f"127.0.0.1:{port} cannot be used: {error.strerror}.", "Choose another port, or end what uses it."
+            ) from error
+        for function in functions:
+            last.callback(function.stop)
+            function.refresh()
+        thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        last.callback(front.shutdown)
+        for name in front.functions:
+            log(f"http://127.0.0.1:{front.server_port}/2015-03-31/functions/{name}/invocations")
+        while True:
+            time.sleep(LOOK_S)
+            for function in functions if watch else ():
+                _refresh(function, log)
+
+
+def _refresh(function: Served, log: Log) -> None:
+    try:
+        function.refresh()
+    except BuildError as error:
+        log(str(error))  # the next zip may be better

@@ -1,0 +1,34 @@
+"""What travels, as a page to look at.
+
+in   needed-libs.json and lambda.zip of every function
+out  build/report.html: sizes, the graph of libraries, tiers, floors and verdicts; one file, no network
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks import adapter, paths
+from tasks.lib.config import Project
+
+CODE = ("report.py", "lib/report.py", "lib/report_graph.py", "lib/data")
+
+
+def define(project: Project) -> dict[str, Any]:
+    """One page for all functions."""
+    made = {function.name: paths.Products(function) for function in project.functions}
+
+    def draw() -> str:
+        from tasks.lib import report
+
+        report.write(paths.REPORT, {name: products.folder for name, products in made.items()})
+        return f"open {paths.REPORT} in a browser"
+
+    inputs = [path for products in made.values() for path in (products.needed_libs, products.zip)]
+    return adapter.task(
+        doc="what is in each zip, as a page to look at: build/report.html",
+        file_dep=[*inputs, *adapter.recipe(*CODE)],
+        targets=[paths.REPORT],
+        reads={"functions": list(made)},
+        action=draw,
+    )

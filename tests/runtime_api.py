@@ -1,0 +1,257 @@
+"""A small Runtime API on a loopback port, with manners to choose: the other side of every shim test.
+
+`ask` queues one event and waits for what the shim answers. Everything that was posted stands in `posts`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+from typing import Any, BinaryIO, Self
+
+PREFIX = "/2018-06-01/runtime/"
+Headers = dict[str, str]
+
+
+@dataclass
+class Event:
+    """One event, and the manners in which it is handed over."""
+
+    body: bytes
+    deadline_s: float | None = 10
+    headers: Headers = field(default_factory=dict)
+    manner: str = "sized"
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def all_headers(self) -> list[tuple[str, str]]:
+        pairs = [("Content-Type", "application/json"), ("Lambda-Runtime-Aws-Request-Id", self.id)]
+        if self.deadline_s is not None:
+            pairs.append(("Lambda-Runtime-Deadline-Ms", str(int((time.time() + self.deadline_s) * 1000))))
+        return [*pairs, *self.headers.items()]
+
+
+@dataclass
+class Post:
+    """What the shim posted."""
+
+    kind: str  # response, error or init
+    id: str
+    headers: Headers  # names in lower case
+    body: bytes
+    trailers: Headers
+    at: float = field(default_factory=time.monotonic)
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error_type(self) -> str:
+        kind = self.headers.get("lambda-runtime-function-error-type", "")
+        assert self.json()["errorType"] == kind
+        return kind
+
+    @property
+    def error_message(self) -> str:
+        return str(self.json()["errorMessage"])
+
+    @property
+    def trailing_error(self) -> Any:
+        return json.loads(base64.b64decode(self.trailers["lambda-runtime-function-error-body"]))
+
+
+def _read_headers(stream: BinaryIO) -> Headers:
+    headers = {}
+    for line in iter(stream.readline, b"\r\n"):
+        if not line:
+            raise EOFError
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+def _read_body(stream: BinaryIO, headers: Headers, note: Callable[[bytes], None]) -> tuple[bytes, Headers]:
+    if headers.get("transfer-encoding") != "chunked":
+        body = stream.read(int(headers.get("content-length", "0")))
+        if len(body) < int(headers.get("content-length", "0")):
+            raise EOFError
+        return body, {}
+    body = b""
+    while True:
+        size = int(stream.readline() or b"!", 16)
+        if size == 0:
+            return body, _read_headers(stream)
+        piece = stream.read(size)
+        note(piece)
+        body += piece
+        stream.readline()
+
+
+def _chunks(body: bytes, size: int) -> Iterable[bytes]:
+    for start in range(0, len(body), size):
+        piece = body[start : start + size]
+        yield f"{len(piece):X};note=1\r\n".encode() + piece + b"\r\n"
+    yield b"0\r\nX-Trailer: 1\r\n\r\n"
+
+
+class RuntimeApi:
+    """The server; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.events: Queue[Event] = Queue()
+        self.posts: list[Post] = []
+        self.pieces: list[tuple[float, bytes]] = []  # of streamed answers, as they came
+        self.refuse_next: int | None = None  # a status in place of the next event
+        self.verdict: Callable[[Post], int | None] = lambda _: 202  # None: hang up without a reply
+        self.asked = 0
+        self.connections = 0
+        self.max_body = 0
+        self._changed = threading.Condition()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        self._open: set[socket.socket] = set()
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hang_up()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def hang_up(self) -> None:
+        """Break every connection, as a restart of the API would."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def ask(self, body: bytes | str | object = b"{}", *, timeout: float = 20, **rest: Any) -> Post:
+        """Queue one event and wait for its answer."""
+        if not isinstance(body, bytes):
+            body = (body if isinstance(body, str) else json.dumps(body)).encode()
+        event = Event(body, **rest)
+        self.events.put(event)
+        return self.answer_to(event.id, timeout)
+
+    def answer_to(self, request_id: str, timeout: float = 20) -> Post:
+        """The answer to one event."""
+
+        def found() -> Post | None:
+            return next((post for post in self.posts if post.id == request_id), None)
+
+        with self._changed:
+            post = self._changed.wait_for(found, timeout)
+        assert post, f"no answer to {request_id} within {timeout} s; posts: {[(p.kind, p.id) for p in self.posts]}"
+        return post
+
+    def init_error(self, timeout: float = 10) -> Post:
+        """What was posted to init/error."""
+        return self.answer_to("", timeout)
+
+    def wait_asked(self, count: int, timeout: float = 10) -> None:
+        """Wait until GET next was received `count` times."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.asked >= count, timeout)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                self._open.add(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream = connection.makefile("rb")
+        with suppress(OSError, EOFError, ValueError):
+            while self._serve_one(connection, stream):
+                pass
+        self._open.discard(connection)
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        stream.close()
+        connection.close()
+
+    def _serve_one(self, connection: socket.socket, stream: BinaryIO) -> bool:
+        line = stream.readline()
+        if not line:
+            return False
+        method, path, _ = line.decode().split(" ")
+        assert path.startswith(PREFIX), path
+        headers = _read_headers(stream)
+        if method == "GET":
+            return self._next(connection)
+        body, trailers = _read_body(stream, headers, lambda piece: self.pieces.append((time.monotonic(), piece)))
+        return self._post(connection, path.removeprefix(PREFIX), headers, body, trailers)
+
+    def _post(self, connection: socket.socket, path: str, headers: Headers, body: bytes, trailers: Headers) -> bool:
+        *_, request_id, kind = ["", *path.split("/")]
+        init = path == "init/error"
+        post = Post("init" if init else kind, "" if init else request_id, headers, body, trailers)
+        verdict = self.verdict(post)
+        with self._changed:
+            self.posts.append(post)
+            self._changed.notify_all()
+        if verdict is None:
+            return False
+        text = b'{"status":"OK"}'
+        connection.sendall(f"HTTP/1.1 {verdict} X\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
+        return True
+
+    def _next(self, connection: socket.socket) -> bool:
+        with self._changed:
+            self.asked += 1
+            self._changed.notify_all()
+        if self.refuse_next:
+            connection.sendall(f"HTTP/1.1 {self.refuse_next} No\r\nContent-Length: 2\r\n\r\nno".encode())
+            return True
+        event = self._wait_event(connection)
+        return event is not None and self._hand_over(connection, event)
+
+    def _wait_event(self, connection: socket.socket) -> Event | None:
+        while True:
+            with suppress(Empty):
+                return self.events.get(timeout=0.2)
+            with suppress(BlockingIOError):
+                if connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
+                    return None
+
+    def _hand_over(self, connection: socket.socket, event: Event) -> bool:
+        pairs, body, manner = event.all_headers(), event.body, event.manner
+        if manner == "hangup":  # once; then the event comes again, in order
+            event.manner = "sized"
+            self.events.put(event)
+            return False
+        if manner in {"sized", "shouting", "drip", "cut"}:
+            pairs.append(("Content-Length", str(len(body))))
+        elif manner == "chunked":
+            pairs.append(("Transfer-Encoding", "chunked"))
+        else:
+            pairs.append(("Connection", "close"))
+        if manner == "shouting":
+            pairs = [(name.upper(), f"  {value} \t") for name, value in reversed(pairs)]
+        head = b"".join(f"{name}:{value}\r\n".encode() for name, value in pairs)
+        head = b"HTTP/1.1 100 Continue\r\n\r\n" * (manner == "shouting") + b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
+        pieces: Iterable[bytes] = [head, body]
+        if manner == "chunked":
+            pieces = [head, *_chunks(body, 1000)]
+        elif manner == "drip":
+            whole = head + body
+            pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+        elif manner == "cut":
+            pieces = [head, body[: len(body) // 2]]
+        for piece in pieces:
+            connection.sendall(piece)
+            if manner == "drip":
+                time.sleep(0.001)
+        return manner not in {"closing", "cut"}

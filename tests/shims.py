@@ -1,0 +1,170 @@
+"""Both shims, built in every way and started against an API: what the shim tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tasks.lib import shim
+from tasks.lib.shim import ShimSettings
+from tests.support import ROOT, need
+
+SHIM = ROOT / "shim"
+PROGRAMS = ROOT / "tests/programs"
+CHECKED = ("gcc", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+@cache
+def workshop() -> Path:
+    """A folder for what is compiled once for all tests; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="shims-")
+    workshop.folder = folder  # type: ignore[attr-defined] # kept alive until the end
+    return Path(folder.name)
+
+
+@cache
+def subject() -> Path:
+    """The program that does what its event asks for."""
+    target = workshop() / "subject"
+    subprocess.run([need("gcc"), "-O1", "-o", target, PROGRAMS / "subject.c"], check=True)
+    return target
+
+
+@cache
+def bootstrap(settings: ShimSettings, *, checked: bool = False) -> Path:
+    """The native shim; `checked`: with the sanitizers."""
+    target = workshop() / f"bootstrap-{abs(hash((settings, checked)))}"
+    if checked:
+        compile_checked(settings, target)
+    else:
+        shim.bootstrap(SHIM, settings, target, shim.compilers("x86_64"))
+    return target
+
+
+def compile_checked(settings: ShimSettings, target: Path) -> None:
+    """The bootstrap as a dynamic program that stops at the first thing the sanitizers see."""
+    flags = [flag for flag in shim.FLAGS if flag not in {"-static", "-s"}]
+    files = [word for name in shim.SOURCES[:-1] for word in ("-include", name)]
+    command = [*CHECKED, *flags, *shim._macros(settings), *files, "-o", str(target), shim.SOURCES[-1]]
+    subprocess.run(command, cwd=SHIM, check=True)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A shim and the way it drives the program."""
+
+    shim: str  # bootstrap, checked (the same with sanitizers) or node
+    settings: ShimSettings
+
+    def __str__(self) -> str:
+        about = self.settings
+        words = [self.shim, about.process, *["envelope"][: about.input == "envelope"]]
+        words += ["not-ahead"][: not about.ahead] + ["stream"][: about.response == "stream"]
+        return "-".join(words)
+
+    def but(self, **settings: Any) -> Way:
+        return Way(self.shim, replace(self.settings, **settings))
+
+    def pack(self, folder: Path, program: Path) -> list[str]:
+        """Make `folder` a task root; returns the command that serves it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if program.exists():
+            shutil.copy(program, folder / self.settings.main)
+        if self.shim == "node":
+            template = (SHIM / "run-tmpl.js").read_text()
+            (folder / "run.js").write_text(shim.run_js(template, self.settings))
+            return [need("node"), str(SHIM / "runtime.js"), str(folder / "run.handle")]
+        shutil.copy(bootstrap(self.settings, checked=self.shim == "checked"), folder / "bootstrap")
+        return [str(folder / "bootstrap")]
+
+
+def ways(shims: Sequence[str] = ("bootstrap", "node"), **settings: Any) -> list[Way]:
+    """Each shim driving the program `main` per event and persistently."""
+    processes = (settings.pop("process"),) if "process" in settings else ("per-event", "persistent")
+    return [Way(name, ShimSettings("main", process=process, **settings)) for name in shims for process in processes]
+
+
+class Running:
+    """A shim at work."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, folder: Path) -> None:
+        self.process, self._log, self.folder = process, log, folder
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def children(self) -> list[int]:
+        """Everything below the shim, zombies too."""
+        found, todo = [], [self.process.pid]
+        while todo:
+            for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+                new = [int(pid) for pid in task.read_text().split()]
+                found += new
+                todo += new
+        return found
+
+    def zombies(self) -> list[int]:
+        def state(pid: int) -> str:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+        return [pid for pid in self.children() if state(pid) == "Z"]
+
+    def descriptors(self) -> int:
+        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
+    def memory_kb(self, kind: str = "VmRSS") -> int:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(kind))
+
+
+@contextmanager
+def running(
+    way: Way, address: str, folder: Path, program: Path | None = None, variables: dict[str, str] | None = None
+) -> Iterator[Running]:
+    """`way` serving the API at `address`, with the little environment that Lambda has."""
+    command = way.pack(folder, program or subject())
+    log = folder.parent / "log"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LANG": "en_US.UTF-8",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LAMBDA_RUNTIME_API": address,
+        "AWS_LAMBDA_FUNCTION_NAME": "fn",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+    } | (variables or {})
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
+    shim_at_work = Running(process, log, folder)
+    try:
+        yield shim_at_work
+    finally:
+        for pid in shim_at_work.children():
+            with_no_error(pid)
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if way.shim == "checked":
+        assert "Sanitizer" not in shim_at_work.log, shim_at_work.log
+        assert "runtime error" not in shim_at_work.log, shim_at_work.log
+
+
+def with_no_error(pid: int) -> None:
+    """Kill a process that may be gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
