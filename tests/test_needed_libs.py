@@ -142,6 +142,20 @@ def test_a_name_that_is_no_soname_is_packed_under_every_name(tmp_path: Path) -> 
     assert (result.starts, names(result)) == (True, ["liba.so", "libb.so"])
 
 
+def test_a_name_with_a_slash_writes_nothing_outside_lib(tmp_path: Path) -> None:
+    yard = Yard(tmp_path / "yard")
+    outside = tmp_path / "outside" / "liba.so"
+    yard.lib(f"{outside}", soname="")
+    yard.program("/main", [str(outside), "../libb.so"])
+    yard.lib("/libb.so")
+    for libc in ("runtime", "bundled"):
+        result = found(yard.at("/main"), sysroot.Folder(yard.root), libc=libc)
+        assert not result.starts
+        assert "by its path" in result.problems[0].message
+        needed_libs.pack(result, sysroot.Folder(yard.root), tmp_path / "target" / "lib")
+    assert not outside.exists()
+
+
 # the file
 
 

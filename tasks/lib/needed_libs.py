@@ -20,11 +20,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.lib import elf, files, gate
-from tasks.lib.bundle import bundle
-from tasks.lib.closure import Closure, Loaded, closure
+from tasks.lib.bundle import bundle, copies
+from tasks.lib.closure import closure
 from tasks.lib.errors import ElfError, PackageError
 from tasks.lib.ldpaths import Search
-from tasks.lib.proof import OLDER
+from tasks.lib.loaded import Closure, Loaded
+from tasks.lib.proof_versions import OLDER
 from tasks.lib.runtimes import Platform, in_libc_family, platform, tier
 from tasks.lib.sandbox import Member
 from tasks.lib.sysroot import Host, Sysroot, opened
@@ -146,7 +147,7 @@ def _lean(walked: Closure, where: Platform) -> dict[str, str]:
                 continue
             seen.add(id(item))
             if item is not walked.interpreter and _travels(item, where):
-                found |= dict.fromkeys(item.names, item.path)
+                found |= dict.fromkeys(copies(item), item.path)
                 queue.append(item)
     return found
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.lib import elf_symbols
-from tasks.lib.closure import Closure, Loaded
 from tasks.lib.elf import VersionNeed
 from tasks.lib.errors import ElfError
+from tasks.lib.loaded import Closure, Loaded
 from tasks.lib.sandbox import TASK, Sandbox
 
 
