@@ -92,6 +92,14 @@ static struct failure no_response(void)
     return failure;
 }
 
+/* The program itself says what went wrong. */
+static struct failure told(const struct buffer *message)
+{
+    struct failure failure = {.type = "Function.HandlerError"};
+    append(&failure.message, message->data, message->size);
+    return failure;
+}
+
 static struct failure simple(const char *type, const char *what)
 {
     struct failure failure = {.type = type};
@@ -256,6 +264,7 @@ static void send_answer(const struct event *event, struct exchange *exchange)
 static struct failure reason(const struct event *event, const struct exchange *exchange, enum outcome outcome)
 {
     switch (outcome) {
+    case FAILED: return told(&exchange->answer);
     case ENDED: return ended();
     case TIMED_OUT: return timed_out(event);
     case TOO_LARGE: return too_large();
@@ -268,8 +277,9 @@ static struct failure reason(const struct event *event, const struct exchange *e
 static void send_failure(const struct event *event, const struct exchange *exchange, enum outcome outcome)
 {
     struct failure failure = reason(event, exchange, outcome);
-    child_kill();
-    if (SHIM_STREAM && exchange->answered > 0)
+    if (outcome != FAILED)
+        child_kill();
+    if (SHIM_STREAM && exchange->answered > 0 && outcome != FAILED)
         api_stream_end(&failure);
     else
         api_fail(event->id, &failure);
@@ -303,7 +313,7 @@ static void exchange_with_program(struct event *event)
         note("nobody takes the streamed answer to request %s any more", event->id);
     else
         send_failure(event, &exchange, outcome);
-    if (SHIM_PROCESS == PER_EVENT || outcome != ANSWERED)
+    if (SHIM_PROCESS == PER_EVENT || (outcome != ANSWERED && outcome != FAILED))
         child_kill();
     release(&head);
     release(&behind);

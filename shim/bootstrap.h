@@ -109,7 +109,7 @@ void api_stream_end(const struct failure *failure);
 
 /* ---- exchange.c ---- */
 
-enum outcome { GOING_ON, ANSWERED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };
+enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };
 
 struct exchange {
     const char *id;
@@ -119,6 +119,7 @@ struct exchange {
     struct buffer answer;
     size_t answered;    /* bytes of the answer so far, with those that were streamed */
     bool complete;      /* persistent: the frame was read to its end */
+    bool failed;        /* persistent: it is an error, and its bytes are the message */
     const char *breach; /* persistent: how the program broke the frames */
 };
 

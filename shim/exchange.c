@@ -2,7 +2,8 @@
 
    per-event   stdin gets the event and its end; all of stdout, to the end of the program, is the answer.
    persistent  stdin gets a frame, `<request id> <length>` on a line and then the event; a frame of the same form and the
-               same id on stdout is the answer. Whatever else stands on stdout is log: no answer reaches another request. */
+               same id on stdout is the answer, and `<request id> error <length>` the message of a failure. Whatever else
+               stands on stdout is log: no answer reaches another request. */
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -73,7 +74,7 @@ static enum outcome take(struct exchange *exchange, size_t size)
     struct buffer *answer = &exchange->answer;
     answer->size += size;
     exchange->answered += size;
-    if (!SHIM_STREAM)
+    if (!SHIM_STREAM || exchange->failed)
         return answer->size > ANSWER_LIMIT ? TOO_LARGE : GOING_ON;
     size_t sent = answer->size;
     answer->size = 0;
@@ -133,23 +134,31 @@ void persistent_reset(void)
 }
 
 /* The length, when the line is the head of the frame we wait for; else -1. */
-static int64_t frame_length(const char *id)
+static int64_t frame_length(struct exchange *exchange)
 {
-    size_t length = id ? strlen(id) : 0;
-    if (!id || frames.long_line || frames.size < length + 2 || frames.size > length + 1 + LENGTH_DIGITS ||
-        memcmp(frames.head, id, length) != 0 || frames.head[length] != ' ')
+    static const char error[] = "error ";
+    size_t length = exchange ? strlen(exchange->id) : 0;
+    if (!exchange || frames.long_line || frames.size < length + 2 || memcmp(frames.head, exchange->id, length) != 0 ||
+        frames.head[length] != ' ')
+        return -1;
+    const char *at = frames.head + length + 1, *end = frames.head + frames.size;
+    bool failed = (size_t)(end - at) > strlen(error) && memcmp(at, error, strlen(error)) == 0;
+    if (failed)
+        at += strlen(error);
+    if (end - at > LENGTH_DIGITS)
         return -1;
     int64_t value = 0;
-    for (size_t i = length + 1; i < frames.size; i++) {
-        if (frames.head[i] < '0' || frames.head[i] > '9')
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9')
             return -1;
-        value = value * 10 + (frames.head[i] - '0');
+        value = value * 10 + (*at - '0');
     }
+    exchange->failed = failed;
     return value;
 }
 
 /* Read lines up to and with the head of our frame; how many of the bytes that took. What is no head is log. */
-static size_t read_lines(const char *id, const char *data, size_t size)
+static size_t read_lines(struct exchange *exchange, const char *data, size_t size)
 {
     for (size_t at = 0; at < size;) {
         const char *end = memchr(data + at, '\n', size - at);
@@ -166,7 +175,7 @@ static size_t read_lines(const char *id, const char *data, size_t size)
         at += more + (end != NULL);
         if (!end)
             return at;
-        int64_t length = frame_length(id);
+        int64_t length = frame_length(exchange);
         if (length < 0) {
             log_line(frames.head, frames.size);
             log_line("\n", 1);
@@ -202,7 +211,7 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
             frames.place = LINES;
             at++;
         } else if (frames.place == LINES) {
-            at += read_lines(exchange ? exchange->id : NULL, data + at, size - at);
+            at += read_lines(exchange, data + at, size - at);
             if (frames.place == ANSWER && !is_fed(exchange))
                 return broken(exchange, "answered before it had taken the whole event");
             if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
@@ -280,7 +289,7 @@ enum outcome persistent(struct exchange *exchange)
         if (outcome != GOING_ON)
             return outcome;
         if (exchange->complete)
-            return ANSWERED;
+            return exchange->failed ? FAILED : ANSWERED;
         if (ended)
             return ENDED;
         if (child.out < 0)

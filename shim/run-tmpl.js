@@ -213,7 +213,8 @@ class Program {
 
 // ---- persistent: frames on stdout ----
 
-// Reads stdout as lines until the head of the frame we wait for, `<request id> <length>`; what is no such head is log.
+// Reads stdout as lines until the head of the frame we wait for, `<request id> <length>`, or `<request id> error <length>`
+// before the message of a failure; what is no such head is log.
 class Frames {
   place = 'lines'; // or 'answer'; or 'behind': directly after a frame, where a line break may stand
   line = NOTHING; // the line so far
@@ -262,13 +263,13 @@ class Frames {
       this.line = Buffer.concat([this.line, more]);
     }
     if (end < 0) return NOTHING;
-    const [, length] = (expected && /^(\d{1,10})$/.exec(this.headOf(expected.id))) || [];
+    const [, failed, length] = (expected && /^(error )?(\d{1,10})$/.exec(this.headOf(expected.id))) || [];
     if (length === undefined) {
       log.write(Buffer.concat([this.line, Buffer.from('\n')]));
     } else {
       this.place = 'answer';
       this.left = Number(length);
-      expected.start(this.left);
+      expected.start(this.left, failed !== undefined);
     }
     this.line = NOTHING;
     this.longLine = false;
@@ -370,11 +371,15 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   const { stdin } = one.child ?? {};
   let [fed, complete] = [false, false];
   const broken = async (how) => reject(failure('Function.InvalidFrame', `${main} ${how}`, await one.lastWords()));
+  let message; // of a failure
   const expected = {
     id,
-    give,
+    give: (bytes) => (message ? message.push(bytes) : give(bytes)),
     complete: () => (complete = true),
-    start: (length) => (!streamed && length > ANSWER_LIMIT ? reject(tooLarge()) : undefined),
+    start(length, failed) {
+      message = failed ? [] : undefined;
+      if ((failed || !streamed) && length > ANSWER_LIMIT) reject(tooLarge());
+    },
   };
   const heard = async (bytes) => {
     const started = one.frames.place === 'answer';
@@ -384,7 +389,8 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
     if (!fed && one.frames.place !== 'lines') return broken('answered before it had taken the whole event');
     if (complete) {
       await turn(); // bytes that follow directly would show that the length was wrong
-      resolve();
+      if (!message) return resolve();
+      reject(Object.assign(failure('Function.HandlerError', Buffer.concat(message).toString()), { livesOn: true }));
     }
   };
   const silent = async () => {
@@ -422,7 +428,8 @@ async function run(event, context, give) {
     if (persistent) keepWaiting(one);
     else one.drop();
   } catch (error) {
-    one.drop();
+    if (error.livesOn) keepWaiting(one);
+    else one.drop();
     throw error;
   } finally {
     clearTimeout(timer);

@@ -49,9 +49,11 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
         )
         needed_libs.pack(found, sysroot, made.libs)
         files.write_json(made.needed_libs, found)
+        names = [item.name for item in found.pack if "/" not in item.name]
+        shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")  # noqa: PLR2004 - what fits on a line
         total = files.human(sum(item.size_bytes for item in found.pack))
-        names = ", ".join(item.name for item in found.pack if "/" not in item.name)
-        return f"{len(found.pack)} to pack, {total}: {names}; {found.libc.reason}" if found.pack else found.libc.reason
+        packed = f"{len(found.pack)} to pack, {total}: {shown}; " if found.pack else ""
+        return f"{packed}libc = {found.libc.chosen}: {found.libc.reason}"
 
     return adapter.task(
         name=function.name,

@@ -6,6 +6,7 @@ out  build/report.html: sizes, the graph of libraries, tiers, floors and verdict
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tasks import adapter, paths
@@ -24,7 +25,15 @@ def define(project: Project) -> dict[str, Any]:
         report.write(paths.REPORT, {name: products.folder for name, products in made.items()})
         return f"open {paths.REPORT} in a browser"
 
-    inputs = [path for products in made.values() for path in (products.needed_libs, products.zip)]
+    def doomed(products: paths.Products) -> bool:
+        """Known not to start: there will be no zip, and the page is to say why."""
+        try:
+            return not json.loads(products.needed_libs.read_bytes())["starts"]
+        except (OSError, ValueError, KeyError):
+            return False
+
+    zips = [products.zip for products in made.values() if not doomed(products)]
+    inputs = [*(products.needed_libs for products in made.values()), *zips]
     return adapter.task(
         doc="what is in each zip, as a page to look at: build/report.html",
         file_dep=[*inputs, *adapter.recipe(*CODE)],

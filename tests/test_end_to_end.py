@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from tests.aws.proxy import Proxy, proxy
 from tests.support import PARTS, ROOT, Workshop, need
 
-SAMPLES = ("echo", "matrix", "failing")
+SAMPLES = ("echo", "matrix", "failing", "counter")
 
 
 def clone(folder: Path) -> Workshop:
@@ -83,6 +84,20 @@ def test_echo_answers_event_and_context(samples: Workshop) -> None:
 def test_matrix_solves_a_system_with_lapack(samples: Workshop) -> None:
     run = samples.good("invoke:matrix", "--local", "--payload", '{"a": [[2, 1], [1, 3]], "b": [3, 5]}')
     assert json.loads(run.out)["x"] == pytest.approx([0.8, 1.4])
+
+
+def test_counter_stays_and_counts(samples: Workshop) -> None:
+    """`doit local` serves all functions; a persistent program remembers."""
+    run = samples.start("local", "--port", "0")
+    try:
+        assert run.stderr
+        url = next(line for line in run.stderr if "/counter/" in line).strip()
+        answers = [json.loads(urllib.request.urlopen(url, b"[1]").read()) for _ in range(3)]
+    finally:
+        run.terminate()
+        run.communicate(timeout=20)
+    assert answers == [{"served": number, "event": [1]} for number in (1, 2, 3)]
+    assert run.returncode == 143
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,14 @@ def test_one_process_serves_all_events(way: Way, start: Start, api: RuntimeApi) 
 
 
 @persistent
+def test_an_error_frame_is_an_error_and_the_program_lives_on(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask({"do": "failure"})
+        assert (answer.error_type, answer.error_message) == ("Function.HandlerError", 'no "way"')
+        assert api.ask({"do": "count"}).body == b"1"
+
+
+@persistent
 def test_stray_lines_on_stdout_are_log(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way) as shim:
         assert api.ask({"do": "stray"}).body == b'"strayed"'

@@ -49,8 +49,11 @@ class FunctionReport:
     @classmethod
     def read(cls, name: str, folder: Path) -> FunctionReport:
         """From the function's folder; what is not there, or only half there, is left out."""
+        needed: dict[str, Any] = {}
         try:
             needed = json.loads((folder / "needed-libs.json").read_bytes())
+            if not needed["starts"]:  # a zip that lies there is an older one
+                return cls(name, needed, (), 0)
             with zipfile.ZipFile(folder / "lambda.zip") as archive:
                 tones = {f"lib/{item['name']}": item["tier"].lower() for item in needed["pack"]}
                 own = SHIMS | {needed["program"]}
@@ -116,6 +119,8 @@ def _problems(needed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sizes(function: FunctionReport) -> Iterator[str]:
+    if not function.members:
+        return
     raw = sum(item.size for item in function.members)
     packed = sum(item.packed for item in function.members) or 1
     ordered = sorted(function.members, key=lambda item: (-item.packed, item.name))

@@ -161,6 +161,11 @@ static void act(const char *deed, const char *event, size_t size)
     } else if (is(deed, "leave")) {
         answer_text("\"bye\"");
         exit(0);
+    } else if (is(deed, "failure")) {
+        if (persistent)
+            put(id, strlen(id)), put(" error 8\n", 9), put("no \"way\"", 8);
+        else
+            fputs("no \"way\"", stderr), exit(1);
     } else if (is(deed, "environment")) {
         answer_environment();
     } else if (is(deed, "descriptors")) {

@@ -1,0 +1,71 @@
+{-# LANGUAGE ForeignFunctionInterface #-}
+
+-- | What a handler is told beside its event.
+module Lambda.Context
+  ( Context (..)
+  , environmentContext
+  , remainingMs
+  , nowMs
+  ) where
+
+import Data.ByteString (ByteString)
+import qualified Data.ByteString.Char8 as B
+import Data.Int (Int64)
+import Foreign.C.Types (CInt (..), CLong)
+import Foreign.Marshal.Alloc (allocaBytes)
+import Foreign.Ptr (Ptr)
+import Foreign.Storable (peekElemOff)
+import System.Environment (lookupEnv)
+import Text.Read (readMaybe)
+
+-- | Where a field is 'Nothing', Lambda did not send it, or the way the program is driven has no room for it: the bare
+-- events of a shim carry the request id at most. @input = "envelope"@ and @process = "native"@ carry everything.
+data Context = Context
+  { requestId :: !ByteString
+  -- ^ Empty where there is none, as in a shell.
+  , deadlineMs :: !(Maybe Int64)
+  -- ^ When Lambda ends the function, in milliseconds since 1970. See 'remainingMs'.
+  , invokedFunctionArn :: !(Maybe ByteString)
+  , traceId :: !(Maybe ByteString)
+  -- ^ For X-Ray, as in @_X_AMZN_TRACE_ID@.
+  , clientContext :: !(Maybe ByteString)
+  -- ^ JSON, of mobile clients.
+  , identity :: !(Maybe ByteString)
+  -- ^ JSON, of Amazon Cognito.
+  , functionName :: !(Maybe ByteString)
+  , functionVersion :: !(Maybe ByteString)
+  , memoryLimitMb :: !(Maybe Int)
+  }
+  deriving (Eq, Show)
+
+-- | What the environment tells: the function's constants, and under a shim with @ahead = false@ the rest.
+environmentContext :: IO Context
+environmentContext =
+  Context . maybe B.empty B.pack
+    <$> lookupEnv "LAMBDA_RUNTIME_AWS_REQUEST_ID"
+    <*> fmap (>>= readMaybe) (lookupEnv "LAMBDA_RUNTIME_DEADLINE_MS")
+    <*> text "LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN"
+    <*> text "_X_AMZN_TRACE_ID"
+    <*> text "LAMBDA_RUNTIME_CLIENT_CONTEXT"
+    <*> text "LAMBDA_RUNTIME_COGNITO_IDENTITY"
+    <*> text "AWS_LAMBDA_FUNCTION_NAME"
+    <*> text "AWS_LAMBDA_FUNCTION_VERSION"
+    <*> fmap (>>= readMaybe) (lookupEnv "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+  where
+    text = fmap (fmap B.pack) . lookupEnv
+
+-- | How many milliseconds are left until Lambda ends the function; 'Nothing' where that is not known.
+remainingMs :: Context -> IO (Maybe Int)
+remainingMs context = case deadlineMs context of
+  Nothing -> pure Nothing
+  Just deadline -> Just . fromIntegral . (deadline -) <$> nowMs
+
+-- | Milliseconds since 1970.
+nowMs :: IO Int64
+nowMs = allocaBytes 16 $ \time -> do
+  _ <- c_clock_gettime 0 time
+  seconds <- peekElemOff time 0
+  nanoseconds <- peekElemOff time 1
+  pure (fromIntegral seconds * 1000 + fromIntegral nanoseconds `div` 1000000)
+
+foreign import ccall unsafe "clock_gettime" c_clock_gettime :: CInt -> Ptr CLong -> IO CInt

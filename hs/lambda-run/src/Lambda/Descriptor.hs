@@ -1,0 +1,195 @@
+{-# LANGUAGE CApiFFI #-}
+{-# LANGUAGE ForeignFunctionInterface #-}
+
+-- | Bytes in and out of descriptors: pipes and sockets alike, without a 'System.IO.Handle' in between.
+module Lambda.Descriptor
+  ( Reader
+  , Descriptor
+  , newReader
+  , readLine
+  , readExactly
+  , readSome
+  , readAll
+  , writeAll
+  , takeOver
+  , openNothing
+  , connectTo
+  , close
+  , Gone (..)
+  ) where
+
+import Control.Concurrent (threadWaitRead, threadWaitWrite)
+import Control.Exception (Exception, onException, throwIO)
+import Control.Monad (when)
+import Data.Bits (shiftR)
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Internal as B (createAndTrim, mallocByteString, fromForeignPtr)
+import qualified Data.ByteString.Unsafe as B
+import Data.IORef
+import Data.Word (Word8)
+import Foreign.C.Error (eAGAIN, eINTR, getErrno, throwErrno, throwErrnoIfMinus1)
+import Foreign.C.String (CString, withCString)
+import Foreign.C.Types (CInt (..), CSize (..))
+import Foreign.ForeignPtr (withForeignPtr)
+import Foreign.Marshal.Alloc (allocaBytes)
+import Foreign.Marshal.Utils (with)
+import Foreign.Ptr (Ptr, castPtr, plusPtr)
+import Foreign.Storable (pokeByteOff)
+import System.Posix.Types (CSsize (..), Fd (..))
+
+-- | As in C.
+type Descriptor = CInt
+
+-- | The other end has closed, in the middle of something.
+data Gone = Gone
+  deriving (Show)
+
+instance Exception Gone
+
+-- | A descriptor and what was read from it too early.
+data Reader = Reader !Descriptor !(IORef ByteString)
+
+newReader :: Descriptor -> IO Reader
+newReader descriptor = Reader descriptor <$> newIORef B.empty
+
+chunk :: Int
+chunk = 16384
+
+-- | Run a call until no signal interrupts it; the waiting is for descriptors that somebody made non-blocking.
+retrying :: String -> IO () -> IO CSsize -> IO Int
+retrying name waiting call = go
+  where
+    go = do
+      result <- call
+      if result >= 0 then pure (fromIntegral result) else getErrno >>= again
+    again errno
+      | errno == eINTR = go
+      | errno == eAGAIN = waiting >> go
+      | otherwise = throwErrno name
+
+readInto :: Descriptor -> Ptr Word8 -> Int -> IO Int
+readInto descriptor pointer size =
+  retrying "read" (threadWaitRead (Fd descriptor)) (c_read descriptor pointer (fromIntegral size))
+
+-- | At most so many bytes; empty at the end.
+readSome :: Reader -> Int -> IO ByteString
+readSome (Reader descriptor early) size = do
+  ready <- readIORef early
+  if B.null ready
+    then B.createAndTrim (min size chunk) $ \pointer -> readInto descriptor pointer (min size chunk)
+    else do
+      let (now, later) = B.splitAt size ready
+      now <$ writeIORef early later
+
+-- | The next line without its line break (and carriage return); 'Nothing' at the end.
+readLine :: Reader -> IO (Maybe ByteString)
+readLine reader@(Reader _ early) = go B.empty
+  where
+    go before = do
+      piece <- readSome reader chunk
+      case B.elemIndex 10 piece of
+        Nothing
+          | B.null piece -> pure Nothing
+          | otherwise -> go (before <> piece)
+        Just at -> do
+          let line = before <> B.take at piece
+          modifyIORef' early (B.drop (at + 1) piece <>)
+          pure (Just (if not (B.null line) && B.last line == 13 then B.init line else line))
+
+-- | Exactly so many bytes, or 'Gone'.
+readExactly :: Reader -> Int -> IO ByteString
+readExactly (Reader descriptor early) size = do
+  ready <- readIORef early
+  let (now, later) = B.splitAt size ready
+  writeIORef early later
+  if B.length now == size then pure now else fill now
+  where
+    fill now = do
+      memory <- B.mallocByteString size
+      withForeignPtr memory $ \pointer -> do
+        B.unsafeUseAsCStringLen now $ \(from, length') -> copy pointer (castPtr from) length'
+        let go at
+              | at == size = pure ()
+              | otherwise = do
+                  got <- readInto descriptor (pointer `plusPtr` at) (size - at)
+                  when (got == 0) (throwIO Gone)
+                  go (at + got)
+        go (B.length now)
+      pure (B.fromForeignPtr memory 0 size)
+    copy to from length' = () <$ c_memcpy to from (fromIntegral length')
+
+-- | Everything to the end.
+readAll :: Reader -> IO ByteString
+readAll reader = B.concat <$> go
+  where
+    go = do
+      piece <- readSome reader chunk
+      if B.null piece then pure [] else (piece :) <$> go
+
+-- | Write both, with one call where the kernel takes it.
+writeAll :: Descriptor -> ByteString -> ByteString -> IO ()
+writeAll descriptor first second
+  | B.null first && B.null second = pure ()
+  | otherwise = do
+      done <- B.unsafeUseAsCStringLen first $ \(one, oneSize) ->
+        B.unsafeUseAsCStringLen second $ \(two, twoSize) ->
+          allocaBytes 32 $ \parts -> do
+            pokeByteOff parts 0 one
+            pokeByteOff parts 8 (fromIntegral oneSize :: CSize)
+            pokeByteOff parts 16 two
+            pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
+            retrying "write" (threadWaitWrite (Fd descriptor)) (c_writev descriptor parts 2)
+      writeAll descriptor (B.drop done first) (B.drop (done - B.length first) second)
+
+-- | Keep a standard descriptor for us alone: a copy of it is returned, and whoever uses the original from here on uses
+-- what stands in its place.
+takeOver :: Descriptor -> Descriptor -> IO Descriptor
+takeOver standard replacement = do
+  own <- throwErrnoIfMinus1 "dup" (c_fcntl standard f_DUPFD_CLOEXEC 3)
+  _ <- throwErrnoIfMinus1 "dup2" (c_dup2 replacement standard)
+  pure own
+
+-- | A descriptor at whose end one is at once.
+openNothing :: IO Descriptor
+openNothing = throwErrnoIfMinus1 "open" (withCString "/dev/null" (\path -> c_open path o_RDONLY))
+
+-- | A TCP connection to an IPv4 address, without Nagle's delay.
+connectTo :: [Word8] -> Int -> IO Descriptor
+connectTo address port = do
+  descriptor <- throwErrnoIfMinus1 "socket" (c_socket 2 (1 + 0o2000000) 0) -- AF_INET, SOCK_STREAM + SOCK_CLOEXEC
+  let name = B.pack ([2, 0, fromIntegral (port `shiftR` 8), fromIntegral port] ++ address ++ replicate 8 0)
+      connecting = do
+        _ <- B.unsafeUseAsCStringLen name $ \(pointer, size) ->
+          throwErrnoIfMinus1 "connect" (c_connect descriptor (castPtr pointer) (fromIntegral size))
+        with 1 $ \one -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor 6 1 one 4) -- TCP_NODELAY
+  _ <- connecting `onException` close descriptor
+  pure descriptor
+
+close :: Descriptor -> IO ()
+close descriptor = () <$ c_close descriptor
+
+foreign import capi "fcntl.h value F_DUPFD_CLOEXEC" f_DUPFD_CLOEXEC :: CInt
+
+foreign import capi "fcntl.h value O_RDONLY" o_RDONLY :: CInt
+
+foreign import capi unsafe "fcntl.h open" c_open :: CString -> CInt -> IO CInt
+
+-- "safe": they wait, and with the threaded runtime the program's other threads go on meanwhile.
+foreign import ccall safe "read" c_read :: CInt -> Ptr Word8 -> CSize -> IO CSsize
+
+foreign import ccall safe "writev" c_writev :: CInt -> Ptr () -> CInt -> IO CSsize
+
+foreign import ccall safe "connect" c_connect :: CInt -> Ptr () -> CInt -> IO CInt
+
+foreign import ccall unsafe "socket" c_socket :: CInt -> CInt -> CInt -> IO CInt
+
+foreign import ccall unsafe "setsockopt" c_setsockopt :: CInt -> CInt -> CInt -> Ptr CInt -> CInt -> IO CInt
+
+foreign import ccall unsafe "close" c_close :: CInt -> IO CInt
+
+foreign import ccall unsafe "dup2" c_dup2 :: CInt -> CInt -> IO CInt
+
+foreign import capi unsafe "fcntl.h fcntl" c_fcntl :: CInt -> CInt -> CInt -> IO CInt
+
+foreign import ccall unsafe "memcpy" c_memcpy :: Ptr Word8 -> Ptr Word8 -> CSize -> IO (Ptr Word8)

@@ -1,0 +1,34 @@
+{-# LANGUAGE OverloadedStrings #-}
+
+-- | A program with hs/lambda-run that does what its event asks for.
+module Main (main) where
+
+import Control.Concurrent (threadDelay)
+import qualified Data.ByteString.Char8 as B
+import Data.IORef (atomicModifyIORef', newIORef)
+import qualified Lambda
+import System.Exit (exitWith, ExitCode (..))
+
+main :: IO ()
+main = do
+  served <- newIORef (0 :: Int)
+  Lambda.run $ \context event -> do
+    before <- atomicModifyIORef' served (\n -> (n + 1, n))
+    case event of
+      "\"count\"" -> pure (B.pack (show before))
+      "\"throw\"" -> ioError (userError "no \"way\" \955")
+      "\"exit\"" -> exitWith (ExitFailure 3)
+      "\"sleep\"" -> "" <$ threadDelay 60000000
+      "\"print\"" -> "1" <$ putStrLn "a print"
+      "\"context\"" -> do
+        left <- Lambda.remainingMs context
+        pure . B.pack . show $
+          [ show (B.unpack (Lambda.requestId context))
+          , maybe "" B.unpack (Lambda.invokedFunctionArn context)
+          , maybe "" B.unpack (Lambda.traceId context)
+          , maybe "" B.unpack (Lambda.clientContext context)
+          , maybe "" B.unpack (Lambda.functionName context)
+          , maybe "" show (Lambda.memoryLimitMb context)
+          , show (maybe False (\ms -> ms > 8000 && ms <= 10000) left)
+          ]
+      _ -> pure event
