@@ -368,3 +368,13 @@ def test_a_library_of_another_build_lacks_a_symbol(
     assert found.starts is starts
     said = [problem.message for problem in found.problems] + [note.message for note in found.notes]
     assert "main needs second (X_1) of libx.so, which the one that travels lacks" in said[0]
+
+
+def test_a_loader_without_x_bit(programs: dict[str, Path], tmp_path: Path) -> None:
+    loader = tmp_path / "ld-linux-x86-64.so.2"
+    loader.write_bytes(Path("/lib64/ld-linux-x86-64.so.2").read_bytes())
+    members = package(programs, "hypot", "libc.so.6", "libm.so.6") | {f"lib/{loader.name}": loader}
+    loader.chmod(0o644)
+    assert [problem.file for problem in examined(members).problems] == ["lib/ld-linux-x86-64.so.2"]
+    loader.chmod(0o755)
+    assert examined(members).starts

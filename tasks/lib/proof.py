@@ -99,9 +99,10 @@ def _form(sandbox: Sandbox, entry: Entry, elf: Elf) -> Iterator[Problem]:
     if elf.form in {"relocatable", "core"} or (elf.form == "library" and entry.role != "library"):
         what = {"relocatable": "an object file", "core": "a core dump", "library": "a shared library"}[elf.form]
         yield Problem("form", (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
-    if not entry.loader and entry.role != "library" and not sandbox.members[entry.name].mode & OTHERS_RUN:
-        message = f"{name} has no permission to be executed in the zip."
-        yield Problem("mode", (name,), name, message, "Pack it with mode 0755.")
+    started = entry.loader or entry.name  # a loader that is started by name only reads the program
+    if entry.role != "library" and not sandbox.members[started].mode & OTHERS_RUN:
+        message = f"{shown(started)} has no permission to be executed in the zip."
+        yield Problem("mode", (name,), shown(started), message, "Pack it with mode 0755.")
     if elf.form in {"static", "static-pie"} and elf.needed:
         message = f"{name} needs {elf.needed[0]}, and names no interpreter that could load it."
         yield Problem(
