@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.lib import closure, elf, ldpaths, sysroot
+from tasks.lib import closure, elf_header, ldpaths, sysroot
 from tasks.lib.errors import ElfError
 
 LISTS = Path("/var/lib/dpkg/info")
@@ -84,8 +84,8 @@ def main() -> int:
     parser.add_argument("--folder", default="/", help="only files below this folder")
     chosen = parser.parse_args()
     root = sysroot.Host()
-    here = elf.Kind(
-        64, little=True, machine=elf.MACHINE["EM_X86_64" if os.uname().machine == "x86_64" else "EM_AARCH64"]
+    here = elf_header.Kind(
+        64, little=True, machine=elf_header.MACHINE["EM_X86_64" if os.uname().machine == "x86_64" else "EM_AARCH64"]
     )
     loader = ldpaths.ABIS[here.machine, here.bits].interpreter
     search = ldpaths.Search(levels=levels(loader))

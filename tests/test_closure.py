@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import closure, elf_notes, ldcache, ldpaths, sysroot
-from tasks.lib.closure import chain
+from tasks.lib import closure, elf_notes, ldcache, ldpaths, sysroot, sysroot_tar
 from tasks.lib.errors import ElfError
+from tasks.lib.loaded import chain
 from tests.support import need
 from tests.yard import Yard
 
@@ -436,7 +436,7 @@ def test_tars_of_folders_are_joined(yard: Yard) -> None:
     archive = yard.folder / "lib64.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(yard.root / "usr/lib64", "lib64")
-    root = sysroot.Tar({archive: "/usr"})
+    root = sysroot_tar.Tar({archive: "/usr"})
     assert root.elf("/usr/lib64/liba.so").soname == "liba.so"
     with pytest.raises(IsADirectoryError):
         root.open("/usr")

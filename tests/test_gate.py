@@ -336,3 +336,45 @@ def test_a_verdict_is_the_same_each_time(programs: dict[str, Path]) -> None:
     members = package(programs, "gmp", "libgmp.so.10", "libexpat.so.1")
     backwards = dict(reversed(members.items()))
     assert as_json(examined(members)) == as_json(examined(backwards))
+
+
+def versioned(yard: Yard, name: str, body: str) -> Path:
+    """gcc -shared -Wl,--version-script=…: a library that defines X_1 for all it has."""
+    (yard.folder / f"{name}.c").write_text(body)
+    (yard.folder / "map").write_text("X_1 { *; };")
+    made = yard.folder / name / "libx.so"
+    made.parent.mkdir()
+    line = ["gcc", "-nostdlib", "-shared", "-Wl,-soname,libx.so", f"-Wl,--version-script={yard.folder}/map"]
+    subprocess.run([*line, "-o", made, yard.folder / f"{name}.c"], check=True)
+    return made
+
+
+@pytest.mark.parametrize(("binding", "starts"), [("now", False), ("lazy", True)])
+def test_a_library_of_another_build_lacks_a_symbol(
+    programs: dict[str, Path],
+    yard: Yard,
+    binding: str,
+    starts: bool,  # noqa: FBT001
+) -> None:
+    newer = versioned(yard, "newer", "void first(void) {}\nvoid second(void) {}")
+    older = versioned(yard, "older", "void first(void) {}")
+    source = yard.folder / "main.c"
+    source.write_text("void first(void), second(void);\nvoid _start(void) { first(); second(); }")
+    main = yard.folder / "main"
+    subprocess.run(["gcc", "-nostdlib", f"-Wl,-z,{binding}", "-o", main, source, newer], check=True)
+    members = {"main": main, "bootstrap": programs["static"]}
+    assert examined(members | {"lib/libx.so": newer}).starts
+    found = examined(members | {"lib/libx.so": older})
+    assert found.starts is starts
+    said = [problem.message for problem in found.problems] + [note.message for note in found.notes]
+    assert "main needs second (X_1) of libx.so, which the one that travels lacks" in said[0]
+
+
+def test_a_loader_without_x_bit(programs: dict[str, Path], tmp_path: Path) -> None:
+    loader = tmp_path / "ld-linux-x86-64.so.2"
+    loader.write_bytes(Path("/lib64/ld-linux-x86-64.so.2").read_bytes())
+    members = package(programs, "hypot", "libc.so.6", "libm.so.6") | {f"lib/{loader.name}": loader}
+    loader.chmod(0o644)
+    assert [problem.file for problem in examined(members).problems] == ["lib/ld-linux-x86-64.so.2"]
+    loader.chmod(0o755)
+    assert examined(members).starts

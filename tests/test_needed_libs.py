@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tasks import needed_libs as task
 from tasks.lib import files, needed_libs, sysroot
 from tasks.lib.errors import ElfError, PackageError
 from tasks.lib.needed_libs import Needed
@@ -142,6 +144,20 @@ def test_a_name_that_is_no_soname_is_packed_under_every_name(tmp_path: Path) -> 
     assert (result.starts, names(result)) == (True, ["liba.so", "libb.so"])
 
 
+def test_a_name_with_a_slash_writes_nothing_outside_lib(tmp_path: Path) -> None:
+    yard = Yard(tmp_path / "yard")
+    outside = tmp_path / "outside" / "liba.so"
+    yard.lib(f"{outside}", soname="")
+    yard.program("/main", [str(outside), "../libb.so"])
+    yard.lib("/libb.so")
+    for libc in ("runtime", "bundled"):
+        result = found(yard.at("/main"), sysroot.Folder(yard.root), libc=libc)
+        assert not result.starts
+        assert "by its path" in result.problems[0].message
+        needed_libs.pack(result, sysroot.Folder(yard.root), tmp_path / "target" / "lib")
+    assert not outside.exists()
+
+
 # the file
 
 
@@ -202,3 +218,23 @@ def test_pack_refuses_what_changed_since(tmp_path: Path) -> None:
     yard.at("/lib64/liba.so").unlink()
     with pytest.raises(PackageError, match="cannot be read"):
         needed_libs.pack(result, sysroot.Folder(yard.root), tmp_path / "lib")
+
+
+def reached(name: str, seen: set[str]) -> set[str]:
+    """Modules of tasks/lib that a module imports, by its own text, all the way down."""
+    path = Path(needed_libs.__file__).parent / f"{name}.py"
+    if name in seen or not path.exists():
+        return seen
+    seen.add(name)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tasks.lib"):
+            inner = str(node.module).removeprefix("tasks.lib").strip(".")
+            for word in [inner] if inner else [alias.name for alias in node.names]:
+                reached(word, seen)
+    return seen
+
+
+def test_tasks_depend_on_all_code_of_the_verdict() -> None:
+    general = {"errors", "files"}
+    assert {f"lib/{name}.py" for name in reached("gate", set()) - general} <= set(task.GATE)
+    assert {f"lib/{name}.py" for name in reached("needed_libs", set()) - general} <= set(task.CODE)

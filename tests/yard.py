@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.lib import closure, ldpaths, sysroot
+from tasks.lib import closure, ldpaths, loaded, sysroot
 from tests.support import need
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
@@ -77,7 +77,7 @@ class Yard:
     def link(self, path: str, target: str) -> None:
         self.at(path).symlink_to(target)
 
-    def walk(self, path: str, **search: object) -> closure.Closure:
+    def walk(self, path: str, **search: object) -> loaded.Closure:
         return closure.closure(sysroot.Folder(self.root), path, ldpaths.Search(**search))  # type: ignore[arg-type]
 
     def found(self, path: str, **search: object) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.lib import files
-from tasks.lib.closure import Closure, Loaded
+from tasks.lib.loaded import Closure, Loaded
 from tasks.lib.sandbox import Member
 from tasks.lib.sysroot import Sysroot
 
@@ -39,7 +39,7 @@ def bundle(root: Sysroot, walked: Closure) -> dict[str, Member]:
     found: dict[str, Member] = {}
     for item in walked.objects[1:]:
         if item is not walked.interpreter:
-            found |= dict.fromkeys(item.names, Member(root, item.path, files.FILE_MODE))
+            found |= dict.fromkeys(copies(item), Member(root, item.path, files.FILE_MODE))
     if walked.interpreter is None:
         return found
     loader = walked.interpreter
@@ -49,6 +49,11 @@ def bundle(root: Sysroot, walked: Closure) -> dict[str, Member]:
     if libc is not None and not walked.linker.musl:
         found |= {name: member for name, member in _beside(root, libc) if name not in found}
     return found
+
+
+def copies(item: Loaded) -> list[str]:
+    """The names that a library needs in lib/; one with a slash is opened as it stands, never looked for there."""
+    return [name for name in item.names if "/" not in name]
 
 
 def _beside(root: Sysroot, libc: Loaded) -> Iterator[tuple[str, Member]]:

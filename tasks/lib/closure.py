@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from tasks.lib import elf_notes
-from tasks.lib.elf import DF_1_NODEFLIB, DF_1_PIE, TAG, TYPE, Elf, Kind
+from tasks.lib.elf import DF_1_NODEFLIB, DF_1_PIE, TAG, Elf
+from tasks.lib.elf_header import TYPE, Kind
 from tasks.lib.elf_image import DamagedError, ForeignError
 from tasks.lib.errors import ElfError
 from tasks.lib.ldpaths import RUNPATH, Linker, Search, expanded, split
+from tasks.lib.loaded import Closure, Loaded, Missing
 from tasks.lib.sysroot import Sysroot
 
 AUXILIARY = TAG["DT_AUXILIARY"]
@@ -27,67 +28,6 @@ NOT_THERE = frozenset({errno.ENOENT, errno.EACCES, errno.ENOTDIR})
 MUSL_ITSELF = ("libc", "libpthread", "librt", "libm", "libdl", "libutil", "libxnet", "libcrypt", "libresolv")
 MOST_OBJECTS = 20_000
 KERNEL = frozenset({"linux-vdso.so.1", "linux-gate.so.1"})
-
-
-@dataclass(slots=True, eq=False)
-class Loaded:
-    """An object in memory."""
-
-    name: str  # as it was first asked for
-    path: str  # where it was found, links not followed
-    elf: Elf
-    loader: Loaded | None  # who asked first
-    rule: str  # which rule found it: "RUNPATH", "ld.so.cache", …
-    origin: str  # what $ORIGIN means to it
-    needs: list[Loaded | Missing] = field(default_factory=list)
-    skipped: tuple[str, ...] = ()  # files of that name that the linker passed by
-    names: list[str] = field(default_factory=list)  # every name that had to be searched for; copies need all of them
-    folders: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False)  # tag → its path, expanded
-
-    @property
-    def soname(self) -> str:
-        """What it is known by: DT_SONAME, else the name it was asked for by."""
-        return self.elf.soname or self.name.rpartition("/")[2]
-
-
-@dataclass(slots=True, eq=False)
-class Missing:
-    """A name that nothing satisfies; `refused` says why where a file was there that ends the search."""
-
-    name: str
-    loader: Loaded
-    skipped: tuple[str, ...] = ()
-    refused: str = ""
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Closure:
-    """All objects, the program first, then in load order.
-
-    The interpreter is among them where it is first asked for, as in the linker's own list; C libraries do.
-    """
-
-    objects: tuple[Loaded, ...]
-    missing: tuple[Missing, ...]
-    interpreter: Loaded | None
-    interpreter_fault: str  # why the program's interpreter cannot be used; empty when it can, or none is named
-    linker: Linker
-
-    @property
-    def program(self) -> Loaded:
-        """The object that the walk began with."""
-        return self.objects[0]
-
-
-def chain(item: Loaded | Missing) -> tuple[str, ...]:
-    """Who asked for it: from the program down to the object itself."""
-    found = [item.name]
-    above = item.loader
-    while above is not None:
-        found.append(above.name)
-        above = above.loader
-    return tuple(reversed(found))
 
 
 def closure(root: Sysroot, path: str, search: Search | None = None, program: Elf | None = None) -> Closure:

@@ -4,7 +4,7 @@ in   an open File
 out  `read(file, path)` → Elf, frozen; ElfError for everything that is no ELF file or a damaged one
 
 The dynamic segment and its tables are found by address through PT_LOAD, as the linker does; section headers are
-never read. Checks stand in the linker's order, because that order decides what it skips and what stops it.
+never read.
 """
 
 from __future__ import annotations
@@ -17,42 +17,21 @@ from typing import Any
 from elftools.elf import enums
 from elftools.elf.constants import P_FLAGS
 
-from tasks.lib.elf_image import REBUILD, DamagedError, ForeignError, Image, layout
+from tasks.lib.elf_header import MACHINE, TYPE, Kind, header
+from tasks.lib.elf_image import REBUILD, DamagedError, Image
 from tasks.lib.elf_notes import read_notes
 from tasks.lib.sysroot import File
 
-MOST_HEADERS = 1170  # the kernel's limit: 64 KiB of program headers
 MOST_DYNAMIC = 1 << 14  # entries
 MOST_VERSIONS = 1 << 14  # records
 PATH_MAX = 4096
 
-TYPE, MACHINE, P_TYPE = enums.ENUM_E_TYPE, enums.ENUM_E_MACHINE, enums.ENUM_P_TYPE_BASE
+P_TYPE = enums.ENUM_P_TYPE_BASE
 TAG = enums.ENUM_D_TAG
 TAGS_OF_LIBRARIES = (TAG["DT_NEEDED"], TAG["DT_AUXILIARY"], TAG["DT_FILTER"])
-LOADABLE = (TYPE["ET_EXEC"], TYPE["ET_DYN"])
-EI_NIDENT = 16
-LINUX_ABIS = (0, 3)  # ELFOSABI_SYSV, ELFOSABI_GNU
 DF_1_NODEFLIB, DF_1_PIE = 0x800, 0x08000000
 DF_TEXTREL, DF_BIND_NOW, DF_1_NOW = 0x4, 0x8, 0x1
 VER_FLG_WEAK = 2
-MACHINES = {(MACHINE["EM_X86_64"], 64, True): "x86_64", (MACHINE["EM_AARCH64"], 64, True): "arm64"}
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What files must share to live in one process: class (bits), byte order and machine."""
-
-    bits: int
-    little: bool
-    machine: int
-
-    @property
-    def architecture(self) -> str:
-        """Lambda's word where it has one, else the format's."""
-        word = MACHINES.get((self.machine, self.bits, self.little), "")
-        known = {number: name for name, number in MACHINE.items() if isinstance(number, int)}
-        order = "" if self.little else ", big-endian"
-        return word or f"{known.get(self.machine, f'machine {self.machine}')} ({self.bits}-bit{order})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +95,6 @@ class Elf:
         return "ld-musl-" in (self.interpreter or "").rpartition("/")[2]
 
 
-_CLASS, _ORDER = {1: 32, 2: 64}, {1: True, 2: False}
-
-
 def read(file: File, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
     """Read what a loader reads; with `wanted`, ForeignError for another class or machine."""
     image = Image(file, path)
@@ -141,7 +117,7 @@ def _facts(image: Image, file: File, wanted: Kind | None) -> dict[str, Any]:
 
 
 def _read(image: Image, file: File, wanted: Kind | None) -> dict[str, Any]:
-    kind, e_type, entry, headers = _header(image, file, wanted)
+    kind, e_type, entry, headers = header(image, file, wanted)
     facts: dict[str, Any] = {
         "path": image.path,
         "size": file.size,
@@ -154,71 +130,6 @@ def _read(image: Image, file: File, wanted: Kind | None) -> dict[str, Any]:
     if headers:
         _segments(image, facts, headers)
     return facts
-
-
-def _header(image: Image, file: File, wanted: Kind | None) -> tuple[Kind, int, int, bytes]:
-    """Kind, e_type, entry and the program headers (none for what is not loaded), checked in the linker's order."""
-    path = image.path
-    bits, little = _ident(image, file.size, wanted)
-    form = image.layout = layout(bits, little)
-    e_type, machine, version, entry, phoff, *rest = form.header.unpack(image.at(0, form.header.size))
-    phentsize, phnum = rest[3:5]
-    kind = Kind(bits, little, machine)
-    if version != 1:
-        raise DamagedError(f"{path} is damaged: e_version is {version}, not 1.", REBUILD)
-    if wanted is not None and machine != wanted.machine:
-        raise ForeignError(f"{path} is made for {kind.architecture}.")
-    if e_type not in (TYPE["ET_EXEC"], TYPE["ET_DYN"]):
-        if wanted is not None:
-            raise DamagedError(f"{path} is no shared library: only ET_DYN and ET_EXEC can be loaded.", REBUILD)
-        return kind, e_type, entry, b""
-    if phentsize != form.segment.size or not 0 < phnum <= MOST_HEADERS:
-        raise DamagedError(f"{path} is damaged: {phnum} program headers of {phentsize} bytes.", REBUILD)
-    return kind, e_type, entry, image.at(phoff, phnum * phentsize)
-
-
-def _ident(image: Image, size: int, wanted: Kind | None) -> tuple[int, bool]:
-    """Class and byte order."""
-    path = image.path
-    ident = image.page(0)[:EI_NIDENT]
-    if ident[:4] != b"\x7fELF":
-        raise DamagedError(f"{path} is no ELF file: it {_beginning(image.page(0), size)}.", _hint(ident))
-    bits = _CLASS.get(ident[4], 0) if len(ident) == EI_NIDENT else 0
-    if not bits:
-        raise DamagedError(f"{path} is damaged: its class byte is wrong, or it ends in its header.", REBUILD)
-    if wanted is not None and bits != wanted.bits:
-        raise ForeignError(f"{path} is a {bits}-bit file.")
-    if ident[5] not in _ORDER or ident[6] != 1:
-        raise DamagedError(f"{path} is damaged: byte order or version in its header is wrong.", REBUILD)
-    if wanted is not None:
-        _check_ident(path, ident, wanted)
-    return bits, _ORDER[ident[5]]
-
-
-def _check_ident(path: str, ident: bytes, wanted: Kind) -> None:
-    """What ld.so refuses outright in a library's e_ident (glibc, dl-load.c: open_verify)."""
-    if _ORDER[ident[5]] != wanted.little:
-        raise DamagedError(f"{path} has another byte order than the program.", REBUILD)
-    if ident[7] not in LINUX_ABIS or any(ident[9:]) or (ident[8] and ident[7] != LINUX_ABIS[1]):
-        raise DamagedError(f"{path} is made for another operating system (EI_OSABI {ident[7]}).", REBUILD)
-
-
-def _beginning(start: bytes, size: int) -> str:
-    """What a file that is no ELF file seems to be."""
-    if not size:
-        return "is empty"
-    if start.startswith(b"#!"):
-        return "is a script for " + os.fsdecode(start[2:200].splitlines()[0].strip())
-    if start.startswith((b"/* GNU ld script", b"INPUT", b"GROUP", b"OUTPUT_FORMAT")):
-        return "is a linker script, for linking only"
-    known = {b"PK\x03\x04": "is a zip", b"\x1f\x8b": "is a gzip file", b"!<arch>": "is a static archive"}
-    known |= {b"\xcf\xfa\xed\xfe": "is a macOS program", b"MZ": "is a Windows program"}
-    words = [word for magic, word in known.items() if start.startswith(magic)]
-    return words[0] if words else f"begins with {start[:4].hex(' ')}"
-
-
-def _hint(ident: bytes) -> str:
-    return "Name the program the script starts." if ident.startswith(b"#!") else "Name an executable or a library."
 
 
 def _segments(image: Image, facts: dict[str, Any], table: bytes) -> None:

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.lib.closure import Closure, Loaded, chain
 from tasks.lib.elf import Elf
 from tasks.lib.errors import ElfError, GateError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE
-from tasks.lib.proof import ISA_LEVELS, Entry, Proof, first_user, proved
+from tasks.lib.loaded import Closure, Loaded, chain
+from tasks.lib.proof import ISA_LEVELS, Entry, Proof, proved
+from tasks.lib.proof_versions import first_user
 from tasks.lib.runtimes import Platform, in_libc_family, platform, tier
 from tasks.lib.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Member, Sandbox
 from tasks.lib.sysroot import Host

@@ -23,7 +23,7 @@ from tasks.lib.elf import TAG, Elf
 from tasks.lib.sysroot import Sysroot
 
 if TYPE_CHECKING:
-    from tasks.lib.closure import Loaded
+    from tasks.lib.loaded import Loaded
 
 EM = enums.ENUM_E_MACHINE
 RPATH, RUNPATH = TAG["DT_RPATH"], TAG["DT_RUNPATH"]

@@ -20,10 +20,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.lib import elf, files, gate
-from tasks.lib.bundle import bundle
-from tasks.lib.closure import Closure, Loaded, closure
+from tasks.lib.bundle import bundle, copies
+from tasks.lib.closure import closure
 from tasks.lib.errors import ElfError, PackageError
 from tasks.lib.ldpaths import Search
+from tasks.lib.loaded import Closure, Loaded
+from tasks.lib.proof_versions import OLDER
 from tasks.lib.runtimes import Platform, in_libc_family, platform, tier
 from tasks.lib.sandbox import Member
 from tasks.lib.sysroot import Host, Sysroot, opened
@@ -31,6 +33,9 @@ from tasks.lib.verdict import Floor, Note, Object, Problem, Verdict, shown
 
 FORMAT = 1
 CHUNK = 1 << 20
+NOT_BUILT_HERE = (
+    "Take libraries from the sysroot it was built in, build it on an older distribution, or link it statically."
+)
 STATIC = frozenset({"static", "static-pie"})
 
 
@@ -110,7 +115,8 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     if libc == "bundled" or bundled.starts:
         return bundled
     # what is wrong is said of the plain package: its list is the shorter one
-    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"))
+    problems = tuple(replace(item, hint=NOT_BUILT_HERE) if item.hint == OLDER else item for item in plain.problems)
+    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
 
 
 def _program(place: Path) -> elf.Elf:
@@ -141,7 +147,7 @@ def _lean(walked: Closure, where: Platform) -> dict[str, str]:
                 continue
             seen.add(id(item))
             if item is not walked.interpreter and _travels(item, where):
-                found |= dict.fromkeys(item.names, item.path)
+                found |= dict.fromkeys(copies(item), item.path)
                 queue.append(item)
     return found
 

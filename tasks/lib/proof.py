@@ -3,8 +3,8 @@
 in   a Sandbox and an Entry: which member is started, as what, and by which loader
 out  `proved(…)` → Proof: problems, notes and the Closure (None for what is never linked)
 
-What ld.so checks is checked as ld.so does it: version *records*, whether a symbol uses them or not, and set membership
-in what each provider defines, never one greatest number.
+The kernel's questions come first (form, processor, mode), then the linker's: interpreter and libraries here, versions
+in proof_versions.py, symbols in proof_symbols.py.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.lib import elf_symbols
-from tasks.lib.closure import Closure, Loaded, Missing, chain, closure
-from tasks.lib.elf import Elf, VersionNeed
+from tasks.lib.closure import closure
+from tasks.lib.elf import Elf
 from tasks.lib.errors import ElfError
 from tasks.lib.ldpaths import Search
-from tasks.lib.runtimes import TRUSTED, in_libc_family
+from tasks.lib.loaded import Closure, Loaded, Missing
+from tasks.lib.proof_symbols import unresolved
+from tasks.lib.proof_versions import Versions, is_family, shown_chain
 from tasks.lib.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
-from tasks.lib.verdict import Note, Problem, ordered, shown
+from tasks.lib.verdict import Note, Problem, shown
 
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
 ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody promises; AVX-512 most have not
-RELR = "GLIBC_ABI_DT_RELR"
-OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host\'s C library travels) or "static".'
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,20 @@ def proved(sandbox: Sandbox, entry: Entry) -> Proof:
     walked = closure(sandbox, path, search)
     walked.program.name = entry.name  # with its folder in the zip
     found += _links(sandbox, entry, walked)
-    versions = _Versions(sandbox, walked)
+    versions = Versions(sandbox, walked)
     found += versions.problems()
     notes = versions.notes
+    for lost in unresolved(sandbox, walked):
+        who, library, symbol = (shown(word) for word in (lost.item.name, lost.need.provider, lost.symbol))
+        message = f"{who} needs {symbol} ({shown(lost.need.version)}) of {library}, which the one that travels lacks"
+        if lost.at_start:
+            hint = f"Pack the {library} that {who} was linked with."
+            chained = shown_chain(lost.item)
+            found.append(
+                Problem("symbol", chained, who, f"{message}.", hint, symbol, shown(lost.need.version), library)
+            )
+        else:
+            notes.append(Note("symbol", who, f"{message}: it would fail when it is first called."))
     for item in walked.objects:
         if item.path.startswith(TASK):
             found += _processor(item)
@@ -89,9 +99,10 @@ def _form(sandbox: Sandbox, entry: Entry, elf: Elf) -> Iterator[Problem]:
     if elf.form in {"relocatable", "core"} or (elf.form == "library" and entry.role != "library"):
         what = {"relocatable": "an object file", "core": "a core dump", "library": "a shared library"}[elf.form]
         yield Problem("form", (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
-    if not entry.loader and entry.role != "library" and not sandbox.members[entry.name].mode & OTHERS_RUN:
-        message = f"{name} has no permission to be executed in the zip."
-        yield Problem("mode", (name,), name, message, "Pack it with mode 0755.")
+    started = entry.loader or entry.name  # a loader that is started by name only reads the program
+    if entry.role != "library" and not sandbox.members[started].mode & OTHERS_RUN:
+        message = f"{shown(started)} has no permission to be executed in the zip."
+        yield Problem("mode", (name,), shown(started), message, "Pack it with mode 0755.")
     if elf.form in {"static", "static-pie"} and elf.needed:
         message = f"{name} needs {elf.needed[0]}, and names no interpreter that could load it."
         yield Problem(
@@ -114,8 +125,8 @@ def _links(sandbox: Sandbox, entry: Entry, walked: Closure) -> Iterator[Problem]
         yield Problem("interpreter", (name, path), path, message, hint, limit=sandbox.platform.loader)
     for item in walked.missing:
         yield _missing(sandbox, item)
-    from_package = [item for item in walked.objects[1:] if _family(item) and item.path.startswith(TASK)]
-    from_runtime = [item for item in walked.objects[1:] if _family(item) and not item.path.startswith(TASK)]
+    from_package = [item for item in walked.objects[1:] if is_family(item) and item.path.startswith(TASK)]
+    from_runtime = [item for item in walked.objects[1:] if is_family(item) and not item.path.startswith(TASK)]
     if from_package and from_runtime and walked.interpreter is not None:
         bundled = walked.interpreter.path.startswith(TASK)
         odd = next(iter(from_runtime if bundled else from_package))
@@ -128,7 +139,7 @@ def _links(sandbox: Sandbox, entry: Entry, walked: Closure) -> Iterator[Problem]
             "a C library and its loader are one."
         )
         hint = 'Pack the whole C library with its loader (libc = "bundled"), or nothing of it.'
-        yield Problem("libc", _chain(odd), shown(odd.name), message, hint)
+        yield Problem("libc", shown_chain(odd), shown(odd.name), message, hint)
 
 
 def _same_release(sandbox: Sandbox, item: Loaded) -> bool:
@@ -138,133 +149,30 @@ def _same_release(sandbox: Sandbox, item: Loaded) -> bool:
     )
 
 
-def _family(item: Loaded) -> bool:
-    return in_libc_family(item.soname)
-
-
 def _missing(sandbox: Sandbox, item: Missing) -> Problem:
     name, where = shown(item.name), sandbox.platform.runtime.id
     who = shown(item.loader.name)
     passed = f" Passed by: {'; '.join(shown(text) for text in item.skipped)}" if item.skipped else ""
     if item.refused:
         message = f"{who} needs {name}, and the dynamic linker refuses what is there: {shown(item.refused)}"
-        return Problem("refused", _chain(item), name, message, "Put a whole library in its place.")
+        return Problem("refused", shown_chain(item), name, message, "Put a whole library in its place.")
     if "/" in item.name:
         message = f"{who} needs {name} by its path, which does not exist in {where}.{passed}"
-        return Problem("missing", _chain(item), name, message, "Link it with -L and -l, and give the library a soname.")
+        return Problem(
+            "missing", shown_chain(item), name, message, "Link it with -L and -l, and give the library a soname."
+        )
     message = f"{who} needs {name}, which is neither in the package nor in {where}.{passed}"
     hint = f"Install {name} where the program is built, and build again; or link it statically."
-    return Problem("missing", _chain(item), name, message, hint)
-
-
-class _Versions:
-    """Each (object, provider, version) record against what the provider defines."""
-
-    def __init__(self, sandbox: Sandbox, walked: Closure) -> None:
-        self.sandbox = sandbox
-        self.objects = walked.objects
-        self.notes: list[Note] = []
-        self.providers: dict[str, Loaded] = {}
-        for item in walked.objects:
-            for name in (item.name, item.soname):
-                self.providers.setdefault(name, item)
-
-    def problems(self) -> Iterator[Problem]:
-        """Records that the linker would stop at."""
-        for item in self.objects:
-            unproved: dict[str, list[str]] = {}
-            for need in item.elf.versions:
-                provider = self.providers.get(need.provider)
-                if provider is None or provider is item:
-                    continue  # a missing one is said as such
-                if provider.elf.defines is not None:
-                    yield from self._record(item, need, provider)
-                elif self._unknown(provider):
-                    unproved.setdefault(provider.soname, []).append(need.version)
-            self._note_unproved(item, unproved)
-            if item.elf.relr and not any(need.version == RELR for need in item.elf.versions):
-                yield from self._relr(item)
-
-    def _note_unproved(self, item: Loaded, unproved: dict[str, list[str]]) -> None:
-        for soname, versions in unproved.items():
-            listed = ", ".join(sorted(map(shown, versions), key=ordered))
-            message = f"it needs {listed} of the runtime's {soname}, whose versions are not known: not proved."
-            self.notes.append(Note("unproved", shown(item.name), message))
-
-    def _record(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Iterator[Problem]:
-        if need.version not in (provider.elf.defines or ()):
-            if need.weak:
-                message = f"{shown(need.version)} of {shown(need.provider)} is not there, and only wished for."
-                self.notes.append(Note("version", shown(item.name), message))
-            else:
-                yield self._problem(item, need, provider)
-        elif need.version == "GLIBC_PRIVATE" and self._outsider(item, provider):
-            yield self._private(item, need, provider)
-
-    def _unknown(self, provider: Loaded) -> bool:
-        """A library without version definitions accepts every version; one of the runtime's may just not be known."""
-        return not provider.path.startswith(TASK) and provider.soname not in self.sandbox.platform.versions
-
-    def _outsider(self, item: Loaded, provider: Loaded) -> bool:
-        return item.path.startswith(TASK) != provider.path.startswith(TASK)
-
-    def _problem(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
-        platform = self.sandbox.platform
-        symbol = self._symbol(item, need)
-        because = f" (for {symbol})" if symbol else ""
-        who, version, library = shown(item.name), shown(need.version), shown(need.provider)
-        if provider.path.startswith(TASK):
-            newest = max(provider.elf.defines or {"none"}, key=ordered)
-            limit = f"the package's {library} defines up to {shown(newest)}"
-            hint = f"Pack the {library} that {who} was linked with."
-        else:
-            known = sorted(platform.versions[provider.soname] - {"GLIBC_PRIVATE"}, key=ordered)
-            newest = f"glibc {platform.glibc}" if in_libc_family(provider.soname) else (known or ["none"])[-1]
-            limit = f"{platform.runtime.id} has {newest}"
-            hint = OLDER
-            if item.soname in TRUSTED:
-                hint = f"Leave {who} out of the package: the runtime has one that fits."
-        message = f"{who} needs {version} of {library}{because}; {limit}."
-        return Problem("version", _chain(item), who, message, hint, symbol, version, limit)
-
-    def _private(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
-        who = shown(item.name)
-        symbol = self._symbol(item, need)
-        message = (
-            f"{who} needs {symbol or 'a symbol'} of {shown(provider.name)}, which is private to one build of glibc."
-        )
-        hint = 'Pack the whole C library (libc = "bundled"), or leave that library out.'
-        return Problem("version", _chain(item), who, message, hint, symbol, need.version, "the same build of glibc")
-
-    def _relr(self, item: Loaded) -> Iterator[Problem]:
-        """DT_RELR without its version: an older glibc does not see it, loads the file and crashes."""
-        libc = self.providers.get("libc.so.6")
-        if libc is None or libc.elf.defines is None or RELR in libc.elf.defines or _family(item):
-            return
-        who, platform = shown(item.name), self.sandbox.platform
-        message = f"{who} has packed relocations (DT_RELR), which glibc {platform.glibc} does not know: it would crash."
-        hint = "Link it with -Wl,-z,nopack-relative-relocs."
-        yield Problem("version", _chain(item), who, message, hint, version=RELR, limit=f"glibc {platform.glibc}")
-
-    def _symbol(self, item: Loaded, need: VersionNeed) -> str:
-        return first_user(self.sandbox, item, need)
-
-
-def first_user(sandbox: Sandbox, item: Loaded, need: VersionNeed) -> str:
-    """A symbol for which a version is needed, empty for a record that no symbol uses."""
-    try:
-        with sandbox.open(item.path) as file:
-            names = elf_symbols.users(file, item.path, need.index)
-    except (ElfError, OSError):
-        return ""
-    return shown(names[0]) if names else ""
+    return Problem("missing", shown_chain(item), name, message, hint)
 
 
 def _processor(item: Loaded) -> Iterator[Problem]:
     if item.elf.isa & ISA_TOO_HIGH:
         name = shown(item.name)
         message = f"{name} needs a processor of level {ISA_LEVELS[8]}; Lambda promises none above {ISA_LEVELS[2]}."
-        yield Problem("isa", _chain(item), name, message, "Compile it without -march=x86-64-v4.", limit=ISA_LEVELS[2])
+        yield Problem(
+            "isa", shown_chain(item), name, message, "Compile it without -march=x86-64-v4.", limit=ISA_LEVELS[2]
+        )
 
 
 def _notes(item: Loaded) -> Iterator[Note]:
@@ -275,7 +183,3 @@ def _notes(item: Loaded) -> Iterator[Note]:
         yield Note("stack", name, "it asks for an executable stack; a hardened kernel would refuse.")
     if elf.text_relocations:
         yield Note("text-relocations", name, "its code is changed while it is loaded (DT_TEXTREL); slow to start.")
-
-
-def _chain(item: Loaded | Missing) -> tuple[str, ...]:
-    return tuple(map(shown, chain(item)))

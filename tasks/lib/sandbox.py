@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from elftools.elf import enums
 
-from tasks.lib.elf import MACHINES, Elf, Kind
+from tasks.lib.elf import Elf
+from tasks.lib.elf_header import MACHINES, Kind
 from tasks.lib.runtimes import LOADERS, Platform
 from tasks.lib.sysroot import File, Sysroot
 
@@ -89,7 +90,7 @@ class Sandbox(Sysroot):
                 entry=0,
                 dynamic=True,
                 soname=soname,
-                defines=self.platform.versions.get(soname),
+                defines=self.platform.versions.get(soname) or None,  # one that defines none accepts every version
             )
         return self._stand_ins[soname]
 

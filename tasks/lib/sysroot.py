@@ -7,7 +7,7 @@ out  `open(path)` → File (bounded reads), `elf(path)` → Elf, `canonical(path
     ├── Host         this machine; the kernel follows the links
     └── Rooted       follows links itself: an absolute one restarts at the root, `..` stops there, 40 hops at most
         ├── Folder   a root file system in a folder
-        └── Tar      one or several tar archives, as container engines give them; nothing is unpacked
+        └── Tar      one or several tar archives (sysroot_tar.py); nothing is unpacked
 
 A root is taken to be at rest: what was looked up once is remembered for the life of the object.
 """
@@ -19,14 +19,13 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tasks.lib.errors import ElfError
 
 if TYPE_CHECKING:
-    from tarfile import TarInfo
-
-    from tasks.lib.elf import Elf, Kind
+    from tasks.lib.elf import Elf
+    from tasks.lib.elf_header import Kind
 
 MOST_HOPS = 40  # MAXSYMLINKS of the Linux kernel
 MOST_BYTES = 64 << 20  # of a file that is read whole, such as ld.so.cache
@@ -215,99 +214,6 @@ class Folder(Rooted):
             return ()
 
 
-class Tar(Rooted):
-    """Tar archives as a tree: archive → the folder its names start at (`/usr` for docker's archive of /usr/lib)."""
-
-    def __init__(self, archives: dict[Path, str]) -> None:
-        super().__init__()
-        self.name = ", ".join(path.name for path in archives)
-        self._files: list[IO[bytes]] = []
-        self._members: dict[str, tuple[int, TarInfo]] = {}
-        self._below: dict[str, set[str]] = {"/": set()}
-        for path, start in archives.items():
-            self._read(path, start)
-
-    def _read(self, path: Path, start: str) -> None:
-        import tarfile
-
-        try:
-            handle = _plain(path)
-            self._files.append(handle)
-            with tarfile.open(fileobj=handle, mode="r:") as archive:
-                for info in archive:
-                    self._add(_inside(start, info.name), start, info)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise ElfError(f"{path} is no tar archive that can be read: {error}.", "Name a folder or a tar.") from error
-
-    def _add(self, path: str, start: str, info: TarInfo) -> None:
-        held = (len(self._files) - 1, info)
-        if info.islnk():  # names a member before it
-            linked = self._members.get(_inside(start, info.linkname))
-            if linked is None:
-                return
-            held = linked
-        self._members[path] = held
-        while path != "/":
-            parent, _, name = path.rpartition("/")
-            parent = parent or "/"
-            known = parent in self._below
-            self._below.setdefault(parent, set()).add(name)
-            path = "/" if known else parent
-
-    def _target(self, path: str) -> str | None:
-        found = self._members.get(path)
-        if found is not None:
-            return found[1].linkname if found[1].issym() else None
-        if path in self._below:
-            return None
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-
-    def open(self, path: str) -> File:
-        """The file at `path`, read where it lies in its archive."""
-        real = self.canonical(path)
-        index, info = self._members.get(real, (0, None))
-        if info is None or info.isdir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not info.isreg() or info.issparse():
-            raise OSError(errno.EINVAL, "Not a regular file", path)
-        handle = self._files[index].fileno()
-        return File(handle, info.size, info.mode, (-index - 1, info.offset), info.offset_data)
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        """The names in a folder, sorted."""
-        try:
-            return tuple(sorted(self._below.get(self.canonical(folder), ())))
-        except OSError:
-            return ()
-
-
-def _plain(path: Path) -> IO[bytes]:
-    """The archive itself, or what a compressed one holds: it is read by position."""
-    import bz2
-    import gzip
-    import lzma
-    import shutil
-    import tempfile
-
-    openers: dict[bytes, Any]
-    openers = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ": lzma.LZMAFile}
-    plain = path.open("rb")
-    start = plain.read(5)
-    packed = next((opener for magic, opener in openers.items() if start.startswith(magic)), None)
-    if packed is None:
-        plain.seek(0)
-        return plain
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the tree
-    with plain, packed(path) as stream:
-        shutil.copyfileobj(stream, unpacked)
-    unpacked.seek(0)
-    return unpacked
-
-
-def _inside(start: str, name: str) -> str:
-    return "/" + os.path.normpath(f"/{start}/{name}").lstrip("/")
-
-
 def at(place: Path | None) -> Sysroot:
     """The sysroot that a person names: nothing (this machine), a folder or a tar archive."""
     if place is None:
@@ -315,5 +221,7 @@ def at(place: Path | None) -> Sysroot:
     if place.is_dir():
         return Host() if place.resolve() == Path("/") else Folder(place)
     if place.is_file():
+        from tasks.lib.sysroot_tar import Tar
+
         return Tar({place: "/"})
     raise ElfError(f"There is no sysroot {place}.", "Name a folder with a root file system, or a tar archive of one.")

@@ -1,0 +1,46 @@
+"""Let atheris mutate ELF files for as long as you like; anything but an ElfError is a find.
+
+    python bench/fuzz_elf.py [libFuzzer options, such as -max_total_time=60] [corpus folder]
+
+Without atheris (it has no wheel for every Python) it says so and ends; tests/test_elf.py does the same with hypothesis,
+in bounded time, on every run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+try:
+    import atheris
+except ImportError:
+    sys.exit("skipped: atheris is not installed")
+
+with atheris.instrument_imports():
+    from tasks.lib import closure, elf_symbols, sysroot
+    from tasks.lib.errors import ElfError
+
+HANDLE = os.memfd_create("mutated")
+PATH = f"/proc/self/fd/{HANDLE}"
+
+
+def one(data: bytes) -> None:
+    """Read everything that a verdict may read."""
+    os.truncate(HANDLE, 0)
+    os.pwrite(HANDLE, data, 0)
+    host = sysroot.Host()
+    with suppress(ElfError):
+        found = host.elf(PATH)
+        with host.open(PATH) as file:
+            for _ in elf_symbols.symbols(file, PATH):
+                pass
+        closure.closure(host, PATH, program=found)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()

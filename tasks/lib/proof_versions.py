@@ -1,0 +1,138 @@
+"""Symbol versions: each (object, provider, version) record against what the provider defines.
+
+in   a walked Closure in its sandbox
+out  `Versions(…).problems()` → Problem for each record that the linker would stop at; `.notes`
+
+What ld.so checks is checked as ld.so does it: version *records*, whether a symbol uses them or not, and set membership
+in what each provider defines, never one greatest number. The symbol is looked up for the message alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tasks.lib import elf_symbols
+from tasks.lib.elf import VersionNeed
+from tasks.lib.errors import ElfError
+from tasks.lib.loaded import Closure, Loaded, Missing, chain
+from tasks.lib.runtimes import TRUSTED, in_libc_family
+from tasks.lib.sandbox import TASK, Sandbox
+from tasks.lib.verdict import Note, Problem, ordered, shown
+
+RELR = "GLIBC_ABI_DT_RELR"
+OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host\'s C library travels) or "static".'
+
+
+class Versions:
+    """Each (object, provider, version) record against what the provider defines."""
+
+    def __init__(self, sandbox: Sandbox, walked: Closure) -> None:
+        self.sandbox = sandbox
+        self.objects = walked.objects
+        self.notes: list[Note] = []
+        self.providers: dict[str, Loaded] = {}
+        for item in walked.objects:
+            for name in (item.name, item.soname):
+                self.providers.setdefault(name, item)
+
+    def problems(self) -> Iterator[Problem]:
+        """Records that the linker would stop at."""
+        for item in self.objects:
+            unproved: dict[str, list[str]] = {}
+            for need in item.elf.versions:
+                provider = self.providers.get(need.provider)
+                if provider is None or provider is item:
+                    continue  # a missing one is said as such
+                if provider.elf.defines is not None:
+                    yield from self._record(item, need, provider)
+                elif self._unknown(provider):
+                    unproved.setdefault(provider.soname, []).append(need.version)
+            self._note_unproved(item, unproved)
+            if item.elf.relr and not any(need.version == RELR for need in item.elf.versions):
+                yield from self._relr(item)
+
+    def _note_unproved(self, item: Loaded, unproved: dict[str, list[str]]) -> None:
+        for soname, versions in unproved.items():
+            listed = ", ".join(sorted(map(shown, versions), key=ordered))
+            message = f"it needs {listed} of the runtime's {soname}, whose versions are not known: not proved."
+            self.notes.append(Note("unproved", shown(item.name), message))
+
+    def _record(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Iterator[Problem]:
+        if need.version not in (provider.elf.defines or ()):
+            if need.weak:
+                message = f"{shown(need.version)} of {shown(need.provider)} is not there, and only wished for."
+                self.notes.append(Note("version", shown(item.name), message))
+            else:
+                yield self._problem(item, need, provider)
+        elif need.version == "GLIBC_PRIVATE" and self._outsider(item, provider):
+            yield self._private(item, need, provider)
+
+    def _unknown(self, provider: Loaded) -> bool:
+        """A library without version definitions accepts every version; one of the runtime's may just not be known."""
+        return not provider.path.startswith(TASK) and provider.soname not in self.sandbox.platform.versions
+
+    def _outsider(self, item: Loaded, provider: Loaded) -> bool:
+        return item.path.startswith(TASK) != provider.path.startswith(TASK)
+
+    def _problem(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
+        platform = self.sandbox.platform
+        symbol = self._symbol(item, need)
+        because = f" (for {symbol})" if symbol else ""
+        who, version, library = shown(item.name), shown(need.version), shown(need.provider)
+        if provider.path.startswith(TASK):
+            newest = max(provider.elf.defines or {"none"}, key=ordered)
+            limit = f"the package's {library} defines up to {shown(newest)}"
+            hint = f"Pack the {library} that {who} was linked with."
+        else:
+            known = sorted(platform.versions[provider.soname] - {"GLIBC_PRIVATE"}, key=ordered)
+            newest = f"glibc {platform.glibc}" if in_libc_family(provider.soname) else (known or ["none"])[-1]
+            limit = f"{platform.runtime.id} has {newest}"
+            hint = OLDER
+            if item.soname in TRUSTED:
+                hint = f"Leave {who} out of the package: the runtime has one that fits."
+        message = f"{who} needs {version} of {library}{because}; {limit}."
+        return Problem("version", shown_chain(item), who, message, hint, symbol, version, limit)
+
+    def _private(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
+        who = shown(item.name)
+        symbol = self._symbol(item, need)
+        message = (
+            f"{who} needs {symbol or 'a symbol'} of {shown(provider.name)}, which is private to one build of glibc."
+        )
+        hint = 'Pack the whole C library (libc = "bundled"), or leave that library out.'
+        return Problem(
+            "version", shown_chain(item), who, message, hint, symbol, need.version, "the same build of glibc"
+        )
+
+    def _relr(self, item: Loaded) -> Iterator[Problem]:
+        """DT_RELR without its version: an older glibc does not see it, loads the file and crashes."""
+        libc = self.providers.get("libc.so.6")
+        if libc is None or libc.elf.defines is None or RELR in libc.elf.defines or is_family(item):
+            return
+        who, platform = shown(item.name), self.sandbox.platform
+        message = f"{who} has packed relocations (DT_RELR), which glibc {platform.glibc} does not know: it would crash."
+        hint = "Link it with -Wl,-z,nopack-relative-relocs."
+        yield Problem("version", shown_chain(item), who, message, hint, version=RELR, limit=f"glibc {platform.glibc}")
+
+    def _symbol(self, item: Loaded, need: VersionNeed) -> str:
+        return first_user(self.sandbox, item, need)
+
+
+def first_user(sandbox: Sandbox, item: Loaded, need: VersionNeed) -> str:
+    """A symbol for which a version is needed, empty for a record that no symbol uses."""
+    try:
+        with sandbox.open(item.path) as file:
+            names = elf_symbols.users(file, item.path, need.index)
+    except (ElfError, OSError):
+        return ""
+    return shown(names[0]) if names else ""
+
+
+def is_family(item: Loaded) -> bool:
+    """True for a part of the C library."""
+    return in_libc_family(item.soname)
+
+
+def shown_chain(item: Loaded | Missing) -> tuple[str, ...]:
+    """From the program down to the object, as names that can be printed."""
+    return tuple(map(shown, chain(item)))
