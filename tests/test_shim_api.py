@@ -16,9 +16,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from runtime_api import Event, Post, RuntimeApi
-from shims import SHIM, Running, Way, running, subject, ways
-from support import need
+
+from tests.runtime_api import Event, Post, RuntimeApi
+from tests.shims import SHIM, Running, Way, running, subject, ways
+from tests.support import need
 
 Start = Callable[..., AbstractContextManager[Running]]
 CHECKED = ways(("checked",))
