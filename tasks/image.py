@@ -17,19 +17,25 @@ from tasks.lib.config import Project
 
 def define(project: Project) -> dict[str, Any]:
     """One task for all functions."""
-    machine = builders.chosen(project.build, paths.WORK, paths.CACHE)
+    here = (project.build, paths.WORK, paths.CACHE)
+
+    def log(line: str) -> None:
+        adapter.show("image", line)
 
     def make() -> str:
-        toolchain = machine.toolchain()
+        toolchain = builders.chosen(*here, log).toolchain(log)
         files.write_json(paths.IMAGE, toolchain)
         return toolchain.summary
 
     return adapter.task(
         doc="the toolchain: a container image, or this host's GHC",
-        file_dep=[*sorted(Path("ghc-centos").glob("*")), *adapter.recipe("image.py", "lib/builders")],
+        file_dep=[
+            *(path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()),
+            *adapter.recipe("image.py", "lib/builders"),
+        ],
         targets=[paths.IMAGE],
-        reads=asdict(project.build),
-        watches=machine.witnesses,
+        reads=asdict(project.build) | {"engines": builders.places(project.build)},
+        watches=lambda: builders.witnesses(*here, paths.IMAGE),
         action=make,
         cleans=[paths.WORK, paths.CACHE, paths.REPORT, *gone(project)],
     )

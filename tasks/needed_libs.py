@@ -38,7 +38,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
     def walk() -> str:
         from tasks.lib import needed_libs
 
-        sysroot = builders.chosen(project.build, paths.WORK, paths.CACHE).sysroot()
+        sysroot = builders.recorded(project.build, paths.WORK, paths.CACHE, paths.IMAGE).sysroot()
         found = needed_libs.needed(
             made.executable,
             sysroot=sysroot,

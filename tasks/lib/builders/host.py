@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.lib import processes
-from tasks.lib.builders.machine import Toolchain
+from tasks.lib.builders.machine import BIN, TOOLS, Toolchain
 from tasks.lib.builders.stale import drop, stale
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
@@ -23,7 +23,6 @@ from tasks.lib.sources import Tree, changed, folders, mirror
 if TYPE_CHECKING:
     from tasks.lib.sysroot import Sysroot
 
-TOOLS = ("ghc", "cabal", "stack")
 MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
 
 
@@ -47,7 +46,7 @@ class Host:
             given["CABAL_DIR"] = str(self._cabal)
         return given
 
-    def toolchain(self) -> Toolchain:
+    def toolchain(self, _: Log) -> Toolchain:
         """The versions of what is installed; a missing tool has none."""
         versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
@@ -77,7 +76,9 @@ class Host:
             news = changed(sources, workspace)
             if news:
                 drop(folders(sources, workspace), stale(sources.files, news))
-            yield str(mirror(sources, workspace))
+            folder = mirror(sources, workspace)
+            (folder / BIN).mkdir(exist_ok=True)
+            yield str(folder)
         finally:
             self._locks.remove(lock)
             os.close(lock)
@@ -85,6 +86,10 @@ class Host:
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the workspace."""
         return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=self._locks)
+
+    def index(self, _: Log) -> bool:
+        """What cabal keeps in a home folder is the person's own."""
+        return not self.offline
 
     def read(self, path: str) -> bytes | None:
         """A file's content."""
