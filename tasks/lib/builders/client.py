@@ -9,6 +9,7 @@ out  `connected(engine)` → Client; `Client.api` is the SDK's low-level client,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ KNOWN = {  # words in an engine's message → the next act
     "pull access denied": "Correct `base_image` in lambda.toml, or sign in (docker login).",
     "repository does not exist": "Correct `base_image` in lambda.toml.",
     "no such host": "The engine's machine finds no such registry: look at its network, or name a base_image it has.",
-    "network not found": "Correct `network` in lambda.toml.",
+    r"network \S+ not found": "Correct `network` in lambda.toml.",
     "could not find an available": "Remove networks that nobody uses (docker network prune), then run again.",
 }
 
@@ -49,6 +50,7 @@ class Client:
     def __init__(self, engine: Engine, api: APIClient) -> None:
         self.engine = engine
         self.api = api
+        self.gone = False
 
     def call(self, doing: str, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """One call of the SDK, told and watched."""
@@ -61,12 +63,21 @@ class Client:
 
     def watched(self, items: Iterable[T]) -> Iterator[T]:
         """The items as they come, with an eye on the engine."""
-        return watched(items, lambda: engines.ping(self.engine))
+        return watched(items, self.ping)
+
+    def ping(self) -> None:
+        """EngineError when the engine gives no sign of life; from then on it is taken to be gone."""
+        try:
+            engines.ping(self.engine)
+        except EngineError:
+            self.gone = True
+            raise
 
     @contextmanager
     def told(self, doing: str) -> Iterator[None]:
         """The SDK's errors as ours; `doing` completes "while …"."""
         import requests
+        import urllib3
         from docker import errors
 
         try:
@@ -75,14 +86,14 @@ class Client:
             raise
         except errors.APIError as error:
             raise self.failed(doing, str(error.explanation or error), error.status_code) from error
-        except (errors.DockerException, requests.RequestException, OSError) as error:
-            engines.ping(self.engine)  # says better why, if the engine has gone
+        except (errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            self.ping()  # says better why, if the engine has gone
             raise self.failed(doing, str(error)) from error
 
     def failed(self, doing: str, reason: str, status: int | None = None) -> EngineError:
         """The engine's own words, and the next act where it is known."""
         kind = MissingError if status == MISSING else EngineError
-        hint = next((hint for words, hint in KNOWN.items() if words in reason.lower()), LOOK)
+        hint = next((hint for words, hint in KNOWN.items() if re.search(words, reason, re.IGNORECASE)), LOOK)
         return kind(f"The container engine failed while {doing}: {reason.strip()}", hint)
 
 

@@ -22,7 +22,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from tasks.lib import processes
-from tasks.lib.builders.client import Client, MissingError
+from tasks.lib.builders.client import Client
 from tasks.lib.builders.image import NAME, PROJECT
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
@@ -184,8 +184,9 @@ class Container:
 
 def remove(client: Client, container: str) -> None:
     """Kill and remove a container; one that goes by itself meanwhile is fine."""
-    with suppress(MissingError, EngineError):
-        client.call("removing a container", client.api.remove_container, container, force=True, v=True)
+    with suppress(EngineError):
+        if not client.gone:
+            client.call("removing a container", client.api.remove_container, container, force=True, v=True)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes | Path, mode: int) -> None:

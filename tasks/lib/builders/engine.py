@@ -59,10 +59,10 @@ def _named() -> Engine | None:
     """The engine that the environment or docker's own configuration names."""
     home = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     if host := os.environ.get("DOCKER_HOST"):
-        certificates = os.environ.get("DOCKER_CERT_PATH") or str(home)
-        secured = bool(os.environ.get("DOCKER_TLS_VERIFY")) or "DOCKER_CERT_PATH" in os.environ
-        verify = bool(os.environ.get("DOCKER_TLS_VERIFY"))
-        return Engine(_whole(host), "DOCKER_HOST", certificates if secured else "", verify)
+        certificates, verify = os.environ.get("DOCKER_CERT_PATH"), bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        if certificates or verify:
+            return Engine(_whole(host), "DOCKER_HOST", certificates or str(home), verify)
+        return Engine(_whole(host), "DOCKER_HOST")
     context, origin = os.environ.get("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
     if not context:
         with suppress(OSError, ValueError, AttributeError):
@@ -131,7 +131,7 @@ def ping(engine: Engine, patience_s: float = PATIENCE_S) -> Answer:
         said = _asked(engine, patience_s)
     except FileNotFoundError as error:
         raise EngineError(f"There is no container engine at {where}: no such socket.", START) from error
-    except ConnectionRefusedError as error:
+    except ConnectionError as error:  # refused, or reset while it dies
         raise EngineError(f"No container engine listens at {where}.", START) from error
     except PermissionError as error:
         raise EngineError(

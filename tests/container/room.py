@@ -1,0 +1,73 @@
+"""Projects that are built in a container."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.lib.builders import leftovers
+from tasks.lib.builders.client import connected
+from tasks.lib.builders.docker import project
+from tasks.lib.builders.engine import Engine
+from tests.container.engines import docker
+from tests.support import ROOT, Workshop, make_workshop
+
+
+@dataclass
+class Room(Workshop):
+    """A project, and the engine that it is built in."""
+
+    engine: Engine
+    build: dict[str, Any]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(**{"DOCKER_HOST": self.engine.address} | more)
+
+    def set(self, **build: Any) -> None:
+        """Settings of [build]; the functions stay."""
+        self.build |= build
+        functions = (self.folder / "lambda.toml").read_text().partition("\n\n")[2]
+        lines = "\n".join(f"{name} = {_toml(value)}" for name, value in self.build.items())
+        (self.folder / "lambda.toml").write_text(f"[build]\n{lines}\n\n{functions}")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "build/image.json").read_bytes()))
+
+    @property
+    def image_id(self) -> str:
+        return str(self.record["image"])
+
+    @property
+    def id(self) -> str:
+        return project(self.folder / "build/.cache")
+
+    def containers(self) -> list[str]:
+        """Containers of this project, running or not."""
+        return docker(self.engine, "ps", "-aq", "--filter", f"label=haskell-on-lambda.project={self.id}").split()
+
+    def purge(self) -> None:
+        leftovers.purge(connected(self.engine), self.id, lambda _: None)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value)
+
+
+def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room:
+    """A project of functions with tiny programs, or, without any, of the samples."""
+    made = make_workshop(folder, **(functions or {"unused": 'source = "hs/unused"'}))
+    packages = {"apt": ["libghc-aeson-dev", "libghc-hmatrix-dev"]}
+    build = {"builder": "docker", "base_image": base, "network": "host", "packages": packages}
+    room = Room(made.folder, engine, build | ({"tool": "ghc", "packages": []} if functions else {}))
+    if not functions:
+        shutil.rmtree(folder / "hs")
+        shutil.copytree(ROOT / "hs", folder / "hs", ignore=shutil.ignore_patterns(".stack-work"))
+        (folder / "lambda.toml").write_text("[build]\n\n" + (ROOT / "lambda.toml").read_text())
+    room.set()
+    return room
