@@ -16,7 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.aws.proxy import Proxy, proxy
-from tests.support import PARTS, ROOT, Workshop, need
+from tests.support import PARTS, ROOT, Workshop, make_workshop, need
 
 SAMPLES = ("echo", "matrix", "failing", "counter")
 
@@ -137,6 +137,16 @@ def test_the_smallest_way_invokes_and_fails_when_the_handler_fails(samples: Work
         assert subprocess.run(command, cwd=samples.folder, capture_output=True, check=False).returncode != 0
     finally:
         hidden.rename(program)
+
+
+@pytest.mark.parametrize("runtime", ["provided.al2023", "nodejs24.x"])
+def test_the_event_is_one_line(tmp_path: Path, runtime: str) -> None:
+    """As the old manual's program reads it; the emulator hands a pretty-printed event on as it is."""
+    need("ghc")
+    made = make_workshop(tmp_path / "project", line=f'source = "hs/line"\nruntime = "{runtime}"')
+    made.write("hs/line/Main.hs", "main :: IO ()\nmain = getLine >>= putStrLn\n")
+    run = made.good("invoke:line", "--local", "--payload", '{\n  "a": [1,\r\n 2],\n  "b": "c\\nd"\n}')
+    assert json.loads(run.out) == {"a": [1, 2], "b": "c\nd"}
 
 
 @pytest.fixture
