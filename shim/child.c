@@ -84,6 +84,7 @@ static void prepare_command(const char *root, const char *lib)
     command[0] = program;
     if (access(lib, F_OK) == 0)
         set("LD_LIBRARY_PATH", path);
+    free(path);
 }
 
 void child_prepare(void)
@@ -108,6 +109,8 @@ void child_prepare(void)
     }
     if (access(gconv, F_OK) == 0)
         set("GCONV_PATH", gconv);
+    free(lib);
+    free(gconv);
     set("LAMBDA_SHIM_PROCESS", ways[SHIM_PROCESS]);
     set("LAMBDA_SHIM_INPUT", SHIM_ENVELOPE ? "envelope" : "event");
     if (chdir(root))

@@ -18,7 +18,7 @@ from doit.reporter import ConsoleReporter
 
 from tasks import paths
 from tasks.lib.files import sweep
-from tasks.state import remember
+from tasks.state import alone, remember
 
 _lock: list[int] = []
 PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
@@ -35,6 +35,7 @@ def lock() -> None:
         print("Another doit is at work in this folder; waiting for it to end.", file=sys.stderr, flush=True)
         fcntl.flock(handle, fcntl.LOCK_EX)
     _lock.append(handle)
+    alone()
     for folder in (paths.BUILD, *paths.BUILD.glob("*"), *paths.BUILD.glob("*/lib"), *paths.CACHE.glob("*")):
         sweep(folder)
 

@@ -20,6 +20,9 @@ from doit.globals import Globals
 from doit.task import Task
 
 Stat = tuple[int, int, int, int]
+_alone: list[bool] = []
+_digests: dict[tuple[Any, ...], str] = {}  # (path, *stat) → MD5, for this run
+_refreshed: list[list[Any]] = []  # what is remembered of files whose stat moved while their content stayed
 _seen: dict[str, Stat | None] = {}  # the file_dep of the task that is just being saved, as they were before it ran
 
 
@@ -76,18 +79,29 @@ def is_same(path: Path, known: Any) -> bool:
     stat = stat_of(str(path))
     if stat is None or known is None or path.is_dir():
         return stat is None and known is None
-    return list(stat) == known[:4] or bool(stat[1] == known[1] and get_file_md5(str(path)) == known[4])
+    return list(stat) == known[:4] or (stat[1] == known[1] and _equal(str(path), list(stat), known))
+
+
+def _equal(path: str, now: list[int], known: list[Any]) -> bool:
+    """Compare by content; an equal file is known by its new stat from then on, so that it is read only once."""
+    digest = _digests.setdefault((path, *now), "") or get_file_md5(path)
+    _digests[path, *now] = digest
+    if digest != known[4]:
+        return False
+    known[:4] = now
+    _refreshed.append(known)
+    return True
 
 
 class ContentChecker(FileChangedChecker):  # type: ignore[misc]
     """doit's file check by content, where equal stat (time, size, inode, change time) spares the reading."""
 
-    def check_modified(self, file_path: str, file_stat: os.stat_result, state: Sequence[Any]) -> bool:
+    def check_modified(self, file_path: str, file_stat: os.stat_result, state: list[Any]) -> bool:
         """Whether the file differs from the one the task was run with."""
         if state[4] is None or file_stat.st_size != state[1]:
             return True
         now = [file_stat.st_mtime_ns, file_stat.st_size, file_stat.st_ino, file_stat.st_ctime_ns]
-        return now != list(state[:4]) and bool(get_file_md5(file_path) != state[4])
+        return now != list(state[:4]) and not _equal(file_path, now, state)
 
     def get_state(self, dep: str, current_state: Sequence[Any] | None) -> Sequence[Any] | None:
         """The file as the task met it; one that was edited meanwhile is saved as unlike any content."""
@@ -100,7 +114,11 @@ class ContentChecker(FileChangedChecker):  # type: ignore[misc]
     def _only_touched(self, dep: str, current_state: Sequence[Any] | None) -> bool:
         """Whether the file still has the content that the task was run with the time before."""
         path = Path(dep)
-        return bool(current_state) and path.exists() and not self.check_modified(dep, path.stat(), current_state or ())
+        return (
+            bool(current_state)
+            and path.exists()
+            and not self.check_modified(dep, path.stat(), list(current_state or ()))
+        )
 
 
 def sound_database(path: Path) -> None:
@@ -125,8 +143,15 @@ def remember() -> None:
         print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
 
 
+def alone() -> None:
+    """From here on this process alone works in the folder, so what it looked at may be written down, too."""
+    _alone.append(True)
+
+
 def _close(database: SqliteDB) -> None:
     """Save and close: instead of doit's own, which ends a full disk in a traceback."""
+    if _alone and _refreshed:
+        database._dirty.update(task for task, known in database._cache.items() if known)  # noqa: SLF001
     remember()
     with suppress(sqlite3.Error):
         database._conn.close()  # noqa: SLF001

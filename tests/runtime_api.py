@@ -83,15 +83,13 @@ def _read_body(stream: BinaryIO, headers: Headers, note: Callable[[bytes], None]
         if len(body) < int(headers.get("content-length", "0")):
             raise EOFError
         return body, {}
-    body = b""
-    while True:
-        size = int(stream.readline() or b"!", 16)
-        if size == 0:
-            return body, _read_headers(stream)
+    pieces = []
+    while size := int(stream.readline() or b"!", 16):
         piece = stream.read(size)
         note(piece)
-        body += piece
+        pieces.append(piece)
         stream.readline()
+    return b"".join(pieces), _read_headers(stream)
 
 
 def _chunks(body: bytes, size: int) -> Iterable[bytes]:
@@ -220,11 +218,16 @@ class RuntimeApi:
 
     def _wait_event(self, connection: socket.socket) -> Event | None:
         while True:
+            event = None
             with suppress(Empty):
-                return self.events.get(timeout=0.2)
+                event = self.events.get(timeout=0.2)
             with suppress(BlockingIOError):
                 if connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"":
+                    if event:
+                        self.events.put(event)  # nobody listens here any more
                     return None
+            if event:
+                return event
 
     def _hand_over(self, connection: socket.socket, event: Event) -> bool:
         pairs, body, manner = event.all_headers(), event.body, event.manner

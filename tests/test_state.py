@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -147,3 +149,12 @@ def test_a_damaged_database_begins_anew(tiny: Workshop) -> None:
 def test_progress_goes_to_stderr_only(tiny: Workshop) -> None:
     tiny.write("hs/two/Main.hs", program("x"))
     assert tiny.good().out == ""
+
+
+def test_a_touched_file_is_read_once_and_known_from_then_on(tiny: Workshop) -> None:
+    source = tiny.folder / "hs/two/Main.hs"
+    os.utime(source, (1, 1))
+    assert tiny.good().ran == set()
+    with sqlite3.connect(tiny.folder / ".doit.db") as database:
+        row = database.execute("select task_data from doit where task_id = 'binary:two'").fetchone()
+    assert json.loads(row[0])["hs/two/Main.hs"][0] == source.stat().st_mtime_ns
