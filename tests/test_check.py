@@ -120,6 +120,17 @@ def test_what_is_no_file_is_unusable(tmp_path: Path, kind: str) -> None:
     assert "cannot be read" in err
 
 
+@pytest.mark.parametrize("name", [b"no\xffutf8", b"line\nbreak", "λ".encode()])
+def test_odd_names_of_files_break_nothing(made: dict[str, Path], tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(b"#!\xff\n")
+    assert document(path)["code"] == 2
+    assert ran(path)[2].encode()
+    path.write_bytes(made["good"].read_bytes())
+    assert document(path)["code"] == 0
+    assert ran(path)[1].encode()
+
+
 def test_arm64_program_is_judged_for_its_own_architecture(tmp_path: Path) -> None:
     need("aarch64-linux-gnu-gcc")
     (tmp_path / "a.c").write_text('#include <stdio.h>\nint main(void) { return puts(""); }')

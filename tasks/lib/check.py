@@ -85,13 +85,13 @@ def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
         try:
             yield _zip(Path(name), chosen) if _is_zip(Path(name)) else _elf(Path(name), chosen, root)
         except BuildError as error:
-            print(f"ERROR: {error}", file=errors)
+            print(f"ERROR: {shown(error.message)}\n  → {shown(error.hint)}", file=errors)
             document = {"file": shown(name), "kind": "unusable", "starts": False, "error": _error(error)}
             yield Checked(name, UNUSABLE, document, ())
 
 
 def _error(error: BuildError) -> dict[str, str]:
-    return {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    return {"kind": type(error).__name__, "message": shown(error.message), "hint": shown(error.hint)}
 
 
 def _is_zip(path: Path) -> bool:

@@ -97,7 +97,7 @@ def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note]]:
         try:
             found[name] = sandbox.elf(f"{TASK}/{name}")
         except ElfError as error:
-            notes.append(Note("damaged", shown(name), error.message.replace(f"{TASK}/", "")))
+            notes.append(Note("damaged", shown(name), shown(error.message.replace(f"{TASK}/", ""))))
         except OSError:
             notes.append(Note("mode", shown(name), "the function's user cannot read it."))
     return found, notes
