@@ -40,9 +40,9 @@ have strip || want binutils
 have musl-gcc || want musl-tools
 
 if $test_too; then
-  xargs_list=$(sed 's/#.*//' tests/packages.txt)
-  # shellcheck disable=SC2086 # one word a package
-  want $xargs_list
+  have node || want nodejs
+  have npm || want npm
+  while read -r package; do want "$package"; done < <(sed 's/#.*//; /^$/d' tests/packages.txt)
 fi
 
 missing=()
