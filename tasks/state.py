@@ -154,7 +154,10 @@ def _close(database: SqliteDB) -> None:
         database._dirty.update(task for task, known in database._cache.items() if known)  # noqa: SLF001
     remember()
     with suppress(sqlite3.Error):
+        empty = database._conn.execute("select count(*) as rows from doit").fetchone()["rows"] == 0  # noqa: SLF001
         database._conn.close()  # noqa: SLF001
+        if _alone and empty:  # after `doit clean`
+            Path(database.name).unlink(missing_ok=True)
 
 
 SqliteDB.dump = _close
