@@ -133,7 +133,7 @@ class Emulated:
         command = _served(self.package, root)
         program = emulator(self._cache, _architecture(), self._log).absolute()
         for _ in range(TRIES):  # somebody else may take the ports before the emulator does
-            self._port, api_port = _free_ports()
+            self._port, api_port = free_ports()
             options = ["--log-level", "error"]
             options += ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
             options += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
@@ -305,7 +305,8 @@ def _answer(status: int, payload: bytes) -> Answer:
     return Answer(payload, None if status == 200 else "Unhandled")  # noqa: PLR2004 - HTTP
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Two loopback ports that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         return one.getsockname()[1], two.getsockname()[1]
 
