@@ -299,7 +299,8 @@ def _process_costs(quick: dict[str, dict[str, Figures]], costs: dict[int, float]
         return f"×{quick[name][about].p50 / costs[gap]:.2f}"
 
     return (
-        f"A process alone (vfork, exec, 1 KB in and out, wait): {costs[0]:,.0f} back to back, {costs[5000]:,.0f} {GAP}.\n"
+        f"A process alone (vfork, exec, 1 KB in and out, wait): {costs[0]:,.0f} back to back, "
+        f"{costs[5000]:,.0f} {GAP}.\n"
         f"Per event, started ahead: {ratio(PER_EVENT, '1 KB', 0)} and {ratio(PER_EVENT, APART, 5000)} of that; "
         f"not ahead {ratio(NOT_AHEAD, '1 KB', 0)} and {ratio(NOT_AHEAD, APART, 5000)}."
     )
