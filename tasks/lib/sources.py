@@ -125,6 +125,12 @@ def folders(sources: Tree, into: Path) -> list[Path]:
     return sorted({into / inside(sources.folder), *((into / inside(file)).parent for file in sources.files)})
 
 
+def packages(sources: Tree, into: Path) -> list[Path]:
+    """The folders of the copy that tools build in: the project's, and those of local packages. Sorted."""
+    made = {file.parent for file in sources.files if file.suffix == ".cabal" or file.name == "package.yaml"}
+    return sorted({into / inside(place) for place in {sources.folder, *made}})
+
+
 def _hashes(sources: Tree) -> dict[str, str]:
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in sources.files}
 
