@@ -154,20 +154,37 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """AWS as far as moto knows it, behind a door that writes down who came."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    port = server.get_host_and_port()[1]
     try:
-        with proxy(server.get_host_and_port()[1]) as door:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/reset", b"").close()  # its memory is the process's
+        with proxy(port) as door:
             yield door
     finally:
         server.stop()
 
 
-def test_the_second_deploy_uploads_nothing(samples: Workshop, aws: Proxy) -> None:
-    account = {
+def keys_to(aws: Proxy) -> dict[str, str]:
+    return {
         "AWS_ENDPOINT_URL": aws.url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
+
+
+@pytest.mark.parametrize("words", [("deploy",), ("deploy:a", "deploy:b", "--json"), ("diff",), ("-n", "2", "deploy")])
+def test_a_deploy_builds_what_it_needs(tmp_path: Path, aws: Proxy, words: tuple[str, ...]) -> None:
+    function = 'binary = "/bin/true"\nrole = "a-role"'
+    made = make_workshop(tmp_path / "project", a=function, b=function)
+    made.good("role", **keys_to(aws))
+    run = made.good(*words, **keys_to(aws))
+    assert {"zip:a", "zip:b"} <= run.ran
+    created = "would be created" if words == ("diff",) else "created"
+    assert run.out.count(created) == 2
+
+
+def test_the_second_deploy_uploads_nothing(samples: Workshop, aws: Proxy) -> None:
+    account = keys_to(aws)
     lacking = samples.doit("deploy", "--json", **account)
     assert lacking.code == 1
     assert "doit role" in json.loads(lacking.out)["errors"][0]["hint"]
