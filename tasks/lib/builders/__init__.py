@@ -8,10 +8,13 @@ host.py      this host
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.lib.builders.machine import Machine
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
+
+if TYPE_CHECKING:
+    from tasks.lib.builders.machine import Machine
 
 
 def chosen(build: Build, workspace: Path, cache: Path) -> Machine:

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.lib import processes
-from tasks.lib.builders.machine import Toolchain
-from tasks.lib.builders.stale import drop, stale
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
 from tasks.lib.sources import Tree, changed, folders, mirror, packages
 
 if TYPE_CHECKING:
+    from tasks.lib.builders.machine import Toolchain
     from tasks.lib.sysroot import Sysroot
 
 TOOLS = ("ghc", "cabal", "stack")
@@ -50,6 +49,8 @@ class Host:
 
     def toolchain(self) -> Toolchain:
         """The versions of what is installed; a missing tool has none."""
+        from tasks.lib.builders.machine import Toolchain
+
         versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         architecture = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
@@ -69,6 +70,8 @@ class Host:
     @contextmanager
     def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
         """Bring the copy up to date, under locks that a child which outlives us still holds."""
+        from tasks.lib.builders.stale import drop, stale
+
         workspace = Path(self.workspace, variant)
         with ExitStack() as stack:
             self._locks = [stack.enter_context(locked(place)) for place in packages(sources, workspace)]
