@@ -20,9 +20,9 @@ import pytest
 from shims import Way, subject, ways
 from support import ROOT
 
-from tasks.lib import emulator, local, rie
-from tasks.lib.emulator import Package
+from tasks.lib import emulator, local, rie, unpacked
 from tasks.lib.errors import InvokeError, ToolError
+from tasks.lib.unpacked import Package
 
 CACHE = ROOT / "build/.cache"
 PER_EVENT = ways(process="per-event")
@@ -71,8 +71,8 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     """The Node client: shim/runtime.js, and AWS's where node_modules has it."""
     kind = str(request.param)
     if kind == "own":
-        monkeypatch.setattr(emulator, "CLIENT", Path("/nowhere"))
-    elif not (emulator.CLIENT / "dist/rapid-client.node").exists():
+        monkeypatch.setattr(unpacked, "CLIENT", Path("/nowhere"))
+    elif not (unpacked.CLIENT / "dist/rapid-client.node").exists():
         pytest.skip("aws-lambda-ric is not in node_modules (it has to be compiled, so it is nobody's duty)")
     return kind
 
@@ -172,7 +172,7 @@ def test_a_zip_without_bootstrap_is_told(tmp_path: Path) -> None:
 
 
 def test_another_processor_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator, "_architecture", lambda: "arm64")
+    monkeypatch.setattr(unpacked, "architecture", lambda: "arm64")
     one = package(PER_EVENT[0], tmp_path)
     if Path("/proc/sys/fs/binfmt_misc/qemu-x86_64").exists():
         pytest.skip("this machine emulates other processors")
@@ -193,7 +193,7 @@ def test_modes_and_links_of_the_zip_are_kept(tmp_path: Path) -> None:
             info = zipfile.ZipInfo(f"d/{name}")
             info.external_attr = mode << 16
             archive.writestr(info, "data")
-    emulator.unpack(tmp_path / "a.zip", tmp_path / "out")
+    unpacked.unpack(tmp_path / "a.zip", tmp_path / "out")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out/d").iterdir()}
     assert modes == {"program": 0o755, "data": 0o644, "link": 0o644}
     assert (tmp_path / "out/d/link").readlink() == Path("data")
@@ -226,7 +226,7 @@ SERVE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tasks.lib.emulator import Package
+from tasks.lib.unpacked import Package
 from tasks.lib.local import serve
 packages = [Package(name, Path(name) / "lambda.zip", runtime, handler) for name, runtime, handler in {packages!r}]
 def log(line):
