@@ -74,14 +74,15 @@ def test_the_bootstrap_is_small_static_and_quickly_made(tmp_path: Path) -> None:
     assert min(times) < 1
 
 
-@pytest.mark.parametrize("compiler", [("musl-gcc",), ("gcc",), ("aarch64-linux-gnu-gcc",)])
+COMPILERS = [name for name in ("musl-gcc", "gcc", "aarch64-linux-gnu-gcc") if shutil.which(name)]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("process", ["per-event", "persistent", "native"])
-def test_every_compiler_finds_nothing_to_warn_of(compiler: tuple[str], process: str, tmp_path: Path) -> None:
-    if not shutil.which(compiler[0]):
-        pytest.skip(f"{compiler[0]} is not installed; one of the three is enough")
+def test_every_compiler_finds_nothing_to_warn_of(compiler: str, process: str, tmp_path: Path) -> None:
     for response in ("buffered", "stream"):
         chosen = ShimSettings("main", process=process, input="envelope", response=response)
-        shim.bootstrap(SHIM, chosen, tmp_path / "bootstrap", (*compiler, "-Wall", "-Wextra", "-Werror"))
+        shim.bootstrap(SHIM, chosen, tmp_path / "bootstrap", (compiler, "-Wall", "-Wextra", "-Werror"))
 
 
 def test_a_failed_compile_keeps_what_was_there(tmp_path: Path) -> None:

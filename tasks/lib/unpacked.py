@@ -24,6 +24,7 @@ RUNTIME_JS = Path(__file__).parents[2] / "shim/runtime.js"
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
 LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+REGISTERED = Path("/proc/sys/fs/binfmt_misc")  # interpreters of foreign programs
 ELF_MACHINES = {62: "x86_64", 183: "arm64"}
 
 
@@ -95,7 +96,7 @@ def _check_architecture(root: Path, programs: list[Path]) -> None:
     for path in programs:
         head = path.read_bytes()[:20] if path.stat().st_mode & 0o111 else b""
         made_for = ELF_MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
-        registered = Path("/proc/sys/fs/binfmt_misc") / {"arm64": "qemu-aarch64"}.get(made_for or "", "qemu-x86_64")
+        registered = REGISTERED / {"arm64": "qemu-aarch64"}.get(made_for or "", "qemu-x86_64")
         if made_for and made_for != architecture() and not registered.exists():
             raise InvokeError(
                 f"{path.relative_to(root)} is made for {made_for}, and this machine is {architecture()}.",
