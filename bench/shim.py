@@ -32,10 +32,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks.lib import shim  # noqa: E402
-from tasks.lib.emulator import CLIENT, INVOCATIONS, RUNTIME_JS, free_ports  # noqa: E402
+from tasks.lib.emulator import INVOCATIONS, free_ports  # noqa: E402
 from tasks.lib.files import replaced  # noqa: E402
 from tasks.lib.rie import emulator  # noqa: E402
 from tasks.lib.shim import ShimSettings  # noqa: E402
+from tasks.lib.unpacked import CLIENT, RUNTIME_JS, architecture  # noqa: E402
 
 PARTS = ROOT / "bench/shim"
 RESULTS = ROOT / "bench/RESULTS.md"
@@ -109,7 +110,7 @@ def variants(folder: Path, peers: Path) -> dict[str, Variant]:
     def native(name: str, program: str, **settings: object) -> Variant:
         root = rooted(name, folder / program)
         chosen = ShimSettings("main", **settings)  # type: ignore[arg-type]
-        shim.bootstrap(ROOT / "shim", chosen, root / "bootstrap", shim.compilers(_architecture()))
+        shim.bootstrap(ROOT / "shim", chosen, root / "bootstrap", shim.compilers(architecture()))
         return Variant(root, (str(root / "bootstrap"),), slow=settings.get("process") is None)
 
     def on_node(name: str, program: str, **settings: object) -> Variant:
@@ -147,10 +148,6 @@ def variants(folder: Path, peers: Path) -> dict[str, Variant]:
         else:
             print(f"skipped: {name} (no such program in {peers})")
     return found
-
-
-def _architecture() -> str:
-    return shim.MACHINES[platform.machine()]
 
 
 def bare(tools: Path, size: int, variant: Variant, gap_us: int = 0) -> Figures:
@@ -270,7 +267,7 @@ def machine() -> str:
 
 def report(rounds: int, peers: Path) -> list[str]:
     """Measure everything; the section for RESULTS.md."""
-    program = emulator(ROOT / "build/.cache", _architecture(), print).absolute()
+    program = emulator(ROOT / "build/.cache", architecture(), print).absolute()
     with tempfile.TemporaryDirectory() as name:
         tools = Path(name)
         compiled(tools)

@@ -132,6 +132,7 @@ int main(int argc, char **argv)
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         setpgid(0, 0);
+        dup2(STDERR_FILENO, STDOUT_FILENO);
         execvp(argv[4], argv + 4);
         die(argv[4]);
     }
