@@ -108,7 +108,9 @@ def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:
     where = sandbox.platform.runtime
     if program not in sandbox.members:
         name = shown(program)
-        yield Problem("zip", (name,), name, f"There is no {name} in the package.", "Build the program first.")
+        yield Problem(
+            "zip", (name,), name, f"There is no {name or 'executable'} in the package.", "Build the program first."
+        )
     if where.on_node:
         return
     found = sandbox.members.get("bootstrap")
