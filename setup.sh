@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up everything that `doit` needs, and says what it does; run it as often as you like.
-#   ./setup.sh          .venv, and a Haskell toolchain where neither a container engine nor GHC is there
+#   ./setup.sh          .venv, and a Haskell toolchain where there is none
 #   ./setup.sh --test   the same, and what the tests need
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -29,25 +29,20 @@ done
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || want python3
 "$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv
 
-engine() { # a container engine that answers builds in place of the host
-  ! grep -Eq '^ *builder *= *"host"' lambda.toml && have docker && timeout 5 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
-}
-
-if $test_too || ! engine; then
-  have ghc || want ghc
-  have cabal || want cabal-install
-  have stack || want haskell-stack
-  if ! have ghc || { have dpkg-query && dpkg-query -S "$(readlink -f "$(command -v ghc)")" >/dev/null 2>&1; }; then
-    want libghc-aeson-dev libghc-hmatrix-dev # what the samples use; Debian's GHC finds packages only there
-  fi
-  have gcc || want gcc libc6-dev
-  have strip || want binutils
-  have musl-gcc || want musl-tools
+have ghc || want ghc
+have cabal || want cabal-install
+have stack || want haskell-stack
+if ! have ghc || { have dpkg-query && dpkg-query -S "$(readlink -f "$(command -v ghc)")" >/dev/null 2>&1; }; then
+  want libghc-aeson-dev libghc-hmatrix-dev # what the samples use; Debian's GHC finds packages only there
 fi
+have gcc || want gcc libc6-dev
+have strip || want binutils
+have musl-gcc || want musl-tools
+
 if $test_too; then
-  xargs_list=$(sed 's/#.*//' tests/packages.txt)
-  # shellcheck disable=SC2086 # one word a package
-  want $xargs_list
+  have node || want nodejs
+  have npm || want npm
+  while read -r package; do want "$package"; done < <(sed 's/#.*//; /^$/d' tests/packages.txt)
 fi
 
 missing=()
@@ -56,16 +51,17 @@ for package in "${wanted[@]}"; do
 done
 
 if [ ${#missing[@]} -gt 0 ]; then
-  have apt-get || fail "this machine lacks ${missing[*]} (Debian's names)" "install them with its package manager, or start a container engine"
+  have apt-get || fail "this machine lacks ${missing[*]} (Debian's names)" "install them with its package manager"
   as_root=()
   if [ "$(id -u)" != 0 ]; then
     have sudo || fail "these packages are missing: ${missing[*]}" "as root: apt-get install ${missing[*]}"
     as_root=(sudo)
   fi
   say "installing with apt-get: ${missing[*]}"
-  say "(GHC and its libraries take about 1.2 GB of disk and two minutes)"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+  case " ${missing[*]} " in *" ghc "*) say "(GHC and its libraries take about 1.2 GB of disk and a minute or two)" ;; esac
+  "${as_root[@]}" apt-get update -qq >&2 || say "apt-get update failed; going on with the lists that are there"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
+    fail "apt-get could not install them; its message is above" "check the network and the package sources, then run ./setup.sh again"
 fi
 
 # ---- Python ----------------------------------------------------------------------------------------------------------
@@ -82,8 +78,10 @@ for file in "${requirements[@]}"; do
   stamp=.venv/${file%.txt}.$(sha256sum "$file" | cut -c1-16)
   if [ ! -e "$stamp" ]; then
     say "installing the packages of $file (pinned by hash)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" >&2 ||
+      fail "pip could not install them; its message is above" "check the network and pip's index, then run ./setup.sh again"
     touch "$stamp"
   fi
 done
+.venv/bin/python -m compileall -q dodo.py tasks # so that even the first doit starts quickly
 say "ready: .venv/bin/doit builds every zip, .venv/bin/doit list shows the tasks"

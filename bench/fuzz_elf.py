@@ -42,5 +42,5 @@ def one(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one)
+    atheris.Setup([*sys.argv, "-artifact_prefix=/tmp/"], one)
     atheris.Fuzz()

@@ -339,6 +339,8 @@ bool api_next(struct event *event)
 {
     struct reply reply;
     forget(event);
+    if (connection >= 0 && !await_one(connection, POLLIN, now_ms() + IDLE_MS))
+        release_spares();
     if (connection < 0 || !read_head(&reply, event)) {
         hang_up();
         if (++failures > PATIENCE)
@@ -366,6 +368,7 @@ static int read_verdict(void)
 {
     struct reply reply;
     struct buffer body = {0};
+    await_one(connection, POLLIN, NEVER);
     if (!read_head(&reply, NULL)) {
         hang_up();
         return 0;

@@ -292,10 +292,10 @@ static void exchange_with_program(struct event *event)
     struct buffer head = {0}, behind = {0};
     struct exchange exchange = {.id = event->id, .until = last_moment(event)};
     const char *before = SHIM_ENVELOPE ? "{\"event\":" : "";
-    if (SHIM_ENVELOPE) {
-        make_line(&event->body);
+    if (SHIM_ENVELOPE || SHIM_PROCESS == PER_EVENT)
+        make_line(&event->body); /* for programs that read one line */
+    if (SHIM_ENVELOPE)
         append_context(&behind, event);
-    }
     if (SHIM_PROCESS == PERSISTENT)
         append_format(&head, "%s %zu\n", event->id, strlen(before) + event->body.size + behind.size);
     add_part(&exchange, head.data, head.size);

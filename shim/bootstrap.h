@@ -28,6 +28,7 @@ enum {
     ANSWER_LIMIT = 6291556, /* bytes: Lambda's limit for a buffered answer */
     GRACE_MS = 300,         /* we answer this long before Lambda's own deadline */
     CONNECT_MS = 2000,      /* the emulator starts us before it listens */
+    IDLE_MS = 100,          /* without an event for so long, memory is given back */
     NEVER = -1
 };
 
@@ -44,6 +45,7 @@ void append_text(struct buffer *buffer, const char *text);
 void append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void append_quoted(struct buffer *buffer, const char *text, size_t size);
 void release(struct buffer *buffer);
+void release_spares(void);
 bool is_json(const char *text, size_t size);
 
 /* ---- log.c ---- */

@@ -22,13 +22,19 @@ enum {
 
 /* ---- both ways ---- */
 
-static void widen_pipe(const struct exchange *exchange)
+/* A wide pipe spares the two of us most of our turns; the kernel may refuse, and then it takes more of them. */
+static void widen_pipe(int descriptor, size_t size)
+{
+    if (size > PIPE && fcntl(descriptor, F_GETPIPE_SZ) < WIDE_PIPE)
+        fcntl(descriptor, F_SETPIPE_SZ, WIDE_PIPE);
+}
+
+static void begin(const struct exchange *exchange)
 {
     size_t size = 0;
     for (int i = exchange->from; i < exchange->to; i++)
         size += exchange->parts[i].iov_len;
-    if (size > PIPE)
-        fcntl(child.in, F_SETPIPE_SZ, WIDE_PIPE);
+    widen_pipe(child.in, size);
 }
 
 /* Hand over what the program takes now; false when it has closed its stdin. */
@@ -97,7 +103,7 @@ static bool await_program(const struct exchange *exchange)
 
 enum outcome per_event(struct exchange *exchange)
 {
-    widen_pipe(exchange);
+    begin(exchange);
     for (;;) {
         if (child.in >= 0 && (!feed(exchange) || is_fed(exchange)))
             child_close_in();
@@ -216,6 +222,10 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
                 return broken(exchange, "answered before it had taken the whole event");
             if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
                 return TOO_LARGE;
+            if (frames.place == ANSWER && !SHIM_STREAM)
+                room_for(&exchange->answer, frames.left);
+            if (frames.place == ANSWER)
+                widen_pipe(child.out, frames.left);
         } else {
             size_t part = frames.left < size - at ? frames.left : size - at;
             memcpy(room_for(&exchange->answer, part), data + at, part);
@@ -241,7 +251,7 @@ static enum outcome read_frames(struct exchange *exchange)
     enum outcome outcome = GOING_ON;
     do {
         if (frames.place == ANSWER) {
-            size_t most = frames.left < 4 * PIPE ? frames.left : 4 * PIPE;
+            size_t most = frames.left < WIDE_PIPE ? frames.left : WIDE_PIPE;
             size = read_out(room_for(&exchange->answer, most), most);
             if (size > 0) {
                 frames.left -= (size_t)size;
@@ -279,11 +289,13 @@ static void begin_line(void)
 
 enum outcome persistent(struct exchange *exchange)
 {
+    begin(exchange);
     begin_line();
-    widen_pipe(exchange);
     for (;;) {
         if (child.in >= 0 && !feed(exchange))
             child_close_in();
+        if (is_fed(exchange) && !await_program(exchange))
+            return TIMED_OUT;
         bool ended = child.ended;
         enum outcome outcome = read_frames(exchange);
         if (outcome != GOING_ON)
@@ -294,7 +306,7 @@ enum outcome persistent(struct exchange *exchange)
             return ENDED;
         if (child.out < 0)
             break;
-        if (!await_program(exchange))
+        if (!is_fed(exchange) && !await_program(exchange))
             return TIMED_OUT;
     }
     for (int64_t until = now_ms() + LAST_WORDS_MS; !child.ended;)

@@ -31,6 +31,7 @@ static struct buffer strays; /* stdout that was no answer */
 static size_t strays_from;
 static int idle_descriptor = -1;
 static void (*idle_ready)(void);
+static bool nothing_said; /* when `await` looked last */
 static volatile sig_atomic_t stop_asked;
 
 static void on_child(int number)
@@ -124,6 +125,8 @@ static bool stderr_takes_more(void)
 /* Carry on what is there now, as far as our stderr takes it: the log belongs in front of the answer. */
 void log_forward(void)
 {
+    if (nothing_said)
+        return; /* what was said before the thing we waited for would have been there by then */
     for (int i = 0; i < STEPS_AT_ONCE; i++) {
         while (held_from < held_to) {
             if (!stderr_takes_more())
@@ -138,6 +141,7 @@ void log_forward(void)
 /* Put stdout that is no answer into the log; when nobody has read that for a megabyte, it is dropped. */
 void log_line(const char *data, size_t size)
 {
+    nothing_said = false;
     if (strays.size + size <= STRAYS_LIMIT)
         append(&strays, data, size);
     log_forward();
@@ -246,6 +250,7 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
         fail("cannot wait: %s", strerror(errno));
     for (nfds_t i = 0; i < count; i++)
         watched[i].revents = ready < 0 ? 0 : all[i].revents;
+    nothing_said = ready > 0 && !all[tee].revents && !held_back;
     if (ready < 0)
         children_reap();
     if (ready > 0 && all[tee].revents) {

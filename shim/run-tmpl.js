@@ -23,6 +23,7 @@ const GRACE_MS = 300; // we answer this long before Lambda's own deadline
 const LAST_WORDS_MS = 100; // from the end of stdout to the end of the program, where the one follows from the other
 const TAIL = 2048; // bytes of stderr in an error message
 const HEAD = 192; // a frame's head is shorter
+const WAITING_LINES = 10000; // of stray stdout, for a log that is not read
 const NOTHING = Buffer.alloc(0);
 
 // ---- the program's environment ----
@@ -86,7 +87,9 @@ class Log {
   waiting = [];
   writing = false;
 
-  write(bytes, done = () => {}) {
+  // Without `done` nobody waits for it, and what nobody has read for long is dropped.
+  write(bytes, done) {
+    if (!done && this.waiting.length > WAITING_LINES) return;
     this.waiting.push({ bytes, done });
     if (!this.writing) this.next();
   }
@@ -100,7 +103,7 @@ class Log {
       piece.bytes = error ? NOTHING : piece.bytes.subarray(written);
       if (piece.bytes.length === 0) {
         this.waiting.shift();
-        piece.done();
+        piece.done?.();
       }
       this.next();
     });

@@ -6,6 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LARGE = 65536, SPARES = 2 };
+
+/* Large buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
+static struct buffer spares[SPARES];
+
+/* A spare with that much room in place of `buffer`, if there is one. */
+static bool take_spare(struct buffer *buffer, size_t room)
+{
+    for (int i = 0; i < SPARES; i++) {
+        if (room < LARGE || spares[i].room < room)
+            continue;
+        if (buffer->size > 0)
+            memcpy(spares[i].data, buffer->data, buffer->size);
+        free(buffer->data);
+        buffer->data = spares[i].data;
+        buffer->room = spares[i].room;
+        spares[i] = (struct buffer){0};
+        return true;
+    }
+    return false;
+}
+
 /* Room for `more` bytes behind what is there; buffers double, so that appending stays linear. */
 char *room_for(struct buffer *buffer, size_t more)
 {
@@ -13,13 +35,36 @@ char *room_for(struct buffer *buffer, size_t more)
         size_t room = buffer->room ? buffer->room : 256;
         while (room - buffer->size < more)
             room *= 2;
-        char *data = realloc(buffer->data, room);
-        if (!data)
-            fail("out of memory at %zu bytes; give the function more memory", room);
-        buffer->data = data;
-        buffer->room = room;
+        if (!take_spare(buffer, room)) {
+            char *data = realloc(buffer->data, room);
+            if (!data)
+                fail("out of memory at %zu bytes; give the function more memory", room);
+            buffer->data = data;
+            buffer->room = room;
+        }
     }
     return buffer->data + buffer->size;
+}
+
+void release(struct buffer *buffer)
+{
+    for (int i = 0; i < SPARES && buffer->room >= LARGE; i++) {
+        if (!spares[i].data) {
+            spares[i] = (struct buffer){.data = buffer->data, .room = buffer->room};
+            *buffer = (struct buffer){0};
+        }
+    }
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+/* Nothing happens for a while: give the memory back. */
+void release_spares(void)
+{
+    for (int i = 0; i < SPARES; i++) {
+        free(spares[i].data);
+        spares[i] = (struct buffer){0};
+    }
 }
 
 void append(struct buffer *buffer, const void *data, size_t size)
@@ -45,12 +90,6 @@ void append_format(struct buffer *buffer, const char *format, ...)
     vsnprintf(room_for(buffer, (size_t)size + 1), (size_t)size + 1, format, values);
     va_end(values);
     buffer->size += (size_t)size;
-}
-
-void release(struct buffer *buffer)
-{
-    free(buffer->data);
-    *buffer = (struct buffer){0};
 }
 
 /* The length of the UTF-8 character at `at`; where there is none, minus the bytes that U+FFFD stands for (as in every

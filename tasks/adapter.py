@@ -11,6 +11,7 @@ progress on stdout), tasks/verbs.py (words of the command line with `=` in them 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -30,7 +31,7 @@ from tasks.lib.errors import BuildError
 from tasks.lib.files import remove
 from tasks.lib.processes import end_on_signals
 from tasks.reporter import YELLOW, Reporter, coloured, lock
-from tasks.state import ContentChecker, before, intact, sound_database
+from tasks.state import ContentChecker, intact, sound_database
 
 Tasks = (
     dict[str, Any] | Task | Iterator[dict[str, Any]] | Iterator[Task]
@@ -41,6 +42,7 @@ DATABASE = ".doit.db"
 
 def load_project() -> settings.Project:
     """lambda.toml of the current folder; what is wrong with it ends doit with exit 3 and no traceback."""
+    gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
     sound_database(Path(DATABASE))
     try:
@@ -88,17 +90,18 @@ def task(  # noqa: PLR0913 - a task has these parts
     reads: Mapping[str, Any],
     action: Callable[..., str | None],
     watches: Callable[[], Iterable[Path]] = tuple,
+    copied: Callable[[], Iterable[Path]] = tuple,
     task_dep: Sequence[str] = (),
     cleans: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """One task: `reads` are the settings it uses, `watches` files outside the tree, the action's answer is its note."""
+    """One task. `reads`: settings; `watches`, `copied`: files outside the tree; the action answers with its note."""
     made: dict[str, Any] = {"name": name} if name else {}
     made |= {
         "doc": doc,
         "file_dep": [str(path) for path in file_dep],
         "task_dep": list(task_dep),
         "targets": [str(path) for path in targets],
-        "uptodate": [before, config_changed(_plain(reads)), (intact, [targets, watches])],
+        "uptodate": [config_changed(_plain(reads)), (intact, [targets, watches, copied])],
         "actions": [(guarded, [action])],
         "clean": [Removal(removal, [[*targets, *cleans]])],
         "io": {"capture": False},

@@ -18,7 +18,7 @@ from tasks.verbs import Line, Verb, parsed, verbs
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from tasks.lib.emulator import Package
+    from tasks.lib.unpacked import Package
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -49,9 +49,9 @@ def options(parser: ArgumentParser) -> None:
 
 def package(function: Function) -> Package:
     """A function's zip and what it meets, as the emulator takes it."""
-    from tasks.lib import emulator
+    from tasks.lib import unpacked
 
-    return emulator.Package(
+    return unpacked.Package(
         name=function.name,
         zip=paths.Products(function).zip,
         runtime=function.runtime,

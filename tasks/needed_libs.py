@@ -66,7 +66,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
             "libc": function.libc,
             "include": wanted,
         },
-        watches=lambda: sources(made.needed_libs),
+        copied=lambda: sources(made.needed_libs) if builders.on_host(project.build, paths.IMAGE) else [],
         action=walk,
     )
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import sys
 import time
@@ -18,7 +19,7 @@ from doit.reporter import ConsoleReporter
 
 from tasks import paths
 from tasks.lib.files import sweep
-from tasks.state import alone, remember
+from tasks.state import alone, before, remember
 
 _lock: list[int] = []
 PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
@@ -76,6 +77,8 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def execute_task(self, task: Any) -> None:
         """A task begins; verbs speak for themselves, and outlast the lock."""
+        gc.enable()
+        before(task)
         self.started[task.name] = time.monotonic()
         if task.meta and task.meta.get("verb"):
             unlock()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,18 +47,26 @@ def before(task: Task) -> None:
     task.value_savers.append(hand_over)
 
 
-def intact(task: Task, values: Mapping[str, Any], targets: Sequence[Path], watches: Callable[[], Any]) -> bool:
-    """False when a target is not as the task left it, or a watched file is not as the task met it."""
+def intact(
+    task: Task,
+    values: Mapping[str, Any],
+    targets: Sequence[Path],
+    watches: Callable[[], Iterable[Path]],
+    copied: Callable[[], Iterable[Path]],
+) -> bool:
+    """False when a target is not as the task left it, or a file outside the tree is not as the task met it.
+
+    `watches` are looked for each time, since new ones may appear; `copied` is what the task turns out to have read.
+    """
 
     def fingerprints() -> dict[str, Any]:
-        return {"intact": {str(path): fingerprint(path) for path in [*targets, *sorted(watches())]}}
+        return {"intact": {str(path): fingerprint(path) for path in [*targets, *watches(), *copied()]}}
 
     task.value_savers.append(fingerprints)
     known = values.get("intact")
-    if known is None:
+    if known is None or any(str(path) not in known for path in [*targets, *watches()]):
         return False
-    paths = [*targets, *sorted(watches())]
-    return len(paths) == len(known) and all(is_same(path, known.get(str(path))) for path in paths)
+    return all(is_same(Path(name), found) for name, found in known.items())
 
 
 def fingerprint(path: Path) -> Any:
@@ -154,7 +162,10 @@ def _close(database: SqliteDB) -> None:
         database._dirty.update(task for task, known in database._cache.items() if known)  # noqa: SLF001
     remember()
     with suppress(sqlite3.Error):
+        empty = database._conn.execute("select count(*) as rows from doit").fetchone()["rows"] == 0  # noqa: SLF001
         database._conn.close()  # noqa: SLF001
+        if _alone and empty:  # after `doit clean`
+            Path(database.name).unlink(missing_ok=True)
 
 
 SqliteDB.dump = _close

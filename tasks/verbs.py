@@ -80,6 +80,7 @@ class Verb(Task):  # type: ignore[misc]
         actions = [(self._run,)] if act else []
         super().__init__(name, actions, doc=doc, io={"capture": False}, meta={"verb": True})
         self.line, self.act, self.chosen, self.needs = line, act, chosen, needs
+        self.members: list[Verb] = []  # of a group: doit tells them nothing when the group is selected
 
     def init_options(self, args: Sequence[str] | None = None) -> list[str] | None:
         """Called by doit: with the words behind the name when it was selected, with nothing when it only depends."""
@@ -87,7 +88,8 @@ class Verb(Task):  # type: ignore[misc]
         if not first or args is None:
             return None
         rest = self.line.read(self.name, args, self.chosen)
-        self.task_dep.extend(self.needs(self.line.arguments))
+        for verb in (self, *self.members):
+            verb.task_dep.extend(verb.needs(self.line.arguments))
         return rest
 
     def _run(self) -> TaskFailed | None:
@@ -125,6 +127,7 @@ def verbs(  # noqa: PLR0913 - a group has these parts
         sub.subtask_of = name
         if not several:
             group.task_dep.append(sub.name)
+            group.members.append(sub)
         yield sub
 
 

@@ -40,7 +40,11 @@ def zipped(function: Function) -> dict[str, Any]:
         own = {function.program: made.executable, made.shim.name: made.shim}
         everything = package.joined(own, libs, package.included(function.include, source))
         verdict = gate.examine(
-            everything, runtime=function.runtime, architecture=function.architecture, program=function.program
+            everything,
+            runtime=function.runtime,
+            architecture=function.architecture,
+            program=function.program,
+            opened=package.libraries(function.include),
         )
         if not verdict.starts:
             raise gate.error(verdict)

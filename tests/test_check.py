@@ -120,6 +120,17 @@ def test_what_is_no_file_is_unusable(tmp_path: Path, kind: str) -> None:
     assert "cannot be read" in err
 
 
+@pytest.mark.parametrize("name", [b"no\xffutf8", b"line\nbreak", "λ".encode()])
+def test_odd_names_of_files_break_nothing(made: dict[str, Path], tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(b"#!\xff\n")
+    assert document(path)["code"] == 2
+    assert ran(path)[2].encode()
+    path.write_bytes(made["good"].read_bytes())
+    assert document(path)["code"] == 0
+    assert ran(path)[1].encode()
+
+
 def test_arm64_program_is_judged_for_its_own_architecture(tmp_path: Path) -> None:
     need("aarch64-linux-gnu-gcc")
     (tmp_path / "a.c").write_text('#include <stdio.h>\nint main(void) { return puts(""); }')
@@ -291,3 +302,17 @@ def test_search_folders_of_gcc() -> None:
     printed = subprocess.run([need("gcc"), "-print-search-dirs"], capture_output=True, text=True, check=True).stdout
     folders = static_link.search_folders(printed)
     assert static_link.missing_archives(["libc.so.6"], sysroot.Host(), folders) == ()
+
+
+def test_a_node_zip_is_known_by_its_handler(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    package = tmp_path / "lambda.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        info = zipfile.ZipInfo("run.js")
+        info.external_attr = 0o100644 << 16
+        archive.writestr(info, "exports.handle = async () => 1;")
+        program = zipfile.ZipInfo("main")
+        program.external_attr = 0o100755 << 16
+        archive.writestr(program, Path("/bin/true").read_bytes())
+    assert check.run([str(package)], sys.stdout) == 0
+    assert "starts on nodejs24.x" in capsys.readouterr().out
+    assert check.run([str(package), "--runtime", "provided.al2023"], sys.stdout) == 1

@@ -179,6 +179,7 @@ def test_names_that_are_no_utf_8_are_kept(yard: Yard) -> None:
     [
         (b"", "is empty"),
         (b"#!/usr/bin/env python3\nprint()\n", "script for /usr/bin/env python3"),
+        (b"#!", "script for"),
         (b"\x7fELF", "ends in its header"),
         (b"\x7fELF\2\1\1" + b"\0" * 9, "cut off"),
         (b"PK\3\4....", "is a zip"),

@@ -16,7 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.aws.proxy import Proxy, proxy
-from tests.support import PARTS, ROOT, Workshop, need
+from tests.support import PARTS, ROOT, Workshop, make_workshop, need
 
 SAMPLES = ("echo", "matrix", "failing", "counter")
 
@@ -139,25 +139,52 @@ def test_the_smallest_way_invokes_and_fails_when_the_handler_fails(samples: Work
         hidden.rename(program)
 
 
+@pytest.mark.parametrize("runtime", ["provided.al2023", "nodejs24.x"])
+def test_the_event_is_one_line(tmp_path: Path, runtime: str) -> None:
+    """As the old manual's program reads it; the emulator hands a pretty-printed event on as it is."""
+    need("ghc")
+    made = make_workshop(tmp_path / "project", line=f'source = "hs/line"\nruntime = "{runtime}"')
+    made.write("hs/line/Main.hs", "main :: IO ()\nmain = getLine >>= putStrLn\n")
+    run = made.good("invoke:line", "--local", "--payload", '{\n  "a": [1,\r\n 2],\n  "b": "c\\nd"\n}')
+    assert json.loads(run.out) == {"a": [1, 2], "b": "c\nd"}
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """AWS as far as moto knows it, behind a door that writes down who came."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    port = server.get_host_and_port()[1]
     try:
-        with proxy(server.get_host_and_port()[1]) as door:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/reset", b"").close()  # its memory is the process's
+        with proxy(port) as door:
             yield door
     finally:
         server.stop()
 
 
-def test_the_second_deploy_uploads_nothing(samples: Workshop, aws: Proxy) -> None:
-    account = {
+def keys_to(aws: Proxy) -> dict[str, str]:
+    return {
         "AWS_ENDPOINT_URL": aws.url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
+
+
+@pytest.mark.parametrize("words", [("deploy",), ("deploy:a", "deploy:b", "--json"), ("diff",), ("-n", "2", "deploy")])
+def test_a_deploy_builds_what_it_needs(tmp_path: Path, aws: Proxy, words: tuple[str, ...]) -> None:
+    function = 'binary = "/bin/true"\nrole = "a-role"'
+    made = make_workshop(tmp_path / "project", a=function, b=function)
+    made.good("role", **keys_to(aws))
+    run = made.good(*words, **keys_to(aws))
+    assert {"zip:a", "zip:b"} <= run.ran
+    created = "would be created" if words == ("diff",) else "created"
+    assert run.out.count(created) == 2
+
+
+def test_the_second_deploy_uploads_nothing(samples: Workshop, aws: Proxy) -> None:
+    account = keys_to(aws)
     lacking = samples.doit("deploy", "--json", **account)
     assert lacking.code == 1
     assert "doit role" in json.loads(lacking.out)["errors"][0]["hint"]

@@ -378,3 +378,14 @@ def test_a_loader_without_x_bit(programs: dict[str, Path], tmp_path: Path) -> No
     assert [problem.file for problem in examined(members).problems] == ["lib/ld-linux-x86-64.so.2"]
     loader.chmod(0o755)
     assert examined(members).starts
+
+
+@pytest.mark.parametrize("content", [b"#!\xff\n\n", b"\x7fELF\xff\xff"])
+def test_stray_bytes_of_a_file_do_not_spoil_the_document(
+    programs: dict[str, Path], tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "odd"
+    path.write_bytes(content)
+    path.chmod(0o755)
+    members = {"main": path, "bootstrap": programs["static"], "lib/no\udcffutf8.so": path}
+    assert as_json(examined(members))

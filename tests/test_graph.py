@@ -167,6 +167,8 @@ def test_clean_leaves_no_derived_file(tiny: Workshop) -> None:
     sources = {path for path in tiny.folder.rglob("*") if not path.is_relative_to(tiny.folder / "build")}
     tiny.good("clean")
     assert not (tiny.folder / "build").exists()
+    assert not (tiny.folder / ".doit.db").exists()
+    sources.discard(tiny.folder / ".doit.db")
     assert {path for path in tiny.folder.rglob("*") if "__pycache__" not in path.parts} == {
         path for path in sources if "__pycache__" not in path.parts
     }

@@ -290,6 +290,7 @@ def test_an_error_frame_is_an_error_and_the_program_lives_on(way: Way, start: St
 def test_stray_lines_on_stdout_are_log(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way) as shim:
         assert api.ask({"do": "stray"}).body == b'"strayed"'
+        wait_until(lambda: "another" in shim.log)
         assert api.ask({"do": "count"}).body == b"1"
         wait_until(lambda: "a stray line\nanother\nand a part \n" in shim.log)
 

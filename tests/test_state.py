@@ -158,3 +158,15 @@ def test_a_touched_file_is_read_once_and_known_from_then_on(tiny: Workshop) -> N
     with sqlite3.connect(tiny.folder / ".doit.db") as database:
         row = database.execute("select task_data from doit where task_id = 'binary:two'").fetchone()
     assert json.loads(row[0])["hs/two/Main.hs"][0] == source.stat().st_mtime_ns
+
+
+def test_a_build_that_outlives_its_doit_is_waited_for(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 3)
+    tiny.write("hs/two/Main.hs", program("first"))
+    run = tiny.start("zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    run.kill()
+    run.communicate()
+    tiny.write("hs/two/Main.hs", program("second"))
+    assert "waiting for another build" in tiny.good("zip:two", **environment).err
+    assert answer(tiny) == "second\n"

@@ -25,6 +25,7 @@ from tasks.lib.verdict import Note, Problem, Verdict, shown
 
 STARTS, DOES_NOT, UNUSABLE = 0, 1, 2
 FORMAT = 1
+NATIVE, NODE = "provided.al2023", "nodejs24.x"  # what a file is for, when nobody says
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -42,7 +43,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="check", description="Would it start on Lambda? Nothing is run.")
     found.add_argument("files", nargs="+", metavar="FILE", help="an executable, a library or a zip")
-    found.add_argument("--runtime", default="provided.al2023", help="Lambda runtime (default: %(default)s)")
+    default = f"default: {NATIVE}, or {NODE} for a zip with the handler's module and without a bootstrap"
+    found.add_argument("--runtime", help=f"Lambda runtime ({default})")
     found.add_argument("--arch", choices=ARCHITECTURES, help="default: the file's own")
     found.add_argument("--libc", choices=("auto", "runtime", "bundled", "static"), default="auto")
     found.add_argument("--include", action="append", default=[], metavar="SONAME", help="a library opened by name")
@@ -77,7 +79,7 @@ def run(argv: Sequence[str], stdout: TextIO, stderr: TextIO | None = None) -> in
 def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
     from tasks.lib import sysroot
 
-    platform(chosen.runtime, chosen.arch or ARCHITECTURES[0])  # one runtime for all files: wrong for all or none
+    platform(chosen.runtime or NATIVE, chosen.arch or ARCHITECTURES[0])  # wrong for all or none
     root = sysroot.at(chosen.sysroot)
     for name in chosen.files:
         if len(chosen.files) > 1:
@@ -85,13 +87,13 @@ def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
         try:
             yield _zip(Path(name), chosen) if _is_zip(Path(name)) else _elf(Path(name), chosen, root)
         except BuildError as error:
-            print(f"ERROR: {error}", file=errors)
+            print(f"ERROR: {shown(error.message)}\n  → {shown(error.hint)}", file=errors)
             document = {"file": shown(name), "kind": "unusable", "starts": False, "error": _error(error)}
             yield Checked(name, UNUSABLE, document, ())
 
 
 def _error(error: BuildError) -> dict[str, str]:
-    return {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    return {"kind": type(error).__name__, "message": shown(error.message), "hint": shown(error.hint)}
 
 
 def _is_zip(path: Path) -> bool:
@@ -111,7 +113,7 @@ def _elf(path: Path, chosen: argparse.Namespace, root: Any) -> Checked:
     found = needed_libs.needed(
         path,
         sysroot=root,
-        runtime=chosen.runtime,
+        runtime=chosen.runtime or NATIVE,
         architecture=chosen.arch or _own_architecture(path),
         libc=chosen.libc,
         include=tuple(chosen.include),
@@ -164,7 +166,8 @@ def _zip_verdict(archive: Any, chosen: argparse.Namespace) -> Verdict:
         if startable[name]:
             architectures.append(elf.kind.architecture)
     known = [word for word in architectures if word in ARCHITECTURES]
-    where = platform(chosen.runtime, chosen.arch or (known or list(ARCHITECTURES))[0])
+    runtime = chosen.runtime or (NODE if zipped.is_for_node(archive.members, chosen.handler) else NATIVE)
+    where = platform(runtime, chosen.arch or (known or list(ARCHITECTURES))[0])
     program = zipped.program(archive.members, startable)
     if archive.problems:
         return gate.nothing(where)

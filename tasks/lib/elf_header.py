@@ -95,7 +95,7 @@ def _beginning(start: bytes, size: int) -> str:
     if not size:
         return "is empty"
     if start.startswith(b"#!"):
-        return "is a script for " + os.fsdecode(start[2:200].splitlines()[0].strip())
+        return "is a script for " + os.fsdecode(start[2:200].partition(b"\n")[0].strip())
     if start.startswith((b"/* GNU ld script", b"INPUT", b"GROUP", b"OUTPUT_FORMAT")):
         return "is a linker script, for linking only"
     known = {b"PK\x03\x04": "is a zip", b"\x1f\x8b": "is a gzip file", b"!<arch>": "is a static archive"}

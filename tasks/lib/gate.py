@@ -97,7 +97,7 @@ def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note]]:
         try:
             found[name] = sandbox.elf(f"{TASK}/{name}")
         except ElfError as error:
-            notes.append(Note("damaged", shown(name), error.message.replace(f"{TASK}/", "")))
+            notes.append(Note("damaged", shown(name), shown(error.message.replace(f"{TASK}/", ""))))
         except OSError:
             notes.append(Note("mode", shown(name), "the function's user cannot read it."))
     return found, notes
@@ -108,7 +108,9 @@ def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:
     where = sandbox.platform.runtime
     if program not in sandbox.members:
         name = shown(program)
-        yield Problem("zip", (name,), name, f"There is no {name} in the package.", "Build the program first.")
+        yield Problem(
+            "zip", (name,), name, f"There is no {name or 'executable'} in the package.", "Build the program first."
+        )
     if where.on_node:
         return
     found = sandbox.members.get("bootstrap")

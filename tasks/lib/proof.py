@@ -54,7 +54,7 @@ def proved(sandbox: Sandbox, entry: Entry) -> Proof:
     try:
         elf = sandbox.elf(path)
     except ElfError as error:
-        problem = Problem("form", (name,), name, error.message.replace(path, name), error.hint)
+        problem = Problem("form", (name,), name, shown(error.message.replace(path, entry.name)), error.hint)
         return Proof(entry, (problem,), (), None)
     except OSError:
         problem = Problem("mode", (name,), name, f"{name} cannot be read by the function's user.", "Give it mode 0755.")

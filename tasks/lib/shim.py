@@ -9,7 +9,6 @@ shim/README.md holds the contract both keep.
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from tasks.lib.errors import BuildError, ToolError
 from tasks.lib.files import PROGRAM_MODE, replaced
+from tasks.lib.unpacked import architecture as own_architecture
 
 SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
@@ -25,7 +25,6 @@ CROSS = {
     "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
     "arm64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
 }
-MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
 def compilers(architecture: str) -> tuple[str, ...]:
     """The command that compiles static programs for "x86_64" or "arm64" here; musl's makes the smallest."""
     cross, packages = CROSS[architecture]
-    native = MACHINES.get(platform.machine()) == architecture
+    native = own_architecture() == architecture
     names = ("musl-gcc", "gcc") if native else (cross,)
     packages = "musl-tools" if native else packages
     for name in names:

@@ -139,6 +139,12 @@ def folders(sources: Tree, into: Path) -> list[Path]:
     return sorted({into / inside(sources.folder), *((into / inside(file)).parent for file in sources.files)})
 
 
+def packages(sources: Tree, into: Path) -> list[Path]:
+    """The folders of the copy that tools build in: the project's, and those of local packages. Sorted."""
+    made = {file.parent for file in sources.files if file.suffix == ".cabal" or file.name == "package.yaml"}
+    return sorted({into / inside(place) for place in {sources.folder, *made}})
+
+
 def hashes(sources: Tree) -> dict[str, str]:
     """What each source holds, and whether it may be executed."""
     return {

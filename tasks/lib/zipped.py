@@ -114,6 +114,12 @@ def program(members: Mapping[str, Member], elves: Mapping[str, bool]) -> str:
     return at_root[0] if at_root else "bootstrap" if "bootstrap" in members else ""
 
 
+def is_for_node(members: Mapping[str, Member], handler: str) -> bool:
+    """Whether a package has the module of a Node handler, and no bootstrap."""
+    module = handler.rpartition(".")[0]
+    return "bootstrap" not in members and any(module + suffix in members for suffix in NODE_SUFFIXES)
+
+
 def handler_problems(members: Mapping[str, Member], handler: str) -> Iterator[Problem]:
     """Node imports `<module>.js` (or .mjs, .cjs) and calls the function after the dot."""
     module, _, function = handler.rpartition(".")

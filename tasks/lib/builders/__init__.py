@@ -17,30 +17,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.lib.builders.machine import Machine, Toolchain
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
 from tasks.lib.processes import Log
 
 if TYPE_CHECKING:
     from tasks.lib.builders.docker import Docker
+    from tasks.lib.builders.host import Host
+    from tasks.lib.builders.machine import Machine
 
+TOOLS = ("ghc", "cabal", "stack")
+BIN = ".bin"  # beside the sources of a copy: where executables are put
 _choosing = threading.RLock()
-_chosen: dict[tuple[Path, str], Machine] = {}  # one a run: a container is started once, and a choice is told once
+_chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one container, or None for the host
 
 
 def chosen(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
-    """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host."""
-    key = (cache.resolve(), repr(build))
-    with _choosing:
-        if key not in _chosen:
-            _chosen[key] = _asked(build, workspace, cache, log)
-        return _chosen[key]
+    """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host.
 
-
-def _asked(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
+    It is chosen once a run, and the choice is told once.
+    """
     if build.builder == "host":
         return _host(workspace, cache)
+    with _choosing:
+        key = cache.resolve(), repr(build)
+        if key not in _chosen:
+            _chosen[key] = _container(build, cache, log)
+        return _chosen[key] or _host(workspace, cache)
+
+
+def _container(build: Build, cache: Path, log: Log) -> Docker | None:
     from tasks.lib.builders import engine
 
     try:
@@ -49,23 +55,31 @@ def _asked(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
         if build.builder == "docker":
             raise
         log(f"builder = auto: this host's GHC. {error.message}")
-        return _host(workspace, cache)
+        return None
     log(f"builder = {build.builder}: a container. {answer.server} answers at {where.address} ({where.origin})")
     return _docker(build, cache)
 
 
 def recorded(build: Build, workspace: Path, cache: Path, record: Path) -> Machine:
     """The machine that `record` (image.json) tells of: where executables were made. No engine is asked."""
-    toolchain = Toolchain(**json.loads(record.read_bytes()))
-    if toolchain.builder == "host":
+    if on_host(build, record):
         return _host(workspace, cache)
+    from tasks.lib.builders.machine import Toolchain
+
     with _choosing:
-        running = _chosen.get((cache.resolve(), repr(build)))
-        if running is not None and running.name == toolchain.builder:
+        if running := _chosen.get((cache.resolve(), repr(build))):
             return running
         machine = _docker(build, cache)
-        machine.recorded(toolchain)
+        machine.recorded(Toolchain(**json.loads(record.read_bytes())))
         return machine
+
+
+def on_host(build: Build, record: Path) -> bool:
+    """Whether executables were made on this host; before there is a record, whether they are going to be."""
+    try:
+        return bool(json.loads(record.read_bytes())["builder"] == "host")
+    except (OSError, ValueError, KeyError, TypeError):
+        return build.builder == "host"
 
 
 def places(build: Build) -> Mapping[str, str]:
@@ -82,14 +96,10 @@ def places(build: Build) -> Mapping[str, str]:
 
 def witnesses(build: Build, workspace: Path, cache: Path, record: Path) -> list[Path]:
     """Files of this host whose change means that the toolchain of `record` has to be looked at again."""
-    try:
-        on_host = json.loads(record.read_bytes())["builder"] == "host"
-    except (OSError, ValueError, KeyError, TypeError):
-        on_host = build.builder == "host"
-    return _host(workspace, cache).witnesses() if on_host else []
+    return _host(workspace, cache).witnesses() if on_host(build, record) else []
 
 
-def _host(workspace: Path, cache: Path) -> Machine:
+def _host(workspace: Path, cache: Path) -> Host:
     from tasks.lib.builders.host import Host
 
     return Host(workspace, cache)

@@ -18,30 +18,31 @@ import shlex
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.lib.builders import BIN, TOOLS, leftovers
 from tasks.lib.builders import engine as engines
-from tasks.lib.builders import leftovers
 from tasks.lib.builders.client import Client, MissingError, connected
 from tasks.lib.builders.container import STORES, WORKSPACE, Container
+from tasks.lib.builders.host import locked
 from tasks.lib.builders.image import NAME, Recipe, ready
-from tasks.lib.builders.machine import BIN, TOOLS, Toolchain
+from tasks.lib.builders.machine import Toolchain
 from tasks.lib.builders.stale import MADE, OUTPUTS, stale
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE, write, write_json
 from tasks.lib.processes import Log
-from tasks.lib.sources import Tree, differing, folders, hashes, inside, note_name, note_of, present
+from tasks.lib.sources import Tree, differing, folders, hashes, inside, note_name, note_of, packages, present
 
 if TYPE_CHECKING:
     from tasks.lib.sysroot import Sysroot
 
 RECIPE = Path("ghc-centos")
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
-ASKED = "getconf GNU_LIBC_VERSION || echo no glibc; " + "; ".join(
+VERSIONS = "getconf GNU_LIBC_VERSION || echo no glibc; " + "; ".join(
     f"{tool} --numeric-version 2>/dev/null || echo" for tool in TOOLS
 )
 NO_INDEX = "-- none\n"  # cabal's configuration: without one cabal writes its own, and wants the index it names
@@ -63,7 +64,6 @@ class Docker:
         self._client: Client | None = None
         self._container: Container | None = None
         self._starting = threading.RLock()
-        self._building = threading.Lock()
         self.offline = True  # until a look into cabal's store finds an index
 
     def toolchain(self, log: Log) -> Toolchain:
@@ -77,15 +77,13 @@ class Docker:
         """Take an image as it was found earlier, without asking the engine."""
         self._toolchain = toolchain
 
-    def witnesses(self) -> list[Path]:
-        """None: the image is made of ghc-centos/ and settings, which the graph watches."""
-        return []
-
     def sysroot(self) -> Sysroot:
         """The image's file system; what was read once is kept on the host."""
         from tasks.lib.builders.image_files import ImageFiles
 
         image = self.toolchain(lambda _: None).image
+        if not (self._folder(image) / "index").exists():
+            self._asked(image)
         return ImageFiles(self._folder(image), lambda path, target: self._running().get(path, target))
 
     def _known(self, log: Log) -> Toolchain:
@@ -94,18 +92,22 @@ class Docker:
         kept = self._folder(image) / "toolchain.json"
         if kept.exists():
             return Toolchain(**json.loads(kept.read_bytes()))
-        from tasks.lib.builders.image_files import LISTING
-
-        asked = Container(self._engine(), image, self._build, self._recipe.project, {})
-        try:
-            libc, *versions = asked.output(["sh", "-c", ASKED]).decode().splitlines()
-            write(self._folder(image) / "index", asked.output(LISTING))
-        finally:
-            asked.close()
+        libc, *versions = self._asked(image)
         tools = dict(zip(TOOLS, versions, strict=True))
         made = Toolchain(self.name, image, ARCHITECTURES.get(architecture, architecture), libc, tools)
         write_json(kept, made)
         return made
+
+    def _asked(self, image: str) -> list[str]:
+        """List the image's files, and ask it for its libc and compilers."""
+        from tasks.lib.builders.image_files import LISTING
+
+        asked = Container(self._engine(), image, self._build, self._recipe.project, {})
+        try:
+            write(self._folder(image) / "index", asked.output(LISTING))
+            return asked.output(["sh", "-c", VERSIONS]).decode().splitlines()
+        finally:
+            asked.close()
 
     def _folder(self, image: str) -> Path:
         return self._cache / image.removeprefix("sha256:")[:16]
@@ -150,9 +152,11 @@ class Docker:
     def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
         """Copy in what changed. Times are those of the engine's clock: the compilers' files bear the same."""
         present(sources)
-        with self._building:
+        into = Path(WORKSPACE, variant)
+        with ExitStack() as stack:
+            for place in packages(sources, self._cache / "locks" / variant):
+                stack.enter_context(locked(place))
             box = self._running()
-            into = Path(WORKSPACE, variant)
             folder = str(into / inside(sources.folder))
             note = shlex.quote(str(into / note_name(sources)))
             config = f"{STORES['CABAL_DIR']}/config"
@@ -169,18 +173,17 @@ class Docker:
 
     def _copy(self, box: Container, sources: Tree, into: Path, now: Mapping[str, str], news: Sequence[Path]) -> None:
         """Send what is new. The note has the hashes from before: a file that is edited meanwhile is sent again."""
-        members: list[tuple[str, bytes | Path, int]] = [
-            (f"{INCOMING}/tree/{inside(file)}", file, PROGRAM_MODE if now[str(file)].endswith("x") else FILE_MODE)
+        note = note_name(sources)
+        arrived = hashlib.sha256(f"{into}/{note}".encode()).hexdigest()[:16]  # two builds may bring theirs at once
+        script = arrival(sources, into, news, f"{WORKSPACE}/{INCOMING}/{arrived}").encode()
+        files: list[tuple[str, bytes | Path, int]] = [
+            (f"tree/{inside(file)}", file, PROGRAM_MODE if now[str(file)].endswith("x") else FILE_MODE)
             for file in news
             if str(file) in now
         ]
-        script = arrival(sources, into, news, f"{WORKSPACE}/{INCOMING}").encode()
-        more: list[tuple[str, bytes | Path, int]] = [
-            (f"{INCOMING}/note", note_of(now), FILE_MODE),
-            (f"{INCOMING}/script", script, FILE_MODE),
-        ]
-        box.put([*members, *more], WORKSPACE)
-        box.output(["sh", f"{WORKSPACE}/{INCOMING}/script"])
+        files += [("note", note_of(now), FILE_MODE), ("script", script, FILE_MODE)]
+        box.put([(f"{INCOMING}/{arrived}/{name}", content, mode) for name, content, mode in files], WORKSPACE)
+        box.output(["sh", f"{WORKSPACE}/{INCOMING}/{arrived}/script"])
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the container."""

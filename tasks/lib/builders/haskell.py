@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.lib.builders.machine import BIN, Machine, Toolchain
+from tasks.lib.builders import BIN
+from tasks.lib.builders.machine import Machine, Toolchain
 from tasks.lib.errors import BuildError, CompileError, ToolError
 from tasks.lib.processes import Log
 from tasks.lib.sources import Tree

@@ -8,19 +8,20 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.lib import processes
-from tasks.lib.builders.machine import BIN, TOOLS, Toolchain
-from tasks.lib.builders.stale import drop, stale
+from tasks.lib.builders import BIN, TOOLS
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
-from tasks.lib.sources import Tree, changed, folders, mirror
+from tasks.lib.sources import Tree, changed, folders, mirror, packages
 
 if TYPE_CHECKING:
+    from tasks.lib.builders.machine import Toolchain
     from tasks.lib.sysroot import Sysroot
 
 MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
@@ -48,6 +49,8 @@ class Host:
 
     def toolchain(self, _: Log) -> Toolchain:
         """The versions of what is installed; a missing tool has none."""
+        from tasks.lib.builders.machine import Toolchain
+
         versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         architecture = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
@@ -66,22 +69,18 @@ class Host:
 
     @contextmanager
     def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
-        """Bring the copy up to date, under a lock that a child which outlives us still holds."""
+        """Bring the copy up to date, under locks that a child which outlives us still holds."""
+        from tasks.lib.builders.stale import drop, stale
+
         workspace = Path(self.workspace, variant)
-        workspace.mkdir(parents=True, exist_ok=True)
-        lock = os.open(workspace, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._locks.append(lock)
+        with ExitStack() as stack:
+            self._locks = [stack.enter_context(locked(place)) for place in packages(sources, workspace)]
             news = changed(sources, workspace)
             if news:
                 drop(folders(sources, workspace), stale(sources.files, news))
             folder = mirror(sources, workspace)
             (folder / BIN).mkdir(exist_ok=True)
             yield str(folder)
-        finally:
-            self._locks.remove(lock)
-            os.close(lock)
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the workspace."""
@@ -100,6 +99,22 @@ class Host:
         """Copy an executable to where it travels from."""
         with replaced(target, 0o755) as temporary:
             shutil.copyfile(path, temporary)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """The descriptor of a lock on a folder, which nobody else builds in meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"   waiting for another build in {folder} to end", file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def package_indexes() -> list[Path]:

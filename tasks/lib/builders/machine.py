@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from tasks.lib.sysroot import Sysroot
 
 
-TOOLS = ("ghc", "cabal", "stack")
-BIN = ".bin"  # beside the sources of a copy: where executables are put
-
-
 @dataclass(frozen=True)
 class Toolchain:
     """What builds, as image.json holds it; a version is "" where the tool is missing."""
@@ -45,9 +41,6 @@ class Machine(Protocol):
 
     def toolchain(self, log: Log) -> Toolchain:
         """Make the toolchain ready, and say what it is; what takes long tells `log` about it."""
-
-    def witnesses(self) -> list[Path]:
-        """Files of the host whose change means that the toolchain has to be looked at again."""
 
     def sysroot(self) -> Sysroot:
         """The file system that executables made here find their libraries in."""

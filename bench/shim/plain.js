@@ -1,0 +1,4 @@
+// A handler without a program.
+'use strict';
+
+exports.handle = async (event) => event;
