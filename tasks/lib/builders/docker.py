@@ -30,7 +30,7 @@ from tasks.lib.builders.container import STORES, WORKSPACE, Container
 from tasks.lib.builders.host import locked
 from tasks.lib.builders.image import NAME, Recipe, ready
 from tasks.lib.builders.machine import Toolchain
-from tasks.lib.builders.stale import MADE, OUTPUTS, stale
+from tasks.lib.builders.stale import OUTPUTS, outdated, stale
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE, write, write_json
@@ -219,12 +219,7 @@ def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> st
     there = set(sources.files)
     gone = [shlex.quote(str(into / inside(file))) for file in news if file not in there]
     places = " ".join(shlex.quote(f"{folder}/{name}") for folder in folders(sources, into) for name in OUTPUTS)
-    modules = stale(sources.files, news)
-    if modules is None:
-        made = [f"-name '*{ending}'" for ending in sorted(MADE)]
-    else:
-        stems = sorted(name.replace(".", "/") for name in modules)
-        made = [f"-path {shlex.quote(f'*/{stem}{ending}')}" for stem in stems for ending in sorted(MADE)]
+    made = [f"-path {shlex.quote(pattern)}" for pattern in outdated(stale(sources.files, news))]
     copy = shlex.quote(str(into))
     lines = ["set -eu", f"mkdir -p {copy}"]
     if made:
