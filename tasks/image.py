@@ -27,7 +27,14 @@ def define(project: Project) -> dict[str, Any]:
         files.write_json(paths.IMAGE, toolchain)
         return toolchain.summary
 
-    return adapter.task(
+    def tell() -> None:
+        if not builders.on_host(project.build, paths.IMAGE):
+            from tasks.lib.builders import docker
+
+            for thing in docker.left(paths.CACHE):
+                print(f"left in the container engine: {thing}")
+
+    made = adapter.task(
         doc="the toolchain: a container image, or this host's GHC",
         file_dep=[
             *(path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()),
@@ -39,6 +46,7 @@ def define(project: Project) -> dict[str, Any]:
         action=make,
         cleans=[paths.WORK, paths.CACHE, paths.REPORT, *gone(project)],
     )
+    return made | {"clean": [adapter.Removal(tell), *made["clean"]]}
 
 
 def gone(project: Project) -> list[Path]:

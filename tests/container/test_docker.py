@@ -266,6 +266,16 @@ def test_purge_takes_this_projects_things_and_no_others(room: Rooms) -> None:
     made.good("binary")  # all of it is made again
 
 
+def test_clean_says_what_it_leaves_in_the_engine(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.good("binary")
+    run = made.good("clean")
+    assert f"left in the container engine: image haskell-on-lambda-{made.id}:" in run.out + run.err
+    assert run.out.count("left in the container engine: volume") == 3
+    made.purge()
+    assert "left in" not in made.good("clean").out
+
+
 AS_NOBODY = """
 import os, sys
 from pathlib import Path

@@ -108,6 +108,7 @@ def connected(engine: Engine) -> Client:
     secured = _tls(engine) if engine.certificates else False
     answer = engines.ping(engine)
     api = docker.APIClient(base_url=engine.address, version=answer.api, timeout=None, tls=secured)
+    api.trust_env = False  # REQUESTS_CA_BUNDLE would go before the engine's own authority, a proxy before the engine
     return Client(engine, api)
 
 

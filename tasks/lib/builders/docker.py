@@ -236,6 +236,20 @@ def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> st
     return "\n".join(lines)
 
 
+def left(cache: Path) -> list[str]:
+    """What this project has in the engine, a line each; nothing when no engine answers."""
+    try:
+        client = connected(engines.found()[0])
+    except EngineError:
+        return []
+    return leftovers.told(client, project(cache))
+
+
+def purge(cache: Path, log: Log) -> None:
+    """Remove this project's containers, volumes and images from the engine, and nothing else."""
+    leftovers.purge(connected(engines.found()[0]), project(cache), log)
+
+
 def project(cache: Path) -> str:
     """Which project this is, to its engine: this machine, user and folder; no path is shown to others."""
     whole = f"{socket.gethostname()}:{os.getuid()}:{cache.resolve()}"

@@ -1,7 +1,7 @@
 """What a project has in an engine: its containers, volumes and images; found by their labels, never by a name alone.
 
 in   a client, the project's id
-out  `sweep` removes containers whose process has gone; `held` lists what is there; `purge` removes it all
+out  `sweep` removes containers whose process has gone; `held` and `told` list what is there; `purge` removes it all
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ def purge(client: Client, project: str, log: Log) -> None:
         with suppress(EngineError):  # a tag of somebody else keeps it
             client.call("removing an image", client.api.remove_image, image["Id"], force=True)
             log(f"removed image {_name(image)}")
+
+
+def told(client: Client, project: str) -> list[str]:
+    """What the project has in the engine, in words."""
+    containers, volumes, images = held(client, project)
+    return [
+        *(f"container {str(container['Id'])[:12]}" for container in containers),
+        *(f"volume {volume}" for volume in volumes),
+        *(f"image {_name(image)}, {image['Size'] / 1e9:.2f} GB" for image in images),
+    ]
 
 
 def _containers(client: Client, project: str) -> list[dict[str, Any]]:
