@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tasks.lib.builders import leftovers
 from tasks.lib.builders.client import connected
@@ -14,6 +19,17 @@ from tasks.lib.builders.docker import project
 from tasks.lib.builders.engine import Engine
 from tests.container.engines import docker
 from tests.support import ROOT, Workshop, make_workshop
+
+ONE = 'source = "hs/one"\nruntime = "nodejs24.x"'
+# Compiles for as long as a test may want it to: Template Haskell that sleeps
+ENDLESS = """{-# LANGUAGE TemplateHaskell #-}
+module Main (main) where
+import Control.Concurrent (threadDelay)
+import Language.Haskell.TH (runIO)
+$(runIO (putStrLn "COMPILING" >> threadDelay 600000000) >> pure [])
+main :: IO ()
+main = interact id
+"""
 
 
 @dataclass
@@ -71,3 +87,22 @@ def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room
         (folder / "lambda.toml").write_text("[build]\n\n" + (ROOT / "lambda.toml").read_text())
     room.set()
     return room
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def until_it_says(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stderr
+    said = ""
+    for line in process.stderr:
+        said += line
+        if words in line:
+            return said
+    pytest.fail(f"it never said {words!r}: {said}")

@@ -18,14 +18,13 @@ from tasks.lib.builders.docker import Docker
 from tasks.lib.config import Build
 from tasks.lib.sources import tree
 from tests.container.engines import Between, base, docker
-from tests.container.room import Room, make_room
+from tests.container.room import ONE, Room, make_room
 from tests.support import ROOT, TINY, lacking, make_workshop, need
 
 if TYPE_CHECKING:
     from tasks.lib.builders.engine import Engine
 
 Rooms = Callable[..., Room]
-ONE = 'source = "hs/one"\nruntime = "nodejs24.x"'
 TWO = 'source = "hs/two"'
 CABAL = "cabal-version: 2.4\nname: {0}\nversion: 1\nexecutable {0}\n  main-is: Main.hs\n  build-depends: base\n  {1}\n"
 

@@ -16,10 +16,9 @@ from tasks.lib.builders import engine as engines
 from tasks.lib.builders import relay
 from tasks.lib.builders.engine import Engine
 from tasks.lib.errors import EngineError
-from tests.container.room import Room
+from tests.container.room import ENDLESS, ONE, Room, eventually, until_it_says
 from tests.support import need
 
-ONE = 'source = "hs/one"\nruntime = "nodejs24.x"'
 # ssh as far as we use it: options, --, host, command; the other machine is this one
 SSH = """#!/bin/sh
 echo "$@" >> "$0.log"
@@ -50,6 +49,19 @@ def test_an_engine_behind_ssh_builds_as_one_here(room: Callable[..., Room], ssh:
     asked = ssh.with_name("ssh.log").read_text()
     assert "-p 2222 -l me -- elsewhere docker -H unix://" in asked
     assert "BatchMode=yes" in asked
+
+
+def test_a_kill_leaves_no_container_behind_ssh(room: Callable[..., Room], ssh: Path) -> None:
+    assert ssh.exists()
+    made = room(one=ONE)
+    address = f"ssh://elsewhere{made.engine.socket}"
+    made.good("image", DOCKER_HOST=address)
+    made.write("hs/one/Main.hs", ENDLESS)
+    process = made.start("binary", DOCKER_HOST=address)
+    until_it_says(process, "COMPILING")
+    assert len(made.containers()) == 1
+    process.kill()
+    assert eventually(lambda: not made.containers(), 5)
 
 
 def test_ssh_that_is_refused_is_told_in_its_own_words(ssh: Path) -> None:

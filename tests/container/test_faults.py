@@ -12,24 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.container.engines import Between, Dockerd, base, docker, pretending
-from tests.container.room import Room
+from tests.container.room import ENDLESS, ONE, Room, eventually, until_it_says
 from tests.support import TINY, Run, need
 
 if TYPE_CHECKING:
     from tasks.lib.builders.engine import Engine
 
 Rooms = Callable[..., Room]
-ONE = 'source = "hs/one"\nruntime = "nodejs24.x"'
 HEAD = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n"
-# Compiles for as long as a test may want it to: Template Haskell that sleeps
-ENDLESS = """{-# LANGUAGE TemplateHaskell #-}
-module Main (main) where
-import Control.Concurrent (threadDelay)
-import Language.Haskell.TH (runIO)
-$(runIO (putStrLn "COMPILING" >> threadDelay 600000000) >> pure [])
-main :: IO ()
-main = interact id
-"""
 
 
 def image_that(room: Room, *steps: str) -> None:
@@ -42,25 +32,6 @@ def failing(run: Run) -> str:
     assert "Traceback" not in run.err, run.err
     assert "→" in run.err, run.err
     return run.err
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def until_it_says(process: subprocess.Popen[str], words: str) -> str:
-    assert process.stderr
-    said = ""
-    for line in process.stderr:
-        said += line
-        if words in line:
-            return said
-    pytest.fail(f"it never said {words!r}: {said}")
 
 
 def test_a_dockerfile_that_fails_is_told_with_its_step_and_last_words(room: Rooms) -> None:

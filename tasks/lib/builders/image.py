@@ -29,7 +29,7 @@ from tasks.lib.processes import Log
 
 NAME = "haskell-on-lambda"
 PROJECT = f"{NAME}.project"  # label: which project's folder an image, a container or a volume belongs to
-STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)")
+STEP = re.compile(r"^STEP (\d+)/(\d+) ?: (.*)", re.IGNORECASE)  # podman shouts
 QUICK = re.compile(r"(ARG|ENV|LABEL)\b", re.IGNORECASE)  # steps that take no time
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TAIL = 20  # lines of output that are shown when a step fails
@@ -171,7 +171,7 @@ class Progress:
             if not QUICK.match(step[3]):
                 self.log(self.step)
             self._shown = time.monotonic()
-        elif line.strip() and not line.startswith((" ---> ", "Removing intermediate container ")):
+        elif line.strip() and not line.startswith((" ---> ", "--> ", "Removing intermediate container ")):
             self.tail.append(line)
             self._now_and_then(f"… {line}")
 
