@@ -23,19 +23,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.lib.builders import BIN, TOOLS, leftovers
+from tasks.lib.builders import TOOLS, leftovers
 from tasks.lib.builders import engine as engines
+from tasks.lib.builders.arrival import arrival
 from tasks.lib.builders.client import Client, MissingError, connected
 from tasks.lib.builders.container import STORES, WORKSPACE, Container
 from tasks.lib.builders.host import locked
 from tasks.lib.builders.image import NAME, Recipe, ready
 from tasks.lib.builders.machine import Toolchain
-from tasks.lib.builders.stale import OUTPUTS, outdated, stale
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE, write, write_json
 from tasks.lib.processes import Log
-from tasks.lib.sources import Tree, differing, folders, hashes, inside, note_name, note_of, packages, present
+from tasks.lib.sources import Tree, differing, hashes, inside, note_name, note_of, packages, present
 
 if TYPE_CHECKING:
     from tasks.lib.sysroot import Sysroot
@@ -212,28 +212,6 @@ class Docker:
     def fetch(self, path: str, target: Path) -> None:
         """Copy an executable out."""
         self._running().fetch(path, target)
-
-
-def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> str:
-    """The script that makes a copy of what has arrived: forget what compilers made of it, copy, note it last."""
-    there = set(sources.files)
-    gone = [shlex.quote(str(into / inside(file))) for file in news if file not in there]
-    places = " ".join(shlex.quote(f"{folder}/{name}") for folder in folders(sources, into) for name in OUTPUTS)
-    made = [f"-path {shlex.quote(pattern)}" for pattern in outdated(stale(sources.files, news))]
-    copy = shlex.quote(str(into))
-    lines = ["set -eu", f"mkdir -p {copy}"]
-    if made:
-        found = f'find "$place" -type f \\( {" -o ".join(made)} \\) -delete'
-        lines.append(f'for place in {places}; do test ! -d "$place" || {found}; done')
-    if gone:
-        lines.append(f"rm -f -- {' '.join(gone)}")
-    lines += [
-        f"test ! -d {arrived}/tree || cp -R --remove-destination {arrived}/tree/. {copy}/",
-        f"mkdir -p {shlex.quote(str(into / inside(sources.folder) / BIN))}",
-        f"mv -f {arrived}/note {shlex.quote(str(into / note_name(sources)))}",
-        f"rm -rf {arrived}",
-    ]
-    return "\n".join(lines)
 
 
 def left(cache: Path) -> list[str]:
