@@ -269,8 +269,8 @@ def machine() -> str:
 def report(rounds: int, peers: Path) -> list[str]:
     """Measure everything; the section for RESULTS.md."""
     program = emulator(ROOT / "build/.cache", architecture(), print).absolute()
-    with tempfile.TemporaryDirectory() as name:
-        tools = Path(name)
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder)
         compiled(tools)
         chosen = variants(tools, peers)
         through: dict[str, Measure] = {about: partial(emulated, program, size) for about, size in SIZES.items()}
