@@ -46,6 +46,7 @@ FLOOR = "C echo, in process (floor)"
 PERSISTENT, NATIVE = "bootstrap, persistent Haskell", "native: Haskell with lambda-run"
 PER_EVENT, NOT_AHEAD = "bootstrap, process an event", "bootstrap, process an event, not ahead"
 GAP = "5 ms apart"
+STARTS = 4  # cold starts a round
 APART = f"1 KB, {GAP}"
 
 
@@ -150,10 +151,10 @@ def variants(folder: Path, peers: Path) -> dict[str, Variant]:
     return found
 
 
-def bare(tools: Path, size: int, variant: Variant, gap_us: int = 0) -> Figures:
-    """Against the bare Runtime API."""
-    count = (150 if variant.slow else 1500) if size < 100_000 else 20
-    count = min(count, 200) if gap_us else count
+def bare(tools: Path, size: int, variant: Variant, gap_us: int = 0, count: int = 0) -> Figures:
+    """Against the bare Runtime API; `count` events, or as many as that needs."""
+    many = (150 if variant.slow else 1500) if size < 100_000 else 20
+    count = count or (min(many, 200) if gap_us else many)
     command = [str(tools / "api"), str(count), str(size), str(gap_us), *variant.command]
     result = subprocess.run(
         command, env=variant.environment(), cwd=variant.root, capture_output=True, check=True, timeout=120
@@ -268,8 +269,8 @@ def machine() -> str:
 def report(rounds: int, peers: Path) -> list[str]:
     """Measure everything; the section for RESULTS.md."""
     program = emulator(ROOT / "build/.cache", architecture(), print).absolute()
-    with tempfile.TemporaryDirectory() as name:
-        tools = Path(name)
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder)
         compiled(tools)
         chosen = variants(tools, peers)
         through: dict[str, Measure] = {about: partial(emulated, program, size) for about, size in SIZES.items()}
@@ -277,6 +278,9 @@ def report(rounds: int, peers: Path) -> list[str]:
         against[APART] = partial(bare, tools, 1024, gap_us=5000)
         slow = in_turn(chosen, through, rounds)
         quick = in_turn(chosen, against, rounds)
+        starts = in_turn(chosen, {"1 KB": partial(bare, tools, 1024, count=1)}, STARTS * rounds)
+        for name, each in quick.items():
+            each["1 KB"].cold = starts[name]["1 KB"].cold
         costs = {gap: statistics.median(spawn_us(tools, gap) for _ in range(rounds)) for gap in (0, 5000)}
     return [
         "## Shims",

@@ -152,16 +152,20 @@ static void append_context(struct buffer *out, const struct event *event)
     append_text(out, "}}");
 }
 
-/* An envelope is one line: line breaks between the tokens of a pretty-printed event become spaces (inside a JSON string
-   there are none). No event at all is null. */
+/* One line: line breaks between the tokens of a pretty-printed event become spaces (inside a JSON string are none). */
 static void make_line(struct buffer *event)
 {
     for (char *at = event->data, *end = at + event->size; at && (at = memchr(at, '\n', (size_t)(end - at))); at++)
         *at = ' ';
     for (char *at = event->data, *end = at + event->size; at && (at = memchr(at, '\r', (size_t)(end - at))); at++)
         *at = ' ';
+}
+
+/* In an envelope, no event at all is null. */
+static void fill_empty(struct buffer *event)
+{
     size_t spaces = 0;
-    while (spaces < event->size && strchr(" \t", event->data[spaces]) && event->data[spaces])
+    while (spaces < event->size && (event->data[spaces] == ' ' || event->data[spaces] == '\t'))
         spaces++;
     if (spaces == event->size)
         append_text(event, "null");
@@ -294,8 +298,10 @@ static void exchange_with_program(struct event *event)
     const char *before = SHIM_ENVELOPE ? "{\"event\":" : "";
     if (SHIM_ENVELOPE || SHIM_PROCESS == PER_EVENT)
         make_line(&event->body); /* for programs that read one line */
-    if (SHIM_ENVELOPE)
+    if (SHIM_ENVELOPE) {
+        fill_empty(&event->body);
         append_context(&behind, event);
+    }
     if (SHIM_PROCESS == PERSISTENT)
         append_format(&head, "%s %zu\n", event->id, strlen(before) + event->body.size + behind.size);
     add_part(&exchange, head.data, head.size);

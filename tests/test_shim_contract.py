@@ -397,6 +397,15 @@ def test_a_program_not_started_ahead_finds_the_context_in_its_environment(
         assert "LAMBDA_RUNTIME_CLIENT_CONTEXT" not in environment_of(api)
 
 
+@pytest.mark.parametrize("way", ways(("bootstrap", "checked")), ids=str)
+def test_an_empty_event_stays_empty_but_in_an_envelope(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        assert api.ask(b"").error_type == "Function.NoResponse"
+    with start(way.but(input="envelope")):
+        assert api.ask(b"").json()["event"] is None
+        assert api.ask(b" \t").json()["event"] is None
+
+
 @pytest.mark.parametrize("way", ways(("bootstrap", "checked", "node"), input="envelope"), ids=str)
 def test_an_envelope_holds_event_and_context_on_one_line(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):

@@ -168,5 +168,5 @@ def test_a_build_that_outlives_its_doit_is_waited_for(tiny: Workshop) -> None:
     run.kill()
     run.communicate()
     tiny.write("hs/two/Main.hs", program("second"))
-    assert "waiting for another build" in tiny.good("zip:two", **environment).err
+    assert "waiting for the build" in tiny.good("zip:two", **environment).err
     assert answer(tiny) == "second\n"

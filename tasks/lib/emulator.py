@@ -83,6 +83,7 @@ class Emulated:
         self._turn = threading.Lock()  # the emulator takes one event at a time
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._logging = threading.Thread()
         self._port = 0
 
     def __enter__(self) -> Self:
@@ -119,7 +120,8 @@ class Emulated:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us; we stop it in order
             )
-            threading.Thread(target=self._carry_log, args=(self._process,), daemon=True).start()
+            self._logging = threading.Thread(target=self._carry_log, args=(self._process,), daemon=True)
+            self._logging.start()
             if self._is_ready(self._process):
                 return
         raise InvokeError("The Lambda emulator does not start.", "Its log above may say why; then run it again.")
@@ -172,6 +174,7 @@ class Emulated:
             folder.cleanup()
         if process:
             process.wait()
+            self._logging.join(1)  # its last words
 
 
 def _answer(status: int, payload: bytes) -> Answer:

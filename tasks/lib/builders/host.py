@@ -84,7 +84,11 @@ class Host:
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the workspace."""
-        return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=self._locks)
+        with ExitStack() as stack:
+            keep = list(self._locks)
+            if command[0] == "stack":  # two of them trip over each other when their root is new
+                keep.append(stack.enter_context(locked(stack_root())))
+            return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=keep)
 
     def index(self, _: Log) -> bool:
         """What cabal keeps in a home folder is the person's own."""
@@ -110,11 +114,16 @@ def locked(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"   waiting for another build in {folder} to end", file=sys.stderr, flush=True)
+            print(f"   waiting for the build at work in {folder}", file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield handle
     finally:
         os.close(handle)
+
+
+def stack_root() -> Path:
+    """Where stack keeps what all projects share."""
+    return Path(os.environ.get("STACK_ROOT") or Path.home() / ".stack")
 
 
 def package_indexes() -> list[Path]:
