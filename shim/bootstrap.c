@@ -359,6 +359,8 @@ _Noreturn static void serve(void)
     int error = starts_ahead ? start() : child_startable();
     if (error)
         give_up(error);
+    if (SHIM_PROCESS == PERSISTENT)
+        stay_here();
     for (;;) {
         api_ask();
         children_reap();

@@ -77,6 +77,7 @@ extern struct child child;
 void child_prepare(void);
 const char *child_program(void);
 int child_become(void);
+void stay_here(void);
 int child_startable(void);
 int child_start(char *const more[]);
 void child_close_in(void);

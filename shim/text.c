@@ -6,26 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGE = 65536, SPARES = 2 };
+enum { SMALL = 512, SPARES = 4 };
 
-/* Large buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
+/* All but small buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
 static struct buffer spares[SPARES];
 
-/* A spare with that much room in place of `buffer`, if there is one. */
+/* The smallest spare with that much room in place of `buffer`, if there is one. */
 static bool take_spare(struct buffer *buffer, size_t room)
 {
-    for (int i = 0; i < SPARES; i++) {
-        if (room < LARGE || spares[i].room < room)
-            continue;
-        if (buffer->size > 0)
-            memcpy(spares[i].data, buffer->data, buffer->size);
-        free(buffer->data);
-        buffer->data = spares[i].data;
-        buffer->room = spares[i].room;
-        spares[i] = (struct buffer){0};
-        return true;
-    }
-    return false;
+    struct buffer *best = NULL;
+    for (struct buffer *spare = spares; room >= SMALL && spare < spares + SPARES; spare++)
+        if (spare->room >= room && (!best || spare->room < best->room))
+            best = spare;
+    if (!best)
+        return false;
+    if (buffer->size > 0)
+        memcpy(best->data, buffer->data, buffer->size);
+    free(buffer->data);
+    buffer->data = best->data;
+    buffer->room = best->room;
+    *best = (struct buffer){0};
+    return true;
 }
 
 /* Room for `more` bytes behind what is there; buffers double, so that appending stays linear. */
@@ -48,7 +49,7 @@ char *room_for(struct buffer *buffer, size_t more)
 
 void release(struct buffer *buffer)
 {
-    for (int i = 0; i < SPARES && buffer->room >= LARGE; i++) {
+    for (int i = 0; i < SPARES && buffer->room >= SMALL; i++) {
         if (!spares[i].data) {
             spares[i] = (struct buffer){.data = buffer->data, .room = buffer->room};
             *buffer = (struct buffer){0};

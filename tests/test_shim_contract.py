@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,17 @@ def test_an_answer_above_the_limit_is_an_error_and_the_next_event_works(
         assert answer.error_type == "Function.ResponseSizeTooLarge"
         assert "6291556" in answer.error_message
         assert api.ask(b"1").body == b"1"
+
+
+@persistent
+def test_the_program_may_use_every_processor(way: Way, start: Start, api: RuntimeApi) -> None:
+    """Whatever the shim keeps to itself; after a restart, too."""
+    with start(way) as running:
+        for _ in range(2):
+            assert api.ask({}).kind == "response"
+            (program,) = running.children()
+            assert os.sched_getaffinity(program) == os.sched_getaffinity(0)
+            assert api.ask({"do": "exit3"}).kind == "error"
 
 
 # ---- failures of the program ----
