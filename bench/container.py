@@ -97,7 +97,7 @@ def copying(base: str) -> None:
                 print(f"copying {size:4} MB         {rates}   memory +{grown / 1024:.0f} MB")
     finally:
         box.close()
-        leftovers.purge(client, name, lambda _: None)
+        leftovers.purge(client, name)
 
 
 def main(base: str, runs: int) -> None:
@@ -117,7 +117,7 @@ def main(base: str, runs: int) -> None:
         finally:
             from tasks.lib.builders import docker
 
-            docker.purge(ours / "build/.cache", lambda _: None)
+            docker.purge(ours / "build/.cache")
     copying(base)
 
 

@@ -29,7 +29,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 
 def test_shellcheck_has_nothing_to_say() -> None:
-    command = [need("shellcheck"), FOLDER / "provision.sh"]
+    command = [need("shellcheck"), str(FOLDER / "provision.sh")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -18,7 +18,7 @@ from tasks.lib.builders.client import connected
 from tasks.lib.builders.docker import project
 from tasks.lib.builders.engine import Engine
 from tests.container.engines import docker
-from tests.support import ROOT, Workshop, make_workshop
+from tests.support import BUILD, ROOT, Workshop, make_workshop
 
 ONE = 'source = "hs/one"\nruntime = "nodejs24.x"'
 # Compiles for as long as a test may want it to: Template Haskell that sleeps
@@ -45,7 +45,7 @@ class Room(Workshop):
     def set(self, **build: Any) -> None:
         """Settings of [build]; the functions stay."""
         self.build |= build
-        functions = (self.folder / "lambda.toml").read_text().partition("\n\n")[2]
+        functions = BUILD.sub("", (self.folder / "lambda.toml").read_text())
         lines = "\n".join(f"{name} = {_toml(value)}" for name, value in self.build.items())
         (self.folder / "lambda.toml").write_text(f"[build]\n{lines}\n\n{functions}")
 
@@ -66,7 +66,7 @@ class Room(Workshop):
         return docker(self.engine, "ps", "-aq", "--filter", f"label=haskell-on-lambda.project={self.id}").split()
 
     def purge(self) -> None:
-        leftovers.purge(connected(self.engine), self.id, lambda _: None)
+        leftovers.purge(connected(self.engine), self.id)
 
 
 def _toml(value: Any) -> str:
@@ -84,7 +84,7 @@ def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room
     if not functions:
         shutil.rmtree(folder / "hs")
         shutil.copytree(ROOT / "hs", folder / "hs", ignore=shutil.ignore_patterns(".stack-work"))
-        (folder / "lambda.toml").write_text("[build]\n\n" + (ROOT / "lambda.toml").read_text())
+        shutil.copy(ROOT / "lambda.toml", folder)
     room.set()
     return room
 

@@ -19,7 +19,7 @@ from tasks.lib.config import Build
 from tasks.lib.sources import tree
 from tests.container.engines import Between, base, docker
 from tests.container.room import ONE, Room, make_room
-from tests.support import ROOT, TINY, lacking, make_workshop, need
+from tests.support import BUILD, ROOT, TINY, lacking, make_workshop, need
 
 if TYPE_CHECKING:
     from tasks.lib.builders.engine import Engine
@@ -46,7 +46,7 @@ def on_host(samples: Room, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("host") / "project"
     shutil.copytree(samples.folder, folder, ignore=shutil.ignore_patterns("build", ".doit.db"))
     text = (folder / "lambda.toml").read_text()
-    (folder / "lambda.toml").write_text('[build]\nbuilder = "host"\n\n' + text.partition("\n\n")[2])
+    (folder / "lambda.toml").write_text(BUILD.sub('[build]\nbuilder = "host"\n', text))
     subprocess.run([sys.executable, "-m", "doit"], cwd=folder, check=True, capture_output=True)
     return folder
 
@@ -265,14 +265,19 @@ def test_purge_takes_this_projects_things_and_no_others(room: Rooms) -> None:
     made.good("binary")  # all of it is made again
 
 
-def test_clean_says_what_it_leaves_in_the_engine(room: Rooms) -> None:
+def test_clean_says_what_it_leaves_and_purge_removes_it(room: Rooms) -> None:
     made = room(one=ONE)
     made.good("binary")
-    run = made.good("clean")
-    assert f"left in the container engine: image haskell-on-lambda-{made.id}:" in run.out + run.err
-    assert run.out.count("left in the container engine: volume") == 3
-    made.purge()
+    left = "left in the container engine (doit purge removes it): "
+    for words in (("clean", "--dry-run"), ("clean",)):
+        run = made.good(*words)
+        assert f"{left}image haskell-on-lambda-{made.id}:" in run.out
+        assert run.out.count(f"{left}volume") == 3
+    assert made.good("purge", "--dry-run").out.count("would remove ") == 4
+    run = made.good("purge")
+    assert f"removing image haskell-on-lambda-{made.id}:" in run.out
     assert "left in" not in made.good("clean").out
+    assert made.good("purge").out == "The container engine holds nothing of this project.\n"
 
 
 AS_NOBODY = """
@@ -293,7 +298,7 @@ build(Path(sys.argv[2]))  # as root, so that every module is there
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 machine = build(Path(sys.argv[3]))
 from tasks.lib.builders import leftovers
-leftovers.purge(machine._engine(), machine._recipe.project, print)
+leftovers.purge(machine._engine(), machine._recipe.project)
 """
 
 

@@ -65,7 +65,10 @@ def podman(engine: Engine, toolchain: str) -> Iterator[Podman]:
         try:
             if not eventually(lambda: answers(made.engine)):
                 lacking("podman's service does not answer")
-            made("run", "--rm", "--network", "none", TOOLCHAIN, "true")
+            try:
+                made("run", "--rm", "--network", "none", TOOLCHAIN, "true")
+            except AssertionError as error:  # not a lack of ours: some small machines let podman run nothing
+                pytest.skip(f"podman's containers do not run here: {error}")
             yield made
         finally:
             service.terminate()

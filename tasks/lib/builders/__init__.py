@@ -35,6 +35,8 @@ _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one containe
 def chosen(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
     """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host.
 
+    auto takes this host, too, where the engine has neither the base image nor a way to its registry.
+
     It is chosen once a run, and the choice is told once.
     """
     if build.builder == "host":
@@ -57,7 +59,24 @@ def _container(build: Build, cache: Path, log: Log) -> Docker | None:
         log(f"builder = auto: this host's GHC. {error.message}")
         return None
     log(f"builder = {build.builder}: a container. {answer.server} answers at {where.address} ({where.origin})")
-    return _docker(build, cache)
+    machine = _docker(build, cache)
+    return machine if build.builder == "docker" else _with_a_base(machine, log)
+
+
+def _with_a_base(machine: Docker, log: Log) -> Docker | None:
+    """A container, unless its base cannot be fetched and this host has a GHC."""
+    import shutil
+
+    from tasks.lib.builders.image import UnreachableError
+
+    try:
+        machine.toolchain(log)
+    except UnreachableError as error:
+        if not shutil.which("ghc"):
+            raise
+        log(f"builder = auto: this host's GHC after all. {error.message}")
+        return None
+    return machine
 
 
 def recorded(build: Build, workspace: Path, cache: Path, record: Path) -> Machine:

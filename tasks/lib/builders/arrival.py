@@ -3,9 +3,9 @@
 in   the sources, those of them that changed or have gone, the folder of the copy, the folder where the new ones lie
 out  `arrival(…)` → a shell script
 
-The copy is made as `tasks.lib.sources.mirror` makes it on the host: what compilers left of changed modules goes first,
-changed files bear the time of the copying (by the clock of the engine, whose compilers compare it), the note comes last.
-A script that was cut short is begun anew by the next run, because the note is still the old one.
+The copy is made as `tasks.lib.sources.mirror` makes it on the host: what compilers left of changed modules goes
+first, changed files bear the time of the copying (by the clock of the engine, whose compilers compare it), the note
+comes last. A script that was cut short is begun anew by the next run, because the note is still the old one.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ KNOWN = {  # words in an engine's message → the next act
     "manifest unknown": "Correct `base_image` in lambda.toml.",
     "pull access denied": "Correct `base_image` in lambda.toml, or sign in (docker login).",
     "repository does not exist": "Correct `base_image` in lambda.toml.",
-    "no such host": "The engine's machine finds no such registry: look at its network, or name a base_image it has.",
+    "no such host": "The engine's machine finds no such registry: look at its network, name a base_image it has, or "
+    'build with this host\'s GHC (builder = "host").',
     r"network \S+ not found": "Correct `network` in lambda.toml.",
     "could not find an available": "Remove networks that nobody uses (docker network prune), then run again.",
 }

@@ -214,18 +214,14 @@ class Docker:
         self._running().fetch(path, target)
 
 
-def left(cache: Path) -> list[str]:
-    """What this project has in the engine, a line each; nothing when no engine answers."""
-    try:
-        client = connected(engines.found()[0])
-    except EngineError:
-        return []
-    return leftovers.told(client, project(cache))
+def held(cache: Path) -> list[str]:
+    """What this project has in the engine, in words; EngineError when no engine answers."""
+    return leftovers.told(connected(engines.found()[0]), project(cache))
 
 
-def purge(cache: Path, log: Log) -> None:
+def purge(cache: Path) -> None:
     """Remove this project's containers, volumes and images from the engine, and nothing else."""
-    leftovers.purge(connected(engines.found()[0]), project(cache), log)
+    leftovers.purge(connected(engines.found()[0]), project(cache))
 
 
 def project(cache: Path) -> str:

@@ -31,10 +31,16 @@ NAME = "haskell-on-lambda"
 PROJECT = f"{NAME}.project"  # label: which project's folder an image, a container or a volume belongs to
 STEP = re.compile(r"^STEP (\d+)/(\d+) ?: (.*)", re.IGNORECASE)  # podman shouts
 QUICK = re.compile(r"(ARG|ENV|LABEL)\b", re.IGNORECASE)  # steps that take no time
+FROM = re.compile(r"step \d+/\d+: FROM\b", re.IGNORECASE)
+NO_WAY = re.compile(r"no such host|dial tcp|timeout|network is unreachable|proxyconnect", re.IGNORECASE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TAIL = 20  # lines of output that are shown when a step fails
 NEWS_S = 5.0  # between two lines of output of one step
 LONGEST = 300  # characters of a line that are kept
+
+
+class UnreachableError(EngineError):
+    """The engine has no way to the registry of the base image."""
 
 
 @dataclass(frozen=True)
@@ -187,4 +193,5 @@ class Progress:
         known = (
             told.hint if told.hint != LOOK else "Mend that in ghc-centos/ or in [build] of lambda.toml, then run again."
         )
-        return EngineError(f"The image was not built. {self.step} failed: {COLOUR.sub('', reason)}{said}", known)
+        kind = UnreachableError if FROM.match(self.step) and NO_WAY.search(reason) else EngineError
+        return kind(f"The image was not built. {self.step} failed: {COLOUR.sub('', reason)}{said}", known)

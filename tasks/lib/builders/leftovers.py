@@ -15,7 +15,6 @@ from tasks.lib.builders.client import Client
 from tasks.lib.builders.container import OWNER, remove
 from tasks.lib.builders.image import PROJECT
 from tasks.lib.errors import EngineError
-from tasks.lib.processes import Log
 
 
 def sweep(client: Client, project: str) -> None:
@@ -39,19 +38,16 @@ def held(client: Client, project: str) -> tuple[list[dict[str, Any]], list[str],
     return _containers(client, project), [str(volume["Name"]) for volume in volumes], images
 
 
-def purge(client: Client, project: str, log: Log) -> None:
+def purge(client: Client, project: str) -> None:
     """Remove all that the project has in the engine, and nothing else."""
     containers, volumes, images = held(client, project)
     for container in containers:
         remove(client, str(container["Id"]))
-        log(f"removed container {str(container['Id'])[:12]}")
     for volume in volumes:
         client.call("removing a volume", client.api.remove_volume, volume, force=True)
-        log(f"removed volume {volume}")
     for image in images:
         with suppress(EngineError):  # a tag of somebody else keeps it
             client.call("removing an image", client.api.remove_image, image["Id"], force=True)
-            log(f"removed image {_name(image)}")
 
 
 def told(client: Client, project: str) -> list[str]:
