@@ -39,22 +39,30 @@ class Dockerd:
         self.start()
 
     def start(self) -> None:
+        """Its containerd gives up after 15 s, which a busy machine may need more than once."""
+        for _ in range(3):
+            if self._starts():
+                return
+        said = (self.folder / "log").read_text()[-1500:]
+        self.stop()
+        lacking(f"dockerd does not run here: {said}")
+
+    def _starts(self) -> bool:
         """Without a bridge, so that nothing of this machine's network is changed."""
         command = ["setpriv", "--pdeathsig", "TERM", "dockerd", "--host", f"unix://{self.socket}"]
         command += ["--data-root", str(self.data), "--exec-root", str(self.folder / "exec")]
         command += ["--pidfile", str(self.folder / "pid"), "--bridge=none", "--iptables=false", "--ip6tables=false"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        for _ in range(300):
+        for _ in range(600):
             with suppress(EngineError):
                 engines.ping(self.engine, 1)
-                return
+                return True
             if self.process.poll() is not None:
                 break
             time.sleep(0.1)
-        said = (self.folder / "log").read_text()[-1500:]
-        self.stop()
-        lacking(f"dockerd does not run here: {said}")
+        self.die()
+        return False
 
     def die(self) -> None:
         """As a crash of the machine does it: the engine and all that it started, at once."""
