@@ -71,3 +71,8 @@ def task_report() -> adapter.Tasks:
 def task_operate() -> adapter.Tasks:
     """verbs about functions that are on AWS already"""
     return operate.define(PROJECT)
+
+
+def task_purge() -> adapter.Tasks:
+    """remove what is in the container engine: image, volumes, containers"""
+    return image.define_purge()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up everything that `doit` needs, and says what it does; run it as often as you like.
-#   ./setup.sh          .venv, and a Haskell toolchain where there is none
+#   ./setup.sh          .venv, and a Haskell toolchain where neither this machine nor a container engine has one
 #   ./setup.sh --test   the same, and what the tests need
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -22,37 +22,15 @@ esac
 wanted=()
 want() { wanted+=("$@"); }
 
-python=python3
-for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-  if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then python=$candidate; break; fi
-done
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || want python3
-"$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv
-
-have ghc || want ghc
-have cabal || want cabal-install
-have stack || want haskell-stack
-if ! have ghc || { have dpkg-query && dpkg-query -S "$(readlink -f "$(command -v ghc)")" >/dev/null 2>&1; }; then
-  want libghc-aeson-dev libghc-hmatrix-dev # what the samples use; Debian's GHC finds packages only there
-fi
-have gcc || want gcc libc6-dev
-have strip || want binutils
-have musl-gcc || want musl-tools
-
-if $test_too; then
-  have node || want nodejs
-  have npm || want npm
-  while read -r package; do want "$package"; done < <(sed 's/#.*//; /^$/d' tests/packages.txt)
-fi
-
-missing=()
-for package in "${wanted[@]}"; do
-  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
-done
-
-if [ ${#missing[@]} -gt 0 ]; then
+# Installs what is wanted and missing.
+install_wanted() {
+  local missing=() as_root=() package
+  for package in "${wanted[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+  done
+  wanted=()
+  [ ${#missing[@]} -gt 0 ] || return 0
   have apt-get || fail "this machine lacks ${missing[*]} (Debian's names)" "install them with its package manager"
-  as_root=()
   if [ "$(id -u)" != 0 ]; then
     have sudo || fail "these packages are missing: ${missing[*]}" "as root: apt-get install ${missing[*]}"
     as_root=(sudo)
@@ -62,7 +40,47 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" apt-get update -qq >&2 || say "apt-get update failed; going on with the lists that are there"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
     fail "apt-get could not install them; its message is above" "check the network and the package sources, then run ./setup.sh again"
+}
+
+want_haskell() {
+  have ghc || want ghc
+  have cabal || want cabal-install
+  have stack || want haskell-stack
+  if ! have ghc || { have dpkg-query && dpkg-query -S "$(readlink -f "$(command -v ghc)")" >/dev/null 2>&1; }; then
+    want libghc-aeson-dev libghc-hmatrix-dev # what the samples use; Debian's GHC finds packages only there
+  fi
+}
+
+# Where a container engine answers, and lambda.toml does not ask for this host: a line about the engine.
+engine() {
+  "$python" -c 'if True:
+    from pathlib import Path
+    from tasks.lib.builders.engine import found
+    from tasks.lib.config import load
+    asked = load(Path("lambda.toml"), None).build.builder
+    place, answer = found() if asked != "host" else exit(1)
+    print(f"{answer.server} at {place.address}")' 2>/dev/null
+}
+
+python=python3
+for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+  if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then python=$candidate; break; fi
+done
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || want python3
+"$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv
+
+in_container=
+if $test_too || have ghc || ! in_container=$(engine); then want_haskell; fi
+have gcc || want gcc libc6-dev
+have strip || want binutils
+have musl-gcc || want musl-tools
+
+if $test_too; then
+  have node || want nodejs
+  have npm || want npm
+  while read -r package; do want "$package"; done < <(sed 's/#.*//; /^$/d' tests/packages.txt)
 fi
+install_wanted
 
 # ---- Python ----------------------------------------------------------------------------------------------------------
 
@@ -84,4 +102,16 @@ for file in "${requirements[@]}"; do
   fi
 done
 .venv/bin/python -m compileall -q dodo.py tasks # so that even the first doit starts quickly
+
+# ---- the container -----------------------------------------------------------------------------------------------------
+
+if [ -n "$in_container" ]; then
+  say "builds go to a container ($in_container), so no GHC is installed here; making its image"
+  if ! .venv/bin/doit image; then
+    say "no image could be made; its message is above"
+    say "installing GHC on this machine instead"
+    want_haskell
+    install_wanted
+  fi
+fi
 say "ready: .venv/bin/doit builds every zip, .venv/bin/doit list shows the tasks"

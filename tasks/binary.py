@@ -33,10 +33,15 @@ def built(project: Project, function: Function) -> dict[str, Any]:
     def make() -> str:
         from tasks.lib.builders import haskell
 
-        machine = builders.chosen(project.build, paths.WORK, paths.CACHE)
+        def log(line: str) -> None:
+            adapter.show(function.name, line)
+
+        machine = builders.chosen(project.build, paths.WORK, paths.CACHE, log)
+        toolchain = machine.toolchain(log)
+        files.write_json(paths.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc == "static"
         job = haskell.Job(sources, function.executable, project.build.tool, options, target, static)
-        tool = haskell.build(machine, machine.toolchain(), job, lambda line: adapter.show(function.name, line))
+        tool = haskell.build(machine, toolchain, job, log)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
     return adapter.task(

@@ -1,4 +1,4 @@
-"""The toolchain.
+"""The toolchain, and the verb that removes what it has in a container engine.
 
 in   ghc-centos/*, the table [build] of lambda.toml
 out  build/image.json: builder, image id, compiler versions, libc
@@ -6,33 +6,76 @@ out  build/image.json: builder, image id, compiler versions, libc
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks import adapter, paths
 from tasks.lib import builders, files
 from tasks.lib.config import Project
+from tasks.lib.errors import EngineError
+from tasks.verbs import Line, Verb, parsed
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 def define(project: Project) -> dict[str, Any]:
     """One task for all functions."""
-    machine = builders.chosen(project.build, paths.WORK, paths.CACHE)
+    here = (project.build, paths.WORK, paths.CACHE)
+
+    def log(line: str) -> None:
+        adapter.show("image", line)
 
     def make() -> str:
-        toolchain = machine.toolchain()
+        toolchain = builders.chosen(*here, log).toolchain(log)
         files.write_json(paths.IMAGE, toolchain)
         return toolchain.summary
 
-    return adapter.task(
+    def tell(dryrun: bool) -> None:  # noqa: ARG001, FBT001 - doit calls it in a dry run only where it says so
+        if not builders.on_host(project.build, paths.IMAGE):
+            from tasks.lib.builders import docker
+
+            with suppress(EngineError):  # an engine that is not there holds nothing back
+                for thing in docker.held(paths.CACHE):
+                    print(f"left in the container engine (doit purge removes it): {thing}")
+
+    made = adapter.task(
         doc="the toolchain: a container image, or this host's GHC",
-        file_dep=[*sorted(Path("ghc-centos").glob("*")), *adapter.recipe("image.py", "lib/builders")],
+        file_dep=[
+            *(path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()),
+            *adapter.recipe("image.py", "lib/builders"),
+        ],
         targets=[paths.IMAGE],
-        reads=asdict(project.build),
-        watches=machine.witnesses,
+        reads=asdict(project.build) | {"engines": builders.places(project.build)},
+        watches=lambda: builders.witnesses(*here, paths.IMAGE),
         action=make,
         cleans=[paths.WORK, paths.CACHE, paths.REPORT, *gone(project)],
     )
+    return made | {"clean": [adapter.Removal(tell), *made["clean"]]}
+
+
+def define_purge() -> Verb:
+    """What `clean` leaves, because an image takes minutes to make."""
+    doc = "remove this project's image, volumes and containers from the container engine"
+
+    def options(parser: ArgumentParser) -> None:
+        parser.description = doc
+        parser.add_argument("--dry-run", "-n", action="store_true", help="only say what there is")
+
+    def act(given: Any) -> None:
+        from tasks.lib.builders import docker
+
+        things = docker.held(paths.CACHE)
+        for thing in things:
+            print(f"{'would remove' if given.dry_run else 'removing'} {thing}")
+        if not things:
+            print("The container engine holds nothing of this project.")
+        elif not given.dry_run:
+            docker.purge(paths.CACHE)
+
+    return Verb("purge", doc, Line(parsed(options)), act)
 
 
 def gone(project: Project) -> list[Path]:

@@ -38,7 +38,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
     def walk() -> str:
         from tasks.lib import needed_libs
 
-        sysroot = builders.chosen(project.build, paths.WORK, paths.CACHE).sysroot()
+        sysroot = builders.recorded(project.build, paths.WORK, paths.CACHE, paths.IMAGE).sysroot()
         found = needed_libs.needed(
             made.executable,
             sysroot=sysroot,
@@ -66,7 +66,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
             "libc": function.libc,
             "include": wanted,
         },
-        copied=lambda: sources(made.needed_libs),
+        copied=lambda: sources(made.needed_libs) if builders.on_host(project.build, paths.IMAGE) else [],
         action=walk,
     )
 

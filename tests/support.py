@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 CI = os.environ.get("CI") == "true"
 PARTS = ("dodo.py", "tasks", "shim", "ghc-centos", "requirements.txt")
 
+BUILD = re.compile(r"^\[build\]\n(?:.+\n)*", re.MULTILINE)  # that table of a lambda.toml
 TINY = """module Main (main) where
 
 main :: IO ()

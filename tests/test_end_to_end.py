@@ -16,7 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.aws.proxy import Proxy, proxy
-from tests.support import PARTS, ROOT, Workshop, make_workshop, need
+from tests.support import BUILD, PARTS, ROOT, Workshop, make_workshop, need
 
 SAMPLES = ("echo", "matrix", "failing", "counter")
 
@@ -30,8 +30,7 @@ def clone(folder: Path) -> Workshop:
         else:
             shutil.copy(ROOT / part, folder / part)
     settings = (folder / "lambda.toml").read_text()
-    assert "[build]" not in settings
-    (folder / "lambda.toml").write_text(settings + '\n[build]\nbuilder = "host"\n')
+    (folder / "lambda.toml").write_text(BUILD.sub('[build]\nbuilder = "host"\n', settings))
     return Workshop(folder)
 
 

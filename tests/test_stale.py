@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tasks.lib.builders.stale import drop, stale
-from tests.support import need
+from tests.support import Workshop, need
 
 PROGRAM = {
     "A.hs": "module A where\nimport qualified Data.Map as M\n"
@@ -66,3 +67,39 @@ def test_an_edit_and_its_undoing_give_the_bytes_of_a_fresh_build(here: Path, nam
         drop([here], stale(map(Path, PROGRAM), [file]))
         again = build()
     assert again == fresh
+
+
+CABAL = """cabal-version: 2.4
+name: one
+version: 1
+executable one
+  main-is: Main.hs
+  build-depends: base
+  default-language: Haskell2010
+  c-sources: cbits/a.c
+  include-dirs: cbits
+"""
+MAIN = """{-# LANGUAGE ForeignFunctionInterface #-}
+module Main (main) where
+foreign import ccall answer :: IO Int
+main :: IO ()
+main = answer >>= print
+"""
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_a_header_that_no_cabal_file_lists_is_seen(tool: str, workshop: Callable[..., Workshop]) -> None:
+    need(tool)
+    made = workshop(one='source = "hs/one"\nruntime = "nodejs24.x"')
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+    version = subprocess.run(["ghc", "--numeric-version"], capture_output=True, text=True, check=True).stdout.strip()
+    files = {"one.cabal": CABAL, "Main.hs": MAIN, "stack.yaml": f"resolver: ghc-{version}\n"}
+    files |= {"cbits/a.c": '#include "n.h"\nint answer(void) { return N; }\n'}
+    for name, text in files.items():
+        made.write(f"hs/one/{name}", text)
+    for number in ("42", "43"):
+        made.write("hs/one/cbits/n.h", f"#define N {number}\n")
+        made.good("binary")
+        program = made.folder / "build/one/one"
+        assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == f"{number}\n"

@@ -18,6 +18,7 @@ from types import FrameType
 from tasks.lib.errors import ToolError
 
 Log = Callable[[str], None]
+at_end: set[Callable[[], None]] = set()  # what else a signal has to end: quick, and free of locks
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
 
@@ -84,6 +85,8 @@ def end_on_signals() -> None:
     def ended(number: int, _: FrameType | None) -> None:
         for process in list(_running):
             _end(process)
+        for end in list(at_end):
+            end()
         print("\nInterrupted. Nothing is lost: run the same command again.", file=sys.stderr, flush=True)
         raise SystemExit(128 + number)
 

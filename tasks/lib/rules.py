@@ -221,6 +221,29 @@ class Shape(NamedTuple):
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
+class Either(NamedTuple):
+    """A list, or a table where one list does not do."""
+
+    many: Many
+    table: Rule
+
+    @property
+    def words(self) -> str:
+        """Both rules in a few words."""
+        return f"{self.many.words}, or {self.table.words}"
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """What is wrong with the list, or with the table."""
+        if isinstance(value, list | dict):
+            yield from (self.table if isinstance(value, dict) else self.many).faults(value)
+        else:
+            yield "", f"must be {self.words}"
+
+    def schema(self) -> dict[str, Any]:
+        """Either of two schemas."""
+        return {"anyOf": [self.many.schema(), self.table.schema()]}
+
+
 class Raw(NamedTuple):
     """Any table, handed on as it is, but for names that have a better place."""
 

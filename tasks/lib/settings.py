@@ -16,7 +16,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tasks.lib.rules import Choice, Flag, Many, Pairs, Raw, Rule, Shape, Text, Whole
+from tasks.lib.rules import Choice, Either, Flag, Many, Pairs, Raw, Rule, Shape, Text, Whole
 
 RUNTIMES = ("provided.al2023", "nodejs24.x", "nodejs22.x")
 RETIRED = {
@@ -104,6 +104,11 @@ ROLE = Text(
     r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+|[A-Za-z0-9_+=,.@-]{1,64}",
     "a role's name or its ARN (arn:aws:iam::123456789012:role/name)",
 )
+PACKAGES = Many(Text(r"[A-Za-z0-9][A-Za-z0-9+._:=~-]*", "a package's name"))
+BUILD_ARGS_WITH_A_KEY = {  # arguments of ghc-centos/Dockerfile that lambda.toml's own keys set
+    "BASE_IMAGE": "is set with base_image",
+    **dict.fromkeys(("PACKAGES", "PACKAGES_APT", "PACKAGES_DNF"), "is set with packages"),
+}
 LAYER = Text(
     r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+|arn:[a-z0-9-]+:lambda:::awslayer:[A-Za-z0-9_-]+",
     "a layer version's ARN",
@@ -147,6 +152,28 @@ class Build:
         "auto",
     )
     ghc_options: tuple[str, ...] = key(Many(Text(r"\S+", "one option")), "more options for GHC", ())
+    packages: tuple[str, ...] | Mapping[str, tuple[str, ...]] = key(
+        Either(PACKAGES, Shape({"apt": PACKAGES, "dnf": PACKAGES})),
+        "more system packages in the image; a table where their names differ by distribution",
+        (),
+    )
+    base_image: str | None = key(
+        Text(r"[a-z0-9][a-zA-Z0-9._/:@-]*", "an image's name"),
+        "what the image is built on; default: BASE_IMAGE of ghc-centos/Dockerfile, CentOS Stream 9",
+    )
+    build_args: Mapping[str, str] | None = key(
+        Pairs(VARIABLE, VALUE, BUILD_ARGS_WITH_A_KEY), "more arguments of ghc-centos/Dockerfile, such as GHC_VERSION"
+    )
+    platform: str | None = key(
+        Choice(("linux/amd64", "linux/arm64")), "the image's processor, where the engine can; default: its own"
+    )
+    network: str = key(
+        Text(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "a network's name"),
+        "of the engine: bridge, host, a name; none to compile without any (the image is still built with one)",
+        "bridge",
+    )
+    memory_mb: int | None = key(Whole(64, None, "MB"), "most memory of a container that compiles")
+    cpus: int | None = key(Whole(1), "most processors of a container that compiles")
 
 
 @dataclass(frozen=True)

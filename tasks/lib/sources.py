@@ -14,7 +14,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,16 +97,21 @@ def _named_outside(file: Path) -> Iterator[Path]:
 
 def changed(sources: Tree, into: Path) -> list[Path]:
     """Sources that are not as the last copy of this tree had them, and those that have gone since."""
-    before, now = _noted(sources, into), _hashes(sources)
+    note = into / note_name(sources)
+    return differing(hashes(sources), note.read_bytes() if note.exists() else b"")
+
+
+def differing(now: Mapping[str, str], note: bytes) -> list[Path]:
+    """Sources whose hashes are not as the note of the last copy has them, and those that have gone since."""
+    before: dict[str, str] = {}
+    with suppress(ValueError):
+        before = json.loads(note)
     return sorted(Path(name) for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def mirror(sources: Tree, into: Path) -> Path:
     """Make `into` hold the sources; the folder to build in. BuildError when there are none."""
-    if not sources.files:
-        raise BuildError(
-            f"There are no sources in {sources.folder}.", "Correct `source` in lambda.toml, or put the program there."
-        )
+    present(sources)
     for file in changed(sources, into):
         if file not in sources.files:
             (into / inside(file)).unlink(missing_ok=True)
@@ -116,8 +122,16 @@ def mirror(sources: Tree, into: Path) -> Path:
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
     for place in {(into / inside(file)).parent for file in sources.files}:
         sweep(place)
-    write(_note(sources, into), json.dumps(_hashes(sources), indent=0, sort_keys=True).encode())
+    write(into / note_name(sources), note_of(hashes(sources)))
     return into / inside(sources.folder)
+
+
+def present(sources: Tree) -> None:
+    """BuildError when there is nothing to build."""
+    if not sources.files:
+        raise BuildError(
+            f"There are no sources in {sources.folder}.", "Correct `source` in lambda.toml, or put the program there."
+        )
 
 
 def folders(sources: Tree, into: Path) -> list[Path]:
@@ -131,20 +145,22 @@ def packages(sources: Tree, into: Path) -> list[Path]:
     return sorted({into / inside(place) for place in {sources.folder, *made}})
 
 
-def _hashes(sources: Tree) -> dict[str, str]:
-    return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in sources.files}
+def hashes(sources: Tree) -> dict[str, str]:
+    """What each source holds, and whether it may be executed."""
+    return {
+        str(file): hashlib.sha256(file.read_bytes()).hexdigest() + ("x" if os.access(file, os.X_OK) else "")
+        for file in sources.files
+    }
 
 
-def _note(sources: Tree, into: Path) -> Path:
-    """What was copied last: what else is there belongs to the compilers."""
-    return into / (re.sub(r"\W", "-", str(inside(sources.folder))) + ".sources")
+def note_name(sources: Tree) -> str:
+    """The file beside a copy that says what was copied last: what else is there belongs to the compilers."""
+    return re.sub(r"\W", "-", str(inside(sources.folder))) + ".sources"
 
 
-def _noted(sources: Tree, into: Path) -> dict[str, str]:
-    try:
-        return dict(json.loads(_note(sources, into).read_bytes()))
-    except (FileNotFoundError, ValueError):
-        return {}
+def note_of(now: Mapping[str, str]) -> bytes:
+    """What that file says of sources with these hashes."""
+    return json.dumps(now, indent=0, sort_keys=True).encode()
 
 
 def inside(path: Path) -> Path:

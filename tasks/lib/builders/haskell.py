@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tasks.lib.builders import BIN
 from tasks.lib.builders.machine import Machine, Toolchain
 from tasks.lib.errors import BuildError, CompileError, ToolError
 from tasks.lib.processes import Log
@@ -62,16 +63,14 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
             tail.clear()
             made = MAKERS[tool](machine, job, folder, heard)
             if made is not None:
-                stripped = f"{folder}/.bin/{job.executable}.stripped"
-                if machine.run([*STRIP, "-o", stripped, made], folder, log):
-                    raise CompileError(f"{made} cannot be stripped.", "The message of strip is above.")
-                machine.fetch(stripped, job.target)
+                machine.fetch(_stripped(machine, job, folder, made), job.target)
                 _warn_of_paths(machine, job, log)
                 return tool
             if not (tool == "stack" and job.tool == "auto" and cannot_work(tail)):
                 break
             log("stack cannot work here (see above); building with cabal instead")
-    raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", _next_act(tail))
+    act = _next_act(tail, machine.name)
+    raise CompileError(f"{job.executable} was not built from {job.sources.folder} with {tool}.", act)
 
 
 def _static(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> Job:
@@ -112,7 +111,7 @@ def _in_sources(line: str, workspace: str, folder: Path) -> str:
 def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
     """Say when the executable holds the folder it was built in: then another clone gives other bytes."""
     folder = machine.workspace.removesuffix("/.work").encode()
-    if folder in job.target.read_bytes():
+    if machine.name == "host" and folder in job.target.read_bytes():
         log(f"warning: {job.target} holds the path {folder.decode()} (a Paths_ module does that):")
         log('another folder gives other bytes; builder = "docker" builds in one folder everywhere')
 
@@ -143,9 +142,10 @@ def _tools(job: Job, toolchain: Toolchain) -> Iterator[str]:
         wanted = [tool for tool in wanted if tool in installed] or wanted[-1:]
     if wanted[0] not in installed or "ghc" not in installed | {"ghc" for tool in wanted if tool == "stack"}:
         missing = wanted[0] if wanted[0] not in installed else "ghc"
+        install = "Run ./setup.sh, which installs it" if toolchain.builder == "host" else "Install it in ghc-centos/"
         raise ToolError(
             f"{missing} is not installed ({toolchain.builder}), and {job.executable} has to be built with it.",
-            "Run ./setup.sh, which installs it, or name a prebuilt executable with `binary` in lambda.toml.",
+            f"{install}, or name a prebuilt executable with `binary` in lambda.toml.",
         )
     yield from wanted
 
@@ -160,9 +160,9 @@ def _stack(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     settings = _stack_settings(machine, job, folder, log)
     command = ["stack", "--stack-yaml", settings, "--system-ghc", *own, "--allow-different-user", "build"]
     options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
-    if machine.run([*command, *options, "--copy-bins", "--local-bin-path", f"{folder}/.bin"], folder, log):
+    if machine.run([*command, *options, "--copy-bins", "--local-bin-path", f"{folder}/{BIN}"], folder, log):
         return None
-    return _found(machine, job, f"{folder}/.bin/{job.executable}")
+    return f"{folder}/{BIN}/{job.executable}"
 
 
 def _stack_settings(machine: Machine, job: Job, folder: str, log: Log) -> str:
@@ -176,11 +176,19 @@ def _stack_settings(machine: Machine, job: Job, folder: str, log: Log) -> str:
 
 def _cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
-    offline = ["--offline"] if machine.offline else []
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.variant == "static" else []
-    command = ["cabal", "build", f"exe:{job.executable}", *offline, "--builddir=dist-newstyle", *options]
-    if machine.run(["mkdir", "-p", ".bin"], folder, log) or machine.run(command, folder, log):
-        return None
+    command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle", *options]
+    said: list[str] = []
+
+    def heard(line: str) -> None:
+        said.append(line)
+        del said[:-200]
+        log(line)
+
+    if machine.run([*command, "--offline"] if machine.offline else command, folder, heard):
+        unknown = machine.offline and UNKNOWN_PACKAGE.search("\n".join(said))
+        if not (unknown and machine.index(log)) or machine.run(command, folder, log):
+            return None
     plan = json.loads(machine.read(f"{folder}/dist-newstyle/cache/plan.json") or b"{}")
     component = f"exe:{job.executable}"
     made = [
@@ -188,12 +196,12 @@ def _cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
         for part in plan.get("install-plan", ())
         if part.get("style") == "local" and part.get("component-name") == component and "bin-file" in part
     ]
-    return _found(machine, job, made[0] if made else "")
+    return made[0] if made else ""
 
 
 def _ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     main = _main_module(job)
-    made = f"{folder}/.bin/{job.executable}"
+    made = f"{folder}/{BIN}/{job.executable}"
     command = [
         "ghc",
         "--make",
@@ -206,9 +214,7 @@ def _ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
         made,
         *job.ghc_options,
     ]
-    if machine.run(["mkdir", "-p", ".bin"], folder, log) or machine.run(command, folder, log):
-        return None
-    return made
+    return None if machine.run(command, folder, log) else made
 
 
 MAKERS = {"stack": _stack, "cabal": _cabal, "ghc": _ghc}
@@ -228,9 +234,14 @@ def _main_module(job: Job) -> Path:
     )
 
 
-def _found(machine: Machine, job: Job, path: str) -> str:
-    if path and machine.run(["test", "-x", path], machine.workspace, lambda _: None) == 0:
-        return path
+def _stripped(machine: Machine, job: Job, folder: str, made: str) -> str:
+    """The executable without symbols and build id; BuildError when there is none."""
+    stripped = f"{folder}/{BIN}/{job.executable}.stripped"
+    said: list[str] = []
+    if made and machine.run([*STRIP, "-o", stripped, made], folder, said.append) == 0:
+        return stripped
+    if made and machine.run(["test", "-x", made], folder, said.append) == 0:
+        raise CompileError(f"{made} cannot be stripped: {' '.join(said)}")
     raise BuildError(
         f"The build of {job.sources.folder} ended well but made no executable {job.executable!r}.",
         "Set `executable` of the function in lambda.toml to the name in the cabal file.",
@@ -243,11 +254,13 @@ def cannot_work(lines: Sequence[str]) -> bool:
     return bool(UNREACHABLE.search(text) or NO_COMPILER.search(text))
 
 
-def _next_act(lines: Sequence[str]) -> str:
+def _next_act(lines: Sequence[str], builder: str = "host") -> str:
     text = "\n".join(lines)
     if missing := UNKNOWN_PACKAGE.search(text):
         name = missing["solver"] or missing["stack"]
         package = f"libghc-{name.lower()}-dev" if name else f"the package that has {missing['module']}"
+        if builder == "docker":
+            return f"Add {package} to `packages` of [build] in lambda.toml; Hackage was not reached."
         return f"Install {package} (apt-get install …), or run `cabal update` where Hackage can be reached."
     if cannot_work(lines):
         return 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'

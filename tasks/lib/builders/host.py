@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.lib import processes
+from tasks.lib.builders import BIN, TOOLS
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
 from tasks.lib.sources import Tree, changed, folders, mirror, packages
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tasks.lib.builders.machine import Toolchain
     from tasks.lib.sysroot import Sysroot
 
-TOOLS = ("ghc", "cabal", "stack")
 MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
 
 
@@ -47,7 +47,7 @@ class Host:
             given["CABAL_DIR"] = str(self._cabal)
         return given
 
-    def toolchain(self) -> Toolchain:
+    def toolchain(self, _: Log) -> Toolchain:
         """The versions of what is installed; a missing tool has none."""
         from tasks.lib.builders.machine import Toolchain
 
@@ -78,7 +78,9 @@ class Host:
             news = changed(sources, workspace)
             if news:
                 drop(folders(sources, workspace), stale(sources.files, news))
-            yield str(mirror(sources, workspace))
+            folder = mirror(sources, workspace)
+            (folder / BIN).mkdir(exist_ok=True)
+            yield str(folder)
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the workspace."""
@@ -87,6 +89,10 @@ class Host:
             if command[0] == "stack":  # two of them trip over each other when their root is new
                 keep.append(stack.enter_context(locked(stack_root())))
             return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=keep)
+
+    def index(self, _: Log) -> bool:
+        """What cabal keeps in a home folder is the person's own."""
+        return not self.offline
 
     def read(self, path: str) -> bytes | None:
         """A file's content."""

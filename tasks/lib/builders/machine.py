@@ -39,20 +39,23 @@ class Machine(Protocol):
     workspace: str
     offline: bool  # no package index here: cabal must not ask for one
 
-    def toolchain(self) -> Toolchain:
-        """Make the toolchain ready, and say what it is."""
-
-    def witnesses(self) -> list[Path]:
-        """Files of the host whose change means that the toolchain has to be looked at again."""
+    def toolchain(self, log: Log) -> Toolchain:
+        """Make the toolchain ready, and say what it is; what takes long tells `log` about it."""
 
     def sysroot(self) -> Sysroot:
         """The file system that executables made here find their libraries in."""
 
     def bring(self, sources: Tree, variant: str = "") -> AbstractContextManager[str]:
-        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile. One copy a variant."""
+        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile. One copy a variant.
+
+        The folder has a subfolder BIN.
+        """
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command there, its output line by line into `log`; its exit code."""
+
+    def index(self, log: Log) -> bool:
+        """Fetch the package index where this machine may do so by itself; True if there is one now."""
 
     def read(self, path: str) -> bytes | None:
         """A small file's content, None when it is not there."""

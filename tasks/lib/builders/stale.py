@@ -1,7 +1,8 @@
 """What a compiler left from earlier builds, and must not see again, so that the same sources give the same bytes.
 
 in   the sources, and those of them that changed
-out  `stale(files, changed)` → the modules to compile as if for the first time; `drop(folders, modules)`
+out  `stale(files, changed)` → the modules to compile as if for the first time; `outdated(modules)` → what they left;
+     `drop(folders, modules)` removes it from folders of this host
 
 GHC reads a module's old interface when it compiles the module anew, names things in another order then, and lays out
 its closure tables differently (seen with GHC 9.0.2): an edit that is undone again would give other bytes than a fresh
@@ -11,6 +12,7 @@ them, go before the build. Any other file (a cabal file, a header) takes all of 
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +21,9 @@ HASKELL = frozenset({".hs", ".lhs", ".hs-boot"})
 WITHOUT_EFFECT = frozenset({".md", ".txt", ".rst", ".markdown"})
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
 MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie"})
+# What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
+# are not
+RECORDS = ("*/cache/build", "*/stack-build-caches/*")
 MODULE = re.compile(r"^(?:>\s*)?module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
     r"^(?:>\s*)?import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)", re.MULTILINE
@@ -48,11 +53,18 @@ def _name(path: Path, texts: dict[Path, str]) -> str:
     return ".".join(parts[start:])
 
 
+def outdated(modules: set[str] | None) -> list[str]:
+    """Shell patterns of the paths that these modules' outputs have in a folder of OUTPUTS; None: all that was built."""
+    if modules is None:
+        return [*(f"*{ending}" for ending in sorted(MADE)), *RECORDS]
+    return [f"*/{name.replace('.', '/')}{ending}" for name in sorted(modules) for ending in sorted(MADE)]
+
+
 def drop(folders: Iterable[Path], modules: set[str] | None) -> None:
     """Remove the outputs of these modules from the compilers' folders below these."""
-    endings = None if modules is None else tuple(f"/{name.replace('.', '/')}" for name in modules)
+    gone = re.compile("|".join(fnmatch.translate(pattern) for pattern in outdated(modules)) or r"\Z.")
     for folder in folders:
         for place in OUTPUTS:
             for path in (folder / place).rglob("*"):
-                if path.suffix in MADE and (endings is None or str(path.with_suffix("")).endswith(endings)):
+                if gone.match(str(path)) and path.is_file():
                     path.unlink()
