@@ -35,9 +35,8 @@ _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one containe
 def chosen(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
     """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host.
 
-    auto takes this host, too, where the engine has neither the base image nor a way to its registry.
-
-    It is chosen once a run, and the choice is told once.
+    auto takes this host, too, where the engine has neither the base image nor a way to its registry. It is chosen
+    once a run, and the choice is told once.
     """
     if build.builder == "host":
         return _host(workspace, cache)

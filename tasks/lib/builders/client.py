@@ -102,10 +102,7 @@ def connected(engine: Engine) -> Client:
     """The client of an engine that answers; nothing is asked of it yet but its version."""
     import docker
 
-    if engine.address.startswith("ssh://"):
-        from tasks.lib.builders import relay
-
-        engine = relay.through(engine)
+    engine = engines.reached(engine)
     secured = _tls(engine) if engine.certificates else False
     answer = engines.ping(engine)
     api = docker.APIClient(base_url=engine.address, version=answer.api, timeout=None, tls=secured)

@@ -1,7 +1,7 @@
 """An engine behind ssh, as a socket here: each connection becomes `ssh HOST docker system dial-stdio`.
 
-in   an engine at ssh://[user@]host[:port][/path of its socket]
-out  `through(engine)` → the same engine at unix://, for as long as this process lives
+in   ssh://[user@]host[:port][/path of its socket]
+out  `entrance(address)` → the path of a socket that leads there, for as long as this process lives
 
 docker's own command line does the same. ssh's settings, keys and agent are the person's; nothing is asked for.
 """
@@ -18,16 +18,15 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tasks.lib.builders.engine import Engine
 from tasks.lib.errors import EngineError
 
 _lock = threading.Lock()
 
 
-def through(engine: Engine) -> Engine:
+def entrance(address: str) -> Path:
     """The socket that leads to the engine."""
     with _lock:  # or two threads would each begin one
-        return Engine(f"unix://{_relay(engine.address)}", f"{engine.origin}, {engine.address}")
+        return _relay(address)
 
 
 @cache
@@ -58,9 +57,9 @@ def _ssh(address: str, folder: Path) -> list[str]:
     return ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *session, *port, *user]
 
 
-def complaint(engine: Engine) -> str:
+def complaint(address: str) -> str:
     """What ssh had to say of a connection that failed."""
-    log = Path(engine.address.removeprefix("unix://")).with_name("log")
+    log = entrance(address).with_name("log")
     return log.read_text(errors="replace").strip() if log.exists() else ""
 
 
