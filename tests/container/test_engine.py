@@ -105,6 +105,26 @@ def test_rootless_sockets_are_found(bare: Path, name: str) -> None:
     assert f"unix://{path}" in [place.address for place in engines.places()]
 
 
+def test_a_folder_that_is_closed_to_this_user_holds_no_engine(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        lacking("becoming another user needs root")
+    closed = tmp_path / "closed"
+    (closed / "podman").mkdir(parents=True)
+    (closed / "podman/podman.sock").touch()
+    closed.chmod(0o700)
+    code = (
+        "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "from tasks.lib.builders import engine\n"
+        "print(engine.places())"
+    )
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(closed)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(closed) not in done.stdout
+
+
 def test_podmans_own_variable_names_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTAINER_HOST", "unix:///run/p.sock")
     assert engines.places() == [Engine("unix:///run/p.sock", "CONTAINER_HOST")]
