@@ -113,8 +113,8 @@ def test_a_folder_that_is_closed_to_this_user_holds_no_engine(tmp_path: Path) ->
     (closed / "podman/podman.sock").touch()
     closed.chmod(0o700)
     code = (
-        "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from tasks.lib.builders import engine\n"
+        "import os\nfrom tasks.lib.builders import engine\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "print(engine.places())"
     )
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(closed)}
