@@ -25,8 +25,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.lib import closure, ldpaths, sysroot
 from tasks.lib.errors import ElfError
+from tasks.lib.linker import closure, sysroot
+from tasks.lib.linker import paths as ldpaths
 
 ROOT = Path(__file__).parents[1]
 COUNTS = (5, 15, 50, 200)

@@ -21,8 +21,9 @@ except ImportError:
     sys.exit("skipped: atheris is not installed")
 
 with atheris.instrument_imports():
-    from tasks.lib import closure, elf_symbols, sysroot
+    from tasks.lib.elf import symbols as elf_symbols
     from tasks.lib.errors import ElfError
+    from tasks.lib.linker import closure, sysroot
 
 HANDLE = os.memfd_create("mutated")
 PATH = f"/proc/self/fd/{HANDLE}"

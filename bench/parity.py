@@ -20,8 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.lib import closure, elf_header, ldpaths, sysroot
+from tasks.lib.elf import header as elf_header
 from tasks.lib.errors import ElfError
+from tasks.lib.linker import closure, sysroot
+from tasks.lib.linker import paths as ldpaths
 
 LISTS = Path("/var/lib/dpkg/info")
 LINE = re.compile(r"\t(.+?)(?: => (.+?))?(?: \(0x[0-9a-f]+\))?")

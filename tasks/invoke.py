@@ -18,7 +18,7 @@ from tasks.verbs import Line, Verb, parsed, verbs
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from tasks.lib.unpacked import Package
+    from tasks.lib.local.unpacked import Package
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -49,7 +49,7 @@ def options(parser: ArgumentParser) -> None:
 
 def package(function: Function) -> Package:
     """A function's zip and what it meets, as the emulator takes it."""
-    from tasks.lib import unpacked
+    from tasks.lib.local import unpacked
 
     return unpacked.Package(
         name=function.name,
@@ -64,7 +64,7 @@ def package(function: Function) -> Package:
 
 def here(function: Function, event: bytes) -> bytes:
     """Through the zip; what the function says of its own failure is still its answer."""
-    from tasks.lib import emulator
+    from tasks.lib.local import emulator
 
     with emulator.Emulated(package(function), paths.CACHE, log) as running:
         answer = running.invoke(event)

@@ -33,7 +33,7 @@ def define(project: Project) -> Iterator[Verb]:
     line = Line(parsed(options), list(functions))
 
     def act(name: str, given: Any) -> None:
-        from tasks.lib import local
+        from tasks.lib.local import server as local
 
         if name != line.chosen[0]:
             return  # the first one serves them all

@@ -15,12 +15,7 @@ from tasks import adapter, paths
 from tasks.lib import builders, files, package
 from tasks.lib.config import Function, Project
 
-READER = (
-    "closure", "elf", "elf_header", "elf_image", "elf_notes", "elf_symbols", "ldcache", "ldpaths", "loaded", "sysroot",
-    "sysroot_tar",
-)  # fmt: skip
-JUDGE = ("gate", "proof", "proof_symbols", "proof_versions", "runtimes", "sandbox", "verdict")
-GATE = (*(f"lib/{name}.py" for name in (*READER, *JUDGE)), "lib/data")  # the code of the verdict, for zip as well
+GATE = ("lib/elf", "lib/linker", "lib/gate", "lib/data")  # the code of the verdict, for zip as well
 CODE = ("needed_libs.py", "lib/needed_libs.py", "lib/bundle.py", *GATE)
 
 

@@ -34,7 +34,8 @@ def zipped(function: Function) -> dict[str, Any]:
         extra = package.included(function.include, source)
 
     def make() -> str:
-        from tasks.lib import archive, gate, shim
+        from tasks.lib import archive, shim
+        from tasks.lib.gate import gate
 
         libs = {f"lib/{path.relative_to(made.libs)}": path for path in sorted(made.libs.rglob("*")) if path.is_file()}
         own = {function.program: made.executable, made.shim.name: made.shim}

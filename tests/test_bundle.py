@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import gate, needed_libs, runtimes, sandbox, sysroot
+from tasks.lib import needed_libs
 from tasks.lib.errors import ElfError
+from tasks.lib.gate import gate, runtimes, sandbox
+from tasks.lib.linker import sysroot
 from tests.support import lacking, need
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tasks.lib import check, static_link, sysroot
+from tasks.lib import check, static_link
+from tasks.lib.linker import sysroot
 from tests.support import ROOT, need
 from tests.yard import Yard
 

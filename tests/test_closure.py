@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import closure, elf_notes, ldcache, ldpaths, sysroot, sysroot_tar
+from tasks.lib.elf import notes as elf_notes
 from tasks.lib.errors import ElfError
-from tasks.lib.loaded import chain
+from tasks.lib.linker import cache as ldcache
+from tasks.lib.linker import closure, sysroot
+from tasks.lib.linker import paths as ldpaths
+from tasks.lib.linker import tar as sysroot_tar
+from tasks.lib.linker.loaded import chain
 from tests.support import need
 from tests.yard import Yard
 

@@ -18,8 +18,9 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.lib import closure, elf_symbols, sysroot
+from tasks.lib.elf import symbols as elf_symbols
 from tasks.lib.errors import ElfError
+from tasks.lib.linker import closure, sysroot
 from tests.support import need
 from tests.yard import Yard
 
@@ -298,7 +299,7 @@ def test_mutated_files_are_read_or_refused(seeds: list[bytes], tmp_path: Path, d
 
 
 def test_importing_the_data_does_not_import_the_reader() -> None:
-    code = "import sys; import tasks.lib.runtimes, tasks.lib.static_link, tasks.lib.check; print(*sys.modules)"
+    code = "import sys; import tasks.lib.gate.runtimes, tasks.lib.static_link, tasks.lib.check; print(*sys.modules)"
     root = Path(__file__).parents[1]
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
     assert "elftools" not in found

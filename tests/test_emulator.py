@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import emulator, local, rie, unpacked
 from tasks.lib.errors import InvokeError, ToolError
-from tasks.lib.unpacked import Package
+from tasks.lib.local import emulator, rie, unpacked
+from tasks.lib.local import server as local
+from tasks.lib.local.unpacked import Package
 from tests.shims import Way, subject, ways
 from tests.support import ROOT
 
@@ -225,8 +226,8 @@ SERVE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tasks.lib.unpacked import Package
-from tasks.lib.local import serve
+from tasks.lib.local.unpacked import Package
+from tasks.lib.local.server import serve
 packages = [Package(name, Path(name) / "lambda.zip", runtime, handler) for name, runtime, handler in {packages!r}]
 def log(line):
     print(line, file=sys.stderr, flush=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import gate, runtimes, sandbox, sysroot
 from tasks.lib.errors import UsageError
 from tasks.lib.files import as_json
-from tasks.lib.verdict import Verdict, family, ordered, shown
+from tasks.lib.gate import gate, runtimes, sandbox
+from tasks.lib.gate.verdict import Verdict, family, ordered, shown
+from tasks.lib.linker import sysroot
 from tests.support import need
 from tests.yard import Yard
 

@@ -105,7 +105,7 @@ def test_the_walkers_own_code_redoes_the_walk_and_no_more(tiny: Workshop) -> Non
 
 def test_the_reader_is_a_part_of_the_walk_and_of_the_proof(tiny: Workshop) -> None:
     before = contents(tiny.folder)
-    reader = tiny.folder / "tasks/lib/closure.py"
+    reader = tiny.folder / "tasks/lib/linker/closure.py"
     reader.write_text(reader.read_text() + "\n# a change\n")
     assert tiny.good().ran == {"needed-libs:one", "needed-libs:two", "zip:one", "zip:two"}
     assert contents(tiny.folder) == before

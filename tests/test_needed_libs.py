@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 
 from tasks import needed_libs as task
-from tasks.lib import files, needed_libs, sysroot
+from tasks.lib import files, needed_libs
 from tasks.lib.errors import ElfError, PackageError
+from tasks.lib.linker import sysroot
 from tasks.lib.needed_libs import Needed
 from tests.support import need
 from tests.yard import Yard

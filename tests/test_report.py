@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import files, needed_libs, report, report_graph, sysroot
+from tasks.lib import files, needed_libs, report, report_graph
+from tasks.lib.linker import sysroot
 from tests.support import need
 
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="reports on this machine's programs as x86_64")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.emulator import Emulated
-from tasks.lib.unpacked import Package
+from tasks.lib.local.emulator import Emulated
+from tasks.lib.local.unpacked import Package
 from tests.shims import Way, subject, ways
 from tests.support import ROOT
 from tests.test_lambda_run import program

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.lib import closure, ldpaths, loaded, sysroot
+from tasks.lib.linker import closure, loaded, sysroot
+from tasks.lib.linker import paths as ldpaths
 from tests.support import need
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.lib import files
-from tasks.lib.loaded import Closure, Loaded
-from tasks.lib.sandbox import Member
-from tasks.lib.sysroot import Sysroot
+from tasks.lib.gate.sandbox import Member
+from tasks.lib.linker.loaded import Closure, Loaded
+from tasks.lib.linker.sysroot import Sysroot
 
 # opened by name, never in DT_NEEDED: name service (getpwnam, getaddrinfo), cancellation of threads
 BESIDE = (

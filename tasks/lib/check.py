@@ -20,8 +20,8 @@ from typing import Any, TextIO
 
 from tasks.lib.errors import BuildError, ElfError
 from tasks.lib.files import as_json
-from tasks.lib.runtimes import ARCHITECTURES, platform
-from tasks.lib.verdict import Note, Problem, Verdict, shown
+from tasks.lib.gate.runtimes import ARCHITECTURES, platform
+from tasks.lib.gate.verdict import Note, Problem, Verdict, shown
 
 STARTS, DOES_NOT, UNUSABLE = 0, 1, 2
 FORMAT = 1
@@ -77,7 +77,7 @@ def run(argv: Sequence[str], stdout: TextIO, stderr: TextIO | None = None) -> in
 
 
 def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
-    from tasks.lib import sysroot
+    from tasks.lib.linker import sysroot
 
     platform(chosen.runtime or NATIVE, chosen.arch or ARCHITECTURES[0])  # wrong for all or none
     root = sysroot.at(chosen.sysroot)
@@ -97,7 +97,7 @@ def _error(error: BuildError) -> dict[str, str]:
 
 
 def _is_zip(path: Path) -> bool:
-    from tasks.lib.sysroot import opened
+    from tasks.lib.linker.sysroot import opened
 
     try:
         with opened(str(path)) as file:
@@ -127,7 +127,7 @@ def _elf(path: Path, chosen: argparse.Namespace, root: Any) -> Checked:
 
 
 def _own_architecture(path: Path) -> str:
-    from tasks.lib import sysroot
+    from tasks.lib.linker import sysroot
 
     architecture = sysroot.Host().elf(str(path)).kind.architecture
     return architecture if architecture in ARCHITECTURES else ARCHITECTURES[0]
@@ -152,8 +152,9 @@ def _zip(path: Path, chosen: argparse.Namespace) -> Checked:
 
 
 def _zip_verdict(archive: Any, chosen: argparse.Namespace) -> Verdict:
-    from tasks.lib import gate, zipped
-    from tasks.lib.sysroot import Host
+    from tasks.lib import zipped
+    from tasks.lib.gate import gate
+    from tasks.lib.linker.sysroot import Host
 
     startable: dict[str, bool] = {}
     architectures = []

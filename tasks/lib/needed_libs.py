@@ -19,17 +19,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tasks.lib import elf, files, gate
+from tasks.lib import files
 from tasks.lib.bundle import bundle, copies
-from tasks.lib.closure import closure
+from tasks.lib.elf import file as elf
 from tasks.lib.errors import ElfError, PackageError
-from tasks.lib.ldpaths import Search
-from tasks.lib.loaded import Closure, Loaded
-from tasks.lib.proof_versions import OLDER
-from tasks.lib.runtimes import Platform, in_libc_family, platform, tier
-from tasks.lib.sandbox import Member
-from tasks.lib.sysroot import Host, Sysroot, opened
-from tasks.lib.verdict import Floor, Note, Object, Problem, Verdict, shown
+from tasks.lib.gate import gate
+from tasks.lib.gate.runtimes import Platform, in_libc_family, platform, tier
+from tasks.lib.gate.sandbox import Member
+from tasks.lib.gate.verdict import Floor, Note, Object, Problem, Verdict, shown
+from tasks.lib.gate.versions import OLDER
+from tasks.lib.linker.closure import closure
+from tasks.lib.linker.loaded import Closure, Loaded
+from tasks.lib.linker.paths import Search
+from tasks.lib.linker.sysroot import Host, Sysroot, opened
 
 FORMAT = 1
 CHUNK = 1 << 20

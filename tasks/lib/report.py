@@ -19,8 +19,8 @@ from typing import Any
 
 from tasks.lib import files
 from tasks.lib.files import human
+from tasks.lib.gate.runtimes import DATA, tier_words
 from tasks.lib.report_graph import graph
-from tasks.lib.runtimes import DATA, tier_words
 
 SHIMS = frozenset({"bootstrap", "run.js"})
 MOST_ROWS = 24  # members in a table; the rest is one line

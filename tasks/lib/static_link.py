@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.lib.errors import ToolError
-from tasks.lib.runtimes import in_libc_family
-from tasks.lib.sysroot import Sysroot
+from tasks.lib.gate.runtimes import in_libc_family
+from tasks.lib.linker.sysroot import Sysroot
 
 ALWAYS = ("-static", "-optl-static", "-optl-pthread")
 WITHIN = {  # a static archive takes others along that DT_NEEDED hides in the shared library

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from tasks.lib.files import human
-from tasks.lib.verdict import Object, ordered
+from tasks.lib.gate.verdict import Object, ordered
 
 ROOTS = ("program", "bootstrap", "helper")
 

@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 
 from tasks.lib.archive import MOST_UNZIPPED_BYTES
 from tasks.lib.errors import PackageError
-from tasks.lib.sandbox import Member
-from tasks.lib.sysroot import Host
-from tasks.lib.verdict import Note, Problem, shown
+from tasks.lib.gate.sandbox import Member
+from tasks.lib.gate.verdict import Note, Problem, shown
+from tasks.lib.linker.sysroot import Host
 
 UNIX = 3  # "version made by" of a zip that knows modes
 MOST_ZIPPED_BYTES = 52_428_800 - 47  # what is left for a direct upload after base64 (AWS: Lambda quotas)

@@ -38,7 +38,7 @@ from tasks.lib.processes import Log
 from tasks.lib.sources import Tree, differing, hashes, inside, note_name, note_of, packages, present
 
 if TYPE_CHECKING:
-    from tasks.lib.sysroot import Sysroot
+    from tasks.lib.linker.sysroot import Sysroot
 
 RECIPE = Path("ghc-centos")
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}

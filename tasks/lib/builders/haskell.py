@@ -75,9 +75,10 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> str:
 
 def _static(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> Job:
     """The job that links everything in. A dynamic build tells which C libraries that is."""
-    from tasks.lib import elf, static_link
-    from tasks.lib.closure import closure
-    from tasks.lib.sysroot import opened
+    from tasks.lib import static_link
+    from tasks.lib.elf import file as elf
+    from tasks.lib.linker.closure import closure
+    from tasks.lib.linker.sysroot import opened
 
     dynamic = job.target.with_name(f".{job.target.name}.{os.getpid()}.dynamic.tmp")  # swept if we are killed
     try:

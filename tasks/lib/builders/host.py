@@ -22,7 +22,7 @@ from tasks.lib.sources import Tree, changed, folders, mirror, packages
 
 if TYPE_CHECKING:
     from tasks.lib.builders.machine import Toolchain
-    from tasks.lib.sysroot import Sysroot
+    from tasks.lib.linker.sysroot import Sysroot
 
 MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
 
@@ -63,7 +63,7 @@ class Host:
 
     def sysroot(self) -> Sysroot:
         """This host's own file system."""
-        from tasks.lib import sysroot
+        from tasks.lib.linker import sysroot
 
         return sysroot.Host()
 

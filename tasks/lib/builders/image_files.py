@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tasks.lib.files import replaced
-from tasks.lib.sysroot import File, Rooted
+from tasks.lib.linker.sysroot import File, Rooted
 
 # -xdev: what is mounted (/proc, /tmp, the volumes) is not the image's
 LISTING = ["find", "/", "-xdev", "-type", "f,d,l", "-printf", r"%y\t%m\t%s\t%i\t%p\t%l\0"]

@@ -12,7 +12,7 @@ from tasks.lib.processes import Log
 from tasks.lib.sources import Tree
 
 if TYPE_CHECKING:
-    from tasks.lib.sysroot import Sysroot
+    from tasks.lib.linker.sysroot import Sysroot
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.lib.elf import Elf
+from tasks.lib.elf.file import Elf
 from tasks.lib.errors import ElfError, GateError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE
-from tasks.lib.loaded import Closure, Loaded, chain
-from tasks.lib.proof import ISA_LEVELS, Entry, Proof, proved
-from tasks.lib.proof_versions import first_user
-from tasks.lib.runtimes import Platform, in_libc_family, platform, tier
-from tasks.lib.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Member, Sandbox
-from tasks.lib.sysroot import Host
-from tasks.lib.verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
+from tasks.lib.gate.proof import ISA_LEVELS, Entry, Proof, proved
+from tasks.lib.gate.runtimes import Platform, in_libc_family, platform, tier
+from tasks.lib.gate.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Member, Sandbox
+from tasks.lib.gate.verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
+from tasks.lib.gate.versions import first_user
+from tasks.lib.linker.loaded import Closure, Loaded, chain
+from tasks.lib.linker.sysroot import Host
 
 LOADER = re.compile(r"lib/ld-[^/]*\.so[^/]*")
 LIB = f"{TASK}/lib"

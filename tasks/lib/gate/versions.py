@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.lib import elf_symbols
-from tasks.lib.elf import VersionNeed
+from tasks.lib.elf import symbols as elf_symbols
+from tasks.lib.elf.file import VersionNeed
 from tasks.lib.errors import ElfError
-from tasks.lib.loaded import Closure, Loaded, Missing, chain
-from tasks.lib.runtimes import TRUSTED, in_libc_family
-from tasks.lib.sandbox import TASK, Sandbox
-from tasks.lib.verdict import Note, Problem, ordered, shown
+from tasks.lib.gate.runtimes import TRUSTED, in_libc_family
+from tasks.lib.gate.sandbox import TASK, Sandbox
+from tasks.lib.gate.verdict import Note, Problem, ordered, shown
+from tasks.lib.linker.loaded import Closure, Loaded, Missing, chain
 
 RELR = "GLIBC_ABI_DT_RELR"
 OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host\'s C library travels) or "static".'

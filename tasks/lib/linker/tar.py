@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tasks.lib.errors import ElfError
-from tasks.lib.sysroot import File, Rooted
+from tasks.lib.linker.sysroot import File, Rooted
 
 if TYPE_CHECKING:
     from tarfile import TarInfo

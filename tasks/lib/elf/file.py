@@ -17,10 +17,10 @@ from typing import Any
 from elftools.elf import enums
 from elftools.elf.constants import P_FLAGS
 
-from tasks.lib.elf_header import MACHINE, TYPE, Kind, header
-from tasks.lib.elf_image import REBUILD, DamagedError, Image
-from tasks.lib.elf_notes import read_notes
-from tasks.lib.sysroot import File
+from tasks.lib.elf.header import MACHINE, TYPE, Kind, header
+from tasks.lib.elf.image import REBUILD, DamagedError, Image
+from tasks.lib.elf.notes import read_notes
+from tasks.lib.linker.sysroot import File
 
 MOST_DYNAMIC = 1 << 14  # entries
 MOST_VERSIONS = 1 << 14  # records

@@ -4,7 +4,7 @@ in   a Sandbox and an Entry: which member is started, as what, and by which load
 out  `proved(…)` → Proof: problems, notes and the Closure (None for what is never linked)
 
 The kernel's questions come first (form, processor, mode), then the linker's: interpreter and libraries here, versions
-in proof_versions.py, symbols in proof_symbols.py.
+in versions.py, symbols in symbols.py.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.lib.closure import closure
-from tasks.lib.elf import Elf
+from tasks.lib.elf.file import Elf
 from tasks.lib.errors import ElfError
-from tasks.lib.ldpaths import Search
-from tasks.lib.loaded import Closure, Loaded, Missing
-from tasks.lib.proof_symbols import unresolved
-from tasks.lib.proof_versions import Versions, is_family, shown_chain
-from tasks.lib.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
-from tasks.lib.verdict import Note, Problem, shown
+from tasks.lib.gate.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
+from tasks.lib.gate.symbols import unresolved
+from tasks.lib.gate.verdict import Note, Problem, shown
+from tasks.lib.gate.versions import Versions, is_family, shown_chain
+from tasks.lib.linker.closure import closure
+from tasks.lib.linker.loaded import Closure, Loaded, Missing
+from tasks.lib.linker.paths import Search
 
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
 ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody promises; AVX-512 most have not

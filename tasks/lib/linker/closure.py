@@ -13,14 +13,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
-from tasks.lib import elf_notes
-from tasks.lib.elf import DF_1_NODEFLIB, DF_1_PIE, TAG, Elf
-from tasks.lib.elf_header import TYPE, Kind
-from tasks.lib.elf_image import DamagedError, ForeignError
+from tasks.lib.elf import notes as elf_notes
+from tasks.lib.elf.file import DF_1_NODEFLIB, DF_1_PIE, TAG, Elf
+from tasks.lib.elf.header import TYPE, Kind
+from tasks.lib.elf.image import DamagedError, ForeignError
 from tasks.lib.errors import ElfError
-from tasks.lib.ldpaths import RUNPATH, Linker, Search, expanded, split
-from tasks.lib.loaded import Closure, Loaded, Missing
-from tasks.lib.sysroot import Sysroot
+from tasks.lib.linker.loaded import Closure, Loaded, Missing
+from tasks.lib.linker.paths import RUNPATH, Linker, Search, expanded, split
+from tasks.lib.linker.sysroot import Sysroot
 
 AUXILIARY = TAG["DT_AUXILIARY"]
 FILTERS = (AUXILIARY, TAG["DT_FILTER"])

@@ -23,7 +23,7 @@ from typing import Any
 
 from tasks.lib.errors import UsageError
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 ARCHITECTURES = ("x86_64", "arm64")
 LOADERS = {"x86_64": "/lib64/ld-linux-x86-64.so.2", "arm64": "/lib/ld-linux-aarch64.so.1"}
 

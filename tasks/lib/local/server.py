@@ -21,9 +21,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
-from tasks.lib.emulator import EVENT_LIMIT, Answer, Emulated, checked_event
 from tasks.lib.errors import BuildError, InvokeError, ToolError
-from tasks.lib.unpacked import Package
+from tasks.lib.local.emulator import EVENT_LIMIT, Answer, Emulated, checked_event
+from tasks.lib.local.unpacked import Package
 
 Log = Callable[[str], None]
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")

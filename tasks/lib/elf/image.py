@@ -20,7 +20,7 @@ from typing import Any
 from elftools.elf.structs import ELFStructs
 
 from tasks.lib.errors import ElfError
-from tasks.lib.sysroot import File
+from tasks.lib.linker.sysroot import File
 
 PAGE = 1 << 14
 MOST_PAGES = 512  # 8 MiB: the largest dynamic tables of a Debian system need 12 pages

@@ -7,7 +7,7 @@ out  `open(path)` → File (bounded reads), `elf(path)` → Elf, `canonical(path
     ├── Host         this machine; the kernel follows the links
     └── Rooted       follows links itself: an absolute one restarts at the root, `..` stops there, 40 hops at most
         ├── Folder   a root file system in a folder
-        └── Tar      one or several tar archives (sysroot_tar.py); nothing is unpacked
+        └── Tar      one or several tar archives (tar.py); nothing is unpacked
 
 A root is taken to be at rest: what was looked up once is remembered for the life of the object.
 """
@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Self
 from tasks.lib.errors import ElfError
 
 if TYPE_CHECKING:
-    from tasks.lib.elf import Elf
-    from tasks.lib.elf_header import Kind
+    from tasks.lib.elf.file import Elf
+    from tasks.lib.elf.header import Kind
 
 MOST_HOPS = 40  # MAXSYMLINKS of the Linux kernel
 MOST_BYTES = 64 << 20  # of a file that is read whole, such as ld.so.cache
@@ -90,7 +90,7 @@ class Sysroot(ABC):
 
     def elf(self, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
         """The ELF file at `path`; ElfError when it is none, or not of the kind that is wanted."""
-        from tasks.lib import elf
+        from tasks.lib.elf import file as elf
 
         with self.open(path) as file:
             return elf.read(file, path, wanted, versions=versions)
@@ -221,7 +221,7 @@ def at(place: Path | None) -> Sysroot:
     if place.is_dir():
         return Host() if place.resolve() == Path("/") else Folder(place)
     if place.is_file():
-        from tasks.lib.sysroot_tar import Tar
+        from tasks.lib.linker.tar import Tar
 
         return Tar({place: "/"})
     raise ElfError(f"There is no sysroot {place}.", "Name a folder with a root file system, or a tar archive of one.")

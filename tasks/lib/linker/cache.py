@@ -18,7 +18,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from struct import Struct, unpack_from
 
-from tasks.lib.sysroot import Sysroot
+from tasks.lib.linker.sysroot import Sysroot
 
 CACHE, CONF = "/etc/ld.so.cache", "/etc/ld.so.conf"
 OLD, NEW = b"ld.so-1.7.0", b"glibc-ld.so.cache1.1"

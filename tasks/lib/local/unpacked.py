@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tasks.lib.errors import InvokeError, ToolError
 
-RUNTIME_JS = Path(__file__).parents[2] / "shim/runtime.js"
+RUNTIME_JS = Path(__file__).parents[3] / "shim/runtime.js"
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
 LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}

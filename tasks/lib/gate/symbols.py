@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.lib import elf_symbols
-from tasks.lib.elf import VersionNeed
+from tasks.lib.elf import symbols as elf_symbols
+from tasks.lib.elf.file import VersionNeed
 from tasks.lib.errors import ElfError
-from tasks.lib.loaded import Closure, Loaded
-from tasks.lib.sandbox import TASK, Sandbox
+from tasks.lib.gate.sandbox import TASK, Sandbox
+from tasks.lib.linker.loaded import Closure, Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Lambda on this machine: a built zip runs under the real Runtime Interface Emulator.
 
-in   a package (tasks/lib/unpacked.py: the zip and the settings that a function meets)
+in   a package (tasks/lib/local/unpacked.py: the zip and the settings that a function meets)
 out  `Emulated`: it, unpacked and served; `invoke`: one event in, one answer out
 
 Nothing outlives `stop`: neither the emulator, nor the function, nor what that has started, nor the unpacked files.
@@ -25,8 +25,8 @@ from types import TracebackType
 from typing import Self
 
 from tasks.lib.errors import InvokeError
-from tasks.lib.rie import emulator
-from tasks.lib.unpacked import Package, architecture, command, environment, unpack
+from tasks.lib.local.rie import emulator
+from tasks.lib.local.unpacked import Package, architecture, command, environment, unpack
 
 Log = Callable[[str], None]
 

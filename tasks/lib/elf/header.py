@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from elftools.elf import enums
 
-from tasks.lib.elf_image import REBUILD, DamagedError, ForeignError, Image, layout
-from tasks.lib.sysroot import File
+from tasks.lib.elf.image import REBUILD, DamagedError, ForeignError, Image, layout
+from tasks.lib.linker.sysroot import File
 
 TYPE, MACHINE = enums.ENUM_E_TYPE, enums.ENUM_E_MACHINE
 MOST_HEADERS = 1170  # the kernel's limit: 64 KiB of program headers

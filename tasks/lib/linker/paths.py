@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
-from tasks.lib import ldcache
-from tasks.lib.elf import TAG, Elf
-from tasks.lib.sysroot import Sysroot
+from tasks.lib.elf.file import TAG, Elf
+from tasks.lib.linker import cache as ldcache
+from tasks.lib.linker.sysroot import Sysroot
 
 if TYPE_CHECKING:
-    from tasks.lib.loaded import Loaded
+    from tasks.lib.linker.loaded import Loaded
 
 EM = enums.ENUM_E_MACHINE
 RPATH, RUNPATH = TAG["DT_RPATH"], TAG["DT_RUNPATH"]

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.lib.elf import Elf
+from tasks.lib.elf.file import Elf
 
 if TYPE_CHECKING:
-    from tasks.lib.ldpaths import Linker
+    from tasks.lib.linker.paths import Linker
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,1 @@
+"""Functions on this machine, under Lambda's own emulator. Begin with emulator.py."""
