@@ -217,14 +217,12 @@ def test_a_socket_of_another_group_is_told(tmp_path: Path) -> None:
     assert "usermod -aG docker" in done.stdout
 
 
-def test_no_engine_costs_less_than_50_ms() -> None:
+def test_no_engine_costs_less_than_50_ms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
     start = time.perf_counter()
     for _ in range(10):
-        try:
+        with pytest.raises(EngineError, match="no such socket"):
             engines.found()
-        except EngineError:
-            continue
-        pytest.skip("there is an engine at the usual place")
     assert (time.perf_counter() - start) / 10 < 0.05
 
 
