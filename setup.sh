@@ -109,7 +109,7 @@ if [ -n "$in_container" ]; then
   say "builds go to a container ($in_container), so no GHC is installed here; making its image"
   if ! .venv/bin/doit image; then
     say "no image could be made; its message is above"
-    say "installing GHC on this machine instead"
+    say "installing GHC on this machine instead; builder = \"host\" in lambda.toml keeps to it, whatever the engine does"
     want_haskell
     install_wanted
   fi
