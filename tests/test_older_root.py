@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -51,9 +52,9 @@ def zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("node")
     subprocess.run([need("npm"), "pack", "--silent", NODE], cwd=folder, check=True, capture_output=True)
-    with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-        archive.extract("package/bin/node", folder, filter="data")
-    program = folder / "package/bin/node"
+    program = folder / "node"
+    with tarfile.open(next(folder.glob("*.tgz"))) as archive, program.open("wb") as file:
+        shutil.copyfileobj(archive.extractfile("package/bin/node") or io.BytesIO(), file)
     program.chmod(0o755)
     return program
 
