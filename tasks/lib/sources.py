@@ -48,9 +48,7 @@ def tree(source: Path, derived: Path) -> Tree:
         for file in files:
             if file.suffix == ".cabal" or file.name in {*PROJECT_FILES, "package.yaml", "cabal.project.local"}:
                 waiting += [other for other in _named_outside(file) if not any(other in f.parents for f in found)]
-    hpack = {file.parent for file in found if file.name == "package.yaml"}
-    made = {file for file in found if file.suffix == ".cabal" and file.parent in hpack}
-    return Tree(folder, tuple(sorted(found - made)))
+    return Tree(folder, tuple(sorted(found)))
 
 
 def project_folder(source: Path) -> Path:
@@ -67,10 +65,15 @@ def _files(place: Path, derived: Path) -> Iterator[Path]:
     if place.is_file():
         yield place
         return
-    for folder, below, names in os.walk(place):
+    for folder, below, names in os.walk(place, followlinks=True):
         here = Path(os.path.normpath(folder))
         below[:] = [
-            name for name in below if name not in DERIVED and not name.startswith(".") and here / name != derived
+            name
+            for name in below
+            if name not in DERIVED
+            and not name.startswith(".")
+            and here / name != derived
+            and not ((here / name).is_symlink() and _leads_out(here / name, place, derived))
         ]
         for name in names:
             junk = (
@@ -80,6 +83,15 @@ def _files(place: Path, derived: Path) -> Iterator[Path]:
             )
             if not junk and (here / name).is_file():
                 yield here / name
+
+
+def _leads_out(link: Path, place: Path, derived: Path) -> bool:
+    """Whether a linked folder is no source: a tool's (nix's `result` is absolute), built, or a way upwards."""
+    if link.readlink().is_absolute():
+        return True
+    real, built = link.resolve(), derived.resolve()
+    above = [folder.resolve() for folder in link.parents if folder == place or place in folder.parents]
+    return real.is_relative_to(built) or any(folder.is_relative_to(real) for folder in [built, *above])
 
 
 def _named_outside(file: Path) -> Iterator[Path]:

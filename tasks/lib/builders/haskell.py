@@ -118,8 +118,12 @@ def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
 
 
 def _known(job: Job) -> None:
-    """Refuse an executable that the cabal files do not declare, before anything is compiled."""
-    cabal_files = [path for path in job.sources.files if path.suffix == ".cabal"]
+    """Refuse an executable that the cabal files do not declare, before anything is compiled.
+
+    A cabal file beside a package.yaml says nothing: stack makes it anew.
+    """
+    hpack = {path.parent for path in job.sources.files if path.name == "package.yaml"}
+    cabal_files = [path for path in job.sources.files if path.suffix == ".cabal" and path.parent not in hpack]
     declared = [name for path in cabal_files for name in EXECUTABLES.findall(path.read_text(errors="replace"))]
     if declared and job.executable not in declared:
         names = ", ".join(sorted(set(declared)))
