@@ -93,6 +93,16 @@ def test_the_copy_follows_by_content(here: Path) -> None:
     assert sorted(path.name for path in work.iterdir()) == [".stack-work", "Main.hs"]
 
 
+def test_a_folder_that_became_a_file_makes_way(here: Path) -> None:
+    put("f/Main.hs", "f/data/x")
+    mirror(tree(Path("f"), BUILD), here / "work")
+    Path("f/data/x").unlink()
+    Path("f/data").rmdir()
+    put("f/data", text="a file now")
+    work = mirror(tree(Path("f"), BUILD), here / "work")
+    assert (work / "data").read_text() == "a file now"
+
+
 def test_a_changed_file_is_newer_in_the_copy_whatever_its_own_time(here: Path) -> None:
     put("f/Main.hs", text="a")
     work = mirror(tree(Path("f"), BUILD), here / "work")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.lib.errors import BuildError
-from tasks.lib.files import sweep, write
+from tasks.lib.files import exists, is_file, remove, sweep, write
 
 DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
 PROJECT_FILES = ("stack.yaml", "cabal.project")
@@ -53,16 +53,16 @@ def tree(source: Path, derived: Path) -> Tree:
 
 def project_folder(source: Path) -> Path:
     """`source`, or the folder above it whose stack.yaml or cabal.project it is a part of."""
-    if any((source / name).exists() for name in PROJECT_FILES):
+    if any(exists(source / name) for name in PROJECT_FILES):
         return source
     for folder in source.parents:
-        if any((folder / name).exists() for name in PROJECT_FILES):
+        if any(exists(folder / name) for name in PROJECT_FILES):
             return folder
     return source
 
 
 def _files(place: Path, derived: Path) -> Iterator[Path]:
-    if place.is_file():
+    if is_file(place):
         yield place
         return
     for folder, below, names in os.walk(place, followlinks=True):
@@ -81,7 +81,7 @@ def _files(place: Path, derived: Path) -> Iterator[Path]:
                 or name.startswith((".#", ".ghc.environment"))
                 or name.endswith(("~", ".swp", ".hi", ".o"))
             )
-            if not junk and (here / name).is_file():
+            if not junk and is_file(here / name):
                 yield here / name
 
 
@@ -102,7 +102,7 @@ def _named_outside(file: Path) -> Iterator[Path]:
         return
     for match in OUTSIDE.finditer(text):
         path = Path(os.path.normpath(file.parent / match[1].split("*")[0]))
-        if path.exists():
+        if exists(path):
             yield path
 
 
@@ -123,8 +123,8 @@ def mirror(sources: Tree, into: Path) -> Path:
             (into / inside(file)).unlink(missing_ok=True)
     for file in sources.files:
         copy = into / inside(file)
-        if copy.is_dir():
-            raise BuildError(f"{copy} is in the way of {file}.", "Run `doit clean` and build again.")
+        if copy.is_dir():  # it was a folder of the sources until now
+            remove(copy)
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
     for place in {(into / inside(file)).parent for file in sources.files}:
         sweep(place)
