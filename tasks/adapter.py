@@ -30,8 +30,8 @@ from tasks.lib import config as settings
 from tasks.lib.errors import BuildError
 from tasks.lib.files import remove
 from tasks.lib.processes import end_on_signals
-from tasks.reporter import YELLOW, Reporter, coloured, lock
-from tasks.state import ContentChecker, intact, sound_database
+from tasks.reporter import RED, YELLOW, Reporter, coloured, lock
+from tasks.state import ContentChecker, intact
 
 Tasks = (
     dict[str, Any] | Task | Iterator[dict[str, Any]] | Iterator[Task]
@@ -44,7 +44,6 @@ def load_project() -> settings.Project:
     """lambda.toml of the current folder; what is wrong with it ends doit with exit 3 and no traceback."""
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
-    sound_database(Path(DATABASE))
     try:
         return settings.load(Path("lambda.toml"), get_var("stage", None))
     except BuildError as error:
@@ -128,9 +127,14 @@ def guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | None:
     except OSError as error:
         if error.errno is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        return failure(BuildError(f"{where}{error.strerror}.", "Mend that and run the same command again."))
+        return failure(refused(error))
     return None
+
+
+def refused(error: OSError) -> BuildError:
+    """What the file system would not do, as our error."""
+    where = f"{error.filename}: " if error.filename else ""
+    return BuildError(f"{where}{error.strerror}.", "Mend that and run the same command again.")
 
 
 def failure(error: BuildError) -> TaskFailed:
@@ -160,12 +164,16 @@ class Removal(PythonAction):  # type: ignore[misc]
 def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
     """Remove files and folders that a task made, and the folders above them that are empty then."""
     lock()
-    for path in paths:
-        if path.exists() or path.is_symlink():
-            print(f"{'would remove' if dryrun else 'removed'} {path}")
-            if not dryrun:
-                remove(path)
-    for path in [] if dryrun else paths:
-        for folder in path.parents[:-1]:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+    try:
+        for path in paths:
+            if path.exists() or path.is_symlink():
+                if not dryrun:
+                    remove(path)
+                print(f"{'would remove' if dryrun else 'removed'} {path}")
+        for path in [] if dryrun else paths:
+            for folder in path.parents[:-1]:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+    except OSError as error:  # doit would print a traceback, and end well
+        print(f"{coloured('error', RED)} in clean: {refused(error)}", file=sys.stderr)
+        raise SystemExit(1) from error

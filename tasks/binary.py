@@ -60,7 +60,7 @@ def prebuilt(function: Function) -> dict[str, Any]:
     target, given = paths.Products(function).executable, Path(function.binary or "")
 
     def make() -> str:
-        if not given.is_file():
+        if not files.is_file(given):
             raise BuildError(f"There is no file {given}.", "Correct `binary` of the function in lambda.toml.")
         with files.replaced(target, files.PROGRAM_MODE) as temporary:
             shutil.copyfile(given, temporary)
@@ -69,7 +69,7 @@ def prebuilt(function: Function) -> dict[str, Any]:
     return adapter.task(
         name=function.name,
         doc=f"{given} → {target}",
-        file_dep=[*([given] if given.is_file() else []), *adapter.recipe("binary.py")],
+        file_dep=[*([given] if files.is_file(given) else []), *adapter.recipe("binary.py")],
         targets=[target],
         reads={"binary": function.binary},
         action=make,

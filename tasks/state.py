@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from doit.dependency import FileChangedChecker, SqliteDB, get_file_md5
+from doit.dependency import DatabaseException, FileChangedChecker, SqliteDB, get_file_md5
+from doit.exceptions import InvalidDodoFile
 from doit.globals import Globals
 from doit.task import Task
 
@@ -92,7 +93,10 @@ def is_same(path: Path, known: Any) -> bool:
 
 def _equal(path: str, now: list[int], known: list[Any]) -> bool:
     """Compare by content; an equal file is known by its new stat from then on, so that it is read only once."""
-    digest = _digests.setdefault((path, *now), "") or get_file_md5(path)
+    try:
+        digest = _digests.setdefault((path, *now), "") or get_file_md5(path)
+    except OSError:  # the task that wants to read it will say so
+        return False
     _digests[path, *now] = digest
     if digest != known[4]:
         return False
@@ -129,15 +133,6 @@ class ContentChecker(FileChangedChecker):  # type: ignore[misc]
         )
 
 
-def sound_database(path: Path) -> None:
-    """Set aside a database that is none: everything is looked at anew then, and nothing built is lost."""
-    with suppress(OSError), path.open("rb") as file:
-        start = file.read(16)
-        if start and start != b"SQLite format 3\0":
-            path.unlink()
-            print(f"{path} was damaged and begins anew; finished work is looked at once more.", file=sys.stderr)
-
-
 def remember() -> None:
     """Write what is known of the finished tasks now, so that a kill loses no more than the task at work."""
     database = Globals.dep_manager.backend
@@ -156,6 +151,50 @@ def alone() -> None:
     _alone.append(True)
 
 
+def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
+    """Open the database; in place of doit's own, which ends one that cannot be had in a traceback."""
+    try:
+        connection: sqlite3.Connection = _doits_open(database, name)
+    except (DatabaseException, sqlite3.OperationalError) as error:
+        reason = error.__context__ or error
+        if _is_damaged(reason):
+            return _anew(database, name)
+        raise InvalidDodoFile(
+            f"{Path(name).absolute()} cannot be opened: {reason}.\n"
+            "  → doit needs this file, and has to be able to write it and its folder."
+        ) from error
+    return connection
+
+
+def _read(database: SqliteDB, task: str) -> dict[str, Any]:
+    """What is known of a task; nothing where the database turns out to be damaged."""
+    try:
+        return dict(_doits_read(database, task))
+    except sqlite3.DatabaseError as error:
+        if not _is_damaged(error):
+            raise
+        database._conn.close()  # noqa: SLF001
+        database._conn = _anew(database, database.name)  # noqa: SLF001
+        return {}
+
+
+def _is_damaged(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _anew(database: SqliteDB, name: str) -> sqlite3.Connection:
+    """An empty database in place of a damaged one: everything is looked at anew, and nothing built is lost."""
+    Path(name).unlink(missing_ok=True)
+    print(f"{name} was damaged and begins anew; finished work is looked at once more.", file=sys.stderr)
+    return _open(database, name)
+
+
+def _forget(database: SqliteDB, task: str) -> None:
+    """Forget a task; where nothing can be written, its targets being gone is enough."""
+    with suppress(sqlite3.DatabaseError):
+        _doits_forget(database, task)
+
+
 def _close(database: SqliteDB) -> None:
     """Save and close: instead of doit's own, which ends a full disk in a traceback."""
     if _alone and _refreshed:
@@ -168,4 +207,5 @@ def _close(database: SqliteDB) -> None:
             Path(database.name).unlink(missing_ok=True)
 
 
-SqliteDB.dump = _close
+_doits_open, _doits_read, _doits_forget = SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove  # noqa: SLF001
+SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove, SqliteDB.dump = _open, _read, _forget, _close  # noqa: SLF001

@@ -37,6 +37,12 @@ def test_broken_toml_names_the_place(tiny: Workshop) -> None:
     refused(tiny.doit(), "not TOML", "line 1")
 
 
+def test_a_mark_of_windows_editors_is_no_mistake(tiny: Workshop) -> None:
+    plain = (tiny.folder / "lambda.toml").read_text()
+    tiny.write("lambda.toml", f"\ufeff{plain}")
+    tiny.good("list")
+
+
 def test_every_problem_is_said_at_once(tiny: Workshop) -> None:
     two(tiny, 'runtme = "nodejs24.x"', "memory_mb = 1", 'runtime = "nodejs18.x"')
     refused(tiny.doit("list"), "3 problems", 'did you mean "runtime"', "128 to 10240", "nodejs24.x")
@@ -87,6 +93,21 @@ def test_no_main_module(tiny: Workshop) -> None:
     refused(tiny.doit(), "neither a cabal file nor a Main.hs")
 
 
+def test_a_file_as_source(tiny: Workshop) -> None:
+    tiny.write("lambda.toml", settings(two='source = "hs/two/Main.hs"'))
+    refused(tiny.doit(), "hs/two/Main.hs is a file", 'source = "hs/two"')
+    two(tiny)
+    tiny.good()
+
+
+@pytest.mark.parametrize("key", ["source", "binary", "include"])
+def test_a_path_that_is_too_long(tiny: Workshop, key: str) -> None:
+    name = "x" * 5000
+    lines = f'source = "hs/two"\ninclude = ["{name}", "{name}*"]' if key == "include" else f'{key} = "{name}"'
+    tiny.write("lambda.toml", settings(two=lines))
+    refused(tiny.doit(), "xxx", "→")
+
+
 def test_a_prebuilt_binary_that_is_not_there(tiny: Workshop) -> None:
     tiny.write("lambda.toml", settings(two='binary = "nowhere/app"'))
     refused(tiny.doit(), "no file nowhere/app", "`binary`")
@@ -102,6 +123,11 @@ def test_a_prebuilt_binary_that_is_no_program(tiny: Workshop, content: bytes) ->
 def test_an_include_that_is_not_there(tiny: Workshop) -> None:
     two(tiny, 'include = ["nowhere.txt"]')
     refused(tiny.doit(), "nowhere.txt", "no such file")
+
+
+def test_an_include_that_is_no_pattern(tiny: Workshop) -> None:
+    two(tiny, 'include = ["data/**.txt/["]')
+    refused(tiny.doit(), "data/**.txt/[", "Correct it there")
 
 
 def test_no_ghc(tiny: Workshop) -> None:

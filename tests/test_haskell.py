@@ -52,6 +52,13 @@ def test_a_resolver_for_another_ghc_leaves_it_to_cabal() -> None:
     assert tools(job(**CABAL, **{"stack.yaml": "resolver: ghc-9.6.6\n"})) == ["cabal"]
 
 
+def test_only_a_cabal_file_of_its_own_tells_which_executables_there_are() -> None:
+    haskell._known(job(executable="new", **CABAL, **{"package.yaml": "executables: {new: {main: Main.hs}}\n"}))
+    Path("f/package.yaml").unlink()
+    with pytest.raises(BuildError, match="makes no executable 'new'; it makes f"):
+        haskell._known(job(executable="new", **CABAL))
+
+
 def test_the_tool_can_be_set() -> None:
     assert tools(job("cabal", **STACK)) == ["cabal"]
 

@@ -54,9 +54,26 @@ def test_a_project_file_above_makes_its_folder_the_project(here: Path) -> None:
     assert Path("all/g/G.hs") in found.files
 
 
-def test_a_cabal_file_that_hpack_writes_is_no_source(here: Path) -> None:
+def test_a_cabal_file_that_hpack_wrote_is_there_for_cabal(here: Path) -> None:
     put("f/Main.hs", "f/package.yaml", "f/f.cabal")
-    assert names("f") == ["f/Main.hs", "f/package.yaml"]
+    assert names("f") == ["f/Main.hs", "f/f.cabal", "f/package.yaml"]
+
+
+def test_a_linked_folder_belongs_to_the_sources(here: Path) -> None:
+    put("shared/Lib/A.hs", "f/Main.hs")
+    Path("f/Lib").symlink_to("../shared/Lib")
+    assert names("f") == ["f/Lib/A.hs", "f/Main.hs"]
+    work = mirror(tree(Path("f"), BUILD), here / "work")
+    assert (work / "Lib/A.hs").is_file()
+
+
+def test_links_that_lead_upwards_or_out_of_the_project_are_left(here: Path, tmp_path: Path) -> None:
+    put("f/Main.hs", "g/G.hs", "build/f/x")
+    for name, target in {"self": ".", "up": "..", "built": "../build", "result": str(tmp_path / "g")}.items():
+        Path("f", name).symlink_to(target)
+    Path("f/g").symlink_to("../g")
+    Path("g/f").symlink_to("../f")
+    assert names("f") == ["f/Main.hs", "f/g/G.hs"]
 
 
 def test_a_missing_folder_has_no_files_and_says_so_when_built(here: Path) -> None:
@@ -74,6 +91,16 @@ def test_the_copy_follows_by_content(here: Path) -> None:
     mirror(tree(Path("f"), BUILD), here / "work")
     assert (work / "Main.hs").stat() == before
     assert sorted(path.name for path in work.iterdir()) == [".stack-work", "Main.hs"]
+
+
+def test_a_folder_that_became_a_file_makes_way(here: Path) -> None:
+    put("f/Main.hs", "f/data/x")
+    mirror(tree(Path("f"), BUILD), here / "work")
+    Path("f/data/x").unlink()
+    Path("f/data").rmdir()
+    put("f/data", text="a file now")
+    work = mirror(tree(Path("f"), BUILD), here / "work")
+    assert (work / "data").read_text() == "a file now"
 
 
 def test_a_changed_file_is_newer_in_the_copy_whatever_its_own_time(here: Path) -> None:

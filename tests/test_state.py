@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks import adapter
+from tasks.state import ContentChecker
 from tests.support import TINY, Workshop, need
 
 
@@ -139,11 +142,48 @@ def children_in(folder: Path) -> list[str]:
     return found
 
 
-def test_a_damaged_database_begins_anew(tiny: Workshop) -> None:
-    (tiny.folder / ".doit.db").write_bytes(b"no database, but long enough to look like one" * 100)
+@pytest.mark.parametrize(("start", "end"), [(0, 4000), (20, 300), (4096, 12000), (5000, None)])
+def test_a_damaged_database_begins_anew(tiny: Workshop, start: int, end: int | None) -> None:
+    database = tiny.folder / ".doit.db"
+    content = bytearray(database.read_bytes())
+    content[start:end] = b"x" * (end - start) if end else b""
+    database.write_bytes(content)
     run = tiny.good()
+    assert "was damaged and begins anew" in run.err
     assert "Traceback" not in run.err
     assert tiny.good().ran == set()
+
+
+def test_a_database_that_cannot_be_opened_is_named(tiny: Workshop) -> None:
+    (tiny.folder / ".doit.db").unlink()
+    (tiny.folder / ".doit.db").mkdir()
+    run = tiny.doit()
+    assert run.code == 3
+    assert ".doit.db cannot be opened" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_what_cannot_be_read_counts_as_changed(tmp_path: Path) -> None:
+    """The task that reads it then says why it cannot."""
+    gone = tmp_path / "gone"
+    gone.write_text("x")
+    status = gone.stat()
+    gone.unlink()
+    assert ContentChecker().check_modified(str(gone), status, [1, 1, 1, 1, "md5"])
+
+
+def test_a_clean_that_is_refused_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def remove(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(adapter, "remove", remove)
+    monkeypatch.setattr(adapter, "lock", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        adapter.removal([Path(__file__)], dryrun=False)
+    assert ended.value.code == 1
+    assert "test_state.py: Permission denied." in capsys.readouterr().err
 
 
 def test_progress_goes_to_stderr_only(tiny: Workshop) -> None:

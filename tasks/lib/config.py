@@ -30,7 +30,7 @@ ENVIRONMENT_BYTES = 4096  # Lambda's limit on all names and values together
 def load(path: Path, stage: str | None = None) -> Project:
     """Read lambda.toml; ConfigError lists every problem with dotted key, value and rule."""
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
         raw = tomllib.loads(text)
     except FileNotFoundError as error:
         raise ConfigError(

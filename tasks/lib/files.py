@@ -64,6 +64,16 @@ def write_json(target: Path, value: Any) -> bool:
     return write(target, as_json(value))
 
 
+def exists(path: Path) -> bool:
+    """Whether something is there; a path that cannot be looked at (too long, forbidden) names nothing."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for such a path
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there; a path that cannot be looked at (too long, forbidden) names none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for such a path
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link or a whole folder; nothing there is fine."""
     if path.is_dir() and not path.is_symlink():

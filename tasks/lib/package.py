@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.lib.errors import PackageError
-from tasks.lib.files import FILE_MODE, PROGRAM_MODE
+from tasks.lib.files import FILE_MODE, PROGRAM_MODE, exists, is_file
 
 if TYPE_CHECKING:
     from tasks.lib.archive import Member
@@ -26,7 +26,7 @@ LIBRARY = re.compile(r"[^/]+\.so(\.\d+)*")
 
 def libraries(include: Sequence[str]) -> tuple[str, ...]:
     """Those of `include` that name a library to be searched for (`libx.so.1`), not a file of the project."""
-    return tuple(item for item in include if LIBRARY.fullmatch(item) and not Path(item).exists())
+    return tuple(item for item in include if LIBRARY.fullmatch(item) and not exists(Path(item)))
 
 
 def included(include: Sequence[str], source: Path) -> dict[str, Path]:
@@ -38,25 +38,28 @@ def included(include: Sequence[str], source: Path) -> dict[str, Path]:
         files = [file for place in _places(pattern) for file in _below(place)]
         if not files:
             beside = source / pattern
-            hint = f"Write {str(beside)!r}: paths start at lambda.toml." if beside.exists() else "Correct it there."
+            hint = f"Write {str(beside)!r}: paths start at lambda.toml." if exists(beside) else "Correct it there."
             raise PackageError(f"`include` names {pattern!r} in lambda.toml, and there is no such file.", hint)
         found |= {_name(file, source): file for file in files}
     return found
 
 
 def _places(pattern: str) -> list[Path]:
-    if Path(pattern).exists() or not re.search(r"[*?\[]", pattern):
+    if exists(Path(pattern)) or not re.search(r"[*?\[]", pattern):
         return [Path(pattern)]
     anchor = Path(Path(pattern).anchor)
-    return sorted(anchor.glob(str(Path(pattern).relative_to(anchor))))
+    try:
+        return sorted(anchor.glob(str(Path(pattern).relative_to(anchor))))
+    except ValueError as error:
+        raise PackageError(f"`include` names {pattern!r} in lambda.toml: {error}.", "Correct it there.") from error
 
 
 def _below(place: Path) -> Iterator[Path]:
     """Every file at or below a place, links followed, each folder once."""
-    if not place.is_dir():
-        if place.exists() and not place.is_file():
+    if not os.path.isdir(place):  # noqa: PTH112 - see exists
+        if exists(place) and not is_file(place):
             raise PackageError(f"`include` names {place}, which is no regular file.", "A zip can hold files only.")
-        yield from [place] if place.is_file() else []
+        yield from [place] if is_file(place) else []
         return
     seen: set[str] = set()
     for folder, below, names in os.walk(place, followlinks=True):

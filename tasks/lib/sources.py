@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.lib.errors import BuildError
-from tasks.lib.files import sweep, write
+from tasks.lib.files import exists, is_file, remove, sweep, write
 
 DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
 PROJECT_FILES = ("stack.yaml", "cabal.project")
@@ -49,29 +49,32 @@ def tree(source: Path, derived: Path) -> Tree:
         for file in files:
             if file.suffix == ".cabal" or file.name in {*PROJECT_FILES, "package.yaml", "cabal.project.local"}:
                 waiting += [other for other in _named_outside(file) if not any(other in f.parents for f in found)]
-    hpack = {file.parent for file in found if file.name == "package.yaml"}
-    made = {file for file in found if file.suffix == ".cabal" and file.parent in hpack}
-    return Tree(folder, tuple(sorted(found - made)))
+    return Tree(folder, tuple(sorted(found)))
 
 
 def project_folder(source: Path) -> Path:
     """`source`, or the folder above it whose stack.yaml or cabal.project it is a part of."""
-    if any((source / name).exists() for name in PROJECT_FILES):
+    if any(exists(source / name) for name in PROJECT_FILES):
         return source
     for folder in source.parents:
-        if any((folder / name).exists() for name in PROJECT_FILES):
+        if any(exists(folder / name) for name in PROJECT_FILES):
             return folder
     return source
 
 
 def _files(place: Path, derived: Path) -> Iterator[Path]:
-    if place.is_file():
+    if is_file(place):
         yield place
         return
-    for folder, below, names in os.walk(place):
+    for folder, below, names in os.walk(place, followlinks=True):
         here = Path(os.path.normpath(folder))
         below[:] = [
-            name for name in below if name not in DERIVED and not name.startswith(".") and here / name != derived
+            name
+            for name in below
+            if name not in DERIVED
+            and not name.startswith(".")
+            and here / name != derived
+            and not ((here / name).is_symlink() and _leads_out(here / name, place, derived))
         ]
         for name in names:
             junk = (
@@ -79,8 +82,17 @@ def _files(place: Path, derived: Path) -> Iterator[Path]:
                 or name.startswith((".#", ".ghc.environment"))
                 or name.endswith(("~", ".swp", ".hi", ".o"))
             )
-            if not junk and (here / name).is_file():
+            if not junk and is_file(here / name):
                 yield here / name
+
+
+def _leads_out(link: Path, place: Path, derived: Path) -> bool:
+    """Whether a linked folder is no source: a tool's (nix's `result` is absolute), built, or a way upwards."""
+    if link.readlink().is_absolute():
+        return True
+    real, built = link.resolve(), derived.resolve()
+    above = [folder.resolve() for folder in link.parents if folder == place or place in folder.parents]
+    return real.is_relative_to(built) or any(folder.is_relative_to(real) for folder in [built, *above])
 
 
 def _named_outside(file: Path) -> Iterator[Path]:
@@ -91,7 +103,7 @@ def _named_outside(file: Path) -> Iterator[Path]:
         return
     for match in OUTSIDE.finditer(text):
         path = Path(os.path.normpath(file.parent / match[1].split("*")[0]))
-        if path.exists():
+        if exists(path):
             yield path
 
 
@@ -117,8 +129,8 @@ def mirror(sources: Tree, into: Path) -> Path:
             (into / inside(file)).unlink(missing_ok=True)
     for file in sources.files:
         copy = into / inside(file)
-        if copy.is_dir():
-            raise BuildError(f"{copy} is in the way of {file}.", "Run `doit clean` and build again.")
+        if copy.is_dir():  # it was a folder of the sources until now
+            remove(copy)
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
     for place in {(into / inside(file)).parent for file in sources.files}:
         sweep(place)

@@ -118,13 +118,20 @@ def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
 
 
 def _known(job: Job) -> None:
-    """Refuse an executable that the cabal files do not declare, before anything is compiled."""
-    cabal_files = [path for path in job.sources.files if path.suffix == ".cabal"]
+    """Refuse a file for a folder, and an executable that the cabal files do not declare, before anything is compiled.
+
+    A cabal file beside a package.yaml says nothing: stack makes it anew.
+    """
+    folder = job.sources.folder
+    if folder in job.sources.files:
+        raise BuildError(f"{folder} is a file, and `source` names a folder.", f'Write source = "{folder.parent}".')
+    hpack = {path.parent for path in job.sources.files if path.name == "package.yaml"}
+    cabal_files = [path for path in job.sources.files if path.suffix == ".cabal" and path.parent not in hpack]
     declared = [name for path in cabal_files for name in EXECUTABLES.findall(path.read_text(errors="replace"))]
     if declared and job.executable not in declared:
         names = ", ".join(sorted(set(declared)))
         raise BuildError(
-            f"{job.sources.folder} makes no executable {job.executable!r}; it makes {names}.",
+            f"{folder} makes no executable {job.executable!r}; it makes {names}.",
             "Set `executable` of the function in lambda.toml to one of these.",
         )
 
