@@ -129,6 +129,18 @@ def test_a_source_that_was_removed_is_gone_inside_too(room: Rooms) -> None:
     assert "Other" in run.err
 
 
+def test_a_folder_that_became_a_file_and_a_file_that_became_a_folder(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.write("hs/one/here/a.txt", "1")
+    made.write("hs/one/there", "1")
+    made.good("binary")
+    shutil.rmtree(made.folder / "hs/one/here")
+    (made.folder / "hs/one/there").unlink()
+    made.write("hs/one/here", "2")
+    made.write("hs/one/there/a.txt", "2")
+    assert made.good("binary").ran == {"binary:one"}
+
+
 def test_files_beside_the_modules_and_odd_names_travel(room: Rooms) -> None:
     made = room(one=ONE)
     made.set(tool="cabal")

@@ -18,6 +18,9 @@ from tasks.lib.builders import BIN
 from tasks.lib.builders.stale import OUTPUTS, outdated, stale
 from tasks.lib.sources import Tree, folders, inside, note_name
 
+# What was a folder until now, and is a file: cp would not replace it
+CLEARED = 'into=$1; shift; for file; do test ! -d "$into/$file" || rm -rf "$into/$file"; done'
+
 
 def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> str:
     """Forget what compilers made of what is new, copy it, note it."""
@@ -33,7 +36,9 @@ def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> st
     if gone:
         lines.append(f"rm -f -- {' '.join(gone)}")
     lines += [
-        f"test ! -d {arrived}/tree || cp -R --remove-destination {arrived}/tree/. {copy}/",
+        f"if test -d {arrived}/tree; then",
+        f"cd {arrived}/tree; find . -type f -exec sh -c {shlex.quote(CLEARED)} sh {copy} {{}} +",
+        f"cp -R --remove-destination . {copy}/; cd /; fi",
         f"mkdir -p {shlex.quote(str(into / inside(sources.folder) / BIN))}",
         f"mv -f {arrived}/note {shlex.quote(str(into / note_name(sources)))}",
         f"rm -rf {arrived}",
