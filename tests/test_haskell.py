@@ -8,6 +8,7 @@ import pytest
 
 from tasks.lib.builders import haskell
 from tasks.lib.builders.haskell import Job
+from tasks.lib.builders.host import Host
 from tasks.lib.builders.machine import Toolchain
 from tasks.lib.errors import BuildError, ToolError
 from tasks.lib.sources import tree
@@ -34,6 +35,17 @@ def tools(made: Job, **versions: str) -> list[str]:
 
 CABAL = {"f.cabal": "executable f\n  main-is: Main.hs\n"}
 STACK = CABAL | {"stack.yaml": "resolver: ghc-9.0.2\n"}
+
+
+def test_a_folder_for_an_index_is_no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """cabal makes it before it has tried to fetch one."""
+    monkeypatch.setenv("CABAL_DIR", str(tmp_path / "cabal"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    index = tmp_path / "cabal/packages/hackage.haskell.org/01-index.tar"
+    index.parent.mkdir(parents=True)
+    assert Host(tmp_path / "work", tmp_path / "kept").offline
+    index.touch()
+    assert not Host(tmp_path / "work", tmp_path / "kept").offline
 
 
 def test_stack_where_there_is_a_stack_yaml() -> None:

@@ -162,7 +162,7 @@ class Docker:
             config = f"{STORES['CABAL_DIR']}/config"
             look = (
                 f"test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
-                f"ls -d {STORES['CABAL_DIR']}/packages/*/ 2>/dev/null | wc -l; cat {note} 2>/dev/null || true"
+                f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; cat {note} 2>/dev/null || true"
             )
             indexes, _, noted = box.output(["sh", "-c", look]).partition(b"\n")
             self.offline = int(indexes) == 0

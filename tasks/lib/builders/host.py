@@ -34,7 +34,7 @@ class Host:
 
     def __init__(self, workspace: Path, cache: Path) -> None:
         self.workspace = str(workspace.resolve())
-        self.offline = not any(place.is_dir() for place in package_indexes())
+        self.offline = not package_indexes()
         self._cabal = (cache / "cabal").resolve()
         self._locks: list[int] = []
 
@@ -127,8 +127,8 @@ def stack_root() -> Path:
 
 
 def package_indexes() -> list[Path]:
-    """Where cabal keeps the index of Hackage, old way and new."""
+    """Indexes of Hackage and the like, where cabal keeps them, old way and new; a folder of its may hold none yet."""
     home = Path.home()
     cabal = Path(os.environ.get("CABAL_DIR", home / ".cabal"))
     cache = Path(os.environ.get("XDG_CACHE_HOME", home / ".cache"))
-    return [cabal / "packages", cache / "cabal" / "packages"]
+    return [*cabal.glob("packages/*/*index*"), *cache.glob("cabal/packages/*/*index*")]
