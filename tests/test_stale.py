@@ -43,7 +43,7 @@ def test_a_module_that_has_gone_takes_its_importers_along() -> None:
 
 def test_only_outputs_of_compilers_go(here: Path) -> None:
     kept = [Path(".ghc/B.o"), Path("dist-newstyle/cache/plan.json"), Path("A.o"), Path(".stack-work/x/XA.hi")]
-    gone = [Path(".ghc/A.hi"), Path(".stack-work/dist/build/A.dyn_o")]
+    gone = [Path(".ghc/A.hi"), Path(".stack-work/dist/build/A.dyn_o"), Path("dist-newstyle/x/cache/build")]
     for path in kept + gone:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -87,12 +87,42 @@ main = answer >>= print
 """
 
 
+def with_tool(made: Workshop, tool: str) -> None:
+    """Let `tool` build the function."""
+    path = made.folder / "lambda.toml"
+    path.write_text(path.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+
+
+def test_what_a_killed_cabal_left_is_not_believed(workshop: Callable[..., Workshop]) -> None:
+    """Its record is of the build before: an edit that is undone again would be up to date, with the edit's program."""
+    need("cabal")
+    made = workshop(one='source = "hs/one"\nruntime = "nodejs24.x"')
+    with_tool(made, "cabal")
+    made.write("hs/one/one.cabal", "\n".join(CABAL.splitlines()[:-2]) + "\n")
+
+    def printed(text: str) -> str:
+        made.write("hs/one/Main.hs", f'main :: IO ()\nmain = putStr "{text}"\n')
+        made.good("binary")
+        return subprocess.run([made.folder / "build/one/one"], capture_output=True, text=True, check=True).stdout
+
+    assert printed("first") == "first"
+    outputs = made.folder / "build/.work/hs/one/dist-newstyle"
+    (record,) = outputs.glob("**/x/one/cache/build")
+    before = record.read_bytes()
+    assert printed("second") == "second"
+    record.write_bytes(before)
+    assert printed("first") == "first"
+    for lost in (outputs / "cache/plan.json", next(outputs.glob("**/build/one/one"))):
+        lost.unlink()
+        (made.folder / "build/one/one").unlink()
+        assert printed("first") == "first"
+
+
 @pytest.mark.parametrize("tool", ["cabal", "stack"])
 def test_a_header_that_no_cabal_file_lists_is_seen(tool: str, workshop: Callable[..., Workshop]) -> None:
     need(tool)
     made = workshop(one='source = "hs/one"\nruntime = "nodejs24.x"')
-    settings = made.folder / "lambda.toml"
-    settings.write_text(settings.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+    with_tool(made, tool)
     version = subprocess.run(["ghc", "--numeric-version"], capture_output=True, text=True, check=True).stdout.strip()
     files = {"one.cabal": CABAL, "Main.hs": MAIN, "stack.yaml": f"resolver: ghc-{version}\n"}
     files |= {"cbits/a.c": '#include "n.h"\nint answer(void) { return N; }\n'}

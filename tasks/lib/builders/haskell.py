@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -183,6 +184,18 @@ def _stack_settings(machine: Machine, job: Job, folder: str, log: Log) -> str:
 
 
 def _cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
+    """Build with cabal; what it calls up to date and is not there was cut short by a kill, and is built anew."""
+    for _ in range(2):
+        if not _cabal_built(machine, job, folder, log):
+            return None
+        made = _planned(machine, job, folder)
+        if made and machine.run(["test", "-x", made], folder, log) == 0:
+            return made
+        machine.run(["rm", "-rf", "dist-newstyle"], folder, log)
+    return ""
+
+
+def _cabal_built(machine: Machine, job: Job, folder: str, log: Log) -> bool:
     options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.variant == "static" else []
     command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle", *options]
@@ -195,9 +208,15 @@ def _cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
 
     if machine.run([*command, "--offline"] if machine.offline else command, folder, heard):
         unknown = machine.offline and UNKNOWN_PACKAGE.search("\n".join(said))
-        if not (unknown and machine.index(log)) or machine.run(command, folder, log):
-            return None
-    plan = json.loads(machine.read(f"{folder}/dist-newstyle/cache/plan.json") or b"{}")
+        return bool(unknown and machine.index(log)) and machine.run(command, folder, log) == 0
+    return True
+
+
+def _planned(machine: Machine, job: Job, folder: str) -> str:
+    """Where cabal's plan puts the executable; empty when the plan does not say."""
+    plan = {}
+    with suppress(ValueError):
+        plan = json.loads(machine.read(f"{folder}/dist-newstyle/cache/plan.json") or b"{}")
     component = f"exe:{job.executable}"
     made = [
         part["bin-file"]

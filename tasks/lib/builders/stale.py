@@ -22,7 +22,7 @@ WITHOUT_EFFECT = frozenset({".md", ".txt", ".rst", ".markdown"})
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
 MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie"})
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
-# are not
+# are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("*/cache/build", "*/stack-build-caches/*")
 MODULE = re.compile(r"^(?:>\s*)?module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
@@ -57,7 +57,8 @@ def outdated(modules: set[str] | None) -> list[str]:
     """Shell patterns of the paths that these modules' outputs have in a folder of OUTPUTS; None: all that was built."""
     if modules is None:
         return [*(f"*{ending}" for ending in sorted(MADE)), *RECORDS]
-    return [f"*/{name.replace('.', '/')}{ending}" for name in sorted(modules) for ending in sorted(MADE)]
+    made = [f"*/{name.replace('.', '/')}{ending}" for name in sorted(modules) for ending in sorted(MADE)]
+    return [*made, *RECORDS] if made else []
 
 
 def drop(folders: Iterable[Path], modules: set[str] | None) -> None:
