@@ -17,6 +17,7 @@ from tasks.lib import files, needed_libs
 from tasks.lib.errors import ElfError, PackageError
 from tasks.lib.linker import sysroot
 from tasks.lib.needed_libs import Needed
+from tasks.lib.tree import tree
 from tests.support import need
 from tests.yard import Yard
 
@@ -134,6 +135,23 @@ def test_musl_program_travels_with_its_loader(tmp_path: Path) -> None:
     result = found(tmp_path / "a")
     assert (result.starts, result.libc.chosen) == (True, "bundled")
     assert names(result) == ["ld-musl-x86_64.so.1"]
+    assert list(tree(result.objects))[1].startswith("└── libc.so  T0  ")
+
+
+def test_a_loader_that_is_not_here_cannot_be_bundled(plain: Path, tmp_path: Path) -> None:
+    need("patchelf")
+    subprocess.run(
+        ["patchelf", "--set-interpreter", "/nix/store/x/ld.so", "--output", tmp_path / "a", plain], check=True
+    )
+    (problem,) = found(tmp_path / "a").problems
+    assert "which provided.al2023 does not have" in problem.message
+    assert "bundled" not in problem.hint
+
+
+def test_a_c_library_that_is_not_here_is_needed_all_the_same(tmp_path: Path) -> None:
+    program = compiled(tmp_path, "int main(void) { return 0; }")
+    (tmp_path / "root").mkdir()
+    assert "glibc 2.34" in found(program, sysroot.Folder(tmp_path / "root")).libc.reason
 
 
 def test_a_name_that_is_no_soname_is_packed_under_every_name(tmp_path: Path) -> None:

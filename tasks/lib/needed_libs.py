@@ -24,6 +24,7 @@ from tasks.lib.bundle import bundle, copies
 from tasks.lib.elf import file as elf
 from tasks.lib.errors import ElfError, PackageError
 from tasks.lib.gate import gate
+from tasks.lib.gate.proof import ITS_LOADER
 from tasks.lib.gate.runtimes import Platform, in_libc_family, platform, tier
 from tasks.lib.gate.sandbox import Member
 from tasks.lib.gate.verdict import Floor, Note, Object, Problem, Verdict, shown
@@ -117,7 +118,9 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     if libc == "bundled" or bundled.starts:
         return bundled
     # what is wrong is said of the plain package: its list is the shorter one
-    problems = tuple(replace(item, hint=NOT_BUILT_HERE) if item.hint == OLDER else item for item in plain.problems)
+    problems = tuple(
+        replace(item, hint=NOT_BUILT_HERE) if item.hint in {OLDER, ITS_LOADER} else item for item in plain.problems
+    )
     return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
 
 
@@ -130,10 +133,10 @@ def _program(place: Path) -> elf.Elf:
 
 
 def _reason(where: Platform, walked: Closure) -> str:
-    count = len([item for item in walked.objects if tier(item.soname, where) == "T0"])
+    names = [item.soname for item in walked.objects] + [item.name for item in walked.missing]
     return (
         f"glibc {where.glibc} of {where.runtime.id} defines every version that is needed"
-        if count
+        if any(tier(name, where) == "T0" for name in names)
         else "no C library is needed"
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tasks.lib.files import human
 from tasks.lib.gate.verdict import Object, ordered
+from tasks.lib.linker.closure import MUSL_ITSELF
 
 ROOTS = ("program", "bootstrap", "helper")
 
@@ -20,6 +21,10 @@ def tree(objects: Sequence[Object], places: Mapping[str, str] | None = None) -> 
     by_name: dict[str, Object] = {}
     for item in objects:
         by_name.setdefault(item.name.rpartition("/")[2], item)
+    for loader in [item for item in objects if item.role == "loader" and "ld-musl-" in item.name]:
+        for name in MUSL_ITSELF:
+            by_name.setdefault(f"{name}.so", loader)
+        by_name.setdefault(loader.name.rpartition("/")[2].replace("ld-musl-", "libc.musl-"), loader)
     roots = [item for item in objects if item.role in ROOTS or (item.role == "library" and item.rule == "program")]
     for item in sorted(roots, key=lambda item: (*ROOTS, "library").index(item.role)):
         yield f"{item.name}  {item.form}, {item.architecture}, {human(item.size_bytes)}"

@@ -22,6 +22,7 @@ from tasks.lib.linker.closure import closure
 from tasks.lib.linker.loaded import Closure, Loaded, Missing
 from tasks.lib.linker.paths import Search
 
+ITS_LOADER = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
 ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody promises; AVX-512 most have not
 
@@ -121,8 +122,7 @@ def _links(sandbox: Sandbox, entry: Entry, walked: Closure) -> Iterator[Problem]
     if walked.interpreter_fault:
         path = shown(walked.linker.interpreter)
         message = f"{name} is started by {path}, which {where} does not have."
-        hint = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
-        yield Problem("interpreter", (name, path), path, message, hint, limit=sandbox.platform.loader)
+        yield Problem("interpreter", (name, path), path, message, ITS_LOADER, limit=sandbox.platform.loader)
     for item in walked.missing:
         yield _missing(sandbox, item)
     from_package = [item for item in walked.objects[1:] if is_family(item) and item.path.startswith(TASK)]
