@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tasks.lib import archive, package
 from tasks.lib.archive import Member
 from tasks.lib.errors import PackageError
+from tasks.lib.gate.runtimes import MOST_UNZIPPED_BYTES
 from tests.support import need
 
 MEMBERS = {
@@ -84,7 +85,7 @@ def test_the_digest_speaks_of_content_not_of_packing(tmp_path: Path) -> None:
 
 
 def test_too_large_a_package_is_refused_with_its_largest_members(tmp_path: Path) -> None:
-    large = {"big": Member(bytes(archive.MOST_UNZIPPED_BYTES), 0o644), "small": Member(b"x", 0o644)}
+    large = {"big": Member(bytes(MOST_UNZIPPED_BYTES), 0o644), "small": Member(b"x", 0o644)}
     with pytest.raises(PackageError, match=r"262,144,001 bytes unzipped.*big 262\.1 MB"):
         archive.packed(large, tmp_path)
 

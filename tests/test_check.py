@@ -241,6 +241,25 @@ def test_bomb_is_not_unpacked(tmp_path: Path) -> None:
     assert "262,144,000" in out
 
 
+def test_a_program_larger_than_lambda_takes(made: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(made["good"].read_bytes())
+    os.truncate(path, 3 << 30)
+    code, out, _ = ran(path)
+    assert code == 1
+    assert "3,221,225,472 bytes unzipped, Lambda takes 262,144,000. Largest: large" in out
+
+
+def test_an_encrypted_zip_is_unusable(made: dict[str, Path], tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"bootstrap": made["good"]})
+    content = bytearray(path.read_bytes())
+    content[content.find(b"PK\1\2") + 8] |= 1
+    path.write_bytes(content)
+    code, _, err = ran(path)
+    assert code == 2
+    assert "is encrypted" in err
+
+
 @pytest.mark.parametrize("content", [b"PK\3\4", b"PK\3\4" + b"\0" * 500, b"PK\5\6" + b"\xff" * 18])
 def test_damaged_zip_is_unusable(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(content)

@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 from tasks.lib.errors import PackageError
 from tasks.lib.files import write
+from tasks.lib.gate.runtimes import MOST_UNZIPPED_BYTES
 
 LEVEL = 9
-MOST_UNZIPPED_BYTES = 262_144_000  # AWS: Lambda quotas, deployment package, unzipped with layers
 DATE_1980 = 0x0021
 UNIX, VERSION, UTF8, STORED, DEFLATED = 3, 20, 0x0800, 0, 8
 LOCAL, CENTRAL, END = struct.Struct("<IHHHHHIIIHH"), struct.Struct("<IHHHHHHIIIHHHHHII"), struct.Struct("<IHHHHIIH")

@@ -16,12 +16,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tasks.lib.archive import MOST_UNZIPPED_BYTES
 from tasks.lib.errors import PackageError
+from tasks.lib.gate.runtimes import MOST_UNZIPPED_BYTES
 from tasks.lib.gate.sandbox import Member
 from tasks.lib.gate.verdict import Note, Problem, shown
 from tasks.lib.linker.sysroot import Host
 
+ENCRYPTED = 1  # a flag of each member
 UNIX = 3  # "version made by" of a zip that knows modes
 MOST_ZIPPED_BYTES = 52_428_800 - 47  # what is left for a direct upload after base64 (AWS: Lambda quotas)
 CHUNK = 1 << 20
@@ -54,6 +55,8 @@ def _unpacked(archive: zipfile.ZipFile, path: Path, folder: Path) -> Unpacked:
     notes: list[Note] = []
     problems: list[Problem] = []
     entries = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+    if any(info.flag_bits & ENCRYPTED for info in entries.values()):
+        raise PackageError(f"{path} is encrypted.", "Pack it anew, without a password.")
     total = sum(info.file_size for info in entries.values())
     if total > MOST_UNZIPPED_BYTES:
         message = f"{path.name} is {total:,} bytes unzipped; Lambda takes {MOST_UNZIPPED_BYTES:,}."

@@ -19,7 +19,7 @@ from tasks.lib.elf.file import Elf
 from tasks.lib.errors import ElfError, GateError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE
 from tasks.lib.gate.proof import ISA_LEVELS, Entry, Proof, proved
-from tasks.lib.gate.runtimes import Platform, in_libc_family, platform, tier
+from tasks.lib.gate.runtimes import MOST_UNZIPPED_BYTES, Platform, in_libc_family, platform, tier
 from tasks.lib.gate.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Member, Sandbox
 from tasks.lib.gate.verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
 from tasks.lib.gate.versions import first_user
@@ -52,8 +52,8 @@ def verdict(
 ) -> Verdict:
     """The verdict on members of a zip, wherever their bytes are; `shim`: with what the runtime itself asks for."""
     sandbox = Sandbox(files, where)
-    elves, notes = _elves(sandbox)
-    problems = list(_shim(sandbox, program)) if shim else []
+    elves, notes, sizes = _elves(sandbox)
+    problems = [*_size(sizes), *(_shim(sandbox, program) if shim else ())]
     entries = list(_entries(sandbox, elves, program, opened))
     if not shim and program in elves and elves[program].form == "library":
         entries[0] = replace(entries[0], role="library", loader="")
@@ -87,11 +87,12 @@ def nothing(where: Platform) -> Verdict:
     return Verdict(where.runtime.id, where.architecture, "none", where.glibc, False, (), (), (), ())  # noqa: FBT003
 
 
-def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note]]:
-    """Every member that is an ELF file; damaged ones are noted, what starts is judged later."""
-    found, notes = {}, []
+def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note], dict[str, int]]:
+    """Every member that is an ELF file, and the sizes of all; damaged ones are noted, what starts is judged later."""
+    found, notes, sizes = {}, [], {}
     for name, member in sorted(sandbox.members.items()):
         with member.root.open(member.path) as file:
+            sizes[name] = file.size
             if file.pread(4, 0) != b"\x7fELF":
                 continue
         try:
@@ -100,7 +101,19 @@ def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note]]:
             notes.append(Note("damaged", shown(name), shown(error.message.replace(f"{TASK}/", ""))))
         except OSError:
             notes.append(Note("mode", shown(name), "the function's user cannot read it."))
-    return found, notes
+    return found, notes, sizes
+
+
+def _size(sizes: Mapping[str, int]) -> Iterator[Problem]:
+    """What Lambda would not unpack; said before anything as large is read."""
+    total = sum(sizes.values())
+    if total > MOST_UNZIPPED_BYTES:
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+        listed = ", ".join(f"{shown(name)} {sizes[name] / 1e6:.1f} MB" for name in largest)
+        message = f"The package is {total:,} bytes unzipped, Lambda takes {MOST_UNZIPPED_BYTES:,}. Largest: {listed}."
+        hint = "Ship less with `include`, or move large files to a layer or to S3."
+        name = shown(largest[0])
+        yield Problem("size", (name,), name, message, hint, limit=str(MOST_UNZIPPED_BYTES))
 
 
 def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:

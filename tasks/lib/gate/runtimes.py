@@ -25,6 +25,7 @@ from tasks.lib.errors import UsageError
 
 DATA = Path(__file__).parents[1] / "data"
 ARCHITECTURES = ("x86_64", "arm64")
+MOST_UNZIPPED_BYTES = 262_144_000  # AWS: Lambda quotas, deployment package, unzipped with layers
 LOADERS = {"x86_64": "/lib64/ld-linux-x86-64.so.2", "arm64": "/lib/ld-linux-aarch64.so.1"}
 
 # glibc's own libraries: they share private symbols, so one release of all of them or nothing
