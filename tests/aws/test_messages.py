@@ -128,6 +128,31 @@ def test_settings_of_the_machine(
 
 
 @pytest.mark.usefixtures("keys")
+def test_a_token_that_no_header_can_carry_is_not_shown(monkeypatch: pytest.MonkeyPatch, one: Package) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hunter2\r")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    said: list[str] = []
+    with pytest.raises(DeployError) as caught:
+        Deployment(project(), ["hello"], report=said.append).deploy("hello", one)
+    assert "line break" in caught.value.message
+    assert "hunter2" not in str(caught.value) + "".join(said)
+
+
+@pytest.mark.parametrize("command", ["echo garbage", "/nowhere/program", "echo {}"])
+def test_a_credential_process_that_answers_nonsense(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one: Package, command: str
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "config").write_text(f"[default]\nregion = eu-central-1\ncredential_process = {command}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    found = refused(one)
+    assert "credentials could not be" in found.message
+    assert found.hint
+
+
+@pytest.mark.usefixtures("keys")
 def test_the_pinned_region_holds_and_serves_when_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeployError, match="us-east-1 only"):
         connect(Deploy(region="us-east-1"))

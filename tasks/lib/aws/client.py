@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from tasks.lib.aws import upload
-from tasks.lib.aws.messages import CLASSES, translated
+from tasks.lib.aws.messages import CLASSES, explained, translated
 from tasks.lib.errors import DeployError
 from tasks.lib.settings import Deploy
 
@@ -78,7 +78,8 @@ class Aws:
     def _told(self, attempts: int, caught_exception: Exception | None, **_rest: Any) -> None:
         """Say why nothing happens while botocore tries again."""
         if caught_exception is not None and attempts == TOLD_AT:
-            self.report(f"tries again, for a minute at most: {caught_exception}")
+            told = explained(caught_exception)
+            self.report(f"tries again, for a minute at most: {told.message if told else caught_exception}")
 
     def _made(self, key: str, service: str, **settings: Any) -> Any:
         from botocore.config import Config

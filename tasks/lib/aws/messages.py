@@ -22,6 +22,7 @@ TRUST_POLICY = (
 SIGN_IN = "Sign in again: aws sso login (or aws login), with the same --profile or AWS_PROFILE."
 
 FOREIGN = "ResponseParserError"
+UNSENDABLE = "Invalid header value"
 
 # botocore's exceptions, most special first: class → (message, hint); {error} is botocore's own sentence
 CLASSES = {
@@ -143,13 +144,38 @@ def explained(error: BaseException, secrets: Iterable[str] = ()) -> DeployError 
         if "cannot be assumed by Lambda" in message:
             hint = f"Its trust policy must be {TRUST_POLICY}"
         return DeployError(_masked(message, secrets), hint)
+    if UNSENDABLE in str(error):  # botocore shows the header, and with it the session token
+        return DeployError(
+            "The AWS credentials have a character that no request can carry, such as a line break at the end.",
+            "Set AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN anew, or correct them in the profile.",
+        )
     for base in type(error).__mro__:
         if base.__name__ in CLASSES and base.__module__.startswith(("botocore", "boto3")):
             message, hint = CLASSES[base.__name__]
             return DeployError(_masked(message.format(error=_line(str(error)).rstrip(".")), secrets), hint)
+    return _of_settings(error, secrets)
+
+
+def _of_settings(error: BaseException, secrets: Iterable[str]) -> DeployError | None:
+    """What botocore raises of Python's own errors when the settings of the machine are wrong."""
     if isinstance(error, ValueError) and "Invalid endpoint" in str(error):
         return DeployError(f"{_line(str(error))}.", "Correct AWS_ENDPOINT_URL: http:// or https://, host and port.")
+    if isinstance(error, LookupError | OSError | ValueError) and _of_credentials(error):
+        return DeployError(
+            f"The AWS credentials could not be read: {_masked(_line(str(error)), secrets)}.",
+            "Run the profile's credential_process by hand: it has to print one JSON document.",
+        )
     return None
+
+
+def _of_credentials(error: BaseException) -> bool:
+    """Whether it was raised while botocore looked for credentials."""
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__") == "botocore.credentials":
+            return True
+        frame = frame.tb_next
+    return False
 
 
 @contextmanager
