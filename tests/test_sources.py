@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.errors import BuildError
-from tasks.lib.sources import mirror, tree
+from tasks.lib.sources import begun, changed, mirror, tree
 
 BUILD = Path("build")
 
@@ -91,6 +91,21 @@ def test_the_copy_follows_by_content(here: Path) -> None:
     mirror(tree(Path("f"), BUILD), here / "work")
     assert (work / "Main.hs").stat() == before
     assert sorted(path.name for path in work.iterdir()) == [".stack-work", "Main.hs"]
+
+
+def test_a_copy_that_was_cut_short_leaves_its_sources_changed(here: Path) -> None:
+    put("f/Main.hs", "f/Old.hs", text="a")
+    sources = tree(Path("f"), BUILD)
+    work = mirror(sources, here / "work")
+    Path("f/Old.hs").unlink()
+    put("f/Main.hs", text="b")
+    sources = tree(Path("f"), BUILD)
+    begun(sources, here / "work", changed(sources, here / "work"))
+    put("f/Main.hs", text="a")
+    assert changed(sources, here / "work") == [Path("f/Main.hs"), Path("f/Old.hs")]
+    mirror(sources, here / "work")
+    assert changed(sources, here / "work") == []
+    assert not (work / "Old.hs").exists()
 
 
 def test_a_folder_that_became_a_file_makes_way(here: Path) -> None:

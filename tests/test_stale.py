@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.builders.stale import drop, stale
+from tasks.lib.builders.stale import drop, lonely, stale
 from tests.support import Workshop, need
 
 PROGRAM = {
@@ -50,6 +50,19 @@ def test_only_outputs_of_compilers_go(here: Path) -> None:
     drop([here], {"A"})
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
+
+
+def test_an_interface_without_its_object_goes(here: Path) -> None:
+    """A compilation that was cut short between the two would read it, and give other bytes than a fresh build."""
+    pairs = ["dist-newstyle/build/A.hi", "dist-newstyle/build/A.o", ".ghc/B b.dyn_hi", ".ghc/B b.dyn_o"]
+    kept = [*pairs, ".stack-work/install/C.hi", "D.hi"]
+    gone = [".ghc/E.hi", ".stack-work/dist/build/F's.dyn_hi"]
+    for name in kept + gone:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    subprocess.run(["sh", "-c", lonely([here])], check=True)
+    assert all(Path(name).exists() for name in kept)
+    assert not any(Path(name).exists() for name in gone)
 
 
 @pytest.mark.parametrize("name", list(PROGRAM))

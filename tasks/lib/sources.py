@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -107,6 +107,12 @@ def _named_outside(file: Path) -> Iterator[Path]:
             yield path
 
 
+def begun(sources: Tree, into: Path, news: Sequence[Path]) -> None:
+    """Note that a new copy is being made: whatever happens from here on, these sources count as changed until it is."""
+    note = into / note_name(sources)
+    write(note, note_of_begun(note.read_bytes() if note.exists() else b"", news))
+
+
 def changed(sources: Tree, into: Path) -> list[Path]:
     """Sources that are not as the last copy of this tree had them, and those that have gone since."""
     note = into / note_name(sources)
@@ -115,15 +121,21 @@ def changed(sources: Tree, into: Path) -> list[Path]:
 
 def differing(now: Mapping[str, str], note: bytes) -> list[Path]:
     """Sources whose hashes are not as the note of the last copy has them, and those that have gone since."""
-    before: dict[str, str] = {}
-    with suppress(ValueError):
-        before = json.loads(note)
+    before = _noted(note)
     return sorted(Path(name) for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+def _noted(note: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    with suppress(ValueError):
+        found = json.loads(note)
+    return found
 
 
 def mirror(sources: Tree, into: Path) -> Path:
     """Make `into` hold the sources; the folder to build in. BuildError when there are none."""
     present(sources)
+    now = hashes(sources)  # a file that is edited from here on is copied again
     for file in changed(sources, into):
         if file not in sources.files:
             (into / inside(file)).unlink(missing_ok=True)
@@ -134,7 +146,7 @@ def mirror(sources: Tree, into: Path) -> Path:
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
     for place in {(into / inside(file)).parent for file in sources.files}:
         sweep(place)
-    write(into / note_name(sources), note_of(hashes(sources)))
+    write(into / note_name(sources), note_of(now))
     return into / inside(sources.folder)
 
 
@@ -173,6 +185,11 @@ def note_name(sources: Tree) -> str:
 def note_of(now: Mapping[str, str]) -> bytes:
     """What that file says of sources with these hashes."""
     return json.dumps(now, indent=0, sort_keys=True).encode()
+
+
+def note_of_begun(noted: bytes, news: Sequence[Path]) -> bytes:
+    """What it says while these sources are being copied."""
+    return note_of(_noted(noted) | {str(file): "" for file in news})
 
 
 def inside(path: Path) -> Path:

@@ -5,7 +5,7 @@ out  `arrival(…)` → a shell script
 
 The copy is made as `tasks.lib.sources.mirror` makes it on the host: what compilers left of changed modules goes
 first, changed files bear the time of the copying (by the clock of the engine, whose compilers compare it), the note
-comes last. A script that was cut short is begun anew by the next run, because the note is still the old one.
+comes last. A script that was cut short is begun anew by the next run, because the note still calls the files changed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> st
     gone = [shlex.quote(str(into / inside(file))) for file in news if file not in there]
     places = " ".join(shlex.quote(f"{folder}/{name}") for folder in folders(sources, into) for name in OUTPUTS)
     made = [f"-path {shlex.quote(pattern)}" for pattern in outdated(stale(sources.files, news))]
-    copy = shlex.quote(str(into))
-    lines = ["set -eu", f"mkdir -p {copy}"]
+    copy, note = shlex.quote(str(into)), shlex.quote(str(into / note_name(sources)))
+    lines = ["set -eu", f"mkdir -p {copy}", f"mv -f {arrived}/begun {note}"]
     if made:
         found = f'find "$place" -type f \\( {" -o ".join(made)} \\) -delete'
         lines.append(f'for place in {places}; do test ! -d "$place" || {found}; done')
@@ -40,7 +40,7 @@ def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> st
         f"cd {arrived}/tree; find . -type f -exec sh -c {shlex.quote(CLEARED)} sh {copy} {{}} +",
         f"cp -R --remove-destination . {copy}/; cd /; fi",
         f"mkdir -p {shlex.quote(str(into / inside(sources.folder) / BIN))}",
-        f"mv -f {arrived}/note {shlex.quote(str(into / note_name(sources)))}",
+        f"mv -f {arrived}/note {note}",
         f"rm -rf {arrived}",
     ]
     return "\n".join(lines)

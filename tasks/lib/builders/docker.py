@@ -31,11 +31,23 @@ from tasks.lib.builders.container import STORES, WORKSPACE, Container
 from tasks.lib.builders.host import locked
 from tasks.lib.builders.image import NAME, Recipe, ready
 from tasks.lib.builders.machine import Toolchain
+from tasks.lib.builders.stale import lonely
 from tasks.lib.config import Build
 from tasks.lib.errors import EngineError
 from tasks.lib.files import FILE_MODE, PROGRAM_MODE, write, write_json
 from tasks.lib.processes import Log
-from tasks.lib.sources import Tree, differing, hashes, inside, note_name, note_of, packages, present
+from tasks.lib.sources import (
+    Tree,
+    differing,
+    folders,
+    hashes,
+    inside,
+    note_name,
+    note_of,
+    note_of_begun,
+    packages,
+    present,
+)
 
 if TYPE_CHECKING:
     from tasks.lib.linker.sysroot import Sysroot
@@ -161,19 +173,19 @@ class Docker:
             note = shlex.quote(str(into / note_name(sources)))
             config = f"{STORES['CABAL_DIR']}/config"
             look = (
-                f"test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
+                f"{lonely(folders(sources, into))}; test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
                 f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; cat {note} 2>/dev/null || true"
             )
             indexes, _, noted = box.output(["sh", "-c", look]).partition(b"\n")
             self.offline = int(indexes) == 0
             now = hashes(sources)
-            if news := differing(now, noted):
-                self._copy(box, sources, into, now, news)
+            if differing(now, noted):
+                self._copy(box, sources, into, now, noted)
             yield folder
 
-    def _copy(self, box: Container, sources: Tree, into: Path, now: Mapping[str, str], news: Sequence[Path]) -> None:
+    def _copy(self, box: Container, sources: Tree, into: Path, now: Mapping[str, str], noted: bytes) -> None:
         """Send what is new. The note has the hashes from before: a file that is edited meanwhile is sent again."""
-        note = note_name(sources)
+        note, news = note_name(sources), differing(now, noted)
         arrived = hashlib.sha256(f"{into}/{note}".encode()).hexdigest()[:16]  # two builds may bring theirs at once
         script = arrival(sources, into, news, f"{WORKSPACE}/{INCOMING}/{arrived}").encode()
         files: list[tuple[str, bytes | Path, int]] = [
@@ -181,7 +193,8 @@ class Docker:
             for file in news
             if str(file) in now
         ]
-        files += [("note", note_of(now), FILE_MODE), ("script", script, FILE_MODE)]
+        notes = {"begun": note_of_begun(noted, news), "note": note_of(now)}
+        files += [(name, content, FILE_MODE) for name, content in {**notes, "script": script}.items()]
         box.put([(f"{INCOMING}/{arrived}/{name}", content, mode) for name, content, mode in files], WORKSPACE)
         box.output(["sh", f"{WORKSPACE}/{INCOMING}/{arrived}/script"])
 

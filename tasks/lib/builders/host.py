@@ -18,7 +18,7 @@ from tasks.lib import processes
 from tasks.lib.builders import BIN, TOOLS
 from tasks.lib.files import replaced, write
 from tasks.lib.processes import Log
-from tasks.lib.sources import Tree, changed, folders, mirror, packages
+from tasks.lib.sources import Tree, begun, changed, folders, mirror, packages
 
 if TYPE_CHECKING:
     from tasks.lib.builders.machine import Toolchain
@@ -70,14 +70,17 @@ class Host:
     @contextmanager
     def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
         """Bring the copy up to date, under locks that a child which outlives us still holds."""
-        from tasks.lib.builders.stale import drop, stale
+        from tasks.lib.builders.stale import drop, lonely, stale
 
         workspace = Path(self.workspace, variant)
         with ExitStack() as stack:
             self._locks = [stack.enter_context(locked(place)) for place in packages(sources, workspace)]
+            places = folders(sources, workspace)
+            processes.run(["sh", "-c", lonely(places)], log=lambda _: None)
             news = changed(sources, workspace)
             if news:
-                drop(folders(sources, workspace), stale(sources.files, news))
+                begun(sources, workspace, news)
+                drop(places, stale(sources.files, news))
             folder = mirror(sources, workspace)
             (folder / BIN).mkdir(exist_ok=True)
             yield str(folder)

@@ -3,6 +3,7 @@
 in   the sources, and those of them that changed
 out  `stale(files, changed)` → the modules to compile as if for the first time; `outdated(modules)` → what they left;
      `drop(folders, modules)` removes it from folders of this host
+     `lonely(folders)`, a shell command, removes interfaces without an object: their compilation was cut short
 
 GHC reads a module's old interface when it compiles the module anew, names things in another order then, and lays out
 its closure tables differently (seen with GHC 9.0.2): an edit that is undone again would give other bytes than a fresh
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -59,6 +61,17 @@ def outdated(modules: set[str] | None) -> list[str]:
         return [*(f"*{ending}" for ending in sorted(MADE)), *RECORDS]
     made = [f"*/{name.replace('.', '/')}{ending}" for name in sorted(modules) for ending in sorted(MADE)]
     return [*made, *RECORDS] if made else []
+
+
+def lonely(folders: Iterable[Path | str]) -> str:
+    """A shell command that removes the interfaces below these folders of compilers whose object is not there.
+
+    GHC writes the interface first. What stack installs has its objects in an archive, and stays.
+    """
+    rest = 'for hi; do test -e "${hi%hi}o" || rm -f "$hi"; done'
+    places = " ".join(shlex.quote(f"{folder}/{name}") for folder in folders for name in OUTPUTS)
+    found = f"-path '*/install/*' -prune -o -type f -name '*hi' -exec sh -c {shlex.quote(rest)} sh {{}} +"
+    return f'for place in {places}; do test ! -d "$place" || find "$place" {found}; done'
 
 
 def drop(folders: Iterable[Path], modules: set[str] | None) -> None:
