@@ -33,13 +33,14 @@ def define(project: Project) -> dict[str, Any]:
         files.write_json(paths.IMAGE, toolchain)
         return toolchain.summary
 
-    def tell(dryrun: bool) -> None:  # noqa: ARG001, FBT001 - doit calls it in a dry run only where it says so
+    def clean(dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
         if not builders.on_host(project.build, paths.IMAGE):
             from tasks.lib.builders import docker
 
             with suppress(EngineError):  # an engine that is not there holds nothing back
                 for thing in docker.held(paths.CACHE):
                     print(f"left in the container engine (doit purge removes it): {thing}")
+        adapter.removal([paths.IMAGE, paths.WORK, paths.CACHE, paths.REPORT, *gone(project)], dryrun)
 
     made = adapter.task(
         doc="the toolchain: a container image, or this host's GHC",
@@ -51,9 +52,8 @@ def define(project: Project) -> dict[str, Any]:
         reads=asdict(project.build) | {"engines": builders.places(project.build)},
         watches=lambda: builders.witnesses(*here, paths.IMAGE),
         action=make,
-        cleans=[paths.WORK, paths.CACHE, paths.REPORT, *gone(project)],
     )
-    return made | {"clean": [adapter.Removal(tell), *made["clean"]]}
+    return made | {"clean": [adapter.Removal(clean)]}
 
 
 def define_purge() -> Verb:
@@ -79,6 +79,8 @@ def define_purge() -> Verb:
 
 
 def gone(project: Project) -> list[Path]:
-    """Folders of functions that lambda.toml has no more."""
-    known = {function.name for function in project.functions}
-    return [path for path in paths.BUILD.glob("[!.]*") if path.is_dir() and path.name not in known]
+    """What lambda.toml no more leads to: folders of functions, and in those that stay what was made by other names."""
+    made = {product.folder: product.everything for product in map(paths.Products, project.functions)}
+    there = [path for path in sorted(paths.BUILD.glob("[!.]*")) if path.is_dir()]
+    old = [path for folder in there if folder in made for path in sorted(folder.iterdir()) if path not in made[folder]]
+    return [*old, *(folder for folder in there if folder not in made)]

@@ -46,7 +46,10 @@ def _done(project: Project, act: Act, documents: Documents, name: str, given: An
     documents[name] = result
     if not given.json:
         for row in result if isinstance(result, list) else [result]:
-            print("  ".join(f"{key}: {_words(value)}" for key, value in row.items() if value not in (None, "", [])))
+            if line := "  ".join(
+                f"{key}: {_words(value)}" for key, value in row.items() if value not in (None, "", [])
+            ):
+                print(line)
 
 
 def _words(value: Any) -> str:
@@ -110,7 +113,10 @@ def url(where: Place, given: Any) -> dict[str, Any]:
     """Show, make or remove the function's own address."""
     from tasks.lib.aws import url as library
 
-    return library.url(where, given.auth)
+    found = library.url(where, given.auth)
+    if found["url"] is None:
+        print(f"{where.function.name} has no URL.", file=sys.stderr)
+    return found
 
 
 def _url(parser: ArgumentParser) -> None:
@@ -136,6 +142,8 @@ def destroy(where: Place, given: Any) -> dict[str, Any]:
     gone = library.destroy(where, confirmed=given.yes, logs=given.logs)
     if not given.yes:
         print("Nothing was deleted: say --yes to do it.", file=sys.stderr)
+    elif gone["function"] is None:
+        print("There was no function to delete.", file=sys.stderr)
     return gone
 
 

@@ -31,6 +31,12 @@ class Products(NamedTuple):
         return BUILD / self.function.name
 
     @property
+    def everything(self) -> frozenset[Path]:
+        """All that its tasks make there."""
+        made = (self.executable, self.needed_libs, self.libs, self.shim, self.zip, self.sha256, self.deployed_hash)
+        return frozenset(made)
+
+    @property
     def executable(self) -> Path:
         """The program as it travels, stripped."""
         return self.folder / self.function.program

@@ -174,6 +174,16 @@ def test_clean_leaves_no_derived_file(tiny: Workshop) -> None:
     }
 
 
+def test_clean_removes_what_was_made_by_another_name(tiny: Workshop) -> None:
+    before = tiny.folder / "lambda.toml"
+    before.write_text(before.read_text().replace('source = "hs/two"', 'source = "hs/two"\nexecutable = "renamed"'))
+    tiny.good()
+    assert (tiny.folder / "build/two/two").exists()
+    assert "build/two/two" in tiny.good("clean", "--dry-run").out
+    tiny.good("clean")
+    assert not (tiny.folder / "build").exists()
+
+
 def test_clean_dry_run_shows_and_keeps(tiny: Workshop) -> None:
     before = contents(tiny.folder)
     shown = tiny.good("clean", "--dry-run").out

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -150,6 +154,51 @@ def test_a_credential_process_that_answers_nonsense(
     found = refused(one)
     assert "credentials could not be" in found.message
     assert found.hint
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """The address of a server that has one answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("status", "body", "word"),
+    [
+        (200, b"<html>sign in</html>", "not AWS's: HTTP 200"),
+        (200, b"", "not AWS's: HTTP 200"),
+        (200, b"null", "not AWS's: HTTP 200"),
+        (200, b"[]", "not AWS's: HTTP 200"),
+        (403, b'"Forbidden"', "Forbidden"),
+        (403, b"<html>no</html>", "a web page (HTTP 403)"),
+        (301, b"", "301"),
+        (400, b'{"message": "\\u001b[31mred"}', " [31mred"),
+    ],
+)
+def test_an_answer_that_is_not_awss(
+    one: Package, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, word: str
+) -> None:
+    with answering(status, body) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        found = refused(one)
+    assert word in found.message
+    assert "bucket" not in found.hint
 
 
 @pytest.mark.usefixtures("keys")

@@ -8,6 +8,7 @@ Clients are safe to share between threads; sessions are not, hence the lock.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from tasks.lib.aws import upload
-from tasks.lib.aws.messages import CLASSES, explained, translated
+from tasks.lib.aws.messages import CLASSES, FOREIGN, explained, translated
 from tasks.lib.errors import DeployError
 from tasks.lib.settings import Deploy
 
@@ -91,6 +92,7 @@ class Aws:
                     client = self._session.client(service, region_name=self.region, config=config)
                 upload.prepare(client)
                 client.meta.events.register("before-parse", _readable)
+                client.meta.events.register("before-parse", _an_object)
                 client.meta.events.register("needs-retry", _cut_short)
                 client.meta.events.register("needs-retry", self._told)
                 self._clients[key] = client
@@ -108,6 +110,22 @@ def _readable(operation_model: Any, response_dict: dict[str, Any], **_rest: Any)
         code = "Throttling" if status == HTTPStatus.TOO_MANY_REQUESTS else status
         error = f"<Error><Code>{code}</Code><Message>The answer is not AWS's own.</Message></Error>"
         response_dict |= {"body": f"<ErrorResponse>{error}</ErrorResponse>".encode(), "status_code": max(status, 400)}
+
+
+def _an_object(operation_model: Any, response_dict: dict[str, Any], **_rest: Any) -> None:
+    """Refuse an answer that should be a JSON object and is none: botocore takes a sign-in page for an empty answer."""
+    status, body = response_dict["status_code"], response_dict["body"]
+    xml = operation_model.service_model.resolved_protocol in {"query", "rest-xml"}
+    if xml or not isinstance(body, bytes) or _lacking(response_dict["headers"], body):
+        return
+    if status >= HTTPStatus.BAD_REQUEST and body.lstrip()[:1] in {b"[", b'"', b"n", b"t", b"f"}:  # JSON, but no error
+        response_dict["body"] = json.dumps({"message": body.decode(errors="replace")}).encode()
+    shape = operation_model.output_shape
+    if status != HTTPStatus.OK or shape is None or "payload" in shape.serialization:
+        return
+    awaited = any("location" not in member.serialization for member in shape.members.values())
+    if awaited and not body.lstrip().startswith(b"{"):
+        raise DeployError(f"The answer is not AWS's: HTTP {status}, and no JSON object.", CLASSES[FOREIGN][1])
 
 
 def _cut_short(response: Any, operation: Any, attempts: int, **_rest: Any) -> float | None:

@@ -29,5 +29,5 @@ def destroy(place: Place, *, confirmed: bool = False, logs: bool = False) -> dic
     return {
         "function": place.name if found else None,
         "log_group": place.log_group if logs else None,
-        "deleted": confirmed,
+        "deleted": confirmed and (found or logs),
     }

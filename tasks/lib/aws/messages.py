@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from tasks.lib.errors import BuildError, DeployError
@@ -140,7 +141,9 @@ def explained(error: BaseException, secrets: Iterable[str] = ()) -> DeployError 
         if said(error).startswith("<"):
             return DeployError(f"The answer is not AWS's, but a web page (HTTP {status(error)}).", CLASSES[FOREIGN][1])
         message = f"AWS refused {error.operation_name}: {_line(said(error))} ({kind}, HTTP {status(error)})"
-        hint = CODES.get(kind, "")
+        hint = CODES.get(kind, CODES["Service"] if status(error) >= HTTPStatus.INTERNAL_SERVER_ERROR else "")
+        if kind == "301" and not error.operation_name.endswith("Object"):  # S3 alone sends its clients elsewhere
+            hint = CLASSES[FOREIGN][1]
         if "cannot be assumed by Lambda" in message:
             hint = f"Its trust policy must be {TRUST_POLICY}"
         return DeployError(_masked(message, secrets), hint)
@@ -196,7 +199,7 @@ def translated(secrets: Iterable[str] = ()) -> Iterator[None]:
 
 
 def _line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:
