@@ -359,8 +359,6 @@ _Noreturn static void serve(void)
     int error = starts_ahead ? start() : child_startable();
     if (error)
         give_up(error);
-    if (SHIM_PROCESS == PERSISTENT)
-        stay_here();
     for (;;) {
         api_ask();
         children_reap();
@@ -372,27 +370,28 @@ _Noreturn static void serve(void)
             watch_idle(child.out, persistent_idle);
         while (!api_next(&event))
             api_ask();
-        if (SHIM_PROCESS == PERSISTENT && child.pid)
+        if (SHIM_PROCESS == PERSISTENT && child.pid && !idle_is_silent())
             persistent_idle();
         watch_idle(-1, NULL);
         handle(&event);
     }
 }
 
-/* Managed instances send several events at once: as many copies of us serve them. When one goes, all go. */
-static void multiply(void)
+/* Managed instances send several events at once: as many copies of us serve them, true in each of them. When one goes,
+   all go. */
+static bool multiply(void)
 {
     const char *wanted = getenv("AWS_LAMBDA_MAX_CONCURRENCY");
     int copies = wanted ? atoi(wanted) : 1;
     if (copies < 2)
-        return;
+        return false;
     for (int i = 0; i < copies; i++) {
         pid_t pid = fork();
         if (pid < 0)
             fail("cannot make %d copies of the bootstrap: %s", copies, strerror(errno));
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGTERM);
-            return;
+            return true;
         }
     }
     int status;
@@ -406,7 +405,8 @@ int main(void)
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
     child_prepare();
-    multiply();
+    if (!multiply() && SHIM_PROCESS == PERSISTENT)
+        stay_here();
     int error = SHIM_PROCESS == NATIVE ? child_become() : 0;
     log_open();
     api_open(api);

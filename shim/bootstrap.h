@@ -58,10 +58,13 @@ void log_tail(struct buffer *out);
 void log_line(const char *data, size_t size);
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int64_t now_us(void);
 int64_t now_ms(void);
 bool await(struct pollfd *watched, nfds_t count, int64_t until);
 short await_one(int descriptor, short events, int64_t until);
 void watch_idle(int descriptor, void (*ready)(void));
+bool idle_is_silent(void);
+void look_first(int64_t us);
 
 /* ---- child.c ---- */
 

@@ -17,6 +17,7 @@ enum {
     WIDE_PIPE = 1 << 20,
     HEAD = 192,        /* a frame's head is shorter */
     LENGTH_DIGITS = 10,
+    QUICK_US = 80,      /* an answer that comes in this time is not slept for */
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
 };
 
@@ -243,15 +244,17 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
     return GOING_ON;
 }
 
-/* Read what stdout holds now. The body of an answer goes where it belongs without a stop in between. */
+/* Read what stdout holds now: a piece that did not fill its place was the last. The body of an answer goes where it
+   belongs without a stop in between. */
 static enum outcome read_frames(struct exchange *exchange)
 {
     static char some[8192];
     ssize_t size;
+    size_t most;
     enum outcome outcome = GOING_ON;
     do {
         if (frames.place == ANSWER) {
-            size_t most = frames.left < WIDE_PIPE ? frames.left : WIDE_PIPE;
+            most = frames.left < WIDE_PIPE ? frames.left : WIDE_PIPE;
             size = read_out(room_for(&exchange->answer, most), most);
             if (size > 0) {
                 frames.left -= (size_t)size;
@@ -261,10 +264,10 @@ static enum outcome read_frames(struct exchange *exchange)
                 frames.place = BEHIND;
                 exchange->complete = true;
             }
-        } else if ((size = read_out(some, sizeof some)) > 0) {
+        } else if ((size = read_out(some, most = sizeof some)) > 0) {
             outcome = parse(exchange, some, (size_t)size);
         }
-    } while (size > 0 && outcome == GOING_ON);
+    } while (size > 0 && (size_t)size == most && outcome == GOING_ON);
     return outcome;
 }
 
@@ -289,19 +292,27 @@ static void begin_line(void)
 
 enum outcome persistent(struct exchange *exchange)
 {
+    static bool quick = true; /* the last answer came at once */
+    int64_t fed_us = 0;
     begin(exchange);
     begin_line();
     for (;;) {
         if (child.in >= 0 && !feed(exchange))
             child_close_in();
+        if (is_fed(exchange) && !fed_us) {
+            fed_us = now_us();
+            look_first(quick ? QUICK_US : 0);
+        }
         if (is_fed(exchange) && !await_program(exchange))
             return TIMED_OUT;
         bool ended = child.ended;
         enum outcome outcome = read_frames(exchange);
         if (outcome != GOING_ON)
             return outcome;
-        if (exchange->complete)
+        if (exchange->complete) {
+            quick = now_us() - fed_us < QUICK_US;
             return exchange->failed ? FAILED : ANSWERED;
+        }
         if (ended)
             return ENDED;
         if (child.out < 0)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@ static size_t strays_from;
 static int idle_descriptor = -1;
 static void (*idle_ready)(void);
 static bool nothing_said; /* when `await` looked last */
+static bool idle_silent;  /* likewise */
+static int64_t eager_us;  /* so long the next wait looks before it sleeps */
 static volatile sig_atomic_t stop_asked;
 
 static void on_child(int number)
@@ -201,12 +204,18 @@ _Noreturn void fail(const char *format, ...)
     exit(1);
 }
 
-/* Milliseconds on a clock that nobody sets. */
-int64_t now_ms(void)
+/* Microseconds on a clock that nobody sets. */
+int64_t now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Milliseconds on the same clock. */
+int64_t now_ms(void)
+{
+    return now_us() / 1000;
 }
 
 /* While `await` waits, `ready` is called when `descriptor` has something to read; -1: nothing more. */
@@ -214,6 +223,28 @@ void watch_idle(int descriptor, void (*ready)(void))
 {
     idle_descriptor = descriptor;
     idle_ready = ready;
+}
+
+/* The descriptor of watch_idle had nothing to say when `await` looked last. */
+bool idle_is_silent(void)
+{
+    return idle_silent;
+}
+
+/* The next `await` looks for so long before it sleeps: waking up takes longer than many a program's answer. */
+void look_first(int64_t us)
+{
+    eager_us = us;
+}
+
+static int look(struct pollfd *all, nfds_t count)
+{
+    int ready;
+    int64_t until = now_us() + eager_us;
+    while ((ready = poll(all, count, 0)) == 0 && now_us() < until)
+        sched_yield(); /* whoever shares our processor goes first */
+    eager_us = 0;
+    return ready;
 }
 
 static void stop(void)
@@ -243,7 +274,9 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
     struct timespec limit = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
     sigset_t open;
     sigemptyset(&open);
-    int ready = ppoll(all, total, until == NEVER ? NULL : &limit, &open);
+    int ready = eager_us ? look(all, total) : 0;
+    if (ready == 0)
+        ready = ppoll(all, total, until == NEVER ? NULL : &limit, &open);
     if (stop_asked)
         stop();
     if (ready < 0 && errno != EINTR)
@@ -251,6 +284,7 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
     for (nfds_t i = 0; i < count; i++)
         watched[i].revents = ready < 0 ? 0 : all[i].revents;
     nothing_said = ready > 0 && !all[tee].revents && !held_back;
+    idle_silent = ready > 0 && total > idle && !all[idle].revents;
     if (ready < 0)
         children_reap();
     if (ready > 0 && all[tee].revents) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 512, SPARES = 4 };
+enum { SMALL = 512, SPARES = 4, FORMATTED = 128 };
 
 /* All but small buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
 static struct buffer spares[SPARES];
@@ -83,14 +83,16 @@ void append_text(struct buffer *buffer, const char *text)
 
 void append_format(struct buffer *buffer, const char *format, ...)
 {
-    va_list values;
+    va_list values, again;
     va_start(values, format);
-    int size = vsnprintf(NULL, 0, format, values);
+    va_copy(again, values);
+    char *end = room_for(buffer, FORMATTED);
+    size_t room = buffer->room - buffer->size, size = (size_t)vsnprintf(end, room, format, values);
+    if (size >= room)
+        vsnprintf(room_for(buffer, size + 1), size + 1, format, again);
+    va_end(again);
     va_end(values);
-    va_start(values, format);
-    vsnprintf(room_for(buffer, (size_t)size + 1), (size_t)size + 1, format, values);
-    va_end(values);
-    buffer->size += (size_t)size;
+    buffer->size += size;
 }
 
 /* The length of the UTF-8 character at `at`; where there is none, minus the bytes that U+FFFD stands for (as in every

@@ -288,7 +288,7 @@ def test_a_missing_library_is_named(way: Way, start: Start, api: RuntimeApi, tmp
 
 @pytest.mark.parametrize("way", CHECKED, ids=str)
 def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: RuntimeApi) -> None:
-    with start(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "3"}):
+    with start(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "3"}) as shim:
         begun = time.monotonic()
         events = [Event(b'{"do": "drip"}') for _ in range(3)]
         for event in events:
@@ -296,6 +296,8 @@ def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: Runti
         for event in events:
             api.answer_to(event.id)
         assert time.monotonic() - begun < 1.2
+        everything = [shim.process.pid, *shim.children()]
+        assert all(os.sched_getaffinity(one) == os.sched_getaffinity(0) for one in everything), "they share processors"
         api.refuse_next = 403
 
 

@@ -108,6 +108,16 @@ def test_the_program_may_use_every_processor(way: Way, start: Start, api: Runtim
             assert api.ask({"do": "exit3"}).kind == "error"
 
 
+@persistent
+def test_slow_answers_behind_quick_ones(way: Way, start: Start, api: RuntimeApi) -> None:
+    """The native shim looks for a quick answer before it sleeps; a slow one finds it asleep, and the next is quick."""
+    with start(way):
+        for deed in ("echo", "echo", "drip", "echo", "drip", "drip", "echo"):
+            answer = api.ask({"do": deed})
+            assert answer.kind == "response", answer.error_message
+            assert (answer.body == b'"' + b"drip " * 5 + b'"') == (deed == "drip")
+
+
 # ---- failures of the program ----
 
 
