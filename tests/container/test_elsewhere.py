@@ -74,6 +74,15 @@ def test_the_command_is_dockers_own(tmp_path: Path) -> None:
     assert relay.command("ssh://box", tmp_path)[-5:] == ["--", "box", "docker", "system", "dial-stdio"]
 
 
+def test_the_end_needs_no_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be gone by then; the folder goes all the same."""
+    folder = tmp_path / "relay"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    relay._end("ssh://box", folder)
+    assert not folder.exists()
+
+
 @pytest.fixture
 def certificates(tmp_path: Path) -> Path:
     """An authority, and one certificate that serves both ends."""

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -76,5 +77,6 @@ def _serve(listener: socket.socket, ssh: list[str], log: Path) -> None:
 def _end(address: str, folder: Path) -> None:
     """End the session that the connections shared."""
     stop = [*_ssh(address, folder), "-O", "exit", "--", urlsplit(address).hostname or ""]
-    subprocess.run(stop, capture_output=True, check=False, timeout=5)
+    with suppress(OSError, subprocess.TimeoutExpired):  # without ssh by now, or without an answer: it ends by itself
+        subprocess.run(stop, capture_output=True, check=False, timeout=5)
     shutil.rmtree(folder, ignore_errors=True)
