@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,11 +29,10 @@ lasting = pytest.mark.parametrize("way", [way for way in EVERY if way.settings.p
 
 
 @cache
-def program() -> Path:
+def program(*options: str) -> Path:
     """The test program, compiled with the module's own sources."""
-    target = workshop() / "served"
-    objects = workshop() / "objects"
-    command = [need("ghc"), "-v0", "-O1", f"-i{ROOT}/hs/lambda-run/src", "-outputdir", str(objects)]
+    target = workshop() / f"served{''.join(options)}"
+    command = [need("ghc"), "-v0", "-O1", f"-i{ROOT}/hs/lambda-run/src", "-outputdir", f"{target}-objects", *options]
     subprocess.run([*command, "-o", str(target), str(PROGRAMS / "Served.hs")], check=True)
     return target
 
@@ -44,7 +45,10 @@ def api() -> Iterator[RuntimeApi]:
 
 @pytest.fixture
 def start(api: RuntimeApi, tmp_path: Path) -> Start:
-    return lambda way, **rest: running(way, api.address, tmp_path / "task", program=program(), **rest)
+    def begin(way: Way, *options: str, **rest: Any) -> AbstractContextManager[Running]:
+        return running(way, api.address, tmp_path / "task", program=program(*options), **rest)
+
+    return begin
 
 
 @every_way
@@ -79,6 +83,91 @@ def test_the_deadline_is_answered_before_it_comes(way: Way, start: Start, api: R
         assert time.monotonic() - begun < 1.2
         assert answer.error_type == "Function.Timeout"
         assert api.ask(b"1").body == b"1"
+
+
+# ---- native: deadlines ----
+
+runtimes = pytest.mark.parametrize("options", [(), ("-threaded",)], ids=["one thread", "threaded"])
+
+
+@native
+@runtimes
+def test_deadlines_come_and_go(way: Way, options: tuple[str, ...], start: Start, api: RuntimeApi) -> None:
+    """One thread watches over all events: it must hit those that are late, and no other."""
+    with start(way, *options):
+        for _ in range(3):
+            for number in range(20):
+                assert api.ask(str(number), deadline_s=0.4).body == str(number).encode()
+            time.sleep(0.5)
+            late = api.ask(b'"sleep"', deadline_s=0.4)
+            assert late.error_type == "Function.Timeout"
+            assert re.search(
+                rf"deadline \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z of request {late.id}", late.error_message
+            )
+            assert api.ask(b"1", deadline_s=900).body == b"1"
+            assert api.ask(b'"sleep"', deadline_s=0.4).error_type == "Function.Timeout"
+        assert api.ask(b'"count"').kind == "response"
+
+
+@native
+@runtimes
+def test_a_handler_that_computes_meets_its_deadline(
+    way: Way, options: tuple[str, ...], start: Start, api: RuntimeApi
+) -> None:
+    with start(way, *options):
+        assert api.ask(b'"spin"', deadline_s=1).error_type == "Function.Timeout"
+        assert api.ask(b"1").body == b"1"
+
+
+@native
+@runtimes
+def test_a_handler_may_answer_when_its_time_is_up(
+    way: Way, options: tuple[str, ...], start: Start, api: RuntimeApi
+) -> None:
+    with start(way, *options):
+        for _ in range(3):
+            assert api.ask(b'"fallback"', deadline_s=0.6).json() == "too late"
+            assert api.ask(b"1").body == b"1"
+
+
+# ---- native: answers and the API's word on them ----
+
+
+@every_way
+def test_answers_that_are_none(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        assert api.ask(b'"empty"').error_type == "Function.NoResponse"
+        assert api.ask(b'"large"').error_type == "Function.ResponseSizeTooLarge"
+        assert api.ask(b"1").body == b"1"
+
+
+@native
+def test_a_truncated_event_is_answered_as_an_error(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        assert api.ask(b'"' + b"x" * 5000 + b'"', manner="cut").error_type == "Runtime.TruncatedEvent"
+        assert api.ask(b"1").body == b"1"
+
+
+@native
+@pytest.mark.parametrize("verdict", [403, 413, 500])
+def test_a_refused_answer_is_told(way: Way, verdict: int, start: Start, api: RuntimeApi) -> None:
+    api.verdict = lambda post: verdict if post.body == b"1" else 202
+    with start(way) as shim:
+        api.ask(b"1")
+        if verdict < 500:
+            assert api.ask(b"2").body == b"2"
+        else:
+            assert shim.process.wait(5) == 1
+        assert f"answered {verdict}" in shim.log
+    assert len(api.posts) <= 2
+
+
+@native
+def test_the_trace_of_each_event_is_in_the_environment(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        for trace in ("Root=1", "Root=2"):
+            assert api.ask(b'"trace"', headers={"Lambda-Runtime-Trace-Id": trace}).body == f'Just "{trace}"'.encode()
+        assert api.ask(b'"trace"').body == b"Nothing"
 
 
 @every_way

@@ -4,9 +4,11 @@
 module Main (main) where
 
 import Control.Concurrent (threadDelay)
+import Control.Exception (SomeException, catch, evaluate)
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (atomicModifyIORef', newIORef)
 import qualified Lambda
+import System.Environment (lookupEnv)
 import System.Exit (exitWith, ExitCode (..))
 
 main :: IO ()
@@ -19,6 +21,11 @@ main = do
       "\"throw\"" -> ioError (userError "no \"way\" \955")
       "\"exit\"" -> exitWith (ExitFailure 3)
       "\"sleep\"" -> "" <$ threadDelay 60000000
+      "\"fallback\"" -> ("" <$ threadDelay 60000000) `catch` \problem -> "\"too late\"" <$ print (problem :: SomeException)
+      "\"spin\"" -> B.pack . show <$> evaluate (length [n | n <- [1 .. 10 ^ (12 :: Int)], n * n == (before :: Int)])
+      "\"empty\"" -> pure ""
+      "\"large\"" -> pure (B.replicate 6291557 ' ')
+      "\"trace\"" -> B.pack . show <$> lookupEnv "_X_AMZN_TRACE_ID"
       "\"print\"" -> "1" <$ putStrLn "a print"
       "\"context\"" -> do
         left <- Lambda.remainingMs context

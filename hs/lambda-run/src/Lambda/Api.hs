@@ -1,60 +1,94 @@
+{-# LANGUAGE ForeignFunctionInterface #-}
 {-# LANGUAGE OverloadedStrings #-}
 
 -- | AWS Lambda's Runtime API, over one kept HTTP/1.1 connection.
 module Lambda.Api (serve) where
 
 import Control.Concurrent (threadDelay)
-import Control.Exception (IOException, catch, throwIO, try)
-import Control.Monad (forever, unless)
+import Control.Exception (Handler (..), IOException, catch, catches, throwIO, try)
+import Control.Monad (forever, unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
 import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
-import Data.Char (isHexDigit, digitToInt, toLower)
+import qualified Data.ByteString.Unsafe as B
+import Data.Char (digitToInt, isHexDigit)
 import Data.IORef
 import Data.Int (Int64)
+import Data.List (find)
+import Data.Maybe (isJust)
 import Data.Word (Word8)
-import Lambda.Context (Context (..), nowMs, remainingMs)
+import Foreign.C.String (CString)
+import Foreign.C.Types (CInt (..), CSize (..))
+import Lambda.Context (Context (..), date, nowMs, remainingMs, setVariable)
+import Lambda.Deadline (Watch, before, newWatch)
 import Lambda.Descriptor
-import System.Timeout (timeout)
+import System.IO (hPutStrLn, stderr)
+import System.IO.Unsafe (unsafeDupablePerformIO)
 import Text.Read (readMaybe)
 
 -- | The connection, made when it is needed.
 data Api = Api {host :: !ByteString, address :: [Word8], port :: !Int, connection :: IORef (Maybe (Descriptor, Reader))}
 
-data Reply = Reply {status :: !Int, headers :: [(ByteString, ByteString)], body :: !ByteString}
+-- | 'body' is 'Nothing' when the connection broke in the middle of it.
+data Reply = Reply {status :: !Int, headers :: [(ByteString, ByteString)], body :: !(Maybe ByteString)}
+
+-- | Why an event has no answer: the error's type, and a message.
+type Failure = (ByteString, ByteString)
 
 -- | Serve the API at @host:port@ for ever. The handler gives 'Left' and a message for an event that fails; one that
 -- has not answered shortly before the deadline is ended by an exception, and the event fails.
 serve :: String -> Context -> (Context -> ByteString -> IO (Either ByteString ByteString)) -> IO ()
 serve location constants handler = do
   api <- newApi location
+  watch <- newWatch
   forever $ do
     reply <- request api "GET" "invocation/next" [] B.empty
-    unless (status reply == 200) $
-      -- For good: Lambda wants us to go, and asking again would spin.
-      ioError (userError ("the Runtime API answered GET next with " ++ show (status reply)))
+    -- For good: Lambda wants us to go, and asking again would spin.
+    unless (status reply == 200) . giveUp $ "answered GET next with " ++ show (status reply)
     let context = contextOf constants (headers reply)
         path = "invocation/" <> requestId context
-    result <- limited context (handler context (body reply))
-    _ <- case result of
-      Just (Right answer) -> request api "POST" (path <> "/response") [] answer
-      Just (Left message) -> failed api path "Function.HandlerError" message
-      Nothing -> failed api path "Function.Timeout" "the handler had not answered shortly before the deadline"
-    pure ()
+    when (B.null (requestId context)) $ giveUp "sent an event without a request id"
+    setVariable "_X_AMZN_TRACE_ID" (traceId context)
+    result <- case body reply of
+      Just event -> limited watch context (handler context event) >>= judged context
+      Nothing -> pure (Left ("Runtime.TruncatedEvent", "the connection to the Runtime API broke in the middle of the event"))
+    verdict <- case result of
+      Right answer -> request api "POST" (path <> "/response") [] answer
+      Left failure -> request api "POST" (path <> "/error") [("Lambda-Runtime-Function-Error-Type", fst failure)] (described failure)
+    when (status verdict >= 500) $ giveUp ("answered " ++ show (status verdict))
+    when (status verdict >= 300) $
+      hPutStrLn stderr ("lambda-run: the Runtime API answered " ++ show (status verdict) ++ " to " ++ C.unpack path)
+  where
+    giveUp what = ioError (userError ("the Runtime API " ++ what))
+
+-- | What is sent of the handler's result; 'Nothing': it had none in time.
+judged :: Context -> Maybe (Either ByteString ByteString) -> IO (Either Failure ByteString)
+judged context result = case result of
+  Just (Left message) -> pure (Left ("Function.HandlerError", message))
+  Just (Right answer)
+    | B.null answer -> pure (Left ("Function.NoResponse", "the handler gave an empty answer; one with nothing to say gives null"))
+    | B.length answer > answerLimit -> pure (Left ("Function.ResponseSizeTooLarge", tooLarge))
+    | otherwise -> pure (Right answer)
+  Nothing -> do
+    deadline <- maybe (pure "") date (deadlineMs context)
+    pure (Left ("Function.Timeout", B.concat ["the handler had not answered shortly before the deadline ", deadline, " of request ", requestId context]))
+  where
+    answerLimit = 6291556 -- bytes: Lambda's limit
+    tooLarge = "the answer is above " <> C.pack (show answerLimit) <> " bytes, Lambda's limit; leave it in S3"
 
 -- | The action, ended a little before the deadline.
-limited :: Context -> IO a -> IO (Maybe a)
-limited context action = do
+limited :: Watch -> Context -> IO a -> IO (Maybe a)
+limited watch context action = do
   left <- remainingMs context
-  case left of
-    Just ms | ms > 0 -> timeout (1000 * (ms - min 300 (ms `div` 4))) action
+  case (deadlineMs context, fromIntegral <$> left) of
+    (Just deadline, Just ms) | ms > 0 -> before watch (deadline - min 300 (ms `div` 4)) action
     _ -> Just <$> action
 
-failed :: Api -> ByteString -> ByteString -> ByteString -> IO Reply
-failed api path kind message =
-  request api "POST" (path <> "/error") [("Lambda-Runtime-Function-Error-Type", kind)] . L.toStrict . Builder.toLazyByteString $
+described :: Failure -> ByteString
+described (kind, message) =
+  L.toStrict . Builder.toLazyByteString $
     "{\"errorMessage\":" <> quoted message <> ",\"errorType\":" <> quoted kind <> ",\"stackTrace\":[]}"
 
 -- | UTF-8 as a JSON string.
@@ -71,14 +105,14 @@ contextOf :: Context -> [(ByteString, ByteString)] -> Context
 contextOf constants fields =
   constants
     { requestId = maybe B.empty id (field "lambda-runtime-aws-request-id")
-    , deadlineMs = field "lambda-runtime-deadline-ms" >>= C.readInteger >>= Just . fromInteger . fst
+    , deadlineMs = fromIntegral . fst <$> (field "lambda-runtime-deadline-ms" >>= C.readInt)
     , invokedFunctionArn = field "lambda-runtime-invoked-function-arn"
     , traceId = field "lambda-runtime-trace-id"
     , clientContext = field "lambda-runtime-client-context"
     , identity = field "lambda-runtime-cognito-identity"
     }
   where
-    field name = lookup name fields
+    field name = header name fields
 
 newApi :: String -> IO Api
 newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
@@ -106,7 +140,7 @@ request api method path more content = attempt (1 :: Int)
       (descriptor, reader) <- connected api
       writeAll descriptor requestHead content `catch` ignoreBroken -- it may have said why before it hung up
       reply <- readReply reader
-      unless (keepsOpen reply) (hangUp api)
+      unless (isJust (body reply) && keepsOpen reply) (hangUp api)
       pure reply
     retry again Gone = do
       hangUp api
@@ -121,7 +155,7 @@ request api method path more content = attempt (1 :: Int)
           ++ ["\r\n"]
 
 keepsOpen :: Reply -> Bool
-keepsOpen reply = C.map toLower (maybe "" id (lookup "connection" (headers reply))) /= "close"
+keepsOpen reply = maybe True (not . sameText "close") (header "connection" (headers reply))
 
 hangUp :: Api -> IO ()
 hangUp api = do
@@ -147,17 +181,37 @@ connected api = readIORef (connection api) >>= maybe dial pure
 
 readReply :: Reader -> IO Reply
 readReply reader = do
-  (code, fields) <- readHead reader
-  let field name = lookup name fields
-      chunked = maybe False ((== "chunked") . C.map toLower) (field "transfer-encoding")
-  content <- case field "content-length" >>= C.readInt of
-    _ | chunked -> B.concat <$> readChunks reader
-    Just (size, _) -> readExactly reader size
-    Nothing | code == 204 -> pure B.empty
-    Nothing -> readAll reader
-  pure (Reply code fields content)
+  (code, fields) <- readHead reader `catch` broken
+  found <- fmap Just (content code fields) `catches` [Handler (\Gone -> pure Nothing), Handler (\e -> Nothing <$ ignored e)]
+  pure (Reply code fields found)
+  where
+    content code fields
+      | maybe False (sameText "chunked") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
+      | code == 204 = pure B.empty
+      | otherwise = case header "content-length" fields >>= C.readInt of
+          Just (size, _) | size >= 0 -> readExactly reader size
+          _ -> readAll reader
+    broken :: IOException -> IO a
+    broken _ = throwIO Gone
+    ignored :: IOException -> IO ()
+    ignored _ = pure ()
 
--- | Status and headers, names in lower case; what comes before the final reply (1xx) is passed over.
+-- | The value of a header.
+header :: ByteString -> [(ByteString, ByteString)] -> Maybe ByteString
+header name = fmap snd . find (sameText name . fst)
+
+-- | The same text, whatever the case of its ASCII letters.
+sameText :: ByteString -> ByteString -> Bool
+sameText one two =
+  B.length one == B.length two
+    && unsafeDupablePerformIO
+      ( B.unsafeUseAsCStringLen one $ \(a, size) ->
+          B.unsafeUseAsCString two $ \b -> (== 0) <$> c_strncasecmp a b (fromIntegral size)
+      )
+
+foreign import ccall unsafe "strncasecmp" c_strncasecmp :: CString -> CString -> CSize -> IO CInt
+
+-- | Status and headers; what comes before the final reply (1xx) is passed over.
 readHead :: Reader -> IO (Int, [(ByteString, ByteString)])
 readHead reader = do
   line <- needed
@@ -168,17 +222,15 @@ readHead reader = do
       | otherwise -> readHead reader
     Nothing -> throwIO Gone
   where
-    needed = either throwIO pure . maybe (Left Gone) Right =<< (readLine reader `catch` broken)
-    broken :: IOException -> IO (Maybe ByteString)
-    broken _ = pure Nothing
+    needed = readLine reader >>= maybe (throwIO Gone) pure
     readFields = do
       line <- needed
       if B.null line
         then pure []
         else do
           let (name, value) = C.break (== ':') line
-          ((C.map toLower name, C.dropWhile (== ' ') (stripEnd (B.drop 1 value))) :) <$> readFields
-    stripEnd = fst . C.spanEnd (`elem` (" \t" :: String))
+          ((name, C.dropWhile isBlank (fst (C.spanEnd isBlank (B.drop 1 value)))) :) <$> readFields
+    isBlank c = c == ' ' || c == '\t'
 
 readChunks :: Reader -> IO [ByteString]
 readChunks reader = do

@@ -1,4 +1,5 @@
 {-# LANGUAGE ForeignFunctionInterface #-}
+{-# LANGUAGE OverloadedStrings #-}
 
 -- | What a handler is told beside its event.
 module Lambda.Context
@@ -6,13 +7,17 @@ module Lambda.Context
   , environmentContext
   , remainingMs
   , nowMs
+  , date
+  , setVariable
   ) where
 
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Char8 as B
 import Data.Int (Int64)
-import Foreign.C.Types (CInt (..), CLong)
+import Foreign.C.String (CString, withCString)
+import Foreign.C.Types (CInt (..), CLong (..), CSize (..))
 import Foreign.Marshal.Alloc (allocaBytes)
+import Foreign.Marshal.Utils (with)
 import Foreign.Ptr (Ptr)
 import Foreign.Storable (peekElemOff)
 import System.Environment (lookupEnv)
@@ -69,3 +74,25 @@ nowMs = allocaBytes 16 $ \time -> do
   pure (fromIntegral seconds * 1000 + fromIntegral nanoseconds `div` 1000000)
 
 foreign import ccall unsafe "clock_gettime" c_clock_gettime :: CInt -> Ptr CLong -> IO CInt
+
+-- | Milliseconds since 1970 as a date and time of day, such as @2026-11-27T09:30:00.250Z@.
+date :: Int64 -> IO ByteString
+date ms = with (CLong (ms `div` 1000)) $ \time ->
+  allocaBytes 64 $ \parts -> allocaBytes 64 $ \text -> withCString "%Y-%m-%dT%H:%M:%S" $ \format -> do
+    _ <- c_gmtime_r time parts
+    size <- c_strftime text 64 format parts
+    seconds <- B.packCStringLen (text, fromIntegral size)
+    pure (B.concat [seconds, ".", B.pack (drop 1 (show (1000 + ms `mod` 1000))), "Z"])
+
+-- | Set an environment variable of this process, or remove it.
+setVariable :: ByteString -> Maybe ByteString -> IO ()
+setVariable name value = B.useAsCString name $ \key ->
+  () <$ maybe (c_unsetenv key) (\text -> B.useAsCString text (\content -> c_setenv key content 1)) value
+
+foreign import ccall unsafe "gmtime_r" c_gmtime_r :: Ptr CLong -> Ptr () -> IO (Ptr ())
+
+foreign import ccall unsafe "strftime" c_strftime :: CString -> CSize -> CString -> Ptr () -> IO CSize
+
+foreign import ccall unsafe "setenv" c_setenv :: CString -> CString -> CInt -> IO CInt
+
+foreign import ccall unsafe "unsetenv" c_unsetenv :: CString -> IO CInt

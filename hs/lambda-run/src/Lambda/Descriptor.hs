@@ -24,14 +24,14 @@ import Control.Monad (when)
 import Data.Bits (shiftR)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
-import qualified Data.ByteString.Internal as B (createAndTrim, mallocByteString, fromForeignPtr)
+import qualified Data.ByteString.Internal as B (fromForeignPtr, mallocByteString)
 import qualified Data.ByteString.Unsafe as B
 import Data.IORef
 import Data.Word (Word8)
 import Foreign.C.Error (eAGAIN, eINTR, getErrno, throwErrno, throwErrnoIfMinus1)
 import Foreign.C.String (CString, withCString)
 import Foreign.C.Types (CInt (..), CSize (..))
-import Foreign.ForeignPtr (withForeignPtr)
+import Foreign.ForeignPtr (ForeignPtr, withForeignPtr)
 import Foreign.Marshal.Alloc (allocaBytes)
 import Foreign.Marshal.Utils (with)
 import Foreign.Ptr (Ptr, castPtr, plusPtr)
@@ -43,15 +43,17 @@ type Descriptor = CInt
 
 -- | The other end has closed, in the middle of something.
 data Gone = Gone
-  deriving (Show)
+
+instance Show Gone where
+  show Gone = "the other end hung up in the middle of something"
 
 instance Exception Gone
 
--- | A descriptor and what was read from it too early.
-data Reader = Reader !Descriptor !(IORef ByteString)
+-- | A descriptor, what was read from it too early, and the memory that it is read into.
+data Reader = Reader !Descriptor !(IORef ByteString) !(ForeignPtr Word8)
 
 newReader :: Descriptor -> IO Reader
-newReader descriptor = Reader descriptor <$> newIORef B.empty
+newReader descriptor = Reader descriptor <$> newIORef B.empty <*> B.mallocByteString chunk
 
 chunk :: Int
 chunk = 16384
@@ -72,34 +74,34 @@ readInto :: Descriptor -> Ptr Word8 -> Int -> IO Int
 readInto descriptor pointer size =
   retrying "read" (threadWaitRead (Fd descriptor)) (c_read descriptor pointer (fromIntegral size))
 
--- | At most so many bytes; empty at the end.
-readSome :: Reader -> Int -> IO ByteString
-readSome (Reader descriptor early) size = do
+-- | What comes next, as much as there is; empty at the end.
+readSome :: Reader -> IO ByteString
+readSome (Reader descriptor early memory) = do
   ready <- readIORef early
   if B.null ready
-    then B.createAndTrim (min size chunk) $ \pointer -> readInto descriptor pointer (min size chunk)
-    else do
-      let (now, later) = B.splitAt size ready
-      now <$ writeIORef early later
+    then withForeignPtr memory $ \pointer -> do
+      size <- readInto descriptor pointer chunk
+      B.packCStringLen (castPtr pointer, size)
+    else ready <$ writeIORef early B.empty
 
 -- | The next line without its line break (and carriage return); 'Nothing' at the end.
 readLine :: Reader -> IO (Maybe ByteString)
-readLine reader@(Reader _ early) = go B.empty
+readLine reader@(Reader _ early _) = readSome reader >>= go
   where
-    go before = do
-      piece <- readSome reader chunk
-      case B.elemIndex 10 piece of
-        Nothing
-          | B.null piece -> pure Nothing
-          | otherwise -> go (before <> piece)
-        Just at -> do
-          let line = before <> B.take at piece
-          modifyIORef' early (B.drop (at + 1) piece <>)
-          pure (Just (if not (B.null line) && B.last line == 13 then B.init line else line))
+    go piece = case B.elemIndex 10 piece of
+      Just at -> do
+        writeIORef early $! B.unsafeDrop (at + 1) piece
+        pure $! Just $! withoutReturn (B.unsafeTake at piece)
+      Nothing -> do
+        more <- readSome reader
+        if B.null more then pure Nothing else go (piece <> more)
+    withoutReturn line
+      | not (B.null line) && B.unsafeLast line == 13 = B.unsafeInit line
+      | otherwise = line
 
 -- | Exactly so many bytes, or 'Gone'.
 readExactly :: Reader -> Int -> IO ByteString
-readExactly (Reader descriptor early) size = do
+readExactly (Reader descriptor early _) size = do
   ready <- readIORef early
   let (now, later) = B.splitAt size ready
   writeIORef early later
@@ -124,7 +126,7 @@ readAll :: Reader -> IO ByteString
 readAll reader = B.concat <$> go
   where
     go = do
-      piece <- readSome reader chunk
+      piece <- readSome reader
       if B.null piece then pure [] else (piece :) <$> go
 
 -- | Write both, with one call where the kernel takes it.
