@@ -39,6 +39,8 @@ static char input[16384];
 static size_t input_from, input_to;
 static int failures;   /* connections that broke in a row while we waited for an event */
 static bool streaming; /* the head of a streamed answer is out, its end is not */
+static void nothing(void) {}
+static void (*meanwhile)(void) = nothing;
 
 /* ---- connection ---- */
 
@@ -363,12 +365,21 @@ bool api_next(struct event *event)
 
 /* ---- answers ---- */
 
+/* `work` is done each time that an answer is on its way, before the API's word on it is waited for. */
+void api_meanwhile(void (*work)(void))
+{
+    meanwhile = work;
+}
+
 /* Read the reply to an answer; its status, or 0 when the connection broke before. */
 static int read_verdict(void)
 {
+    static struct pace pace;
     struct reply reply;
     struct buffer body = {0};
+    answer_is_due(&pace);
     await_one(connection, POLLIN, NEVER);
+    answer_came(&pace);
     if (!read_head(&reply, NULL)) {
         hang_up();
         return 0;
@@ -395,6 +406,8 @@ static int post(const char *path, const char *headers, const struct buffer *body
             connect_anew();
         struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
         bool sent = send_all(parts, body->size ? 2 : 1, NEVER);
+        if (tries == 0)
+            meanwhile();
         status = read_verdict(); /* even so: a server that has had enough says why (413) and hangs up */
         if (!sent)
             hang_up();
@@ -513,7 +526,9 @@ void api_stream_end(const struct failure *failure)
     append_text(&end, "\r\n");
     struct iovec part = {end.data, end.size};
     streaming = false;
-    if (send_all(&part, 1, now_ms() + GRACE_MS))
+    bool sent = send_all(&part, 1, now_ms() + GRACE_MS);
+    meanwhile();
+    if (sent)
         judge(read_verdict());
     else
         hang_up();

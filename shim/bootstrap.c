@@ -6,6 +6,7 @@
 #include "bootstrap.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,7 +232,8 @@ static int start(void)
 /* A program that waits for this event: the one started ahead, or a new one where that has gone in the meantime. */
 static int ready_program(const struct event *event)
 {
-    children_reap();
+    if (SHIM_PROCESS != PERSISTENT || !idle_is_silent()) /* its stdout is open and silent: it lives */
+        children_reap();
     if (child.pid && !child.ended)
         return 0;
     child_kill();
@@ -319,7 +321,7 @@ static void exchange_with_program(struct event *event)
         note("nobody takes the streamed answer to request %s any more", event->id);
     else
         send_failure(event, &exchange, outcome);
-    if (SHIM_PROCESS == PER_EVENT || (outcome != ANSWERED && outcome != FAILED))
+    if (outcome == ABANDONED)
         child_kill();
     release(&head);
     release(&behind);
@@ -341,7 +343,25 @@ static void handle(struct event *event)
     else
         exchange_with_program(event);
     release(&failure.message);
+}
+
+static void start_ahead(void)
+{
+    if (starts_ahead && (!child.pid || child.ended)) {
+        child_kill();
+        start(); /* when that fails, it is tried once more for the event, and answered */
+    }
+}
+
+/* The answer is on its way: whoever gave it has done its work, and the next can start while the API takes it. */
+static void change_programs(void)
+{
     log_forget();
+    if (SHIM_PROCESS == PER_EVENT) {
+        sched_yield(); /* whoever shares our processor takes the answer first */
+        child_kill();
+        start_ahead();
+    }
 }
 
 /* ---- start-up and the loop ---- */
@@ -359,13 +379,12 @@ _Noreturn static void serve(void)
     int error = starts_ahead ? start() : child_startable();
     if (error)
         give_up(error);
+    api_meanwhile(change_programs);
     for (;;) {
         api_ask();
-        children_reap();
-        if (starts_ahead && (!child.pid || child.ended)) {
-            child_kill();
-            start(); /* when that fails, it is tried once more for the event, and answered */
-        }
+        if (SHIM_PROCESS == PERSISTENT)
+            children_reap();
+        start_ahead();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
         while (!api_next(&event))

@@ -64,14 +64,22 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until);
 short await_one(int descriptor, short events, int64_t until);
 void watch_idle(int descriptor, void (*ready)(void));
 bool idle_is_silent(void);
-void look_first(int64_t us);
+
+/* How quickly one kind of answer comes. */
+struct pace {
+    int64_t asked_us;
+    bool slow; /* the last one was */
+};
+
+void answer_is_due(struct pace *pace);
+void answer_came(struct pace *pace);
 
 /* ---- child.c ---- */
 
 struct child {
     pid_t pid;   /* 0: none */
     int in, out; /* our ends of its stdin and stdout; -1 when closed */
-    bool ended;  /* it was reaped, and `status` is what waitpid said */
+    bool ended;  /* it is a zombie, and `status` is what waitpid will say */
     int status;
 };
 
@@ -107,6 +115,7 @@ struct failure {
 void api_open(const char *address);
 void api_ask(void);
 bool api_next(struct event *event);
+void api_meanwhile(void (*work)(void));
 void api_answer(const char *id, const struct buffer *answer);
 void api_fail(const char *id, const struct failure *failure);
 void api_fail_init(const struct failure *failure);

@@ -254,36 +254,40 @@ void child_close_out(void)
     close_once(&child.out);
 }
 
-/* The end of the program and of all that it started in its group; its zombie is reaped when it comes. */
+/* The end of the program and of all that it started in its group; its zombie is reaped when it comes. The group is killed
+   while the zombie of its leader still holds the number, so that it can be nobody else's. */
 void child_kill(void)
 {
-    if (child.pid && !child.ended)
+    if (child.pid)
         kill(-child.pid, SIGKILL);
+    if (child.ended)
+        waitpid(child.pid, NULL, 0);
     child_close_in();
     child_close_out();
     child = (struct child){.in = -1, .out = -1};
 }
 
-/* Reap whoever has ended: the program, and orphans of earlier ones. The group is killed while the zombie of its leader
-   still holds the number, so that it can be nobody else's. */
+/* Reap orphans of earlier programs, and see whether ours has ended: child_kill reaps that one, when its answer is on its
+   way. */
 void children_reap(void)
 {
-    for (;;) {
+    while (!child.ended) {
         siginfo_t ended = {0};
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) || ended.si_pid == 0)
             return;
-        bool ours = ended.si_pid == child.pid;
-        if (ours)
-            kill(-child.pid, SIGKILL);
-        waitpid(ended.si_pid, ours ? &child.status : NULL, 0);
-        child.ended = child.ended || ours;
+        if (ended.si_pid == child.pid) {
+            child.status = ended.si_code == CLD_EXITED ? ended.si_status << 8 : ended.si_status;
+            child.ended = true;
+        } else {
+            waitpid(ended.si_pid, NULL, 0);
+        }
     }
 }
 
 /* We are asked to go: pass that on, and give the program time to tidy up. */
 void child_stop(void)
 {
-    if (!child.pid || child.ended)
+    if (!child.pid)
         return;
     kill(-child.pid, SIGTERM);
     child_close_in();

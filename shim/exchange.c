@@ -17,7 +17,6 @@ enum {
     WIDE_PIPE = 1 << 20,
     HEAD = 192,        /* a frame's head is shorter */
     LENGTH_DIGITS = 10,
-    QUICK_US = 80,      /* an answer that comes in this time is not slept for */
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
 };
 
@@ -292,17 +291,16 @@ static void begin_line(void)
 
 enum outcome persistent(struct exchange *exchange)
 {
-    static bool quick = true; /* the last answer came at once */
-    int64_t fed_us = 0;
+    static struct pace pace;
+    bool due = false;
     begin(exchange);
     begin_line();
     for (;;) {
         if (child.in >= 0 && !feed(exchange))
             child_close_in();
-        if (is_fed(exchange) && !fed_us) {
-            fed_us = now_us();
-            look_first(quick ? QUICK_US : 0);
-        }
+        if (is_fed(exchange) && !due)
+            answer_is_due(&pace);
+        due = is_fed(exchange);
         if (is_fed(exchange) && !await_program(exchange))
             return TIMED_OUT;
         bool ended = child.ended;
@@ -310,7 +308,7 @@ enum outcome persistent(struct exchange *exchange)
         if (outcome != GOING_ON)
             return outcome;
         if (exchange->complete) {
-            quick = now_us() - fed_us < QUICK_US;
+            answer_came(&pace);
             return exchange->failed ? FAILED : ANSWERED;
         }
         if (ended)

@@ -20,7 +20,8 @@ enum {
     STEP = 4096, /* PIPE_BUF: as much as a pipe that poll calls writable takes at once */
     TAIL = 2048,
     STEPS_AT_ONCE = 64, /* more than a pipe holds */
-    STRAYS_LIMIT = 1 << 20
+    STRAYS_LIMIT = 1 << 20,
+    QUICK_US = 150 /* an answer that comes in this time is not slept for */
 };
 
 static int tee_out = -1, tee_in = -1; /* we read, the children write */
@@ -34,7 +35,7 @@ static int idle_descriptor = -1;
 static void (*idle_ready)(void);
 static bool nothing_said; /* when `await` looked last */
 static bool idle_silent;  /* likewise */
-static int64_t eager_us;  /* so long the next wait looks before it sleeps */
+static int64_t eager_until; /* on now_us' clock: so long the next wait looks before it sleeps; 0: not at all */
 static volatile sig_atomic_t stop_asked;
 
 static void on_child(int number)
@@ -231,19 +232,25 @@ bool idle_is_silent(void)
     return idle_silent;
 }
 
-/* The next `await` looks for so long before it sleeps: waking up takes longer than many a program's answer. */
-void look_first(int64_t us)
+/* The next `await` looks for a moment before it sleeps, when the last answer of this kind was quick: waking up takes as long
+   as many an answer. */
+void answer_is_due(struct pace *pace)
 {
-    eager_us = us;
+    pace->asked_us = now_us();
+    eager_until = pace->slow ? 0 : pace->asked_us + QUICK_US;
+}
+
+void answer_came(struct pace *pace)
+{
+    pace->slow = now_us() - pace->asked_us >= QUICK_US;
 }
 
 static int look(struct pollfd *all, nfds_t count)
 {
     int ready;
-    int64_t until = now_us() + eager_us;
-    while ((ready = poll(all, count, 0)) == 0 && now_us() < until)
+    while ((ready = poll(all, count, 0)) == 0 && now_us() < eager_until)
         sched_yield(); /* whoever shares our processor goes first */
-    eager_us = 0;
+    eager_until = 0;
     return ready;
 }
 
@@ -274,7 +281,7 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
     struct timespec limit = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
     sigset_t open;
     sigemptyset(&open);
-    int ready = eager_us ? look(all, total) : 0;
+    int ready = eager_until ? look(all, total) : 0;
     if (ready == 0)
         ready = ppoll(all, total, until == NEVER ? NULL : &limit, &open);
     if (stop_asked)

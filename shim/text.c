@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 512, SPARES = 4, FORMATTED = 128 };
+enum { FIRST = 256, SPARES = 8, FORMATTED = 128 };
 
-/* All but small buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
+/* Buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
 static struct buffer spares[SPARES];
 
 /* The smallest spare with that much room in place of `buffer`, if there is one. */
 static bool take_spare(struct buffer *buffer, size_t room)
 {
     struct buffer *best = NULL;
-    for (struct buffer *spare = spares; room >= SMALL && spare < spares + SPARES; spare++)
+    for (struct buffer *spare = spares; spare < spares + SPARES; spare++)
         if (spare->room >= room && (!best || spare->room < best->room))
             best = spare;
     if (!best)
@@ -33,7 +33,7 @@ static bool take_spare(struct buffer *buffer, size_t room)
 char *room_for(struct buffer *buffer, size_t more)
 {
     if (buffer->room - buffer->size < more) {
-        size_t room = buffer->room ? buffer->room : 256;
+        size_t room = buffer->room ? buffer->room : FIRST;
         while (room - buffer->size < more)
             room *= 2;
         if (!take_spare(buffer, room)) {
@@ -49,7 +49,7 @@ char *room_for(struct buffer *buffer, size_t more)
 
 void release(struct buffer *buffer)
 {
-    for (int i = 0; i < SPARES && buffer->room >= SMALL; i++) {
+    for (int i = 0; i < SPARES && buffer->data; i++) {
         if (!spares[i].data) {
             spares[i] = (struct buffer){.data = buffer->data, .room = buffer->room};
             *buffer = (struct buffer){0};

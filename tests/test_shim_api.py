@@ -198,6 +198,27 @@ def test_a_deadline_in_the_past_is_a_wrong_clock(way: Way, start: Start, api: Ru
         assert api.ask(b"1", deadline_s=-5).body == b"1"
 
 
+@pytest.mark.parametrize("way", ways(("bootstrap", "checked"), process="per-event"), ids=str)
+def test_the_next_program_starts_while_the_answer_is_taken(way: Way, start: Start, api: RuntimeApi) -> None:
+    """Its start-up costs neither this event nor the next one: it is there before the API is asked again."""
+    with start(way) as shim:
+        api.wait_asked(1)
+        wait_until(lambda: len(shim.children()) == 1)
+        (first,) = shim.children()
+        seen: list[list[int]] = []
+
+        def verdict(_: Post) -> int:
+            wait_until(lambda: len(shim.children()) == 1 and first not in shim.children())
+            seen.append(shim.children())
+            return 202
+
+        api.verdict = verdict
+        assert api.ask(b"1").body == b"1"
+        api.wait_asked(2)
+        time.sleep(0.1)
+        assert shim.children() == seen[0], "and it is the one that serves next"
+
+
 # ---- streams ----
 
 
