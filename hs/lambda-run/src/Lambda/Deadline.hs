@@ -64,10 +64,10 @@ look :: Watch -> Int64 -> IO ()
 look watch@(Watch owner plan told) time = do
   sleepUntil
   now <- nowMs
-  (late, next) <- atomicModifyIORef' plan $ \old -> case due old of
-    at
-      | at <= now -> (Plan never never, (True, never))
-      | otherwise -> (old {looks = at}, (False, at))
+  (late, next) <- atomicModifyIORef' plan $ \old -> case old of
+    _ | looks old /= time -> (old, (False, never)) -- another thread looks
+    _ | due old <= now -> (Plan never never, (True, never))
+    _ -> (old {looks = due old}, (False, due old))
   when late $ throwTo owner TimeUp >> putMVar told ()
   unless (next == never) $ look watch next
   where
