@@ -38,6 +38,7 @@ static int connection = -1;
 static char input[16384];
 static size_t input_from, input_to;
 static int failures;   /* connections that broke in a row while we waited for an event */
+static bool torn;      /* the connection ended in an error */
 static bool streaming; /* the head of a streamed answer is out, its end is not */
 static void nothing(void) {}
 static void (*meanwhile)(void) = nothing;
@@ -64,6 +65,14 @@ static bool dial(const struct addrinfo *address)
     hang_up();
     errno = error;
     return false;
+}
+
+/* A server that speaks before it was asked has hung up, or is out of step: its connection is not used again. */
+static void check_connection(void)
+{
+    struct pollfd one = {.fd = connection, .events = POLLIN};
+    if (connection >= 0 && (input_from < input_to || poll(&one, 1, 0) > 0))
+        hang_up();
 }
 
 /* The emulator starts us before it listens, and an API that restarts is back in a moment. */
@@ -109,15 +118,25 @@ void api_open(const char *address)
     connect_anew();
 }
 
+/* Whether what stands in the socket is 100 Continue or the like, not yet the reply. */
+static bool is_interim(void)
+{
+    char start[10];
+    return recv(connection, start, sizeof start, MSG_PEEK) == sizeof start && !memcmp(start, "HTTP/1.", 7) && start[9] == '1';
+}
+
 /* Send it all; false when the connection broke, the server answered already, or `until` came. Consumes `parts`. */
 static bool send_all(struct iovec *parts, int count, int64_t until)
 {
+    short heard = POLLIN;
     while (count > 0) {
         ssize_t size = writev(connection, parts, count);
         if (size < 0 && errno == EAGAIN) {
-            /* Whoever answers before the end of the request does not want the rest of it. */
-            if (await_one(connection, POLLOUT | POLLIN, until) & ~POLLOUT || (until != NEVER && now_ms() >= until))
-                return false;
+            short state = await_one(connection, POLLOUT | heard, until);
+            if (state & POLLIN && !(state & (POLLERR | POLLHUP)) && is_interim())
+                heard = 0; /* read_head passes over it */
+            else if (state & ~POLLOUT || (until != NEVER && now_ms() >= until))
+                return false; /* whoever answers before the end of the request does not want the rest of it */
             continue;
         }
         if (size < 0 && errno == EINTR)
@@ -137,7 +156,7 @@ static bool send_all(struct iovec *parts, int count, int64_t until)
     return true;
 }
 
-/* Up to `room` bytes, as they come; 0 at the end of the connection, however it ended. */
+/* Up to `room` bytes, as they come; 0 at the end of the connection, however it ended (`torn`: not in order). */
 static size_t receive(char *into, size_t room)
 {
     for (;;) {
@@ -147,8 +166,10 @@ static size_t receive(char *into, size_t room)
         if (errno == EAGAIN)
             await_one(connection, POLLIN, NEVER);
         else if (errno != EINTR)
-            return 0;
+            break;
     }
+    torn = true;
+    return 0;
 }
 
 /* ---- reading a reply ---- */
@@ -235,9 +256,10 @@ static bool read_body(const struct reply *reply, struct buffer *body)
             room_for(body, reply->size);
         return read_exactly(body, reply->size);
     }
+    torn = false;
     while (body->size < BODY_LIMIT)
         if (read_some(body, BODY_STEP) == 0)
-            return true;
+            return !torn;
     return false;
 }
 
@@ -253,7 +275,7 @@ static void take_header(struct reply *reply, struct event *event, const char *na
         reply->sized = true;
         reply->size = (size_t)strtoull(value, NULL, 10);
     } else if (!strcasecmp(name, "transfer-encoding")) {
-        reply->chunked = strcasecmp(value, "identity") != 0;
+        reply->chunked = reply->chunked || strcasecmp(value, "identity") != 0;
     } else if (!strcasecmp(name, "connection")) {
         reply->last = !strcasecmp(value, "close") || (reply->last && strcasecmp(value, "keep-alive") != 0);
     } else if (!event) {
@@ -314,6 +336,7 @@ void api_ask(void)
     char head[512];
     int size = snprintf(head, sizeof head, "GET " PATH "invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", host);
     struct iovec part = {head, (size_t)size};
+    check_connection();
     if (connection < 0)
         connect_anew();
     if (!send_all(&part, 1, NEVER))
@@ -402,6 +425,7 @@ static int post(const char *path, const char *headers, const struct buffer *body
     append_format(&head, "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
                   path, host, headers, body->size);
     for (int tries = 0; tries < TRIES && status == 0; tries++) {
+        check_connection();
         if (connection < 0)
             connect_anew();
         struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
@@ -484,6 +508,7 @@ bool api_stream(const char *id, const char *data, size_t size, int64_t until)
                               "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
                               "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n",
                               id, host);
+        check_connection();
         if (connection < 0)
             connect_anew();
         struct iovec part = {head, (size_t)length};

@@ -6,6 +6,7 @@
 #include "bootstrap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -186,8 +187,8 @@ static int64_t last_moment(const struct event *event)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    int64_t left = event->deadline_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    if (event->deadline_ms == 0 || left <= 0)
+    int64_t left = event->deadline_ms <= 0 ? 0 : event->deadline_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    if (left <= 0)
         return NEVER;
     return now_ms() + left - (left / 4 < GRACE_MS ? left / 4 : GRACE_MS);
 }
@@ -227,6 +228,18 @@ static int start(void)
     persistent_reset();
     log_forget();
     return child_start(NULL);
+}
+
+/* The program was on its way out and has read nothing of the event: another one may have it. What is known of the end
+   stays so when there is no other. */
+static int start_anew(void)
+{
+    int status = child.status;
+    child_kill();
+    int error = start();
+    if (error)
+        child.status = status;
+    return error;
 }
 
 /* A program that waits for this event: the one started ahead, or a new one where that has gone in the meantime. */
@@ -311,7 +324,13 @@ static void exchange_with_program(struct event *event)
     add_part(&exchange, event->body.data, event->body.size);
     add_part(&exchange, behind.data, behind.size);
 
+    struct exchange untried = exchange;
     enum outcome outcome = SHIM_PROCESS == PERSISTENT ? persistent(&exchange) : per_event(&exchange);
+    if (outcome == ENDED && exchange.unread && start_anew() == 0) {
+        release(&exchange.answer);
+        exchange = untried;
+        outcome = persistent(&exchange);
+    }
     log_forward();
     if (outcome == ENDED && SHIM_PROCESS == PER_EVENT && WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0)
         outcome = ANSWERED;
@@ -387,6 +406,8 @@ _Noreturn static void serve(void)
         start_ahead();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
+        else
+            watch_idle(-1, child_kill); /* one that has ended before its event */
         while (!api_next(&event))
             api_ask();
         if (SHIM_PROCESS == PERSISTENT && child.pid && !idle_is_silent())
@@ -410,6 +431,7 @@ static bool multiply(void)
             fail("cannot make %d copies of the bootstrap: %s", copies, strerror(errno));
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGTERM);
+            prctl(PR_SET_CHILD_SUBREAPER, 1); /* a fork does not inherit it */
             return true;
         }
     }
@@ -421,6 +443,9 @@ static bool multiply(void)
 int main(void)
 {
     const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
+    for (int some = 0; some >= 0 && some <= STDERR_FILENO;) /* nothing of ours may stand in a standard place */
+        if ((some = open("/dev/null", O_RDWR | O_CLOEXEC)) > STDERR_FILENO)
+            close(some);
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
     child_prepare();

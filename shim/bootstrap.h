@@ -81,6 +81,7 @@ struct child {
     int in, out; /* our ends of its stdin and stdout; -1 when closed */
     bool ended;  /* it is a zombie, and `status` is what waitpid will say */
     int status;
+    bool served; /* persistent: it has answered an event */
 };
 
 extern struct child child;
@@ -132,6 +133,8 @@ struct exchange {
     int from, to;
     int64_t until; /* on now_ms' clock */
     struct buffer answer;
+    size_t fed;         /* persistent: bytes that its stdin took */
+    bool unread;        /* persistent: it ended, had served before, and read none of them */
     size_t answered;    /* bytes of the answer so far, with those that were streamed */
     bool complete;      /* persistent: the frame was read to its end */
     bool failed;        /* persistent: it is an error, and its bytes are the message */

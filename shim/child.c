@@ -162,17 +162,29 @@ int child_startable(void)
     return S_ISREG(status.st_mode) ? 0 : EACCES;
 }
 
-/* The environment with `more` (may be NULL), for one event. */
+static bool is_named(const char *variable, char *const variables[])
+{
+    size_t length = strcspn(variable, "=");
+    for (; *variables; variables++)
+        if (strncmp(variable, *variables, length) == 0 && (*variables)[length] == '=')
+            return true;
+    return false;
+}
+
+/* The environment with `more` in place of what has the same names, for one event. */
 static char **environment_with(char *const more[])
 {
     size_t extra = 0;
+    size_t count = 0;
     while (more[extra])
         extra++;
     char **all = calloc(environment_size + extra + 1, sizeof *all);
     if (!all)
         fail("out of memory");
-    memcpy(all, environment, environment_size * sizeof *all);
-    memcpy(all + environment_size, more, extra * sizeof *all);
+    for (size_t i = 0; i < environment_size; i++)
+        if (!is_named(environment[i], more))
+            all[count++] = environment[i];
+    memcpy(all + count, more, extra * sizeof *all);
     return all;
 }
 
@@ -260,6 +272,8 @@ void child_kill(void)
 {
     if (child.pid)
         kill(-child.pid, SIGKILL);
+    if (child.pid && !child.ended)
+        kill(child.pid, SIGKILL); /* it may have left its group */
     if (child.ended)
         waitpid(child.pid, NULL, 0);
     child_close_in();

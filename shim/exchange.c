@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -45,6 +46,7 @@ static bool feed(struct exchange *exchange)
         ssize_t size = writev(child.in, part, exchange->to - exchange->from);
         if (size < 0)
             return errno == EAGAIN || errno == EINTR;
+        exchange->fed += (size_t)size;
         for (; exchange->from < exchange->to && (size_t)size >= part->iov_len; part++, exchange->from++)
             size -= (ssize_t)part->iov_len;
         if (exchange->from < exchange->to) {
@@ -53,6 +55,14 @@ static bool feed(struct exchange *exchange)
         }
     }
     return true;
+}
+
+/* Asked while its stdin is open still: what it did not read stays in the pipe. */
+static void see_unread(struct exchange *exchange)
+{
+    int waiting;
+    if (child.in >= 0 && child.served)
+        exchange->unread = ioctl(child.in, FIONREAD, &waiting) == 0 && (size_t)waiting == exchange->fed;
 }
 
 static bool is_fed(const struct exchange *exchange)
@@ -79,7 +89,8 @@ static enum outcome take(struct exchange *exchange, size_t size)
 {
     struct buffer *answer = &exchange->answer;
     answer->size += size;
-    exchange->answered += size;
+    if (!exchange->failed)
+        exchange->answered += size;
     if (!SHIM_STREAM || exchange->failed)
         return answer->size > ANSWER_LIMIT ? TOO_LARGE : GOING_ON;
     size_t sent = answer->size;
@@ -206,7 +217,7 @@ static enum outcome broken(struct exchange *exchange, const char *how)
     return BREACH;
 }
 
-/* Take what stdout said. Without an exchange, between events, it can be log only. */
+/* Take what stdout said. Without an exchange, between events, it can be log only; behind the answer, too. */
 static enum outcome parse(struct exchange *exchange, const char *data, size_t size)
 {
     size_t at = 0;
@@ -217,7 +228,7 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
             frames.place = LINES;
             at++;
         } else if (frames.place == LINES) {
-            at += read_lines(exchange, data + at, size - at);
+            at += read_lines(exchange && exchange->complete ? NULL : exchange, data + at, size - at);
             if (frames.place == ANSWER && !is_fed(exchange))
                 return broken(exchange, "answered before it had taken the whole event");
             if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
@@ -296,8 +307,10 @@ enum outcome persistent(struct exchange *exchange)
     begin(exchange);
     begin_line();
     for (;;) {
-        if (child.in >= 0 && !feed(exchange))
+        if (child.in >= 0 && !feed(exchange)) {
+            see_unread(exchange);
             child_close_in();
+        }
         if (is_fed(exchange) && !due)
             answer_is_due(&pace);
         due = is_fed(exchange);
@@ -309,10 +322,13 @@ enum outcome persistent(struct exchange *exchange)
             return outcome;
         if (exchange->complete) {
             answer_came(&pace);
+            child.served = true;
             return exchange->failed ? FAILED : ANSWERED;
         }
-        if (ended)
+        if (ended) {
+            see_unread(exchange);
             return ENDED;
+        }
         if (child.out < 0)
             break;
         if (!is_fed(exchange) && !await_program(exchange))
@@ -321,5 +337,6 @@ enum outcome persistent(struct exchange *exchange)
     for (int64_t until = now_ms() + LAST_WORDS_MS; !child.ended;)
         if (!await(NULL, 0, until))
             return CLOSED;
+    see_unread(exchange);
     return ENDED;
 }

@@ -20,7 +20,7 @@ enum {
     STEP = 4096, /* PIPE_BUF: as much as a pipe that poll calls writable takes at once */
     TAIL = 2048,
     STEPS_AT_ONCE = 64, /* more than a pipe holds */
-    STRAYS_LIMIT = 1 << 20,
+    WAITING_LIMIT = 1 << 20,
     QUICK_US = 150 /* an answer that comes in this time is not slept for */
 };
 
@@ -29,8 +29,8 @@ static char held[STEP];
 static size_t held_from, held_to;
 static char tail[2 * TAIL];
 static size_t tail_size;
-static struct buffer strays; /* stdout that was no answer */
-static size_t strays_from;
+static struct buffer waiting; /* stdout that was no answer, and stderr that had to be known at once */
+static size_t waiting_from;
 static int idle_descriptor = -1;
 static void (*idle_ready)(void);
 static bool nothing_said; /* when `await` looked last */
@@ -92,22 +92,36 @@ static void remember(const char *data, size_t size)
 /* The next piece of the log, if there is one. */
 static bool read_log(void)
 {
-    ssize_t size = read(tee_out, held, sizeof held);
-    if (size <= 0 && strays_from < strays.size) {
-        size = strays.size - strays_from < sizeof held ? (ssize_t)(strays.size - strays_from) : (ssize_t)sizeof held;
-        memcpy(held, strays.data + strays_from, (size_t)size);
-        strays_from += (size_t)size;
-        if (strays_from == strays.size) {
-            release(&strays);
-            strays_from = 0;
+    ssize_t size;
+    if (waiting_from < waiting.size) {
+        size = waiting.size - waiting_from < sizeof held ? (ssize_t)(waiting.size - waiting_from) : (ssize_t)sizeof held;
+        memcpy(held, waiting.data + waiting_from, (size_t)size);
+        waiting_from += (size_t)size;
+        if (waiting_from == waiting.size) {
+            release(&waiting);
+            waiting_from = 0;
         }
+    } else {
+        size = read(tee_out, held, sizeof held);
+        if (size <= 0)
+            return false;
+        remember(held, (size_t)size);
     }
-    if (size <= 0)
-        return false;
     held_from = 0;
     held_to = (size_t)size;
-    remember(held, held_to);
     return true;
+}
+
+/* Know what stderr has said, though our own takes no more of it now. */
+static void gather(void)
+{
+    for (int i = 0; i < STEPS_AT_ONCE && waiting.size <= WAITING_LIMIT; i++) {
+        ssize_t size = read(tee_out, room_for(&waiting, STEP), STEP);
+        if (size <= 0)
+            return;
+        remember(waiting.data + waiting.size, (size_t)size);
+        waiting.size += (size_t)size;
+    }
 }
 
 /* Only called when poll has said that it will not block; a stderr that is gone swallows all. */
@@ -146,8 +160,10 @@ void log_forward(void)
 void log_line(const char *data, size_t size)
 {
     nothing_said = false;
-    if (strays.size + size <= STRAYS_LIMIT)
-        append(&strays, data, size);
+    gather();
+    remember(data, size);
+    if (waiting.size + size <= WAITING_LIMIT)
+        append(&waiting, data, size);
     log_forward();
 }
 
@@ -160,6 +176,7 @@ void log_forget(void)
 /* The end of stderr for people: at most TAIL bytes, from the start of a line where one was cut. */
 void log_tail(struct buffer *out)
 {
+    gather();
     const char *from = tail, *end = tail + tail_size;
     if (tail_size > TAIL) {
         from = end - TAIL;
@@ -194,6 +211,13 @@ void note(const char *format, ...)
     va_end(values);
 }
 
+static void last_words(void)
+{
+    nothing_said = false;
+    child_stop();
+    log_forward();
+}
+
 /* The end of the bootstrap; Lambda starts a new one. */
 _Noreturn void fail(const char *format, ...)
 {
@@ -201,7 +225,7 @@ _Noreturn void fail(const char *format, ...)
     va_start(values, format);
     say(format, values);
     va_end(values);
-    child_stop();
+    last_words();
     exit(1);
 }
 
@@ -256,8 +280,7 @@ static int look(struct pollfd *all, nfds_t count)
 
 static void stop(void)
 {
-    child_stop();
-    log_forward();
+    last_words();
     _exit(0);
 }
 
@@ -269,7 +292,7 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
     nfds_t tee = count, idle = count + 1, total = count + 1;
     for (nfds_t i = 0; i < count; i++)
         all[i] = watched[i];
-    bool held_back = held_from < held_to || strays_from < strays.size;
+    bool held_back = held_from < held_to || waiting_from < waiting.size;
     all[tee] = held_back ? (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}
                          : (struct pollfd){.fd = tee_out, .events = POLLIN};
     if (idle_descriptor >= 0)
@@ -294,6 +317,10 @@ bool await(struct pollfd *watched, nfds_t count, int64_t until)
     idle_silent = ready > 0 && total > idle && !all[idle].revents;
     if (ready < 0)
         children_reap();
+    if (ready < 0 && child.ended && idle_ready) { /* between events nobody else asks how it ended */
+        idle_ready();
+        children_reap();
+    }
     if (ready > 0 && all[tee].revents) {
         if (held_from == held_to)
             read_log();

@@ -23,7 +23,8 @@ const GRACE_MS = 300; // we answer this long before Lambda's own deadline
 const LAST_WORDS_MS = 100; // from the end of stdout to the end of the program, where the one follows from the other
 const TAIL = 2048; // bytes of stderr in an error message
 const HEAD = 192; // a frame's head is shorter
-const WAITING_LINES = 10000; // of stray stdout, for a log that is not read
+const WAITING = 1 << 20; // bytes of stray stdout, for a log that is not read
+const LONGEST_TIMER = 2 ** 31 - 1; // ms; Node takes anything above for nothing
 const NOTHING = Buffer.alloc(0);
 
 // ---- the program's environment ----
@@ -85,12 +86,14 @@ const tooLarge = () =>
 // One after the other to our stderr, from a thread: a reader that has gone to sleep must not stop us.
 class Log {
   waiting = [];
+  size = 0; // bytes that wait
   writing = false;
 
   // Without `done` nobody waits for it, and what nobody has read for long is dropped.
   write(bytes, done) {
-    if (!done && this.waiting.length > WAITING_LINES) return;
+    if (!done && this.size > WAITING) return;
     this.waiting.push({ bytes, done });
+    this.size += bytes.length;
     if (!this.writing) this.next();
   }
 
@@ -100,6 +103,7 @@ class Log {
     if (!piece) return;
     fs.write(2, piece.bytes, (error, written) => {
       if (error && error.code === 'EAGAIN') return setTimeout(() => this.next(), 5);
+      this.size -= error ? piece.bytes.length : written;
       piece.bytes = error ? NOTHING : piece.bytes.subarray(written);
       if (piece.bytes.length === 0) {
         this.waiting.shift();
@@ -208,9 +212,14 @@ class Program {
 
   async lastWords() {
     await this.drain(this.child?.stderr, LAST_WORDS_MS);
-    const cut = this.tail.length > TAIL;
+    return this.lastLines();
+  }
+
+  // The end of stderr, from the start of a line where one was cut.
+  lastLines() {
     const tail = this.tail.subarray(-TAIL);
-    return tail.subarray(cut ? tail.indexOf('\n') + 1 : 0).toString().trimEnd();
+    const line = this.tail.length > TAIL ? tail.indexOf('\n') + 1 : 0;
+    return tail.subarray(line < tail.length ? line : 0).toString().trimEnd();
   }
 }
 
@@ -242,6 +251,7 @@ class Frames {
       if (this.place === 'answer' && this.left === 0) {
         this.place = 'behind';
         expected.complete();
+        expected = null; // the first frame is the answer; what follows is log
       }
     }
     return null;
@@ -304,10 +314,13 @@ async function readyProgram(context, deadline) {
   return new Program(startsAhead ? {} : eventVariables(context, deadline));
 }
 
+// Where several events are served at once, the environment cannot tell.
+const traceOf = (context) => context.xRayTraceId ?? process.env._X_AMZN_TRACE_ID;
+
 function eventVariables(context, deadline) {
   const json = (value) => (value === undefined || value === null ? undefined : JSON.stringify(value));
   const variables = {
-    _X_AMZN_TRACE_ID: process.env._X_AMZN_TRACE_ID,
+    _X_AMZN_TRACE_ID: traceOf(context),
     LAMBDA_RUNTIME_AWS_REQUEST_ID: context.awsRequestId,
     LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN: context.invokedFunctionArn,
     LAMBDA_RUNTIME_CLIENT_CONTEXT: json(context.clientContext),
@@ -322,11 +335,19 @@ function eventVariables(context, deadline) {
 // Milliseconds since 1970, or undefined when the context does not tell.
 function deadlineOf(context) {
   const left = context.getRemainingTimeInMillis?.();
-  return left > 0 ? Date.now() + Math.round(left) : undefined;
+  return Number.isFinite(left) ? Date.now() + Math.round(left) : undefined;
+}
+
+function textOf(event) {
+  try {
+    return JSON.stringify(event) ?? 'null';
+  } catch (error) {
+    throw failure('Runtime.EventTooDeep', `Node cannot write the event down: ${error.message}`);
+  }
 }
 
 function inputOf(event, context, deadline) {
-  const text = JSON.stringify(event) ?? 'null';
+  const text = textOf(event);
   if (settings.input === 'event') return Buffer.from(text);
   const fields = {
     awsRequestId: context.awsRequestId ?? null,
@@ -335,7 +356,7 @@ function inputOf(event, context, deadline) {
     invokedFunctionArn: context.invokedFunctionArn ?? null,
     memoryLimitInMB: context.memoryLimitInMB ?? null,
     deadlineMs: deadline ?? null,
-    traceId: process.env._X_AMZN_TRACE_ID ?? null,
+    traceId: traceOf(context) ?? null,
     clientContext: context.clientContext ?? null,
     identity: context.identity ?? null,
   };
@@ -347,7 +368,7 @@ function timedOut(one, deadline, id) {
   return failure(
     'Function.Timeout',
     `${main} had not ${what} shortly before the deadline ${deadline} of request ${id} and was killed`,
-    one.tail.subarray(-TAIL).toString().trimEnd(),
+    one.lastLines(),
   );
 }
 
@@ -386,7 +407,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   };
   const heard = async (bytes) => {
     const started = one.frames.place === 'answer';
-    const how = one.frames.take(bytes, expected);
+    const how = one.frames.take(bytes, complete ? null : expected);
     if (how) return broken(how);
     if (!started && one.frames.place !== 'lines') await turn(); // the news that it was fed may be on its way
     if (!fed && one.frames.place !== 'lines') return broken('answered before it had taken the whole event');
@@ -398,7 +419,9 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   };
   const silent = async () => {
     await sleep(one.gone ? 0 : LAST_WORDS_MS);
-    if (!one.gone) reject(failure('Function.NoResponse', `${main} closed its stdout before it had answered`));
+    if (!one.gone) {
+      reject(failure('Function.NoResponse', `${main} closed its stdout before it had answered`, await one.lastWords()));
+    }
   };
   const over = async () => {
     await one.drain(one.child?.stdout);
@@ -409,25 +432,31 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   stdin?.write(Buffer.concat([Buffer.from(`${id} ${input.length}\n`), input]), () => (fed = true));
 }
 
-// One event from start to end; resolves when the answer is whole.
-async function run(event, context, give) {
+// One event from start to end; resolves when the answer is whole. `begun` gets what to call when nobody wants it any more.
+async function run(event, context, give, begun = () => {}) {
   const deadline = deadlineOf(context);
   const input = inputOf(event, context, deadline);
   const one = await readyProgram(context, deadline);
   let timer;
+  let any = false;
+  const take = (bytes, reject) => {
+    any ||= bytes.length > 0;
+    give(bytes, one, reject);
+  };
   one.tail = perEvent ? one.tail : NOTHING;
   one.hold(true);
   try {
     await new Promise((resolve, reject) => {
-      const grace = deadline && Math.min(GRACE_MS, (deadline - Date.now()) / 4);
-      const date = deadline && new Date(deadline).toISOString();
-      if (deadline) {
-        timer = setTimeout(() => reject(timedOut(one, date, context.awsRequestId)), deadline - Date.now() - grace);
-      }
+      const left = deadline - Date.now();
+      const tooLate = () => reject(timedOut(one, new Date(deadline).toISOString(), context.awsRequestId));
+      // A deadline that has passed already tells of a clock that is wrong rather than of a hurry.
+      if (left > 0) timer = setTimeout(tooLate, Math.min(left - Math.min(GRACE_MS, left / 4), LONGEST_TIMER));
       const exchange = perEvent ? perEventExchange : persistentExchange;
-      exchange(one, context.awsRequestId, input, (bytes) => give(bytes, one, reject), { resolve, reject });
+      begun(reject);
+      exchange(one, context.awsRequestId, input, (bytes) => take(bytes, reject), { resolve, reject });
       if (one.gone) one.client.over();
     });
+    if (!any) throw await noResponse(one);
     if (persistent) keepWaiting(one);
     else one.drop();
   } catch (error) {
@@ -436,26 +465,31 @@ async function run(event, context, give) {
     throw error;
   } finally {
     clearTimeout(timer);
-    setImmediate(startAhead);
+    setImmediate(() => setImmediate(startAhead)); // AWS's client sends the answer first
   }
+}
+
+async function noResponse(one) {
+  const what = `${main} wrote no answer to its stdout; a program with nothing to say writes null`;
+  return Object.assign(failure('Function.NoResponse', what, await one.lastWords()), { livesOn: persistent });
 }
 
 function keepWaiting(one) {
   one.client = one.rest;
   one.hold(false);
+  one.child?.stdout?.resume(); // a slow reader of a stream may have stopped it
   if (!one.gone) waiting.push(one);
 }
-
-const noResponse = () =>
-  failure('Function.NoResponse', `${main} wrote no answer to its stdout; a program with nothing to say writes null`);
 
 // ---- the handler ----
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const FULL_NUMBER = /(?:^|[[:,\s])(?:-0(?![.\d])|-?[\d.]{16}|-?[\d.]+[eE])/; // or what looks like one inside a string
+
 // Numbers that a JavaScript number cannot hold keep the digits they were written with, where Node can do that.
 function parsed(text) {
-  if (!JSON.rawJSON || !/\d{16}|\d[eE]/.test(text)) return JSON.parse(text);
+  if (!JSON.rawJSON || !FULL_NUMBER.test(text)) return JSON.parse(text);
   return JSON.parse(text, (_, value, { source }) =>
     typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value,
   );
@@ -465,7 +499,8 @@ function parsed(text) {
 function valueOf(answer) {
   try {
     return parsed(strict.decode(answer));
-  } catch {
+  } catch (error) {
+    if (error instanceof RangeError) throw failure('Function.ResponseTooDeep', `Node cannot read the answer: ${error.message}`);
     const text = answer.toString();
     if (Buffer.byteLength(JSON.stringify(text)) > ANSWER_LIMIT) throw tooLarge();
     return text;
@@ -480,21 +515,21 @@ async function buffered(event, context) {
     if (size > ANSWER_LIMIT) reject(tooLarge());
     else pieces.push(bytes);
   });
-  if (size === 0) throw noResponse();
   return valueOf(Buffer.concat(pieces));
 }
 
 async function stream(event, responseStream, context) {
-  let any = false;
-  await run(event, context, (bytes, one) => {
-    any ||= bytes.length > 0;
+  const give = (bytes, one) => {
     if (responseStream.write(bytes)) return;
     one.child.stdout.pause();
     responseStream.once('drain', () => one.child.stdout.resume());
+  };
+  await run(event, context, give, (reject) => {
+    const gone = () => reject(failure('Function.ResponseAbandoned', 'nobody takes the streamed answer any more'));
+    responseStream.once('close', gone).once('error', gone);
   });
-  if (!any) throw noResponse();
   responseStream.end();
-  await responseStream.finished?.();
+  if (typeof responseStream.finished === 'function') await responseStream.finished();
 }
 
 // A program that cannot be started is known before the first event. (Node would hand what is no program to a shell.)

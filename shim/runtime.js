@@ -46,6 +46,7 @@ const fail = (route, error) =>
 class ResponseStream extends Writable {
   constructor(id) {
     super();
+    this.on('error', () => {}); // whoever waits for its end hears of it
     this.open = () =>
       (this.request ??= request('POST', `invocation/${id}/response`, {
         'Content-Type': 'application/octet-stream',
@@ -74,6 +75,11 @@ class ResponseStream extends Writable {
     }
     sent.end();
     await reply;
+  }
+
+  // The API's end of it went away: the event is lost, and the next one is not.
+  async fail(error) {
+    await this.close(error).catch((broken) => process.stderr.write(`runtime.js: ${broken.message}\n`));
   }
 
   finished() {
@@ -108,13 +114,15 @@ async function serveOne(handler) {
   const context = contextOf(headers);
   const route = `invocation/${context.awsRequestId}`;
   const stream = handler.streams ? new ResponseStream(context.awsRequestId) : undefined;
-  process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'] ?? '';
+  const trace = headers['lambda-runtime-trace-id'];
+  if (trace) process.env._X_AMZN_TRACE_ID = trace;
+  else delete process.env._X_AMZN_TRACE_ID;
   try {
     const event = JSON.parse(body);
     if (stream) await handler(event, stream, context);
     else await post(`${route}/response`, await handler(event, context));
   } catch (error) {
-    await (stream?.request ? stream.close(error) : fail(`${route}/error`, error));
+    await (stream?.request ? stream.fail(error) : fail(`${route}/error`, error));
   }
 }
 
@@ -129,6 +137,7 @@ async function main() {
   for (;;) await serveOne(handler);
 }
 
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1)); // and its programs go, too
 main().catch((error) => {
   process.stderr.write(`runtime.js: ${error.message}\n`);
   process.exit(1);

@@ -5,17 +5,24 @@
 // The answer goes to stdout and the log to stderr; the exit code is 1 when the function fails. Without an event, {}.
 'use strict';
 
+const { once } = require('node:events');
 const path = require('node:path');
 const { PassThrough } = require('node:stream');
 
 const [file, text = '{}'] = process.argv.slice(2);
 const TIMEOUT_MS = 1000 * Number(process.env.AWS_LAMBDA_FUNCTION_TIMEOUT || 10);
 
+const LOG_MS = 1000; // for what the program still has to say; a daemon that it left may keep its stderr for ever
+
+// The answer is handed over whole, however slowly it is taken.
 function leave(code, message) {
   if (message) process.stderr.write(`${message}\n`);
   process.exitCode = code;
-  setImmediate(() => process.exit());
+  process.stdout.write('', () => setTimeout(() => process.exit(), LOG_MS).unref());
 }
+
+process.stdout.on('error', () => process.exit(1)); // nobody takes it
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
 function context() {
   const deadline = Date.now() + TIMEOUT_MS;
@@ -34,6 +41,7 @@ globalThis.awslambda = {
   streamifyResponse: (handler) => (event, about) => {
     const stream = new PassThrough();
     stream.pipe(process.stdout, { end: false });
+    stream.finished = () => once(stream, 'end');
     return handler(event, stream, about);
   },
 };

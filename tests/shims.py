@@ -115,7 +115,10 @@ class Running:
 
     def zombies(self) -> list[int]:
         def state(pid: int) -> str:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            try:
+                return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except (FileNotFoundError, ProcessLookupError):
+                return "gone"
 
         return [pid for pid in self.children() if state(pid) == "Z"]
 

@@ -264,6 +264,16 @@ def test_an_error_before_the_first_byte_is_an_error(
         assert api.ask(b"1").body == b"1"
 
 
+@pytest.mark.parametrize("way", [way for way in STREAMS if way.settings.process == "persistent"], ids=str)
+@pytest.mark.parametrize("size", [1, 100_000, 7_000_000])
+def test_an_error_frame_in_a_stream_is_an_error(way: Way, size: int, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask({"do": f"big-failure {size}"})
+        wanted = "Function.HandlerError" if size < 6_000_000 else "Function.ResponseSizeTooLarge"
+        assert (answer.kind, answer.error_type) == ("error", wanted)
+        assert api.ask(b"1").body == b"1"
+
+
 # ---- start-up ----
 
 
@@ -425,3 +435,25 @@ def test_test_js_invokes_as_lambda_would(way: Way, tmp_path: Path) -> None:
     assert (code, json.loads(out)["errorType"]) == (1, "Function.ExitError")
     assert "about to leave with 3" in err
     assert call("{")[0] == 2
+
+
+@pytest.mark.parametrize("response", ["buffered", "stream"])
+def test_test_js_hands_over_a_large_answer_to_a_slow_reader(response: str, tmp_path: Path) -> None:
+    (way,) = ways(("node",), process="per-event", response=response)
+    way.pack(tmp_path, subject())
+    command = f'{need("node")} {SHIM}/test.js {tmp_path}/run.js \'{{"do": "big 3000000"}}\' | (sleep 0.5; wc -c)'
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, timeout=20)
+    assert int(result.stdout) == 3_000_000 + (response == "buffered")
+
+
+@pytest.mark.parametrize("way", ways(("node",)), ids=str)
+def test_the_program_goes_with_test_js(way: Way, tmp_path: Path) -> None:
+    way.pack(tmp_path, subject())
+    command = [need("node"), str(SHIM / "test.js"), str(tmp_path / "run.js"), '{"do": "sleep"}']
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        assert process.stderr.readline() == b"sleeping\n"
+        children = Running(process, tmp_path, tmp_path).children()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 1
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))

@@ -133,6 +133,20 @@ def test_an_exit_code_is_an_error_with_the_end_of_stderr(way: Way, start: Start,
 
 
 @every_way
+def test_a_long_line_is_the_end_of_stderr_too(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        assert "0123456789" * 200 in api.ask({"do": "long-line"}).error_message
+
+
+@every_way
+def test_a_program_without_an_answer_may_say_why(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask({"do": "complaint"})
+        assert answer.error_type == "Function.NoResponse"
+        assert "nothing to say" in answer.error_message.partition("stderr")[2]
+
+
+@every_way
 def test_a_partial_answer_of_a_failed_program_is_not_sent(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         answer = api.ask({"do": "partial"})
@@ -322,6 +336,31 @@ def test_an_answer_to_another_request_is_log(way: Way, start: Start, api: Runtim
     with start(way) as shim:
         assert api.ask({"do": "stale"}).body == b'"mine"'
         wait_until(lambda: '"not yours"' in shim.log)
+
+
+SECOND = {
+    "a whole second frame": ("@ 3/1/1/@ 3/2/2", "1/1"),
+    "half of a second frame": ("@ 1/1/@ 10/abc", "1"),
+    "another length": ("@ 1/1/@ 900000", "1"),
+    "an answer behind an error": ("@ error 3/bad/@ 1/1", None),
+    "an error behind an answer": ("@ 1/1/@ error 3/bad", "1"),
+}
+
+
+@persistent
+@pytest.mark.parametrize("second", SECOND)
+def test_the_first_frame_is_the_answer(way: Way, second: str, start: Start, api: RuntimeApi) -> None:
+    """Whatever follows, in one piece with it or later, is log at most."""
+    frames, wanted = SECOND[second]
+    with start(way) as shim:
+        for _ in range(3):
+            answer = api.ask({"do": f"frames {frames}"})
+            if wanted is None:
+                assert (answer.error_type, answer.error_message) == ("Function.HandlerError", "bad")
+            else:
+                assert str(answer.json()).replace("\n", "/") == wanted, answer.body
+            assert api.ask(b"7").body == b"7"
+        assert shim.process.poll() is None
 
 
 @persistent

@@ -141,7 +141,7 @@ static void act(const char *deed, const char *event, size_t size)
     } else if (is(deed, "json")) {
         answer_text(" {\"b\": [1.50, -0.1e+2, \"\\ud800\\u0000 \xc3\xbc\"],\n\"a\": null}\n");
     } else if (is(deed, "numbers")) {
-        answer_text("[9007199254740993, 0.1, 12345678901234567890]");
+        answer_text("[9007199254740993, 0.1, 12345678901234567890, 12345678901.123456789, -0, 1E400]");
     } else if (is(deed, "stray")) {
         if (persistent)
             put("a stray line\n", 13);
@@ -152,6 +152,28 @@ static void act(const char *deed, const char *event, size_t size)
         frame("00000000-0000-0000-0000-000000000000", "\"not yours\"", 11, 11);
         put("\n", 1);
         answer_text("\"mine\"");
+    } else if (is(deed, "frames")) { /* all of them at once, @ for the request's id */
+        char text[2048], *at = text;
+        for (const char *from = deed + 7; *from && *from != '"'; from++)
+            at += *from == '@' ? sprintf(at, "%s", id) : *from == '/' ? sprintf(at, "\n") : sprintf(at, "%c", *from);
+        put(text, (size_t)(at - text));
+        usleep(100000);
+        put("more\n", 5);
+    } else if (is(deed, "big-failure")) {
+        size_t length = strtoul(deed + 12, NULL, 10);
+        char head[200], *text = calloc(length, 1);
+        put(head, (size_t)sprintf(head, "%s error %zu\n", id, length));
+        put(memset(text, 'x', length), length);
+        free(text);
+    } else if (is(deed, "long-line")) {
+        for (int i = 0; i < 500; i++)
+            fputs("0123456789", stderr);
+        fputs("\n", stderr);
+        exit(3);
+    } else if (is(deed, "complaint")) {
+        fputs("nothing to say\n", stderr);
+        if (persistent)
+            answer("", 0);
     } else if (is(deed, "miscount")) {
         frame(id, "\"\xc3\xbc\xc3\xbc\xc3\xbc\"", 5, 8);
     } else if (is(deed, "late-extra")) {
