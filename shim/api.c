@@ -301,7 +301,9 @@ static bool read_head(struct reply *reply, struct event *event)
     char *line;
     do {
         *reply = (struct reply){0};
-        if (!(line = read_line()) || strncmp(line, "HTTP/1.", 7) || strlen(line) < 12)
+        while ((line = read_line()) && !*line) /* an empty line before it is an old habit */
+            ;
+        if (!line || strncmp(line, "HTTP/1.", 7) || strlen(line) < 12)
             return false;
         reply->last = line[7] == '0';
         reply->status = atoi(line + 9);

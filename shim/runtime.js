@@ -122,6 +122,8 @@ async function serveOne(handler) {
     if (stream) await handler(event, stream, context);
     else await post(`${route}/response`, await handler(event, context));
   } catch (error) {
+    const { errorType, errorMessage } = described(error);
+    process.stderr.write(`runtime.js: ${errorType}: ${errorMessage}\n`);
     await (stream?.request ? stream.fail(error) : fail(`${route}/error`, error));
   }
 }

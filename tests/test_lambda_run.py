@@ -76,6 +76,20 @@ def test_exceptions_are_errors_and_the_program_lives_on(way: Way, start: Start, 
 
 
 @every_way
+def test_an_exception_may_be_as_broken_as_its_program(way: Way, start: Start, api: RuntimeApi) -> None:
+    lasts = way.settings.process != "per-event"
+    with start(way) as shim:
+        for event, words in {b'"bad message"': "without a message", b'"endless message"': "x\ufffdx"}.items():
+            answer = api.ask(event)
+            assert answer.kind == "error"
+            assert words in answer.error_message
+            assert len(answer.error_message) < 100_000
+            assert ("Function.HandlerError: " in shim.log) == lasts
+        assert api.ask(b'"close"').body == b"1"
+        assert api.ask(b"2").body == b"2"
+
+
+@every_way
 def test_the_deadline_is_answered_before_it_comes(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         begun = time.monotonic()

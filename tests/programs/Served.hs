@@ -10,6 +10,7 @@ import Data.IORef (atomicModifyIORef', newIORef)
 import qualified Lambda
 import System.Environment (lookupEnv)
 import System.Exit (exitWith, ExitCode (..))
+import System.IO (hClose, stdout)
 
 main :: IO ()
 main = do
@@ -23,6 +24,9 @@ main = do
       "\"sleep\"" -> "" <$ threadDelay 60000000
       "\"fallback\"" -> ("" <$ threadDelay 60000000) `catch` \problem -> "\"too late\"" <$ print (problem :: SomeException)
       "\"spin\"" -> B.pack . show <$> evaluate (length [n | n <- [1 .. 10 ^ (12 :: Int)], n * n == (before :: Int)])
+      "\"bad message\"" -> ioError (userError ("bad " ++ error "inner"))
+      "\"endless message\"" -> ioError (userError (cycle "x\xD800"))
+      "\"close\"" -> "1" <$ hClose stdout
       "\"empty\"" -> pure ""
       "\"large\"" -> pure (B.replicate 6291557 ' ')
       "\"trace\"" -> B.pack . show <$> lookupEnv "_X_AMZN_TRACE_ID"

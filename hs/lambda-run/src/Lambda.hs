@@ -22,7 +22,17 @@ module Lambda
   , remainingMs
   ) where
 
-import Control.Exception (SomeAsyncException (..), SomeException, catch, displayException, evaluate, fromException, throwIO)
+import Control.Exception
+  ( IOException
+  , SomeAsyncException (..)
+  , SomeException
+  , catch
+  , displayException
+  , evaluate
+  , fromException
+  , throwIO
+  , try
+  )
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
@@ -40,6 +50,14 @@ import System.IO
 --
 -- An exception of the handler is the event's error, with 'displayException' as its message: the program lives on, except
 -- in a shell and per event, where it ends with exit code 1. Asynchronous exceptions (out of memory, a kill) end it.
+--
+-- Shortly before its deadline an event is given up. Under a shim the program is killed then, whatever it does. As a client
+-- of the Runtime API the handler gets an asynchronous exception, as from 'System.Timeout.timeout', and the program lives
+-- on; so a handler that masks exceptions, waits in a foreign call, or runs in a loop that allocates nothing (unless
+-- compiled with @-fno-omit-yields@) is ended by Lambda itself instead, and the program with it.
+--
+-- The answer should be JSON. The shims make a JSON string of any other, and an empty one is an error in every way but a
+-- shell; as a client of the Runtime API, what is no JSON goes out as it is.
 run :: (Context -> ByteString -> IO ByteString) -> IO ()
 run handler = do
   out <- takeOver 1 2 -- the handler's own prints go to stderr
@@ -59,21 +77,33 @@ run handler = do
     named constants request = constants {requestId = request}
     attemptIn f context event = attempt (f context event)
 
--- | The answer, or the message of the exception. Both are whole before anything is sent.
+-- | The answer, or the message of the exception. Both are whole before anything is sent; the message may be as wrong as
+-- the program that made it.
 attempt :: IO ByteString -> IO (Either ByteString ByteString)
-attempt action = (Right <$> (action >>= evaluate)) `catch` failed <* hFlush stdout
+attempt action = (caught (action >>= evaluate) >>= either (fmap Left . message) (pure . Right)) <* flushed
   where
-    failed exception
-      | Just (SomeAsyncException _) <- fromException exception = throwIO exception
-      | otherwise = Left <$> evaluate (encoded (displayException (exception :: SomeException)))
-    encoded = L.toStrict . Builder.toLazyByteString . Builder.stringUtf8
+    message exception = either (const "an exception without a message") id <$> caught (evaluate (encoded exception))
+    encoded = L.toStrict . Builder.toLazyByteString . Builder.stringUtf8 . take messageLimit . map scalar . displayException
+    messageLimit = 65536 -- characters
+    scalar c = if c >= '\xD800' && c <= '\xDFFF' then '\xFFFD' else c
+    flushed = hFlush stdout `catch` \problem -> const (pure ()) (problem :: IOException) -- the handler may close it
+
+-- | Asynchronous exceptions are not the handler's.
+caught :: IO a -> IO (Either SomeException a)
+caught action = try action >>= either (\problem -> if asynchronous problem then throwIO problem else pure (Left problem)) (pure . Right)
+  where
+    asynchronous problem = case fromException problem of
+      Just (SomeAsyncException _) -> True
+      Nothing -> False
 
 -- | All of stdin is the event.
 once :: Descriptor -> (ByteString -> IO (Either ByteString ByteString)) -> IO ()
 once out handler = do
-  event <- newReader 0 >>= readAll
+  event <- B.concat <$> pieces
   handler event >>= either complain (writeAll out B.empty)
   where
+    -- By the handle: a wait that Ctrl-C ends.
+    pieces = B.hGetSome stdin 65536 >>= \piece -> if B.null piece then pure [] else (piece :) <$> pieces
     complain message = C.hPutStrLn stderr message >> exitFailure
 
 -- | A frame is @\<request id\> \<length\>@, a line break, and the bytes; an error has the word @error@ before the length.

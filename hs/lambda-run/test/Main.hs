@@ -76,6 +76,11 @@ tests = do
       , "an envelope is opened" `gives` (ExitSuccess, "{\"text\": \"}\\\"]\"}", "") $ program envelope enveloped
       , "an envelope brings the context" `gives` (ExitSuccess, frame "1" "Root=\"1\"", "") $
           program (persistent ++ envelope) (frame "1" "{\"event\":trace,\"context\":{\"traceId\":\"Root=\\\"1\\u0022\"}}")
+      , "a surrogate pair is one character, and half of one is none"
+          `gives` [("\240\159\152\128", "1"), ("\239\191\189x", "2")]
+          $ pure (fromJust (Envelope.members "{\"\\ud83d\\ude00\":1,\"\\ud83dx\":2}"))
+      , "the context of the environment is bytes" `gives` (ExitSuccess, "\206\187", "") $
+          program [("LAMBDA_RUNTIME_AWS_REQUEST_ID", "\955")] "id"
       , "members keep their values as they stand"
           `gives` [("a", "[1, {\"b\": \"]\"}]"), ("\206\187\"", "null"), ("c", "-1.5e3")]
           $ pure (fromJust (Envelope.members " {\"a\" : [1, {\"b\": \"]\"}] ,\"\\u03bb\\\"\":null,\"c\":-1.5e3 }"))

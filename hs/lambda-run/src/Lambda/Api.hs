@@ -24,7 +24,7 @@ import Foreign.C.Types (CInt (..), CSize (..))
 import Lambda.Context (Context (..), date, nowMs, remainingMs, setVariable)
 import Lambda.Deadline (Watch, before, newWatch)
 import Lambda.Descriptor
-import System.IO (hPutStrLn, stderr)
+import System.IO (stderr)
 import System.IO.Unsafe (unsafeDupablePerformIO)
 import Text.Read (readMaybe)
 
@@ -56,12 +56,15 @@ serve location constants handler = do
       Nothing -> pure (Left ("Runtime.TruncatedEvent", "the connection to the Runtime API broke in the middle of the event"))
     verdict <- case result of
       Right answer -> request api "POST" (path <> "/response") [] answer
-      Left failure -> request api "POST" (path <> "/error") [("Lambda-Runtime-Function-Error-Type", fst failure)] (described failure)
+      Left failure -> do
+        note (C.unpack (fst failure) ++ ": ") (snd failure)
+        request api "POST" (path <> "/error") [("Lambda-Runtime-Function-Error-Type", fst failure)] (described failure)
     when (status verdict >= 500) $ giveUp ("answered " ++ show (status verdict))
-    when (status verdict >= 300) $
-      hPutStrLn stderr ("lambda-run: the Runtime API answered " ++ show (status verdict) ++ " to " ++ C.unpack path)
+    when (status verdict >= 300) $ note ("the Runtime API answered " ++ show (status verdict) ++ " to ") path
   where
     giveUp what = ioError (userError ("the Runtime API " ++ what))
+    -- A line in the log, where there is one.
+    note text bytes = C.hPutStrLn stderr (B.concat ["lambda-run: ", C.pack text, bytes]) `catch` ignored
 
 -- | What is sent of the handler's result; 'Nothing': it had none in time.
 judged :: Context -> Maybe (Either ByteString ByteString) -> IO (Either Failure ByteString)
@@ -138,15 +141,13 @@ request api method path more content = attempt (1 :: Int)
     attempt again = exchange `catch` retry again
     exchange = do
       (descriptor, reader) <- connected api
-      writeAll descriptor requestHead content `catch` ignoreBroken -- it may have said why before it hung up
+      writeAll descriptor requestHead content `catch` ignored -- it may have said why before it hung up
       reply <- readReply reader
       unless (isJust (body reply) && keepsOpen reply) (hangUp api)
       pure reply
     retry again Gone = do
       hangUp api
       if again > 0 then attempt (again - 1) else throwIO Gone
-    ignoreBroken :: IOException -> IO ()
-    ignoreBroken _ = pure ()
     requestHead =
       B.concat $
         [method, " /2018-06-01/runtime/", path, " HTTP/1.1\r\nHost: ", host api, "\r\n"]
@@ -193,8 +194,9 @@ readReply reader = do
           _ -> readAll reader
     broken :: IOException -> IO a
     broken _ = throwIO Gone
-    ignored :: IOException -> IO ()
-    ignored _ = pure ()
+
+ignored :: IOException -> IO ()
+ignored _ = pure ()
 
 -- | The value of a header.
 header :: ByteString -> [(ByteString, ByteString)] -> Maybe ByteString

@@ -18,7 +18,7 @@ import Foreign.C.String (CString, withCString)
 import Foreign.C.Types (CInt (..), CLong (..), CSize (..))
 import Foreign.Marshal.Alloc (allocaBytes)
 import Foreign.Marshal.Utils (with)
-import Foreign.Ptr (Ptr)
+import Foreign.Ptr (Ptr, nullPtr)
 import Foreign.Storable (peekElemOff)
 import System.Environment (lookupEnv)
 import Text.Read (readMaybe)
@@ -31,6 +31,7 @@ data Context = Context
   , deadlineMs :: !(Maybe Int64)
   -- ^ When Lambda ends the function, in milliseconds since 1970. See 'remainingMs'.
   , invokedFunctionArn :: !(Maybe ByteString)
+  -- ^ As the caller named it, with version or alias.
   , traceId :: !(Maybe ByteString)
   -- ^ For X-Ray, as in @_X_AMZN_TRACE_ID@.
   , clientContext :: !(Maybe ByteString)
@@ -38,16 +39,19 @@ data Context = Context
   , identity :: !(Maybe ByteString)
   -- ^ JSON, of Amazon Cognito.
   , functionName :: !(Maybe ByteString)
+  -- ^ On AWS, not in lambda.toml.
   , functionVersion :: !(Maybe ByteString)
+  -- ^ @$LATEST@, or the number of a published version.
   , memoryLimitMb :: !(Maybe Int)
+  -- ^ The function's memory, in MB.
   }
   deriving (Eq, Show)
 
 -- | What the environment tells: the function's constants, and under a shim with @ahead = false@ the rest.
 environmentContext :: IO Context
 environmentContext =
-  Context . maybe B.empty B.pack
-    <$> lookupEnv "LAMBDA_RUNTIME_AWS_REQUEST_ID"
+  Context . maybe B.empty id
+    <$> text "LAMBDA_RUNTIME_AWS_REQUEST_ID"
     <*> fmap (>>= readMaybe) (lookupEnv "LAMBDA_RUNTIME_DEADLINE_MS")
     <*> text "LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN"
     <*> text "_X_AMZN_TRACE_ID"
@@ -57,7 +61,8 @@ environmentContext =
     <*> text "AWS_LAMBDA_FUNCTION_VERSION"
     <*> fmap (>>= readMaybe) (lookupEnv "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
   where
-    text = fmap (fmap B.pack) . lookupEnv
+    text name = withCString name $ \key -> c_getenv key >>= \value ->
+      if value == nullPtr then pure Nothing else Just <$> B.packCString value -- the bytes, whatever the locale
 
 -- | How many milliseconds are left until Lambda ends the function; 'Nothing' where that is not known.
 remainingMs :: Context -> IO (Maybe Int)
@@ -92,6 +97,8 @@ setVariable name value = B.useAsCString name $ \key ->
 foreign import ccall unsafe "gmtime_r" c_gmtime_r :: Ptr CLong -> Ptr () -> IO (Ptr ())
 
 foreign import ccall unsafe "strftime" c_strftime :: CString -> CSize -> CString -> Ptr () -> IO CSize
+
+foreign import ccall unsafe "getenv" c_getenv :: CString -> IO CString
 
 foreign import ccall unsafe "setenv" c_setenv :: CString -> CString -> CInt -> IO CInt
 

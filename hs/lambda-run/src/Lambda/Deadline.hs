@@ -6,13 +6,14 @@ module Lambda.Deadline
   , before
   ) where
 
-import Control.Concurrent (ThreadId, forkIO, myThreadId, threadDelay)
+import Control.Concurrent (ThreadId, forkIO, mkWeakThreadId, myThreadId, threadDelay)
 import Control.Concurrent.MVar
 import Control.Exception
 import Control.Monad (unless, void, when)
 import Data.IORef
 import Data.Int (Int64)
 import Lambda.Context (nowMs)
+import System.Mem.Weak (Weak, deRefWeak)
 
 -- | Times in milliseconds since 1970.
 data Plan = Plan
@@ -22,8 +23,8 @@ data Plan = Plan
   -- ^ When the watching thread looks next; 'never' when there is no such thread.
   }
 
--- | Watches over the actions of the thread that made it.
-data Watch = Watch !ThreadId !(IORef Plan) !(MVar ())
+-- | Watches over the actions of the thread that made it, and does not keep it alive: one that waits for nobody is told so.
+data Watch = Watch !(Weak ThreadId) !(IORef Plan) !(MVar ())
 
 data TimeUp = TimeUp
   deriving (Show)
@@ -36,7 +37,7 @@ never :: Int64
 never = maxBound
 
 newWatch :: IO Watch
-newWatch = Watch <$> myThreadId <*> newIORef (Plan never never) <*> newEmptyMVar
+newWatch = Watch <$> (myThreadId >>= mkWeakThreadId) <*> newIORef (Plan never never) <*> newEmptyMVar
 
 -- | What the action gives; 'Nothing' when an asynchronous exception ended it, because the time had come.
 before :: Watch -> Int64 -> IO a -> IO (Maybe a)
@@ -68,7 +69,7 @@ look watch@(Watch owner plan told) time = do
     _ | looks old /= time -> (old, (False, never)) -- another thread looks
     _ | due old <= now -> (Plan never never, (True, never))
     _ -> (old {looks = due old}, (False, due old))
-  when late $ throwTo owner TimeUp >> putMVar told ()
+  when late $ deRefWeak owner >>= mapM_ (`throwTo` TimeUp) >> putMVar told ()
   unless (next == never) $ look watch next
   where
     sleepUntil = do

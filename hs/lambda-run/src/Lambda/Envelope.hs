@@ -103,8 +103,17 @@ unquoted text
     plain rest = case C.break (== '\\') rest of
       (before, behind) -> Builder.byteString before <> maybe mempty escape (C.uncons (B.drop 1 behind))
     escape ('u', rest)
-      | (digits, further) <- B.splitAt 4 rest
-      , B.length digits == 4 && C.all isHexDigit digits =
-          Builder.charUtf8 (chr (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits)) <> plain further
+      | Just (high, further) <- unit rest
+      , high >= 0xD800 && high < 0xDC00
+      , Just (low, behind) <- B.stripPrefix "\\u" further >>= unit
+      , low >= 0xDC00 && low < 0xE000 =
+          Builder.charUtf8 (chr (0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00)) <> plain behind
+      | Just (code, further) <- unit rest =
+          Builder.charUtf8 (if code >= 0xD800 && code < 0xE000 then '\xFFFD' else chr code) <> plain further
     escape (c, rest) = Builder.char7 (maybe c id (lookup c named)) <> plain rest
+    unit text'
+      | (digits, further) <- B.splitAt 4 text'
+      , B.length digits == 4 && C.all isHexDigit digits =
+          Just (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits, further)
+      | otherwise = Nothing
     named = [('n', '\n'), ('t', '\t'), ('r', '\r'), ('b', '\b'), ('f', '\f')]
