@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import paths
 from tasks.invoke import log, package
-from tasks.lib.config import Project
+from tasks.lib.config import Function, Project, load
+from tasks.lib.errors import BuildError
 from tasks.lib.sources import tree
 from tasks.state import stat_of
 from tasks.verbs import Line, Verb, parsed, verbs
@@ -24,7 +26,10 @@ from tasks.verbs import Line, Verb, parsed, verbs
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from tasks.lib.local.unpacked import Package
+
 LOOK_S = 0.5
+SETTINGS = Path("lambda.toml")
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -37,13 +42,11 @@ def define(project: Project) -> Iterator[Verb]:
 
         if name != line.chosen[0]:
             return  # the first one serves them all
-        chosen = [functions[item] for item in line.chosen]
+        served = Served([functions[item] for item in line.chosen])
         if given.watch:
-            sources = [Path(function.source or function.binary or "") for function in chosen]
-            tasks = [f"zip:{function.name}" for function in chosen]
-            threading.Thread(target=rebuild, args=(sources, tasks), daemon=True).start()
-        made = [package(function) for function in chosen]
-        local.serve(made, cache=paths.CACHE, port=given.port, watch=given.watch, log=log)
+            threading.Thread(target=served.rebuild, daemon=True).start()
+        watch = served.packages if given.watch else None
+        local.serve(served.packages(), cache=paths.CACHE, port=given.port, watch=watch, log=log)
 
     doc = "the functions served at 127.0.0.1:9000 as Lambda serves them; --watch builds them anew on a change"
     zips = [f"zip:{name}" for name in functions]
@@ -57,16 +60,36 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--watch", action="store_true", help="build and serve anew when a source changes")
 
 
-def rebuild(sources: Sequence[Path], tasks: Sequence[str]) -> None:
-    """Run doit whenever a source changes; a build that fails leaves the last good zip in service."""
+class Served:
+    """The functions that are served, as lambda.toml has them now."""
 
-    def state() -> dict[str, Any]:
+    def __init__(self, functions: Sequence[Function]) -> None:
+        self.functions = list(functions)
+
+    def packages(self) -> list[Package]:
+        """Their zips, and the settings that they meet."""
+        return [package(function) for function in self.functions]
+
+    def rebuild(self) -> None:
+        """Run doit whenever a source changes; a build that fails leaves the last good one in service."""
+        known = self._state()
+        while True:
+            time.sleep(LOOK_S)
+            if (now := self._state()) != known:
+                known = now
+                self._build()
+
+    def _state(self) -> dict[str, Any]:
+        sources = [Path(function.source or function.binary or "") for function in self.functions]
         found = [path for source in sources for path in tree(source, paths.BUILD).files]
-        return {str(path): stat_of(str(path)) for path in [*found, Path("lambda.toml")]}
+        return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
 
-    known = state()
-    while True:
-        time.sleep(LOOK_S)
-        if (now := state()) != known:
-            known = now
-            subprocess.run([sys.executable, "-m", "doit", *tasks], check=False, stdin=subprocess.DEVNULL)
+    def _build(self) -> None:
+        tasks = [f"zip:{function.name}" for function in self.functions]
+        if subprocess.run([sys.executable, "-m", "doit", *tasks], check=False, stdin=subprocess.DEVNULL).returncode:
+            return
+        with suppress(BuildError):  # somebody is editing it: doit has said so, or will
+            now = {function.name: function for function in load(SETTINGS, None).functions}
+            self.functions = [now.get(function.name, function) for function in self.functions]
+            for name in now.keys() - {function.name for function in self.functions}:
+                log(f"{name} is new in lambda.toml: start doit local again to serve it")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
@@ -23,7 +26,7 @@ from tasks.lib.local import emulator, rie, unpacked
 from tasks.lib.local import server as local
 from tasks.lib.local.unpacked import Package
 from tests.shims import Way, subject, ways
-from tests.support import ROOT
+from tests.support import ROOT, need
 
 CACHE = ROOT / "build/.cache"
 PER_EVENT = ways(process="per-event")
@@ -124,7 +127,7 @@ def test_the_function_meets_lambdas_environment_and_its_own(way: Way, tmp_path: 
 @pytest.mark.usefixtures("client")
 def test_nothing_is_left_behind(way: Way, tmp_path: Path) -> None:
     invoke(way, tmp_path, b'{"do": "escape"}', [])
-    assert not processes_in(f"/{tmp_path.name}-")
+    assert not processes_in(f"-{tmp_path.name}-")
 
 
 @pytest.mark.parametrize("way", PER_EVENT, ids=str)
@@ -231,7 +234,7 @@ from tasks.lib.local.server import serve
 packages = [Package(name, Path(name) / "lambda.zip", runtime, handler) for name, runtime, handler in {packages!r}]
 def log(line):
     print(line, file=sys.stderr, flush=True)
-serve(packages, cache=Path({cache!r}), port={port}, watch=True, log=log)
+serve(packages, cache=Path({cache!r}), port={port}, watch=lambda: packages, log=log)
 """
 
 
@@ -253,8 +256,8 @@ def served(tmp_path: Path) -> Iterator[tuple[int, Path, subprocess.Popen[bytes]]
     yield port, tmp_path, process
     process.send_signal(signal.SIGINT)
     process.wait(10)
-    assert not processes_in("/native-")
-    assert not processes_in("/node-")
+    assert not processes_in("-native-")
+    assert not processes_in("-node-")
 
 
 def post(port: int, name: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -320,6 +323,132 @@ def test_a_changed_zip_is_served_anew(served: tuple[int, Path, subprocess.Popen[
     while post(port, "native", b"1")[2].strip() != b"42":
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def raw(port: int, request: bytes) -> bytes:
+    """What comes back for these bytes, to the end of the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+POST = b"POST /2015-03-31/functions/native/invocations HTTP/1.1\r\nHost: here\r\n"
+
+
+def test_a_chunked_event_is_the_event(served: tuple[int, Path, subprocess.Popen[bytes]]) -> None:
+    port, *_ = served
+    chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+    answer = raw(
+        port, chunked + b'5;x=1\r\n{"a":\r\nA\r\n 123456 }\n\r\n0\r\nX: 1\r\n\r\n' + chunked + b"1\r\n7\r\n0\r\n\r\n"
+    )
+    assert answer.count(b"200 OK") == 2
+    assert b'{"a": 123456 }' in answer
+    assert answer.endswith(b"\r\n\r\n7")
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        (b"Content-Length: abc\r\n\r\n{}", b"400"),
+        (b"Content-Length: -1\r\n\r\n{}", b"400"),
+        (b"Content-Length: 10\r\n\r\n1", b"400"),
+        (b"Content-Length: 99999999999\r\n\r\n1", b"413"),
+        (b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", b"400"),
+        (b"Transfer-Encoding: chunked\r\n\r\n5\r\n1", b"400"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"400"),
+        (b"X-Amz-Invocation-Type: Perhaps\r\nContent-Length: 1\r\n\r\n1", b"400"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_refused(
+    rest: bytes, status: bytes, served: tuple[int, Path, subprocess.Popen[bytes]]
+) -> None:
+    port, folder, _ = served
+    assert raw(port, POST + rest).startswith(b"HTTP/1.1 " + status)
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def test_a_client_that_goes_away_is_no_news(served: tuple[int, Path, subprocess.Popen[bytes]]) -> None:
+    port, folder, _ = served
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(POST + b'Content-Length: 14\r\n\r\n{"do": "drip"}')
+        time.sleep(0.2)
+    assert post(port, "native", b"1")[2] == b"1"
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def test_a_client_context_goes_with_the_event(served: tuple[int, Path, subprocess.Popen[bytes]]) -> None:
+    port, *_ = served
+    context = base64.b64encode(b'{"custom":{"a":"b"}}').decode()
+    assert post(port, "native", b"1", X_Amz_Client_Context=context)[2] == b"1"
+
+
+def test_an_emulator_that_has_ended_is_started_anew(served: tuple[int, Path, subprocess.Popen[bytes]]) -> None:
+    port, folder, process = served
+    assert post(port, "native", b"1")[2] == b"1"
+    for pid in map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+        os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 10
+    while post(port, "native", b"2")[::2] != (200, b"2"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert "its emulator has ended: starting anew" in (folder / "log").read_text()
+
+
+def test_an_interrupt_while_an_old_one_finishes_ends_both(served: tuple[int, Path, subprocess.Popen[bytes]]) -> None:
+    """Its end is looked at by the fixture: no process of either is left."""
+    port, folder, process = served
+    slow = folder / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 20\n")
+    slow.chmod(0o755)
+    make_zip(PER_EVENT[0], folder / "slow-zip", slow).replace(folder / "native/lambda.zip")
+    until = time.monotonic() + 10
+    while "starting anew" not in (folder / "log").read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    time.sleep(0.5)
+    threading.Thread(target=_ignored_post, args=(port,), daemon=True).start()
+    time.sleep(0.5)
+    make_zip(PER_EVENT[0], folder / "quick-zip").replace(folder / "native/lambda.zip")
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) is not None
+    assert not processes_in("-native-")
+
+
+def _ignored_post(port: int) -> None:
+    with suppress(OSError, HTTPException):
+        post(port, "native", b"1")
+
+
+def test_a_killed_server_leaves_no_process_and_the_next_start_no_folder(tmp_path: Path) -> None:
+    need("setpriv")
+    one = package(PER_EVENT[0], tmp_path)
+    code = f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+from tasks.lib.local.emulator import Emulated
+from tasks.lib.local.unpacked import Package
+package = Package("killed", Path({str(one.zip)!r}), "provided.al2023", "bootstrap")
+running = Emulated(package, Path({str(CACHE)!r}), lambda line: None)
+running.__enter__()
+running.invoke(b"1")
+print(running._folder.name, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        folder = Path(process.stdout.readline().strip())
+        assert folder.exists()
+        process.kill()
+    until = time.monotonic() + 10
+    while processes_in(folder.name):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    with emulator.Emulated(one, CACHE, silent):
+        assert not folder.exists()
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ Log = Callable[[str], None]
 
 INVOCATIONS = "/2015-03-31/functions/{name}/invocations"
 EVENT_LIMIT = 6_291_456  # bytes; Lambda's limit for a synchronous event
+PREFIX = "haskell-on-lambda-"  # of unpacked functions; the process that serves them comes next
 START_S, STOP_S, SPARE_S, TRIES = 10, 3, 15, 3
 
 
@@ -75,6 +77,10 @@ def checked_event(event: bytes) -> None:
         ) from error
 
 
+class RetiredError(InvokeError):
+    """Another one serves the package now; the event was not taken."""
+
+
 class Emulated:
     """A package, unpacked into a temporary folder and served by an emulator of its own; a context manager."""
 
@@ -85,6 +91,7 @@ class Emulated:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._logging = threading.Thread()
         self._port = 0
+        self._retired = False
 
     def __enter__(self) -> Self:
         try:
@@ -101,7 +108,9 @@ class Emulated:
 
     def start(self) -> None:
         """Unpack the zip and start the emulator; the function itself starts with its first event, as on Lambda."""
-        self._folder = tempfile.TemporaryDirectory(prefix=f"{self.package.name}-", ignore_cleanup_errors=True)
+        _sweep()
+        prefix = f"{PREFIX}{os.getpid()}-{self.package.name}-"
+        self._folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
         root = Path(self._folder.name).resolve()
         unpack(self.package.zip, root)
         served = command(self.package, root)
@@ -112,7 +121,7 @@ class Emulated:
             options += ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
             options += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
             self._process = subprocess.Popen(
-                [program, *options, *served],
+                [*_dies_with_us(), program, *options, *served],
                 cwd=root,
                 env=environment(self.package, root),
                 stdin=subprocess.DEVNULL,
@@ -138,12 +147,20 @@ class Emulated:
             time.sleep(0.005)
         return False
 
-    def invoke(self, event: bytes) -> Answer:
-        """One event in, one answer out."""
+    def is_alive(self) -> bool:
+        """False when the emulator has ended by itself."""
+        process = self._process
+        return process is not None and process.poll() is None
+
+    def invoke(self, event: bytes, client_context: str | None = None) -> Answer:
+        """One event in, one answer out; `client_context` is base64 of JSON, as in X-Amz-Client-Context."""
         with self._turn:
+            if self._retired:
+                raise RetiredError(f"{self.package.name} has been replaced.")
             connection = HTTPConnection("127.0.0.1", self._port, timeout=self.package.timeout_s + SPARE_S)
             try:
-                connection.request("POST", INVOCATIONS.format(name="function"), event)
+                headers = {"X-Amz-Client-Context": client_context} if client_context else {}
+                connection.request("POST", INVOCATIONS.format(name="function"), event, headers)
                 reply = connection.getresponse()
                 return _answer(reply.status, reply.read())
             except (OSError, HTTPException) as error:
@@ -155,26 +172,34 @@ class Emulated:
                 connection.close()
 
     def retire(self) -> None:
-        """Stop after the event that is under way."""
-        with self._turn:
+        """Stop after the event that is under way, or at once when we are told to stop meanwhile."""
+        try:
+            with self._turn:
+                self._retired = True
+        finally:
             self.stop()
 
     def stop(self) -> None:
-        """End the emulator and the function with it, and remove the unpacked files."""
-        process, self._process = self._process, None
+        """End the emulator and the function with it, and remove the unpacked files, whole even when interrupted."""
+        try:
+            self._stop()
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        process, folder = self._process, self._folder
         if process:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_S)
-        folder, self._folder = self._folder, None
         if folder:
-            for pid in _marked(str(Path(folder.name).resolve())):
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            _remove(Path(folder.name).resolve())
             folder.cleanup()
         if process:
             process.wait()
             self._logging.join(1)  # its last words
+        self._process = self._folder = None
 
 
 def _answer(status: int, payload: bytes) -> Answer:
@@ -192,6 +217,29 @@ def free_ports() -> tuple[int, int]:
     """Two loopback ports that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         return one.getsockname()[1], two.getsockname()[1]
+
+
+def _dies_with_us() -> list[str]:
+    """In front of a command: it is told to end even when we are killed, where util-linux is."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+
+
+def _sweep() -> None:
+    """Remove what killed processes of this user left: their unpacked functions, and what still runs in them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if owner.isdecimal() and not Path(f"/proc/{owner}").exists() and folder.stat().st_uid == os.getuid():
+                _remove(folder.resolve())
+
+
+def _remove(root: Path) -> None:
+    """An unpacked function, and whatever of it still runs."""
+    for pid in _marked(str(root)):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _marked(root: str) -> Iterator[int]:

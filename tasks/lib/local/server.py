@@ -5,13 +5,14 @@ out  http://127.0.0.1:<port>/2015-03-31/functions/<name>/invocations, which curl
      `aws lambda invoke --endpoint-url http://127.0.0.1:9000 --function-name <name>` understand;
      with a single function also the emulator's own path, …/functions/function/invocations
 
-A package whose zip changes is served anew, from the next event on.
+A package whose zip or settings change is served anew, from the next event on.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 import time
 import uuid
@@ -22,12 +23,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from tasks.lib.errors import BuildError, InvokeError, ToolError
-from tasks.lib.local.emulator import EVENT_LIMIT, Answer, Emulated, checked_event
+from tasks.lib.local.emulator import EVENT_LIMIT, Answer, Emulated, RetiredError, checked_event
 from tasks.lib.local.unpacked import Package
 
 Log = Callable[[str], None]
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
 LOOK_S = 0.3
+READ_LIMIT = 4 * EVENT_LIMIT  # bytes; what is above Lambda's limit is read that far, so that its sender hears why
 
 
 class Served:
@@ -38,27 +40,38 @@ class Served:
         self._log: Log = lambda line: log(f"[{package.name}] {line}")
         self._guard = threading.Lock()
         self._running: Emulated | None = None
-        self._state: tuple[int, int, int] | None = None
+        self._state: tuple[Package, int, int, int] | None = None
 
     def refresh(self) -> None:
-        """Start it, or start it anew when the zip is another one; while there is no zip, the old one serves on."""
+        """Start it, or start it anew when zip or settings are others; while there is no zip, the old one serves on."""
         with self._guard, suppress(FileNotFoundError):
             now = self.package.zip.stat()
-            state = (now.st_ino, now.st_size, now.st_mtime_ns)
-            if state == self._state:
+            state = (self.package, now.st_ino, now.st_size, now.st_mtime_ns)
+            alive = self.is_alive()
+            if state == self._state and alive:
                 return
             if self._state:
-                self._log("the zip has changed: starting anew")
+                self._log("it has changed: starting anew" if alive else "its emulator has ended: starting anew")
             self._state = state
-            old, self._running = self._running, Emulated(self.package, self._cache, self._log).__enter__()
-            if old:
-                old.retire()
+            old = self._running
+            if not alive:
+                self._running = None
+            try:
+                self._running = Emulated(self.package, self._cache, self._log).__enter__()
+            finally:
+                if old and old is not self._running:
+                    old.retire()
 
-    def invoke(self, event: bytes) -> Answer:
+    def invoke(self, event: bytes, client_context: str | None = None) -> Answer:
         """One event in, one answer out."""
-        if not self._running:
-            raise InvokeError(f"{self.package.zip} does not exist.", "Run doit, which builds it.")
-        return self._running.invoke(event)
+        while running := self._running:
+            with suppress(RetiredError):
+                return running.invoke(event, client_context)
+        raise InvokeError(f"{self.package.zip} is not served.", "The log says why; doit builds it.")
+
+    def is_alive(self) -> bool:
+        """False when its emulator has ended by itself; one that could not be started is not tried again."""
+        return not self._running or self._running.is_alive()
 
     def stop(self) -> None:
         """End the function."""
@@ -78,6 +91,11 @@ class Front(ThreadingHTTPServer):
             self.functions.setdefault("function", functions[0])
         super().__init__(("127.0.0.1", port), Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has gone is its own affair; anything else is ours, and told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
     def function(self, wanted: str) -> Served | None:
         """By name, name:qualifier or ARN."""
         parts = unquote(wanted).split(":")
@@ -92,7 +110,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Invoke."""
-        event = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            event = self._body()
+        except (ValueError, EOFError) as error:
+            self.close_connection = True  # where the next request begins is not known
+            large = isinstance(error, _TooLargeError)
+            kind = "RequestTooLargeException" if large else "InvalidRequestContentException"
+            self._refuse(413 if large else 400, kind, f"The request cannot be read: {error}.")
+        else:
+            self._take(event)
+
+    def _take(self, event: bytes) -> None:
         found = PATH.fullmatch(self.path)
         function = self.server.function(found[1]) if found else None
         if not function:
@@ -106,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
             kind = "RequestTooLargeException" if large else "InvalidRequestContentException"
             return self._refuse(413 if large else 400, kind, error.message)
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        if kind not in {"RequestResponse", "DryRun", "Event"}:
+            return self._refuse(400, "InvalidParameterValueException", f"No such invocation type: {kind}")
         if kind == "DryRun":
             return self._reply(204, b"")
         if kind == "Event":
@@ -113,13 +143,33 @@ class Handler(BaseHTTPRequestHandler):
             return self._reply(202, b"")
         return self._invoke(function, event or b"{}")
 
+    def _body(self) -> bytes:
+        """The body, sized or chunked; ValueError where its framing is wrong, EOFError where its end is missing."""
+        if not self.headers.get("Transfer-Encoding", "").lower().endswith("chunked"):
+            return self._exactly(_length(self.headers.get("Content-Length") or "0", 10))
+        body = bytearray()
+        while size := _length(self.rfile.readline(1000).split(b";")[0].strip().decode("ascii", "replace"), 16):
+            body += self._exactly(size, len(body))
+            self._exactly(2)
+        while self.rfile.readline(10_000).strip():  # trailers
+            pass
+        return bytes(body)
+
+    def _exactly(self, size: int, before: int = 0) -> bytes:
+        if before + size > READ_LIMIT:
+            raise _TooLargeError(f"it has more than {EVENT_LIMIT:,} bytes")
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise EOFError(f"{len(data):,} of {size:,} bytes came")
+        return data
+
     def do_GET(self) -> None:
         """Say what is here."""
         self._reply(200, json.dumps({"functions": sorted(self.server.functions)}).encode() + b"\n")
 
     def _invoke(self, function: Served, event: bytes) -> None:
         try:
-            answer = function.invoke(event)
+            answer = function.invoke(event, self.headers.get("X-Amz-Client-Context"))
         except BuildError as error:
             return self._refuse(502, "ServiceException", str(error))
         error_header = {"X-Amz-Function-Error": "Unhandled"} if answer.function_error else {}
@@ -143,20 +193,41 @@ class Handler(BaseHTTPRequestHandler):
         """The functions' own log says enough."""
 
 
+class _TooLargeError(ValueError):
+    """More than Lambda takes."""
+
+
+def _length(text: str, base: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}" if base == 10 else r"[0-9A-Fa-f]{1,12}", text):  # noqa: PLR2004
+        raise ValueError(f"{text!r} is no length")
+    return int(text, base)
+
+
 def _in_background(function: Served, event: bytes) -> None:
     with suppress(BuildError):  # nobody waits for it; its log has been shown
         function.invoke(event)
 
 
-def serve(packages: Sequence[Package], *, cache: Path, port: int = 9000, watch: bool = False, log: Log) -> None:
-    """Serve `packages` until the process is told to stop (KeyboardInterrupt, SystemExit); nothing is left behind."""
+def serve(
+    packages: Sequence[Package],
+    *,
+    cache: Path,
+    port: int = 9000,
+    watch: Callable[[], Sequence[Package]] | None = None,
+    log: Log,
+) -> None:
+    """Serve `packages` until the process is told to stop (KeyboardInterrupt, SystemExit); nothing is left behind.
+
+    `watch` is asked for the packages as they are now, again and again; without it they stay as they were.
+    """
     functions = [Served(package, cache, log) for package in packages]
     with ExitStack() as last:
         try:
             front = last.enter_context(Front(port, functions))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
             raise ToolError(
-                f"127.0.0.1:{port} cannot be used: {error.strerror}.", "Choose another port, or end what uses it."
+                f"127.0.0.1:{port} cannot be used: {why}.", "Choose another port, or end what uses it."
             ) from error
         for function in functions:
             last.callback(function.stop)
@@ -168,8 +239,11 @@ def serve(packages: Sequence[Package], *, cache: Path, port: int = 9000, watch: 
             log(f"http://127.0.0.1:{front.server_port}/2015-03-31/functions/{name}/invocations")
         while True:
             time.sleep(LOOK_S)
-            for function in functions if watch else ():
-                _refresh(function, log)
+            now = {package.name: package for package in watch()} if watch else {}
+            for function in functions:
+                function.package = now.get(function.package.name, function.package)
+                if watch or not function.is_alive():
+                    _refresh(function, log)
 
 
 def _refresh(function: Served, log: Log) -> None:
