@@ -187,8 +187,9 @@ class Program {
     try {
       if (this.child?.pid) process.kill(-this.child.pid, 'SIGKILL');
     } catch {
-      // it is gone already
+      // it is gone already, or has left the group
     }
+    this.child?.kill('SIGKILL');
   }
 
   // Nothing more is wanted from it. A daemon that still holds its stdout does not hold us.

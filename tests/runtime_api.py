@@ -108,6 +108,7 @@ class RuntimeApi:
         self.pieces: list[tuple[float, bytes]] = []  # of streamed answers, as they came
         self.refuse_next: int | None = None  # a status in place of the next event
         self.verdict: Callable[[Post], int | None] = lambda _: 202  # None: hang up without a reply
+        self.interim = b""  # what a post hears before its body is read, such as 100 Continue
         self.asked = 0
         self.connections = 0
         self.max_body = 0
@@ -189,6 +190,9 @@ class RuntimeApi:
         headers = _read_headers(stream)
         if method == "GET":
             return self._next(connection)
+        if self.interim:
+            connection.sendall(self.interim)
+            time.sleep(0.1)
         body, trailers = _read_body(stream, headers, lambda piece: self.pieces.append((time.monotonic(), piece)))
         return self._post(connection, path.removeprefix(PREFIX), headers, body, trailers)
 
@@ -235,7 +239,7 @@ class RuntimeApi:
             event.manner = "sized"
             self.events.put(event)
             return False
-        if manner in {"sized", "shouting", "drip", "cut"}:
+        if manner in {"sized", "shouting", "drip", "cut", "vanish"}:
             pairs.append(("Content-Length", str(len(body))))
         elif manner == "chunked":
             pairs.append(("Transfer-Encoding", "chunked"))
@@ -257,4 +261,4 @@ class RuntimeApi:
             connection.sendall(piece)
             if manner == "drip":
                 time.sleep(0.001)
-        return manner not in {"closing", "cut"}
+        return manner not in {"closing", "cut", "vanish"}  # vanish: without a word

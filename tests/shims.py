@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -108,9 +108,10 @@ class Running:
         found, todo = [], [self.process.pid]
         while todo:
             for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-                new = [int(pid) for pid in task.read_text().split()]
-                found += new
-                todo += new
+                with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                    new = [int(pid) for pid in task.read_text().split()]
+                    found += new
+                    todo += new
         return found
 
     def zombies(self) -> list[int]:

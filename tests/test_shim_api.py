@@ -27,6 +27,7 @@ NATIVE = [*ways(("bootstrap",)), *CHECKED]
 BOTH = [*NATIVE, *ways(("node",))]
 STREAMS = ways(("bootstrap", "checked", "node"), response="stream")
 checked = pytest.mark.parametrize("way", CHECKED, ids=str)
+streams_and_checked = pytest.mark.parametrize("way", [*CHECKED, *ways(("checked",), response="stream")], ids=str)
 both = pytest.mark.parametrize("way", BOTH, ids=str)
 streams = pytest.mark.parametrize("way", STREAMS, ids=str)
 
@@ -173,6 +174,29 @@ def test_an_answer_lost_with_its_connection_is_sent_once_more(way: Way, start: S
         api.ask(b"1")
         assert api.ask(b"2").body == b"2"
     assert [post.body for post in seen] == [b"1", b"1", b"2"]
+
+
+@streams_and_checked
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_connection_that_died_while_the_program_worked_costs_nothing(
+    way: Way, lost: int, start: Start, api: RuntimeApi
+) -> None:
+    """Not the answer, and not the second try of one that meets another break."""
+    left = [None] * (lost if way.settings.response == "buffered" else 0)
+    api.verdict = lambda _: left.pop() if left else 202
+    with start(way):
+        for _ in range(3):
+            answer = api.ask({"do": "drip"}, manner="vanish")
+            assert answer.kind == "response"
+            assert b"drip " * 5 in answer.body
+
+
+@streams_and_checked
+def test_a_server_may_ask_for_the_rest_of_a_large_answer(way: Way, start: Start, api: RuntimeApi) -> None:
+    api.interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with start(way):
+        for size in (10, 6_000_000):
+            assert len(api.ask({"do": f"big {size}"}).body) == size
 
 
 @checked
@@ -332,6 +356,17 @@ def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: Runti
         api.refuse_next = 403
 
 
+@pytest.mark.parametrize("way", CHECKED, ids=str)
+def test_what_a_program_leaves_behind_does_not_end_the_copies(
+    way: Way, start: Start, api: RuntimeApi, tmp_path: Path
+) -> None:
+    with start(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "2"}) as shim:
+        for _ in range(6):
+            assert api.ask({"do": "orphan"}).kind == "response"
+            time.sleep(0.05)
+        assert shim.process.poll() is None
+
+
 @pytest.mark.parametrize("way", ways(("node",)), ids=str)
 def test_node_serves_several_events_at_once(way: Way, tmp_path: Path) -> None:
     way.pack(tmp_path, subject())
@@ -366,6 +401,21 @@ def test_sigterm_reaches_the_program_and_ends_all(way: Way, start: Start, api: R
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
+@checked
+@pytest.mark.parametrize("deed", ["idle", "busy"])
+def test_last_words_at_sigterm_are_log(way: Way, deed: str, start: Start, api: RuntimeApi) -> None:
+    """Whatever the shim is at, and though stderr was silent when it looked last."""
+    with start(way, variables={"LAST_WORDS": "tidied up"}) as shim:
+        assert api.ask(b"1").body == b"1"
+        if deed == "busy":
+            api.events.put(Event(b'{"do": "sleep"}'))
+            wait_until(lambda: "sleeping" in shim.log)
+        time.sleep(0.1)
+        shim.process.send_signal(signal.SIGTERM)
+        assert shim.process.wait(2) == 0
+        assert "tidied up" in shim.log
+
+
 @pytest.mark.parametrize("way", NATIVE, ids=str)
 def test_the_program_dies_with_a_killed_shim(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way, variables={"DEED": "deaf"}) as shim:
@@ -384,6 +434,24 @@ def test_a_reader_of_stderr_that_sleeps_does_not_stop_the_shim(api: RuntimeApi, 
         assert api.ask({"do": "flood"}, deadline_s=1.5).error_type == "Function.Timeout"
         assert api.ask(b"1").body == b"1"
         process.kill()
+
+
+@checked
+def test_closed_standard_descriptors_are_nobodys(way: Way, api: RuntimeApi, tmp_path: Path) -> None:
+    command = " ".join(way.pack(tmp_path / "task", subject()))
+    environment = {"LAMBDA_TASK_ROOT": str(tmp_path / "task"), "AWS_LAMBDA_RUNTIME_API": api.address}
+    with subprocess.Popen(["/bin/sh", "-c", f"exec {command} <&- >&-"], env=environment) as process:
+        assert api.ask({"do": "complaint"}).error_type == "Function.NoResponse"
+        assert api.ask(b"1").body == b"1"
+        process.kill()
+
+
+@pytest.mark.parametrize("way", ways(("bootstrap", "checked"), process="per-event"), ids=str)
+def test_programs_that_end_before_their_event_are_not_kept(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way, variables={"DEED": "ignore"}) as shim:
+        for _ in range(3):
+            assert api.ask(b"1").body == b'"never read"'
+            wait_until(lambda: not shim.zombies())
 
 
 # ---- long runs ----

@@ -210,6 +210,14 @@ def test_a_daemon_that_keeps_the_pipes_does_not_keep_the_answer(
             assert_settled(shim, way)
 
 
+@every_way
+def test_a_program_that_left_its_group_is_killed_too(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way) as shim:
+        assert api.ask({"do": "stray-group"}, deadline_s=1).error_type == "Function.Timeout"
+        assert api.ask(b"1").body == b"1"
+        assert_settled(shim, way)
+
+
 def assert_settled(shim: Running, way: Way) -> None:
     """Nothing is left of what was killed: at most the program that waits."""
     wait_until(lambda: len(shim.children()) <= (way.settings.process == "persistent" or way.settings.ahead))
@@ -389,6 +397,18 @@ def test_a_program_that_leaves_is_started_anew(way: Way, start: Start, api: Runt
             assert api.ask({"do": "count"}).body == b"0"
 
 
+@pytest.mark.parametrize("way", [way for way in CHECKED if "persistent" in str(way) and way.shim != "node"], ids=str)
+@pytest.mark.parametrize("slow", ["", "-slowly"])
+def test_an_event_that_meets_a_program_on_its_way_out_is_served(
+    way: Way, slow: str, start: Start, api: RuntimeApi
+) -> None:
+    """The program has read nothing of it, so the next one may have it."""
+    with start(way):
+        for _ in range(20):
+            assert api.ask({"do": f"leave{slow}"}).body == b'"bye"'
+            assert api.ask({"do": "count"}).body == b"0"
+
+
 # ---- the environment ----
 
 
@@ -447,7 +467,7 @@ CONTEXT = {
 def test_a_program_not_started_ahead_finds_the_context_in_its_environment(
     way: Way, start: Start, api: RuntimeApi
 ) -> None:
-    with start(way):
+    with start(way, variables={"_X_AMZN_TRACE_ID": "one of our own"}):
         seen = environment_of(api, headers=CONTEXT)
         assert seen["_X_AMZN_TRACE_ID"] == CONTEXT["Lambda-Runtime-Trace-Id"]
         assert seen["LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN"] == CONTEXT["Lambda-Runtime-Invoked-Function-Arn"]

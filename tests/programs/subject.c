@@ -183,6 +183,20 @@ static void act(const char *deed, const char *event, size_t size)
     } else if (is(deed, "leave")) {
         answer_text("\"bye\"");
         exit(0);
+    } else if (is(deed, "leave-slowly")) {
+        answer_text("\"bye\"");
+        usleep(5000);
+        exit(0);
+    } else if (is(deed, "stray-group")) {
+        setpgid(0, getppid());
+        sleep(60);
+    } else if (is(deed, "orphan")) {
+        if (fork() == 0) {
+            if (fork() == 0)
+                usleep(10000);
+            _exit(0);
+        }
+        answer_text("\"orphan\"");
     } else if (is(deed, "failure")) {
         if (persistent)
             put(id, strlen(id)), put(" error 8\n", 9), put("no \"way\"", 8);
@@ -251,9 +265,17 @@ static void serve(void)
     }
 }
 
+static void say_last_words(int number)
+{
+    const char *words = getenv("LAST_WORDS");
+    _exit(write(2, words, strlen(words)) < 0 || number == 0);
+}
+
 int main(void)
 {
     const char *way = getenv("LAMBDA_SHIM_PROCESS"), *deed = getenv("DEED");
+    if (getenv("LAST_WORDS"))
+        signal(SIGTERM, say_last_words);
     persistent = way && strcmp(way, "persistent") == 0;
     if (deed && is(deed, "ignore")) {
         put("\"never read\"", 12);
