@@ -42,11 +42,11 @@ def define(project: Project) -> Iterator[Verb]:
 
         if name != line.chosen[0]:
             return  # the first one serves them all
-        served = Served([functions[item] for item in line.chosen])
+        watched = Watched([functions[item] for item in line.chosen])
         if given.watch:
-            threading.Thread(target=served.rebuild, daemon=True).start()
-        watch = served.packages if given.watch else None
-        local.serve(served.packages(), cache=paths.CACHE, port=given.port, watch=watch, log=log)
+            threading.Thread(target=watched.rebuild, daemon=True).start()
+        watch = watched.packages if given.watch else None
+        local.serve(watched.packages(), cache=paths.CACHE, port=given.port, watch=watch, log=log)
 
     doc = "the functions served at 127.0.0.1:9000 as Lambda serves them; --watch builds them anew on a change"
     zips = [f"zip:{name}" for name in functions]
@@ -60,7 +60,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--watch", action="store_true", help="build and serve anew when a source changes")
 
 
-class Served:
+class Watched:
     """The functions that are served, as lambda.toml has them now."""
 
     def __init__(self, functions: Sequence[Function]) -> None:

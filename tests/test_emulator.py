@@ -127,7 +127,7 @@ def test_the_function_meets_lambdas_environment_and_its_own(way: Way, tmp_path: 
 @pytest.mark.usefixtures("client")
 def test_nothing_is_left_behind(way: Way, tmp_path: Path) -> None:
     invoke(way, tmp_path, b'{"do": "escape"}', [])
-    assert not processes_in(f"-{tmp_path.name}-")
+    assert not processes_in(f"haskell-on-lambda-{tmp_path.name}-")
 
 
 @pytest.mark.parametrize("way", PER_EVENT, ids=str)
@@ -179,15 +179,18 @@ def test_another_processor_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(unpacked, "architecture", lambda: "arm64")
     one = package(PER_EVENT[0], tmp_path)
     monkeypatch.setattr(unpacked, "REGISTERED", tmp_path)
-    with pytest.raises(InvokeError, match="made for x86_64, and this machine is arm64"):
-        emulator.Emulated(one, CACHE, silent).start()
+    with (
+        pytest.raises(InvokeError, match="made for x86_64, and this machine is arm64"),
+        emulator.Emulated(one, CACHE, silent),
+    ):
+        pass
 
 
 def test_missing_node_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = package(PER_EVENT[1], tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ToolError, match=r"Node\.js"):
-        emulator.Emulated(one, CACHE, silent).start()
+    with pytest.raises(ToolError, match=r"Node\.js"), emulator.Emulated(one, CACHE, silent):
+        pass
 
 
 def test_modes_and_links_of_the_zip_are_kept(tmp_path: Path) -> None:
@@ -256,8 +259,8 @@ def served(tmp_path: Path) -> Iterator[tuple[int, Path, subprocess.Popen[bytes]]
     yield port, tmp_path, process
     process.send_signal(signal.SIGINT)
     process.wait(10)
-    assert not processes_in("-native-")
-    assert not processes_in("-node-")
+    assert not processes_in("haskell-on-lambda-native-")
+    assert not processes_in("haskell-on-lambda-node-")
 
 
 def post(port: int, name: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -414,7 +417,7 @@ def test_an_interrupt_while_an_old_one_finishes_ends_both(served: tuple[int, Pat
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) is not None
-    assert not processes_in("-native-")
+    assert not processes_in("haskell-on-lambda-native-")
 
 
 def _ignored_post(port: int) -> None:
@@ -435,7 +438,7 @@ package = Package("killed", Path({str(one.zip)!r}), "provided.al2023", "bootstra
 running = Emulated(package, Path({str(CACHE)!r}), lambda line: None)
 running.__enter__()
 running.invoke(b"1")
-print(running._folder.name, flush=True)
+print(running._folder.path, flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:

@@ -9,15 +9,11 @@ Nothing outlives `stop`: neither the emulator, nor the function, nor what that h
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -26,6 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from tasks.lib.errors import InvokeError
+from tasks.lib.local.leftovers import Folder, dies_with_us, sweep
 from tasks.lib.local.rie import emulator
 from tasks.lib.local.unpacked import Package, architecture, command, environment, unpack
 
@@ -33,7 +30,6 @@ Log = Callable[[str], None]
 
 INVOCATIONS = "/2015-03-31/functions/{name}/invocations"
 EVENT_LIMIT = 6_291_456  # bytes; Lambda's limit for a synchronous event
-PREFIX = "haskell-on-lambda-"  # of unpacked functions; the process that serves them comes next
 START_S, STOP_S, SPARE_S, TRIES = 10, 3, 15, 3
 
 
@@ -88,7 +84,7 @@ class Emulated:
         self.package, self._cache, self._log = package, cache, log
         self._turn = threading.Lock()  # the emulator takes one event at a time
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Folder | None = None
         self._logging = threading.Thread()
         self._port = 0
         self._retired = False
@@ -108,10 +104,9 @@ class Emulated:
 
     def start(self) -> None:
         """Unpack the zip and start the emulator; the function itself starts with its first event, as on Lambda."""
-        _sweep()
-        prefix = f"{PREFIX}{os.getpid()}-{self.package.name}-"
-        self._folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-        root = Path(self._folder.name).resolve()
+        sweep()
+        self._folder = Folder(self.package.name)
+        root = self._folder.path
         unpack(self.package.zip, root)
         served = command(self.package, root)
         program = emulator(self._cache, architecture(), self._log).absolute()
@@ -121,7 +116,7 @@ class Emulated:
             options += ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
             options += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
             self._process = subprocess.Popen(
-                [*_dies_with_us(), program, *options, *served],
+                [*dies_with_us(), program, *options, *served],
                 cwd=root,
                 env=environment(self.package, root),
                 stdin=subprocess.DEVNULL,
@@ -194,8 +189,7 @@ class Emulated:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_S)
         if folder:
-            _remove(Path(folder.name).resolve())
-            folder.cleanup()
+            folder.remove()
         if process:
             process.wait()
             self._logging.join(1)  # its last words
@@ -217,35 +211,3 @@ def free_ports() -> tuple[int, int]:
     """Two loopback ports that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         return one.getsockname()[1], two.getsockname()[1]
-
-
-def _dies_with_us() -> list[str]:
-    """In front of a command: it is told to end even when we are killed, where util-linux is."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
-
-
-def _sweep() -> None:
-    """Remove what killed processes of this user left: their unpacked functions, and what still runs in them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        with suppress(OSError):
-            if owner.isdecimal() and not Path(f"/proc/{owner}").exists() and folder.stat().st_uid == os.getuid():
-                _remove(folder.resolve())
-
-
-def _remove(root: Path) -> None:
-    """An unpacked function, and whatever of it still runs."""
-    for pid in _marked(str(root)):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(root, ignore_errors=True)
-
-
-def _marked(root: str) -> Iterator[int]:
-    """Every process with this task root in its environment, wherever its parents have gone."""
-    mark = f"LAMBDA_TASK_ROOT={root}\0".encode()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if mark in path.read_bytes():
-                yield int(path.parent.name)

@@ -23,61 +23,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from tasks.lib.errors import BuildError, InvokeError, ToolError
-from tasks.lib.local.emulator import EVENT_LIMIT, Answer, Emulated, RetiredError, checked_event
+from tasks.lib.local.emulator import EVENT_LIMIT, checked_event
+from tasks.lib.local.served import Log, Served
 from tasks.lib.local.unpacked import Package
 
-Log = Callable[[str], None]
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
 LOOK_S = 0.3
 READ_LIMIT = 4 * EVENT_LIMIT  # bytes; what is above Lambda's limit is read that far, so that its sender hears why
-
-
-class Served:
-    """One function: its emulator, started anew when its zip has changed."""
-
-    def __init__(self, package: Package, cache: Path, log: Log) -> None:
-        self.package, self._cache = package, cache
-        self._log: Log = lambda line: log(f"[{package.name}] {line}")
-        self._guard = threading.Lock()
-        self._running: Emulated | None = None
-        self._state: tuple[Package, int, int, int] | None = None
-
-    def refresh(self) -> None:
-        """Start it, or start it anew when zip or settings are others; while there is no zip, the old one serves on."""
-        with self._guard, suppress(FileNotFoundError):
-            now = self.package.zip.stat()
-            state = (self.package, now.st_ino, now.st_size, now.st_mtime_ns)
-            alive = self.is_alive()
-            if state == self._state and alive:
-                return
-            if self._state:
-                self._log("it has changed: starting anew" if alive else "its emulator has ended: starting anew")
-            self._state = state
-            old = self._running
-            if not alive:
-                self._running = None
-            try:
-                self._running = Emulated(self.package, self._cache, self._log).__enter__()
-            finally:
-                if old and old is not self._running:
-                    old.retire()
-
-    def invoke(self, event: bytes, client_context: str | None = None) -> Answer:
-        """One event in, one answer out."""
-        while running := self._running:
-            with suppress(RetiredError):
-                return running.invoke(event, client_context)
-        raise InvokeError(f"{self.package.zip} is not served.", "The log says why; doit builds it.")
-
-    def is_alive(self) -> bool:
-        """False when its emulator has ended by itself; one that could not be started is not tried again."""
-        return not self._running or self._running.is_alive()
-
-    def stop(self) -> None:
-        """End the function."""
-        with self._guard:
-            if self._running:
-                self._running.stop()
 
 
 class Front(ThreadingHTTPServer):
@@ -243,11 +195,4 @@ def serve(
             for function in functions:
                 function.package = now.get(function.package.name, function.package)
                 if watch or not function.is_alive():
-                    _refresh(function, log)
-
-
-def _refresh(function: Served, log: Log) -> None:
-    try:
-        function.refresh()
-    except BuildError as error:
-        log(str(error))  # the next zip may be better
+                    function.try_refresh()

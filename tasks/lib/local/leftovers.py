@@ -1,0 +1,75 @@
+"""Unpacked functions on this machine, and what is left of them when whoever served them was killed.
+
+in   the name of a function
+out  `Folder`: a temporary folder that is locked as long as its process lives; `sweep`: removes those that nobody locks,
+     and ends what still runs in them
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+PREFIX = "haskell-on-lambda-"
+
+
+class Folder:
+    """A folder for one unpacked function. Its lock goes with the process, by whatever way that goes."""
+
+    def __init__(self, name: str) -> None:
+        new = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}{name}-")).resolve()
+        self._lock = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.path = new.rename(new.with_name(new.name.removeprefix("new-")))  # locked before any sweep can see it
+
+    def remove(self) -> None:
+        """Remove it, and end whatever runs in it; again does no harm."""
+        _remove(self.path)
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
+
+
+def dies_with_us() -> list[str]:
+    """In front of a command: it is told to end even when we are killed, where util-linux is."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+
+
+def sweep() -> None:
+    """Remove what killed processes of this user left."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # somebody else's, in use, or just gone
+            if path.stat().st_uid == os.getuid():
+                _remove_unlocked(path)
+
+
+def _remove_unlocked(path: Path) -> None:
+    lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _remove(path.resolve())
+    finally:
+        os.close(lock)
+
+
+def _remove(root: Path) -> None:
+    for pid in _running_in(str(root)):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _running_in(root: str) -> Iterator[int]:
+    """Every process with this task root in its environment, wherever its parents have gone."""
+    mark = f"LAMBDA_TASK_ROOT={root}\0".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in path.read_bytes():
+                yield int(path.parent.name)
