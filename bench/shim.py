@@ -6,7 +6,7 @@ Two settings: through the real emulator (what `doit local` uses), and against a 
 (bench/shim/api.c), where differences below 0.2 ms show. The floor is a C program that echoes in process
 (bench/shim/echo.c). Peers that this machine lacks are skipped by name; `--peers` is a folder with their programs, each
 under its own name (aws-lambda-cpp, hal, aws-lambda-haskell-runtime), built from bench/shim/cpp.cpp, Hal.hs and
-Runtime.hs. `--write` puts the tables into bench/RESULTS.md.
+Runtime.hs; a file VERSIONS beside them is quoted. `--write` puts the tables into bench/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -287,6 +287,7 @@ def report(rounds: int, peers: Path) -> list[str]:
         "",
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {machine()}. Microseconds, p50 / p99, medians of",
         f"{rounds} rounds in turn; ×: p50 against the floor's. `bench/shim.py --write` makes this section.",
+        *([f"Peers: {(peers / 'VERSIONS').read_text().strip()}"] if (peers / "VERSIONS").exists() else []),
         "",
         *table("Through the real emulator", slow, memory=False),
         *table("Against a bare Runtime API in C", quick, memory=True),
