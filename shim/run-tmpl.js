@@ -299,9 +299,11 @@ class Frames {
 // ---- programs in waiting ----
 
 const waiting = []; // started ahead, or persistent and idle
+let events = 0; // under way
 
+// A persistent program that is at work will wait for the next event, so none is started beside it.
 function startAhead() {
-  if (startsAhead && waiting.length === 0) waiting.push(new Program());
+  if (startsAhead && waiting.length === 0 && (perEvent || events === 0)) waiting.push(new Program());
 }
 
 // A program for this event: one that waits, or a new one where that has gone in the meantime.
@@ -437,6 +439,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
 async function run(event, context, give, begun = () => {}) {
   const deadline = deadlineOf(context);
   const input = inputOf(event, context, deadline);
+  events += 1;
   const one = await readyProgram(context, deadline);
   let timer;
   let any = false;
@@ -465,6 +468,7 @@ async function run(event, context, give, begun = () => {}) {
     else one.drop();
     throw error;
   } finally {
+    events -= 1;
     clearTimeout(timer);
     setImmediate(() => setImmediate(startAhead)); // AWS's client sends the answer first
   }
