@@ -49,8 +49,12 @@ def define(project: Project) -> Iterator[Verb]:
         local.serve(watched.packages(), cache=paths.CACHE, port=given.port, watch=watch, log=log)
 
     doc = "the functions served at 127.0.0.1:9000 as Lambda serves them; --watch builds them anew on a change"
-    zips = [f"zip:{name}" for name in functions]
-    return verbs("local", doc, line, act, list(functions), needs=lambda _name, _given: zips)
+
+    def needs(_name: str, _given: Any) -> list[str]:
+        named = [name for name in functions if f"local:{name}" in sys.argv]  # the first of them serves all
+        return [f"zip:{name}" for name in named or functions]
+
+    return verbs("local", doc, line, act, list(functions), needs=needs)
 
 
 def options(parser: ArgumentParser) -> None:

@@ -29,8 +29,8 @@ main = getContents >>= \\_ -> lookupEnv "GREETING" >>= putStr . show . maybe "no
 class Served:
     """A running `doit local --watch`."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.process = workshop.start("local", "--port", "0", "--watch")
+    def __init__(self, workshop: Workshop, *words: str) -> None:
+        self.process = workshop.start(*(words or ("local",)), "--port", "0", "--watch")
         self.log: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
         self.url = self.wait_for(lambda: next((line for line in self.log if line.startswith("http")), ""))
@@ -57,8 +57,8 @@ class Served:
 
 
 @contextmanager
-def served(workshop: Workshop) -> Iterator[Served]:
-    one = Served(workshop)
+def served(workshop: Workshop, *words: str) -> Iterator[Served]:
+    one = Served(workshop, *words)
     try:
         yield one
     finally:
@@ -104,3 +104,14 @@ def test_a_change_of_lambda_toml_is_served_and_a_mistake_is_survived(project: Wo
         project.write("lambda.toml", settings(one=body.format("again"), two='source = "hs/one"\nexecutable = "one"'))
         one.says("again")
         one.wait_for(lambda: next((line for line in one.log if line.startswith("two is new")), ""))
+
+
+def test_only_what_is_asked_for_is_built(project: Workshop) -> None:
+    project.write("hs/two/Main.hs", SAYS.format(words="2"))
+    project.write("hs/broken/Main.hs", "nonsense\n")
+    project.write("lambda.toml", settings(**{name: f'source = "hs/{name}"' for name in ("one", "broken", "two")}))
+    with served(project, "local:one", "local:two") as one:
+        assert one.ask() == 1
+        one.wait_for(lambda: next((line for line in one.log if "/two/" in line), ""))
+        one.url = one.url.replace("/one/", "/two/")
+        assert one.ask() == 2
