@@ -38,6 +38,12 @@ Tasks = (
 )  # what a task creator in dodo.py gives to doit
 HERE = "tasks"  # doit runs in the folder of dodo.py
 DATABASE = ".doit.db"
+SETTINGS = Path("lambda.toml")
+
+
+def settings_now() -> settings.Project:
+    """lambda.toml of the current folder, in the stage of this command line; BuildError when it is wrong."""
+    return settings.load(SETTINGS, get_var("stage", None))
 
 
 def load_project() -> settings.Project:
@@ -45,7 +51,7 @@ def load_project() -> settings.Project:
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
     try:
-        return settings.load(Path("lambda.toml"), get_var("stage", None))
+        return settings_now()
     except BuildError as error:
         if "--json" in sys.argv:
             problem = {"task": "", "message": error.message, "hint": error.hint}

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import paths
+from tasks.adapter import SETTINGS, settings_now
 from tasks.invoke import log, package
-from tasks.lib.config import Function, Project, load
+from tasks.lib.config import Function, Project
 from tasks.lib.errors import BuildError
 from tasks.lib.sources import tree
 from tasks.state import stat_of
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tasks.lib.local.unpacked import Package
 
 LOOK_S = 0.5
-SETTINGS = Path("lambda.toml")
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -93,7 +93,7 @@ class Watched:
         if subprocess.run([sys.executable, "-m", "doit", *tasks], check=False, stdin=subprocess.DEVNULL).returncode:
             return
         with suppress(BuildError):  # somebody is editing it: doit has said so, or will
-            now = {function.name: function for function in load(SETTINGS, None).functions}
+            now = {function.name: function for function in settings_now().functions}
             self.functions = [now.get(function.name, function) for function in self.functions]
             for name in now.keys() - {function.name for function in self.functions}:
                 log(f"{name} is new in lambda.toml: start doit local again to serve it")

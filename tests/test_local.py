@@ -106,6 +106,17 @@ def test_a_change_of_lambda_toml_is_served_and_a_mistake_is_survived(project: Wo
         one.wait_for(lambda: next((line for line in one.log if line.startswith("two is new")), ""))
 
 
+def test_a_change_is_served_in_its_stage(project: Workshop) -> None:
+    project.write("hs/one/Main.hs", SHOWS)
+    stage = '\n[stage.prod]\nenvironment = {{ GREETING = "{}" }}\n'
+    plain = settings(one='source = "hs/one"')
+    project.write("lambda.toml", plain + stage.format("hello"))
+    with served(project, "local", "stage=prod") as one:
+        assert one.ask() == "hello"
+        project.write("lambda.toml", plain + stage.format("again"))
+        one.says("again")
+
+
 def test_only_what_is_asked_for_is_built(project: Workshop) -> None:
     project.write("hs/two/Main.hs", SAYS.format(words="2"))
     project.write("hs/broken/Main.hs", "nonsense\n")
