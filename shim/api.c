@@ -67,14 +67,6 @@ static bool dial(const struct addrinfo *address)
     return false;
 }
 
-/* A server that speaks before it was asked has hung up, or is out of step: its connection is not used again. */
-static void check_connection(void)
-{
-    struct pollfd one = {.fd = connection, .events = POLLIN};
-    if (connection >= 0 && (input_from < input_to || poll(&one, 1, 0) > 0))
-        hang_up();
-}
-
 /* The emulator starts us before it listens, and an API that restarts is back in a moment. */
 static void connect_anew(void)
 {
@@ -89,6 +81,15 @@ static void connect_anew(void)
             fail("no connection to the Runtime API at %s: %s", host, strerror(error));
         poll(NULL, 0, 5);
     }
+}
+
+/* A connection for the next request. A server that speaks before it was asked has hung up, or is out of step: its connection
+   is not used again. */
+static void be_connected(void)
+{
+    struct pollfd one = {.fd = connection, .events = POLLIN};
+    if (connection < 0 || input_from < input_to || poll(&one, 1, 0) > 0)
+        connect_anew();
 }
 
 /* `address` is the value of AWS_LAMBDA_RUNTIME_API: host:port, host or [v6]:port. */
@@ -338,9 +339,7 @@ void api_ask(void)
     char head[512];
     int size = snprintf(head, sizeof head, "GET " PATH "invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", host);
     struct iovec part = {head, (size_t)size};
-    check_connection();
-    if (connection < 0)
-        connect_anew();
+    be_connected();
     if (!send_all(&part, 1, NEVER))
         hang_up(); /* api_next sees it */
 }
@@ -427,9 +426,7 @@ static int post(const char *path, const char *headers, const struct buffer *body
     append_format(&head, "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
                   path, host, headers, body->size);
     for (int tries = 0; tries < TRIES && status == 0; tries++) {
-        check_connection();
-        if (connection < 0)
-            connect_anew();
+        be_connected();
         struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
         bool sent = send_all(parts, body->size ? 2 : 1, NEVER);
         if (tries == 0)
@@ -510,9 +507,7 @@ bool api_stream(const char *id, const char *data, size_t size, int64_t until)
                               "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
                               "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n",
                               id, host);
-        check_connection();
-        if (connection < 0)
-            connect_anew();
+        be_connected();
         struct iovec part = {head, (size_t)length};
         streaming = send_all(&part, 1, until);
     }

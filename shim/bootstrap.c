@@ -223,8 +223,10 @@ static int start_for(const struct event *event)
     return error;
 }
 
+/* The next program, in place of the one before. */
 static int start(void)
 {
+    child_kill();
     persistent_reset();
     log_forget();
     return child_start(NULL);
@@ -235,7 +237,6 @@ static int start(void)
 static int start_anew(void)
 {
     int status = child.status;
-    child_kill();
     int error = start();
     if (error)
         child.status = status;
@@ -366,10 +367,8 @@ static void handle(struct event *event)
 
 static void start_ahead(void)
 {
-    if (starts_ahead && (!child.pid || child.ended)) {
-        child_kill();
+    if (starts_ahead && (!child.pid || child.ended))
         start(); /* when that fails, it is tried once more for the event, and answered */
-    }
 }
 
 /* The answer is on its way: whoever gave it has done its work, and the next can start while the API takes it. */

@@ -30,8 +30,7 @@ import Control.Exception
   , displayException
   , evaluate
   , fromException
-  , throwIO
-  , try
+  , tryJust
   )
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -90,11 +89,9 @@ attempt action = (caught (action >>= evaluate) >>= either (fmap Left . message) 
 
 -- | Asynchronous exceptions are not the handler's.
 caught :: IO a -> IO (Either SomeException a)
-caught action = try action >>= either (\problem -> if asynchronous problem then throwIO problem else pure (Left problem)) (pure . Right)
-  where
-    asynchronous problem = case fromException problem of
-      Just (SomeAsyncException _) -> True
-      Nothing -> False
+caught = tryJust $ \problem -> case fromException problem of
+  Just (SomeAsyncException _) -> Nothing
+  Nothing -> Just problem
 
 -- | All of stdin is the event.
 once :: Descriptor -> (ByteString -> IO (Either ByteString ByteString)) -> IO ()

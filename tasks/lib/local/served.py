@@ -7,19 +7,16 @@ out  `invoke`: one event in, one answer out, from whichever emulator serves then
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from tasks.lib.errors import BuildError, InvokeError
-from tasks.lib.local.emulator import Answer, Emulated, RetiredError
+from tasks.lib.local.emulator import Answer, Emulated, Log, RetiredError
 from tasks.lib.local.unpacked import Package
-
-Log = Callable[[str], None]
 
 
 class Served:
-    """One function: its emulator, started anew when its zip has changed."""
+    """One function, and the emulator that serves it now."""
 
     def __init__(self, package: Package, cache: Path, log: Log) -> None:
         self.package, self._cache = package, cache

@@ -23,8 +23,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from tasks.lib.errors import BuildError, InvokeError, ToolError
-from tasks.lib.local.emulator import EVENT_LIMIT, checked_event
-from tasks.lib.local.served import Log, Served
+from tasks.lib.local.emulator import EVENT_LIMIT, Log, checked_event
+from tasks.lib.local.served import Served
 from tasks.lib.local.unpacked import Package
 
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
@@ -66,9 +66,7 @@ class Handler(BaseHTTPRequestHandler):
             event = self._body()
         except (ValueError, EOFError) as error:
             self.close_connection = True  # where the next request begins is not known
-            large = isinstance(error, _TooLargeError)
-            kind = "RequestTooLargeException" if large else "InvalidRequestContentException"
-            self._refuse(413 if large else 400, kind, f"The request cannot be read: {error}.")
+            self._refuse_event(f"The request cannot be read: {error}.", large=isinstance(error, _TooLargeError))
         else:
             self._take(event)
 
@@ -82,9 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             checked_event(event or b"{}")
         except InvokeError as error:
-            large = len(event) > EVENT_LIMIT
-            kind = "RequestTooLargeException" if large else "InvalidRequestContentException"
-            return self._refuse(413 if large else 400, kind, error.message)
+            return self._refuse_event(error.message, large=len(event) > EVENT_LIMIT)
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         if kind not in {"RequestResponse", "DryRun", "Event"}:
             return self._refuse(400, "InvalidParameterValueException", f"No such invocation type: {kind}")
@@ -126,6 +122,10 @@ class Handler(BaseHTTPRequestHandler):
             return self._refuse(502, "ServiceException", str(error))
         error_header = {"X-Amz-Function-Error": "Unhandled"} if answer.function_error else {}
         return self._reply(200, answer.payload, {"X-Amz-Executed-Version": "$LATEST", **error_header})
+
+    def _refuse_event(self, message: str, *, large: bool) -> None:
+        kind = "RequestTooLargeException" if large else "InvalidRequestContentException"
+        self._refuse(413 if large else 400, kind, message)
 
     def _refuse(self, status: int, kind: str, message: str) -> None:
         body = json.dumps({"Type": "User", "Message": message}).encode()

@@ -8,7 +8,6 @@ module Lambda.Descriptor
   , newReader
   , readLine
   , readExactly
-  , readSome
   , readAll
   , writeAll
   , takeOver
