@@ -6,8 +6,10 @@
 lambda.toml says what is built; each task lives in tasks/<task>.py, and what it knows in tasks/lib/.
 """
 
-from tasks import adapter, binary, check, deploy, image, invoke, local, needed_libs, operate, report, shim
+from tasks import binary, check, deploy, image, invoke, local, needed_libs, report, shim
 from tasks import zip as package
+from tasks.graph import aws_verb
+from tasks.graph import task as adapter
 
 PROJECT = adapter.load_project()
 DOIT_CONFIG = adapter.config(default_tasks=["zip"])
@@ -70,7 +72,7 @@ def task_report() -> adapter.Tasks:
 
 def task_operate() -> adapter.Tasks:
     """verbs about functions that are on AWS already"""
-    return operate.define(PROJECT)
+    return aws_verb.define(PROJECT)
 
 
 def task_purge() -> adapter.Tasks:

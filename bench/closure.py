@@ -25,9 +25,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.lib.errors import ElfError
-from tasks.lib.linker import closure, sysroot
-from tasks.lib.linker import paths as ldpaths
+from tasks.lib.base.errors import ElfError
+from tasks.lib.loader import search as ldpaths
+from tasks.lib.loader import walk as closure
+from tasks.lib.sysroot import root as sysroot
 
 ROOT = Path(__file__).parents[1]
 COUNTS = (5, 15, 50, 200)

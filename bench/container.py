@@ -70,10 +70,11 @@ def compared(name: str, pairs: list[tuple[float, float]], goal: str) -> None:
 
 def copying(base: str) -> None:
     """Time and memory of copying one file in and out, by size."""
-    from tasks.lib.builders import engine, leftovers
-    from tasks.lib.builders.client import connected
-    from tasks.lib.builders.container import Container
-    from tasks.lib.config import Build
+    from tasks.lib.engine import find as engine
+    from tasks.lib.engine import leftovers
+    from tasks.lib.engine.client import connected
+    from tasks.lib.engine.container import Container
+    from tasks.lib.settings.load import Build
 
     client = connected(engine.found()[0])
     name = f"bench-{hashlib.sha256(os.urandom(8)).hexdigest()[:8]}"
@@ -115,7 +116,7 @@ def main(base: str, runs: int) -> None:
                 changes.append((elapsed_s(ours), elapsed_s(theirs)))
             compared("one line changed", changes, " (goal 1.5)")
         finally:
-            from tasks.lib.builders import docker
+            from tasks.lib.engine import machine as docker
 
             docker.purge(ours / "build/.cache")
     copying(base)

@@ -21,9 +21,10 @@ except ImportError:
     sys.exit("skipped: atheris is not installed")
 
 with atheris.instrument_imports():
+    from tasks.lib.base.errors import ElfError
     from tasks.lib.elf import symbols as elf_symbols
-    from tasks.lib.errors import ElfError
-    from tasks.lib.linker import closure, sysroot
+    from tasks.lib.loader import walk as closure
+    from tasks.lib.sysroot import root as sysroot
 
 HANDLE = os.memfd_create("mutated")
 PATH = f"/proc/self/fd/{HANDLE}"

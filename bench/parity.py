@@ -20,10 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tasks.lib.base.errors import ElfError
 from tasks.lib.elf import header as elf_header
-from tasks.lib.errors import ElfError
-from tasks.lib.linker import closure, sysroot
-from tasks.lib.linker import paths as ldpaths
+from tasks.lib.loader import search as ldpaths
+from tasks.lib.loader import walk as closure
+from tasks.lib.sysroot import root as sysroot
 
 LISTS = Path("/var/lib/dpkg/info")
 LINE = re.compile(r"\t(.+?)(?: => (.+?))?(?: \(0x[0-9a-f]+\))?")

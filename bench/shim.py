@@ -32,10 +32,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks.lib import shim  # noqa: E402
-from tasks.lib.files import replaced  # noqa: E402
+from tasks.lib.base.files import replaced  # noqa: E402
 from tasks.lib.local.emulator import INVOCATIONS, free_ports  # noqa: E402
+from tasks.lib.local.function import CLIENT, RUNTIME_JS, architecture  # noqa: E402
 from tasks.lib.local.rie import emulator  # noqa: E402
-from tasks.lib.local.unpacked import CLIENT, RUNTIME_JS, architecture  # noqa: E402
 from tasks.lib.shim import ShimSettings  # noqa: E402
 
 PARTS = ROOT / "bench/shim"

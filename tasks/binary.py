@@ -12,11 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tasks import adapter, paths
-from tasks.lib import builders, files
-from tasks.lib.config import Function, Project
-from tasks.lib.errors import BuildError
-from tasks.lib.sources import tree
+from . import products
+from .graph import task as adapter
+from .lib import builder
+from .lib.base import files
+from .lib.base.errors import BuildError
+from .lib.build.sources import tree
+from .lib.settings.load import Function, Project
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:
@@ -27,18 +29,18 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 
 def built(project: Project, function: Function) -> dict[str, Any]:
     """Build the sources."""
-    target = paths.Products(function).executable
-    sources = tree(Path(function.source or ""), paths.BUILD)
+    target = products.Products(function).executable
+    sources = tree(Path(function.source or ""), products.BUILD)
 
     def make() -> str:
-        from tasks.lib.builders import haskell
+        from .lib.build import haskell
 
         def log(line: str) -> None:
             adapter.show(function.name, line)
 
-        machine = builders.chosen(project.build, paths.WORK, paths.CACHE, log)
+        machine = builder.chosen(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
-        files.write_json(paths.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
+        files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc == "static"
         job = haskell.Job(sources, function.executable, project.build.tool, options, target, static)
         tool = haskell.build(machine, toolchain, job, log)
@@ -47,7 +49,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
     return adapter.task(
         name=function.name,
         doc=f"{function.source} → {target}",
-        file_dep=[paths.IMAGE, *sources.files, *adapter.recipe("binary.py", "lib/builders", "lib/sources.py")],
+        file_dep=[products.IMAGE, *sources.files, *adapter.recipe("binary.py", "lib/builders", "lib/sources.py")],
         targets=[target],
         reads={"source": function.source, "executable": function.executable, "static": function.libc == "static"}
         | asdict(project.build),
@@ -57,7 +59,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
 
 def prebuilt(function: Function) -> dict[str, Any]:
     """Take a file as it is; nothing is run and nothing is changed."""
-    target, given = paths.Products(function).executable, Path(function.binary or "")
+    target, given = products.Products(function).executable, Path(function.binary or "")
 
     def make() -> str:
         if not files.is_file(given):

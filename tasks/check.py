@@ -11,9 +11,9 @@ import json
 import sys
 from typing import Any
 
-from tasks import paths
-from tasks.lib.config import Project
-from tasks.verbs import Line, Verb
+from . import products
+from .graph.verb import Line, Verb
+from .lib.settings.load import Project
 
 
 def define(project: Project) -> Verb:
@@ -22,9 +22,9 @@ def define(project: Project) -> Verb:
     zips = [f"zip:{function.name}" for function in project.functions]
 
     def act(words: list[str]) -> int:
-        from tasks.lib import check
+        from .lib.check import command
 
-        return check.run(words, sys.stdout) if set(words) - {"--json"} else own(project, json_wanted=bool(words))
+        return command.run(words, sys.stdout) if set(words) - {"--json"} else own(project, json_wanted=bool(words))
 
     return Verb(
         "check", doc, Line(lambda _, words: words), act, needs=lambda words: [] if set(words) - {"--json"} else zips
@@ -33,19 +33,21 @@ def define(project: Project) -> Verb:
 
 def own(project: Project, *, json_wanted: bool) -> int:
     """Check what was built here, each zip on the runtime it is for."""
-    from tasks.lib import check
+    from .lib.check import command
 
     codes: list[int] = []
     documents: list[dict[str, Any]] = []
     for function in project.functions:
-        words = [str(paths.Products(function).zip), "--runtime", function.runtime, "--arch", function.architecture]
+        words = [str(products.Products(function).zip), "--runtime", function.runtime, "--arch", function.architecture]
         told = io.StringIO()
-        codes.append(check.run([*words, "--json"] if json_wanted else words, told))
+        codes.append(command.run([*words, "--json"] if json_wanted else words, told))
         if json_wanted:
             documents.append(json.loads(told.getvalue()))
         else:
             sys.stdout.write(told.getvalue() + "\n")
     if json_wanted:
         files = [file for document in documents for file in document["files"]]
-        print(json.dumps({"format": check.FORMAT, "starts": not any(codes), "files": files}, indent=2, sort_keys=True))
+        print(
+            json.dumps({"format": command.FORMAT, "starts": not any(codes), "files": files}, indent=2, sort_keys=True)
+        )
     return max(codes)

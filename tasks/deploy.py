@@ -12,10 +12,10 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from tasks import paths
-from tasks.lib import files
-from tasks.lib.config import Project
-from tasks.verbs import Documents, Line, Verb, parsed, verbs
+from . import products as paths
+from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .lib.base import files
+from .lib.settings.load import Project
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -55,15 +55,15 @@ def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentPars
 
     @cache
     def deployment() -> Any:
-        from tasks.lib.aws.deployment import Deployment
-        from tasks.lib.aws.progress import bar
+        from .lib.aws.deploy.deployment import Deployment
+        from .lib.aws.deploy.progress import bar
 
         part: Any = getattr(line.arguments, "only", None) or "all"
         tell = lambda text: print(text, file=sys.stderr)  # noqa: E731 - said once, where it is used
         return Deployment(project, line.chosen, part=part, report=tell, progress=bar(sys.stderr))
 
     def act(function: str, given: Any) -> int:
-        from tasks.lib.aws.package import package
+        from .lib.aws.deploy.package import package
 
         products = paths.Products(next(item for item in project.functions if item.name == function))
         changes = name == "deploy" and not given.dry_run

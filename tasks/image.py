@@ -11,11 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import adapter, paths
-from tasks.lib import builders, files
-from tasks.lib.config import Project
-from tasks.lib.errors import EngineError
-from tasks.verbs import Line, Verb, parsed
+from . import products
+from .graph import task as adapter
+from .graph.verb import Line, Verb, parsed
+from .lib import builder
+from .lib.base import files
+from .lib.base.errors import EngineError
+from .lib.settings.load import Project
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,24 +25,24 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> dict[str, Any]:
     """One task for all functions."""
-    here = (project.build, paths.WORK, paths.CACHE)
+    here = (project.build, products.WORK, products.CACHE)
 
     def log(line: str) -> None:
         adapter.show("image", line)
 
     def make() -> str:
-        toolchain = builders.chosen(*here, log).toolchain(log)
-        files.write_json(paths.IMAGE, toolchain)
+        toolchain = builder.chosen(*here, log).toolchain(log)
+        files.write_json(products.IMAGE, toolchain)
         return toolchain.summary
 
     def clean(dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
-        if not builders.on_host(project.build, paths.IMAGE):
-            from tasks.lib.builders import docker
+        if not builder.on_host(project.build, products.IMAGE):
+            from .lib.engine import machine as docker
 
             with suppress(EngineError):  # an engine that is not there holds nothing back
-                for thing in docker.held(paths.CACHE):
+                for thing in docker.held(products.CACHE):
                     print(f"left in the container engine (doit purge removes it): {thing}")
-        adapter.removal([paths.IMAGE, paths.WORK, paths.CACHE, paths.REPORT, *gone(project)], dryrun)
+        adapter.removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *gone(project)], dryrun)
 
     made = adapter.task(
         doc="the toolchain: a container image, or this host's GHC",
@@ -48,9 +50,9 @@ def define(project: Project) -> dict[str, Any]:
             *(path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()),
             *adapter.recipe("image.py", "lib/builders"),
         ],
-        targets=[paths.IMAGE],
-        reads=asdict(project.build) | {"engines": builders.places(project.build)},
-        watches=lambda: builders.witnesses(*here, paths.IMAGE),
+        targets=[products.IMAGE],
+        reads=asdict(project.build) | {"engines": builder.places(project.build)},
+        watches=lambda: builder.witnesses(*here, products.IMAGE),
         action=make,
     )
     return made | {"clean": [adapter.Removal(clean)]}
@@ -65,22 +67,22 @@ def define_purge() -> Verb:
         parser.add_argument("--dry-run", "-n", action="store_true", help="only say what there is")
 
     def act(given: Any) -> None:
-        from tasks.lib.builders import docker
+        from .lib.engine import machine as docker
 
-        things = docker.held(paths.CACHE)
+        things = docker.held(products.CACHE)
         for thing in things:
             print(f"{'would remove' if given.dry_run else 'removing'} {thing}")
         if not things:
             print("The container engine holds nothing of this project.")
         elif not given.dry_run:
-            docker.purge(paths.CACHE)
+            docker.purge(products.CACHE)
 
     return Verb("purge", doc, Line(parsed(options)), act)
 
 
 def gone(project: Project) -> list[Path]:
     """What lambda.toml no more leads to: folders of functions, and in those that stay what was made by other names."""
-    made = {product.folder: product.everything for product in map(paths.Products, project.functions)}
-    there = [path for path in sorted(paths.BUILD.glob("[!.]*")) if path.is_dir()]
+    made = {product.folder: product.everything for product in map(products.Products, project.functions)}
+    there = [path for path in sorted(products.BUILD.glob("[!.]*")) if path.is_dir()]
     old = [path for folder in there if folder in made for path in sorted(folder.iterdir()) if path not in made[folder]]
     return [*old, *(folder for folder in there if folder not in made)]

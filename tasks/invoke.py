@@ -10,15 +10,15 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tasks import paths
-from tasks.lib.config import Function, Project
-from tasks.lib.errors import InvokeError
-from tasks.verbs import Line, Verb, parsed, verbs
+from . import products
+from .graph.verb import Line, Verb, parsed, verbs
+from .lib.base.errors import InvokeError
+from .lib.settings.load import Function, Project
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from tasks.lib.local.unpacked import Package
+    from .lib.local.function import Package
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -27,7 +27,7 @@ def define(project: Project) -> Iterator[Verb]:
     doc = "one event through a function, on AWS or with --local here: the answer on stdout, the log on stderr"
 
     def act(name: str, given: Any) -> None:
-        from tasks.lib.aws.invoke import payload
+        from .lib.aws.verbs.invoke import payload
 
         event = payload(given.payload)
         answer = here(functions[name], event) if given.local else on_aws(project, name, event)
@@ -49,11 +49,11 @@ def options(parser: ArgumentParser) -> None:
 
 def package(function: Function) -> Package:
     """A function's zip and what it meets, as the emulator takes it."""
-    from tasks.lib.local import unpacked
+    from .lib.local import function as unpacked
 
     return unpacked.Package(
         name=function.name,
-        zip=paths.Products(function).zip,
+        zip=products.Products(function).zip,
         runtime=function.runtime,
         handler=function.handler,
         timeout_s=function.timeout_s or 3,  # Lambda's own defaults
@@ -64,9 +64,9 @@ def package(function: Function) -> Package:
 
 def here(function: Function, event: bytes) -> bytes:
     """Through the zip; what the function says of its own failure is still its answer."""
-    from tasks.lib.local import emulator
+    from .lib.local import emulator
 
-    with emulator.Emulated(package(function), paths.CACHE, log) as running:
+    with emulator.Emulated(package(function), products.CACHE, log) as running:
         answer = running.invoke(event)
     if answer.function_error:
         sys.stdout.buffer.write(answer.payload + b"\n")
@@ -76,8 +76,8 @@ def here(function: Function, event: bytes) -> bytes:
 
 def on_aws(project: Project, name: str, event: bytes) -> bytes:
     """Through the function on AWS, exactly once."""
-    from tasks.lib.aws import invoke
-    from tasks.lib.aws.place import place
+    from .lib.aws.verbs import invoke
+    from .lib.aws.verbs.place import place
 
     where = place(project, name, log)
     made = invoke.invoke(where, event)

@@ -15,19 +15,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import paths
-from tasks.adapter import SETTINGS, settings_now
-from tasks.invoke import log, package
-from tasks.lib.config import Function, Project
-from tasks.lib.errors import BuildError
-from tasks.lib.sources import tree
-from tasks.state import stat_of
-from tasks.verbs import Line, Verb, parsed, verbs
+from . import products
+from .graph.state import stat_of
+from .graph.task import SETTINGS, settings_now
+from .graph.verb import Line, Verb, parsed, verbs
+from .invoke import log, package
+from .lib.base.errors import BuildError
+from .lib.build.sources import tree
+from .lib.settings.load import Function, Project
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from tasks.lib.local.unpacked import Package
+    from .lib.local.function import Package
 
 LOOK_S = 0.5
 
@@ -38,7 +38,7 @@ def define(project: Project) -> Iterator[Verb]:
     line = Line(parsed(options), list(functions))
 
     def act(name: str, given: Any) -> None:
-        from tasks.lib.local import server as local
+        from .lib.local import server as local
 
         if name != line.chosen[0]:
             return  # the first one serves them all
@@ -46,7 +46,7 @@ def define(project: Project) -> Iterator[Verb]:
         if given.watch:
             threading.Thread(target=watched.rebuild, daemon=True).start()
         watch = watched.packages if given.watch else None
-        local.serve(watched.packages(), cache=paths.CACHE, port=given.port, watch=watch, log=log)
+        local.serve(watched.packages(), cache=products.CACHE, port=given.port, watch=watch, log=log)
 
     doc = "the functions served at 127.0.0.1:9000 as Lambda serves them; --watch builds them anew on a change"
 
@@ -85,7 +85,7 @@ class Watched:
 
     def _state(self) -> dict[str, Any]:
         sources = [Path(function.source or function.binary or "") for function in self.functions]
-        found = [path for source in sources for path in tree(source, paths.BUILD).files]
+        found = [path for source in sources for path in tree(source, products.BUILD).files]
         return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
 
     def _build(self) -> None:

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks import adapter, paths
-from tasks.lib import builders, files, package
-from tasks.lib.config import Function, Project
+from . import products
+from .graph import task as adapter
+from .lib import builder
+from .lib.base import files
+from .lib.package import members
+from .lib.settings.load import Function, Project
 
 GATE = ("lib/elf", "lib/linker", "lib/gate", "lib/data")  # the code of the verdict, for zip as well
 CODE = ("needed_libs.py", "lib/needed_libs.py", "lib/bundle.py", *GATE)
@@ -27,14 +30,14 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 
 def walked(project: Project, function: Function) -> dict[str, Any]:
     """Walk the program, pack its libraries."""
-    made = paths.Products(function)
-    wanted = package.libraries(function.include)
+    made = products.Products(function)
+    wanted = members.libraries(function.include)
 
     def walk() -> str:
-        from tasks.lib import needed_libs
+        from .lib.libs import needed
 
-        sysroot = builders.recorded(project.build, paths.WORK, paths.CACHE, paths.IMAGE).sysroot()
-        found = needed_libs.needed(
+        sysroot = builder.recorded(project.build, products.WORK, products.CACHE, products.IMAGE).sysroot()
+        found = needed.needed(
             made.executable,
             sysroot=sysroot,
             runtime=function.runtime,
@@ -42,7 +45,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
             libc=function.libc,
             include=wanted,
         )
-        needed_libs.pack(found, sysroot, made.libs)
+        needed.pack(found, sysroot, made.libs)
         files.write_json(made.needed_libs, found)
         names = [item.name for item in found.pack if "/" not in item.name]
         shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")  # noqa: PLR2004 - what fits on a line
@@ -53,7 +56,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
     return adapter.task(
         name=function.name,
         doc=f"{made.executable} → {made.needed_libs}, {made.libs}/",
-        file_dep=[paths.IMAGE, made.executable, *adapter.recipe(*CODE)],
+        file_dep=[products.IMAGE, made.executable, *adapter.recipe(*CODE)],
         targets=[made.needed_libs, made.libs],
         reads={
             "runtime": function.runtime,
@@ -61,7 +64,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
             "libc": function.libc,
             "include": wanted,
         },
-        copied=lambda: sources(made.needed_libs) if builders.on_host(project.build, paths.IMAGE) else [],
+        copied=lambda: sources(made.needed_libs) if builder.on_host(project.build, products.IMAGE) else [],
         action=walk,
     )
 

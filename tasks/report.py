@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tasks import adapter, paths
-from tasks.lib.config import Project
+from . import products as paths
+from .graph import task as adapter
+from .lib.settings.load import Project
 
 CODE = ("report.py", "lib/report.py", "lib/report_graph.py", "lib/data")
 
@@ -20,9 +21,9 @@ def define(project: Project) -> dict[str, Any]:
     made = {function.name: paths.Products(function) for function in project.functions}
 
     def draw() -> str:
-        from tasks.lib import report
+        from .lib.report import page
 
-        report.write(paths.REPORT, {name: products.folder for name, products in made.items()})
+        page.write(paths.REPORT, {name: products.folder for name, products in made.items()})
         return f"open {paths.REPORT} in a browser"
 
     def doomed(products: paths.Products) -> bool:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks import adapter, paths
-from tasks.lib import files
-from tasks.lib.config import Function, Project
+from . import products
+from .graph import task as adapter
+from .lib.base import files
+from .lib.settings.load import Function, Project
 
 SHIM = Path("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
@@ -32,10 +33,10 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 
 def rendered(function: Function) -> dict[str, Any]:
     """Fill in the template of the Node runtimes."""
-    target = paths.Products(function).shim
+    target = products.Products(function).shim
 
     def make() -> str:
-        from tasks.lib import shim
+        from .lib import shim
 
         files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**driven(function))).encode())
         return f"{TEMPLATE} → {target}"
@@ -52,11 +53,11 @@ def rendered(function: Function) -> dict[str, Any]:
 
 def compiled(function: Function) -> dict[str, Any]:
     """Compile the native bootstrap with the function's settings in it."""
-    target = paths.Products(function).shim
+    target = products.Products(function).shim
     sources = sorted(path for path in SHIM.glob("*") if path.suffix in {".c", ".h"})
 
     def make() -> str:
-        from tasks.lib import shim
+        from .lib import shim
 
         shim.bootstrap(SHIM, shim.ShimSettings(**driven(function)), target, shim.compilers(function.architecture))
         return f"{SHIM}/*.c → {target}  {files.human(target.stat().st_size)}"
@@ -64,7 +65,7 @@ def compiled(function: Function) -> dict[str, Any]:
     return adapter.task(
         name=function.name,
         doc=f"{SHIM}/*.c → {target}",
-        file_dep=[paths.IMAGE, *sources, *adapter.recipe("shim.py", "lib/shim.py")],
+        file_dep=[products.IMAGE, *sources, *adapter.recipe("shim.py", "lib/shim.py")],
         targets=[target],
         reads=driven(function) | {"architecture": function.architecture},
         action=make,

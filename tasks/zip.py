@@ -11,10 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tasks import adapter, needed_libs, paths
-from tasks.lib import files, package
-from tasks.lib.config import Function, Project
-from tasks.lib.errors import PackageError
+from . import needed_libs, products
+from .graph import task as adapter
+from .lib.base import files
+from .lib.base.errors import PackageError
+from .lib.package import members
+from .lib.settings.load import Function, Project
 
 CODE = ("zip.py", "lib/archive.py", "lib/package.py", *needed_libs.GATE)
 
@@ -27,31 +29,32 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 
 def zipped(function: Function) -> dict[str, Any]:
     """Prove, then pack."""
-    made = paths.Products(function)
+    made = products.Products(function)
     source = Path(function.source or ".")
     extra: dict[str, Path] = {}
     with suppress(PackageError):  # said when the task runs
-        extra = package.included(function.include, source)
+        extra = members.included(function.include, source)
 
     def make() -> str:
-        from tasks.lib import archive, shim
-        from tasks.lib.gate import gate
+        from .lib import shim
+        from .lib.gate import judge
+        from .lib.package import zip as archive
 
         libs = {f"lib/{path.relative_to(made.libs)}": path for path in sorted(made.libs.rglob("*")) if path.is_file()}
         own = {function.program: made.executable, made.shim.name: made.shim}
-        everything = package.joined(own, libs, package.included(function.include, source))
-        verdict = gate.examine(
+        everything = members.joined(own, libs, members.included(function.include, source))
+        verdict = judge.examine(
             everything,
             runtime=function.runtime,
             architecture=function.architecture,
             program=function.program,
-            opened=package.libraries(function.include),
+            opened=members.libraries(function.include),
         )
         if not verdict.starts:
-            raise gate.error(verdict)
+            raise judge.error(verdict)
         if function.process == "per-event" and (warning := shim.rts_warning(made.executable)):
             adapter.warn(function.name, warning)
-        content = archive.packed(package.members(everything), paths.CACHE / "deflated")
+        content = archive.packed(members.members(everything), products.CACHE / "deflated")
         files.write(made.zip, content)
         files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"

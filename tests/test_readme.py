@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tasks.lib import reference
+from tasks.lib.settings import reference
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tasks.lib.errors import BuildError, ToolError
-from tasks.lib.files import PROGRAM_MODE, replaced
-from tasks.lib.local.unpacked import architecture as own_architecture
+from .base.errors import BuildError, ToolError
+from .base.files import PROGRAM_MODE, replaced
+from .local.function import architecture as own_architecture
 
 SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.aws.wanted import Package
+from tasks.lib.aws.deploy.desired import Package
 from tests.aws.support import Script, packed
 
 

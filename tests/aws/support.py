@@ -14,13 +14,13 @@ from typing import Any
 import boto3
 from botocore.stub import ANY, Stubber
 
-from tasks.lib import config
-from tasks.lib.aws.calls import Clock
-from tasks.lib.aws.client import Aws
-from tasks.lib.aws.deployment import Deployment
-from tasks.lib.aws.upload import prepare
-from tasks.lib.aws.wanted import CONTENT_TAG, Package
-from tasks.lib.settings import Project
+from tasks.lib.aws.deploy.calls import Clock
+from tasks.lib.aws.deploy.deployment import Deployment
+from tasks.lib.aws.deploy.desired import CONTENT_TAG, Package
+from tasks.lib.aws.deploy.upload import prepare
+from tasks.lib.aws.session import Aws
+from tasks.lib.settings import load
+from tasks.lib.settings.model import Project
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/hello"
@@ -35,7 +35,7 @@ ALIASED = f'{PLAIN}\nalias = "live"\n'
 
 
 def project(text: str = PLAIN, stage: str | None = None) -> Project:
-    return config.parsed(tomllib.loads(text), Path("lambda.toml"), stage)
+    return load.parsed(tomllib.loads(text), Path("lambda.toml"), stage)
 
 
 def packed(folder: Path, content: str, level: int = 6) -> Package:

@@ -21,10 +21,10 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from tasks.lib.aws.client import Aws, connect
-from tasks.lib.aws.deployment import Deployment
-from tasks.lib.aws.summary import Outcome
-from tasks.lib.aws.wanted import Package
+from tasks.lib.aws.deploy.deployment import Deployment
+from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.aws.deploy.outcome import Outcome
+from tasks.lib.aws.session import Aws, connect
 from tests.aws.proxy import IN_PROCESS, Proxy, proxy
 from tests.aws.support import REGION, project
 
@@ -196,7 +196,7 @@ def test_two_deploys_at_once_of_different_code_leave_one_of_them_whole(
 
 
 def test_a_server_that_is_gone_is_two_clean_lines(world: World, one: Package, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.lib.errors import DeployError
+    from tasks.lib.base.errors import DeployError
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(world, "shared", None)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tasks.lib.aws.plan import plan
-from tasks.lib.aws.remote import whole
-from tasks.lib.aws.steps import Configure, Tag
-from tasks.lib.aws.wanted import AROUND_TAG, Package, wanted
-from tasks.lib.errors import DeployError
+from tasks.lib.aws.deploy.desired import AROUND_TAG, Package, wanted
+from tasks.lib.aws.deploy.plan import plan
+from tasks.lib.aws.deploy.remote import whole
+from tasks.lib.aws.deploy.steps import Configure, Tag
+from tasks.lib.base.errors import DeployError
 from tests.aws.support import (
     ALIASED,
     ARN,

@@ -13,12 +13,12 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from tasks.lib.aws.client import connect
-from tasks.lib.aws.deployment import Deployment
-from tasks.lib.aws.messages import CODES, explained, translated
-from tasks.lib.aws.wanted import Package
-from tasks.lib.errors import DeployError, UsageError
-from tasks.lib.settings import Deploy
+from tasks.lib.aws.deploy.deployment import Deployment
+from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.aws.errors import CODES, explained, translated
+from tasks.lib.aws.session import connect
+from tasks.lib.base.errors import DeployError, UsageError
+from tasks.lib.settings.model import Deploy
 from tests.aws.support import ALIASED, PLAIN, ROLE, Script, function, project
 
 

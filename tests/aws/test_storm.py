@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from tasks.lib.aws.wanted import Package
-from tasks.lib.errors import DeployError
+from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.base.errors import DeployError
 from tests.aws.proxy import IN_PROCESS, Proxy
 from tests.aws.test_faults import FIRST, SECOND, World, _servers, undisturbed, world
 

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.lib.aws import upload
-from tasks.lib.aws.progress import bar
-from tasks.lib.aws.wanted import Package
-from tasks.lib.errors import DeployError
+from tasks.lib.aws.deploy import upload
+from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.aws.deploy.progress import bar
+from tasks.lib.base.errors import DeployError
 from tests.aws.support import REGION, packed
 
 MB = 1024 * 1024

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from tasks.lib.aws import invoke as calling
-from tasks.lib.aws.destroy import destroy
-from tasks.lib.aws.logs import duration, events
-from tasks.lib.aws.place import Place, place
-from tasks.lib.aws.role import made
-from tasks.lib.aws.url import STATEMENTS, url
-from tasks.lib.aws.versions import prune, rollback, versions
-from tasks.lib.aws.wanted import Package
-from tasks.lib.errors import DeployError, UsageError
+from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.aws.verbs import invoke as calling
+from tasks.lib.aws.verbs.destroy import destroy
+from tasks.lib.aws.verbs.logs import duration, events
+from tasks.lib.aws.verbs.place import Place, place
+from tasks.lib.aws.verbs.role import made
+from tasks.lib.aws.verbs.url import STATEMENTS, url
+from tasks.lib.aws.verbs.versions import prune, rollback, versions
+from tasks.lib.base.errors import DeployError, UsageError
 from tests.aws.support import packed, project
 from tests.aws.test_faults import ENVIRONMENT, FIRST, World, _servers, world
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from elftools.elf import enums
 
-from tasks.lib.elf.image import REBUILD, DamagedError, ForeignError, Image, layout
-from tasks.lib.linker.sysroot import File
+from ..sysroot.root import File
+from .tables import REBUILD, DamagedError, ForeignError, Image, layout
 
 TYPE, MACHINE = enums.ENUM_E_TYPE, enums.ENUM_E_MACHINE
 MOST_HEADERS = 1170  # the kernel's limit: 64 KiB of program headers

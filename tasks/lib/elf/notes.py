@@ -18,8 +18,8 @@ from elftools.elf import enums
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.lib.elf.file import Elf
-    from tasks.lib.elf.image import Image
+    from .read import Elf
+    from .tables import Image
 
 MOST_BYTES = 1 << 16  # of notes in one segment; build ids, levels and dlopen lists take a few hundred
 ABI_TAG = enums.ENUM_NOTE_N_TYPE["NT_GNU_ABI_TAG"]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from elftools.elf import enums
 
-from tasks.lib.elf.file import TAG, image_of
-from tasks.lib.elf.image import DamagedError, Image
-from tasks.lib.linker.sysroot import File
+from ..sysroot.root import File
+from .read import TAG, image_of
+from .tables import DamagedError, Image
 
 MOST_SYMBOLS = 1 << 20
 WEAK = enums.ENUM_ST_INFO_BIND["STB_WEAK"]

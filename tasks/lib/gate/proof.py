@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.lib.elf.file import Elf
-from tasks.lib.errors import ElfError
-from tasks.lib.gate.sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
-from tasks.lib.gate.symbols import unresolved
-from tasks.lib.gate.verdict import Note, Problem, shown
-from tasks.lib.gate.versions import Versions, is_family, shown_chain
-from tasks.lib.linker.closure import closure
-from tasks.lib.linker.loaded import Closure, Loaded, Missing
-from tasks.lib.linker.paths import Search
+from ..base.errors import ElfError
+from ..elf.read import Elf
+from ..loader.closure import Closure, Loaded, Missing
+from ..loader.search import Search
+from ..loader.walk import closure
+from .sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
+from .unresolved import unresolved
+from .verdict import Note, Problem, shown
+from .versions import Versions, is_family, shown_chain
 
 ITS_LOADER = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from elftools.elf import enums
 
-from tasks.lib.elf.file import Elf
-from tasks.lib.elf.header import MACHINES, Kind
-from tasks.lib.gate.runtimes import LOADERS, Platform
-from tasks.lib.linker.sysroot import File, Sysroot
+from ..elf.header import MACHINES, Kind
+from ..elf.read import Elf
+from ..platform.runtimes import LOADERS, Platform
+from ..sysroot.root import File, Sysroot
 
 TASK = "/var/task"
 # "Defined runtime environment variables" in AWS's developer guide; system folders come before the function's own

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tasks.lib.errors import GateError
+from ..base.errors import GateError
 
 
 @dataclass(frozen=True, slots=True)

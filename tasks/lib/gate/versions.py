@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.lib.elf import symbols as elf_symbols
-from tasks.lib.elf.file import VersionNeed
-from tasks.lib.errors import ElfError
-from tasks.lib.gate.runtimes import TRUSTED, in_libc_family
-from tasks.lib.gate.sandbox import TASK, Sandbox
-from tasks.lib.gate.verdict import Note, Problem, ordered, shown
-from tasks.lib.linker.loaded import Closure, Loaded, Missing, chain
+from ..base.errors import ElfError
+from ..elf import symbols as elf_symbols
+from ..elf.read import VersionNeed
+from ..loader.closure import Closure, Loaded, Missing, chain
+from ..platform.runtimes import TRUSTED, in_libc_family
+from .sandbox import TASK, Sandbox
+from .verdict import Note, Problem, ordered, shown
 
 RELR = "GLIBC_ABI_DT_RELR"
 OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host\'s C library travels) or "static".'

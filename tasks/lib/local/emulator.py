@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tasks.lib.errors import InvokeError
-from tasks.lib.local.leftovers import Folder, dies_with_us, sweep
-from tasks.lib.local.rie import emulator
-from tasks.lib.local.unpacked import Package, architecture, command, environment, unpack
+from ..base.errors import InvokeError
+from .folders import Folder, dies_with_us, sweep
+from .function import Package, architecture, command, environment, unpack
+from .rie import emulator
 
 Log = Callable[[str], None]
 

@@ -16,8 +16,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.lib.errors import ToolError
-from tasks.lib.files import PROGRAM_MODE, replaced
+from ..base.errors import ToolError
+from ..base.files import PROGRAM_MODE, replaced
 
 VERSION = "1.170.0"
 SHA256 = "24ebaf5ecba38dc1758089968cb89ab61e124b84e92a344fc7a2771a47f4d0bf"

@@ -10,9 +10,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from tasks.lib.errors import BuildError, InvokeError
-from tasks.lib.local.emulator import Answer, Emulated, Log, RetiredError
-from tasks.lib.local.unpacked import Package
+from ..base.errors import BuildError, InvokeError
+from .emulator import Answer, Emulated, Log, RetiredError
+from .function import Package
 
 
 class Served:

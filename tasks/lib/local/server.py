@@ -22,10 +22,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
-from tasks.lib.errors import BuildError, InvokeError, ToolError
-from tasks.lib.local.emulator import EVENT_LIMIT, Log, checked_event
-from tasks.lib.local.served import Served
-from tasks.lib.local.unpacked import Package
+from ..base.errors import BuildError, InvokeError, ToolError
+from .emulator import EVENT_LIMIT, Log, checked_event
+from .function import Package
+from .served import Served
 
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
 LOOK_S = 0.3

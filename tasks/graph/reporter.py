@@ -1,0 +1,123 @@
+"""What a person sees while doit works. All of it goes to stderr: stdout is for data.
+
+.  task          started            -- task         nothing to do
+   task  3.2 s   what came of it    then the errors, each with its next act
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar, TextIO
+
+from doit.reporter import ConsoleReporter
+
+from .. import products
+from ..lib.base.files import sweep
+from .state import alone, before, remember
+
+_lock: list[int] = []
+PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
+
+
+def lock() -> None:
+    """Wait until no other doit works in this folder, then sweep up; the kernel lets go when the process ends."""
+    if _lock:
+        return
+    handle = os.open(".", os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Another doit is at work in this folder; waiting for it to end.", file=sys.stderr, flush=True)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    _lock.append(handle)
+    alone()
+    for folder in (products.BUILD, *products.BUILD.glob("*"), *products.BUILD.glob("*/lib"), *products.CACHE.glob("*")):
+        sweep(folder)
+
+
+def unlock() -> None:
+    """Let the next doit begin."""
+    while _lock:
+        os.close(_lock.pop())
+
+
+def coloured(text: str, colour: str, stream: TextIO = sys.stderr) -> str:
+    """`text` in a colour where `stream` is a terminal that wants colours."""
+    return f"{colour}{text}{PLAIN}" if stream.isatty() and "NO_COLOR" not in os.environ else text
+
+
+class Reporter(ConsoleReporter):  # type: ignore[misc]
+    """doit's console reporter, on stderr, with durations, results and next acts."""
+
+    desc = "progress on stderr, with durations and results"
+    exit_code: ClassVar[int] = 0  # of a verb that has more to say than failed or not
+    endings: ClassVar[list[Callable[[list[dict[str, str]]], None]]] = []  # called last, with what went wrong
+
+    def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
+        super().__init__(sys.stderr if outstream is sys.stdout else outstream, options)
+        self.started: dict[str, float] = {}
+        self.errors: list[dict[str, str]] = []
+        self.terse = False
+
+    def write(self, text: str) -> None:
+        """Write at once: the tools' own output stands between our lines."""
+        self.outstream.write(text)
+        self.outstream.flush()
+
+    def initialize(self, tasks: Any, selected_tasks: Any) -> None:
+        """Before the first task: alone in this folder. Before a verb, tasks with nothing to do are not worth a line."""
+        self.terse = all((tasks[name].meta or {}).get("verb") for name in selected_tasks)
+        lock()
+
+    def execute_task(self, task: Any) -> None:
+        """A task begins; verbs speak for themselves, and outlast the lock."""
+        gc.enable()
+        before(task)
+        self.started[task.name] = time.monotonic()
+        if task.meta and task.meta.get("verb"):
+            unlock()
+        elif task.actions:
+            self.write(f".  {task.title()}\n")
+
+    def skip_uptodate(self, task: Any) -> None:
+        """Nothing to do."""
+        if not self.terse:
+            self.write(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
+
+    def add_success(self, task: Any) -> None:
+        """A task ended well: how long it took and what came of it."""
+        remember()
+        if task.actions and not (task.meta and task.meta.get("verb")):
+            took = time.monotonic() - self.started[task.name]
+            self.write(
+                f"   {coloured(task.name, GREEN, self.outstream)}  {took:.1f} s  {task.meta.get('note') or ''}\n"
+            )
+
+    def add_failure(self, task: Any, fail: Any) -> None:
+        """A task failed: the sentence and the next act of our errors, the traceback of a bug."""
+        cause = getattr(fail, "cause", None)
+        message, hint = (cause.message, cause.hint) if cause else (fail.get_msg(), "")
+        self.errors.append({"task": task.name, "message": message, "hint": hint})
+        if cause is not None:
+            self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {cause}\n")
+        elif "Dependent file" in fail.get_msg():
+            self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {fail.get_msg()}\n")
+        elif fail.get_name() != "UnmetDependency":
+            super().add_failure(task, fail)
+
+    def complete_run(self) -> None:
+        """After the last task: the exit code of a verb, where doit knows only 0 to 3."""
+        super().complete_run()
+        unlock()
+        with suppress(BrokenPipeError):  # whoever read us has gone, and needs nothing more
+            for ending in Reporter.endings:
+                ending(self.errors)
+            sys.stdout.flush()
+        if Reporter.exit_code and not self.errors:
+            raise SystemExit(Reporter.exit_code)

@@ -1,0 +1,144 @@
+"""Verbs: tasks that read a command line of their own, `doit NAME [options] [words]`, in any order.
+
+in   a parser, an action, the functions of lambda.toml
+out  `Verb` (one task), `verbs` (a group and one subtask a function, with one command line between them)
+
+Words come from sys.argv, because doit drops those with `=` in them (JSON, mostly). An action returns its exit code;
+what it prints on stdout is data. It runs outside the lock: a verb may last for hours, and the graph is done by then.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from doit.exceptions import TaskFailed
+from doit.task import Task
+
+from ..lib.base.errors import UsageError
+from .reporter import Reporter
+from .task import guarded
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+Parse = Callable[[str, list[str]], Any]
+
+
+class Line:
+    """The command line of a verb, read once, and the functions that it chose."""
+
+    def __init__(self, parse: Parse, names: Sequence[str] = ()) -> None:
+        self.parse, self.names = parse, names
+        self.arguments: Any = None
+        self.chosen: list[str] = []
+
+    def read(self, task: str, given: Sequence[str], chosen: Sequence[str]) -> list[str]:
+        """Read the words behind `task`; gives back the verb's further tasks (`deploy:a deploy:b --json`)."""
+        self.chosen += [name for name in chosen if name not in self.chosen]
+        words = sys.argv[sys.argv.index(task) + 1 :] if task in sys.argv else list(given)
+        base = task.split(":", maxsplit=1)[0]
+        others = [word for word in words if word.startswith(f"{base}:") and word[len(base) + 1 :] in self.names]
+        if self.arguments is None:
+            own = [word for word in words if word not in others and not word.startswith("stage=")]
+            self.arguments = self.parse(f"doit {task}", own)
+        return others
+
+
+class Documents(dict[str, Any]):
+    """What a verb found out about each function; with --json all of it, errors too, is one document at the end."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self.line = line
+        Reporter.endings.append(self.end)
+
+    def end(self, errors: list[dict[str, str]]) -> None:
+        """Print the document, if it is wanted."""
+        if getattr(self.line.arguments, "json", False):
+            document = {"ok": not errors, "functions": self, "errors": errors}
+            print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+class Verb(Task):  # type: ignore[misc]
+    """One such task; `needs` tells from its arguments which tasks have to be done before."""
+
+    options: dict[str, Any] | None
+
+    def __init__(  # noqa: PLR0913, PLR0917 - a verb has these parts
+        self,
+        name: str,
+        doc: str,
+        line: Line,
+        act: Callable[[Any], int | None] | None,
+        chosen: Sequence[str] = (),
+        needs: Callable[[Any], Sequence[str]] = lambda _: (),
+    ) -> None:
+        actions = [(self._run,)] if act else []
+        super().__init__(name, actions, doc=doc, io={"capture": False}, meta={"verb": True})
+        self.line, self.act, self.chosen, self.needs = line, act, chosen, needs
+        self.members: list[Verb] = []  # of a group: doit tells them nothing when the group is selected
+
+    def init_options(self, args: Sequence[str] | None = None) -> list[str] | None:
+        """Called by doit: with the words behind the name when it was selected, with nothing when it only depends."""
+        first, self.options = self.options is None, {}
+        if not first or args is None:
+            return None
+        rest = self.line.read(self.name, args, self.chosen)
+        for verb in (self, *self.members):
+            verb.task_dep.extend(verb.needs(self.line.arguments))
+        return rest
+
+    def _run(self) -> TaskFailed | None:
+        def done() -> None:
+            assert self.act  # noqa: S101 - a verb without action has none that could run
+            arguments = self.line.arguments
+            code = self.act(arguments if arguments is not None else self.line.parse(f"doit {self.name}", []))
+            Reporter.exit_code = max(Reporter.exit_code, code or 0)
+
+        return guarded(done, self)
+
+
+def verbs(  # noqa: PLR0913 - a group has these parts
+    name: str,
+    doc: str,
+    line: Line,
+    act: Callable[[str, Any], int | None],
+    names: Sequence[str],
+    *,
+    needs: Callable[[str, Any], Sequence[str]] = lambda _name, _arguments: (),
+    alone: bool = False,
+) -> Iterator[Verb]:
+    """A verb about functions: `doit NAME:<fn>`, and `doit NAME` for all; with `alone`, about one at a time."""
+
+    def refuse(_: Any) -> None:
+        raise UsageError(f"doit {name} is about one function.", f"Choose: doit {name}:{f', doit {name}:'.join(names)}")
+
+    several = alone and len(names) > 1
+    group = Verb(name, doc, line, refuse if several else None, names)
+    group.has_subtask = True
+    yield group
+    for function in names:
+        title = f"{doc.split(':', maxsplit=1)[0]}: {function}"
+        sub = Verb(f"{name}:{function}", title, line, partial(act, function), [function], partial(needs, function))
+        sub.subtask_of = name
+        if not several:
+            group.task_dep.append(sub.name)
+            group.members.append(sub)
+        yield sub
+
+
+def parsed(options: Callable[[ArgumentParser], None]) -> Parse:
+    """A parse with argparse: `options` adds what the verb knows; options and words come in any order."""
+
+    def parse(name: str, words: list[str]) -> Any:
+        import argparse  # 4 ms that `doit list` need not pay
+
+        reader = argparse.ArgumentParser(prog=name)
+        options(reader)
+        return reader.parse_intermixed_args(words)
+
+    return parse

@@ -1,0 +1,163 @@
+"""Steps → API calls, thin: what to do is decided in `plan`, and how long to wait for it in `calls`.
+
+in   Wanted, Remote, the steps
+out  `Run.apply(...)`; `Replan` when the function is not what the plan was made for
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...base.errors import DeployError
+from ...settings.model import Deploy
+from ..verbs.role import role_arn
+from . import compare, steps, upload
+from .calls import CREATE, Calls, Replan
+from .remote import Answer, Remote, busy, failed
+
+BEFORE = re.compile(r" ?\(before: version (\d+)\)")  # in an alias's description: where `doit rollback` goes
+
+
+@dataclass
+class Run:
+    """The application of one plan to one function."""
+
+    calls: Calls
+    deploy: Deploy
+    progress: upload.Progress
+    durations: dict[str, float]
+    _last: Answer = field(default_factory=dict)
+    _published: Answer = field(default_factory=dict)
+    _arn: str = ""
+
+    def __post_init__(self) -> None:
+        self.aws, self.wanted, self.clock = self.calls.aws, self.calls.wanted, self.calls.clock
+
+    def apply(self, planned: Iterable[steps.Step], remote: Remote | None) -> None:
+        """Take the steps, in order; durations by the step's title are left in `durations`."""
+        if remote is not None:
+            shown = remote.latest or remote.live or {}
+            self._arn = ":".join(str(shown["FunctionArn"]).split(":")[:7])
+            self._last = shown
+        for step in planned:
+            self.calls.report(f"{self.wanted.label}: {step.title}")
+            started = self.clock.now()
+            self._take(step)
+            self.durations[step.title] = self.durations.get(step.title, 0.0) + self.clock.now() - started
+
+    def _take(self, step: steps.Step) -> None:
+        match step:
+            case steps.Wait():
+                self.calls.settled()
+                raise Replan("AWS has finished its own work")
+            case steps.Create():
+                self._create(step)
+            case steps.Configure():
+                settings = self._with_role(step.settings)
+                self._settle(self.calls.call("update_function_configuration", **settings, **_revision(self._last)))
+            case steps.Upload():
+                self._upload()
+            case steps.Reserve():
+                self._reserve(step)
+            case steps.KeepLog():
+                self._keep_log(step)
+            case steps.Tag():
+                self._tag(step)
+            case steps.Publish():
+                self._publish()
+            case steps.Point():
+                self._point(step)
+
+    def _create(self, step: steps.Create) -> None:
+        settings = self._with_role({**self.wanted.settings, **self.wanted.create_only})
+        with ExitStack() as stack:
+            zipped = {"Code": self._code(stack), "Architectures": [self.wanted.architecture]}
+            made = self.calls.call(CREATE, **settings, **zipped, Tags=dict(step.tags), PackageType="Zip")
+        self._arn = str(made["FunctionArn"])
+        self._settle(made)
+
+    def _upload(self) -> None:
+        with ExitStack() as stack:
+            code_ = self._code(stack)
+            processor = {"Architectures": [self.wanted.architecture]}
+            answer = self.calls.call("update_function_code", **code_, **processor, **_revision(self._last))
+        self._settle(answer)
+
+    def _code(self, stack: ExitStack) -> dict[str, Any]:
+        """The zip itself, or where it lies on S3."""
+        package = self.wanted.package
+        if package is None:
+            raise AssertionError(self.wanted)  # a plan without a package has no such step
+        if upload.hashed(package.zip) != package.code_sha256:
+            raise DeployError(
+                f"{package.zip} is not the zip that was planned: its SHA-256 differs.", "Build it again: doit zip"
+            )
+        bucket = self.deploy.s3_bucket
+        if bucket is None:
+            return stack.enter_context(upload.within_request(package, self.progress))
+        key = upload.s3_key(self.deploy.s3_prefix, self.wanted.name, package.code_sha256)
+        return upload.through_s3(self.aws.client("s3"), package, bucket, key, self.progress)
+
+    def _reserve(self, step: steps.Reserve) -> None:
+        if step.copies == -1:
+            self.calls.call("delete_function_concurrency")
+        else:
+            self.calls.call("put_function_concurrency", ReservedConcurrentExecutions=step.copies)
+
+    def _keep_log(self, step: steps.KeepLog) -> None:
+        logs = self.aws.client("logs")
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName=step.group)
+        if step.days:
+            logs.put_retention_policy(logGroupName=step.group, retentionInDays=step.days)
+        else:
+            logs.delete_retention_policy(logGroupName=step.group)
+
+    def _tag(self, step: steps.Tag) -> None:
+        if step.put:
+            self.calls.plain("tag_resource", Resource=self._arn, Tags=dict(step.put))
+        if step.drop:
+            self.calls.plain("untag_resource", Resource=self._arn, TagKeys=list(step.drop))
+
+    def _publish(self) -> None:
+        self._published = self.calls.call("publish_version", CodeSha256=self._last["CodeSha256"])
+        there = set(compare.settings_changes(self.wanted, self._last))
+        if not there.issuperset(compare.settings_changes(self.wanted, self._published)):
+            raise Replan("another deploy changed the configuration meanwhile")
+        if busy(self._published) or failed(self._published):
+            self.calls.settled(str(self._published["Version"]))
+
+    def _point(self, step: steps.Point) -> None:
+        version = step.version or str(self._published["Version"])
+        if step.before is None:
+            self.calls.call("create_alias", Name=step.alias, FunctionVersion=version)
+            return
+        there = self.calls.call("get_alias", Name=step.alias)
+        if there["FunctionVersion"] not in (step.before, version):
+            raise Replan(f"alias {step.alias} was moved by somebody else")
+        moved = moved_alias(there, version)
+        self.calls.call("update_alias", Name=step.alias, **moved)
+
+    def _with_role(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        role = settings.get("Role")
+        return {**settings, **({"Role": role_arn(self.aws, role)} if role else {})}
+
+    def _settle(self, answer: Answer) -> None:
+        """Wait for the end of what an answer began, and for its good end; the revision is another one afterwards."""
+        self._last = self.calls.settled() if busy(answer) or failed(answer) else answer
+
+
+def _revision(answer: Answer) -> dict[str, str]:
+    return {"RevisionId": answer["RevisionId"]} if answer.get("RevisionId") else {}
+
+
+def moved_alias(alias: Answer, version: str) -> dict[str, Any]:
+    """The parameters that move an alias, guarded by its revision, and note in its description where it was."""
+    description, before = str(alias.get("Description", "")), alias["FunctionVersion"]
+    if before != version:
+        description = f"{BEFORE.sub('', description)} (before: version {before})".strip()
+    return {"FunctionVersion": version, "Description": description, **_revision(alias)}

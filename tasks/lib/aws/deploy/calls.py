@@ -1,0 +1,124 @@
+"""Calls that are waited for while AWS says "not yet"; bounded, and said.
+
+in   an operation of the Lambda client
+out  its answer; `Replan` when the function is not what the plan was made for; DeployError when waiting is over
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from ...base.errors import DeployError
+from ..errors import TRUST_POLICY, code, missing, said, status
+from ..session import Aws
+from ..verbs.role import readiness
+from .desired import Wanted
+from .remote import Answer, busy, failed
+
+UPDATE_S = 300  # as long as botocore's own waiters
+ROLE_S = 60
+POLLS_S = (0.25, 0.5, 1.0)  # the last for ever
+NOT_YET = ("cannot be assumed by Lambda", "does not have permissions", "throttled by EC2", "invalid for CreateGrant")
+CREATE = "create_function"
+
+
+class Replan(Exception):  # noqa: N818 - no error: a turn of the road
+    """The function is not what the plan was made for; the message says why."""
+
+
+@dataclass
+class Clock:
+    """Time, exchangeable in tests."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass
+class Calls:
+    """The calls of one function's deploy."""
+
+    aws: Aws
+    wanted: Wanted
+    report: Callable[[str], None]
+    clock: Clock
+    _told: set[str] = field(default_factory=set)
+
+    def call(self, operation: str, **parameters: Any) -> Answer:
+        """One call about the function, again and again while AWS says "not yet"."""
+        return self.plain(operation, FunctionName=self.wanted.name, **parameters)
+
+    def plain(self, operation: str, **parameters: Any) -> Answer:
+        """The same for operations that name the function in another way."""
+        client = self.aws.client("lambda")
+        started = self.clock.now()
+        while True:
+            try:
+                answer: Answer = getattr(client, operation)(**parameters)
+            except client.exceptions.ClientError as error:
+                self._judged(error, operation, self.clock.now() - started)
+            else:
+                return answer
+
+    def settled(self, version: str = "$LATEST") -> Answer:
+        """A version once AWS is done with it; DeployError if that failed."""
+        client, started = self.aws.client("lambda"), self.clock.now()
+        qualifier = {} if version == "$LATEST" else {"Qualifier": version}
+        polls = 0
+        while True:
+            try:
+                answer: Answer = client.get_function_configuration(FunctionName=self.wanted.name, **qualifier)
+            except client.exceptions.ResourceNotFoundException as error:
+                raise Replan(said(error)) from error
+            if not busy(answer):
+                break
+            state = answer.get("State") if answer.get("State") != "Active" else answer.get("LastUpdateStatus")
+            self._tell(f"waits up to {UPDATE_S} s: AWS says {state}")
+            if self.clock.now() - started > UPDATE_S:
+                raise DeployError(
+                    f"{self.wanted.name} is still {state} after {UPDATE_S} s.", "Run the same command again later."
+                )
+            self.clock.sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
+            polls += 1
+        if failed(answer):
+            raise DeployError(
+                f"AWS could not bring {self.wanted.name} to life: {failed(answer)}",
+                f"Mend what AWS names; then doit deploy:{self.wanted.label}.",
+            )
+        return answer
+
+    def _judged(self, error: Exception, operation: str, elapsed: float) -> None:
+        """Wait if that helps; else raise Replan, or the error itself."""
+        kind, sentence = code(error), said(error)
+        conflict, invalid = status(error) == HTTPStatus.CONFLICT, kind == "InvalidParameterValue"
+        if kind == "PreconditionFailed" or (invalid and "CodeSHA256" in sentence):
+            raise Replan("the function was changed by somebody else") from error
+        if (conflict and "already exist" in sentence) or (missing(error) and operation != CREATE):
+            raise Replan(sentence) from error
+        if "state: Failed" in sentence:
+            hint = f"Look at it, then make it anew: doit destroy:{self.wanted.label}, doit deploy:{self.wanted.label}"
+            raise DeployError(f"{self.wanted.name} cannot be changed: {sentence}", hint) from error
+        if conflict and elapsed < UPDATE_S:
+            self._tell(f"waits up to {UPDATE_S} s: {sentence}")
+            self.clock.sleep(1.0)
+        elif invalid and any(part in sentence for part in NOT_YET) and elapsed < ROLE_S:
+            self._await_role(sentence, elapsed)
+        else:
+            raise error
+
+    def _await_role(self, sentence: str, elapsed: float) -> None:
+        reason = "" if elapsed else readiness(self.aws, str(self.wanted.settings.get("Role", "")))
+        if reason:
+            raise DeployError(f"{sentence} {reason}", f"Its trust policy must be {TRUST_POLICY}")
+        self._tell(f"waits up to {ROLE_S} s for the role: {sentence}")
+        self.clock.sleep(min(1.0 + elapsed / 4, 5.0))
+
+    def _tell(self, text: str) -> None:
+        """Say why nothing happens, each reason once."""
+        if text not in self._told:
+            self._told.add(text)
+            self.report(f"{self.wanted.label}: {text}")

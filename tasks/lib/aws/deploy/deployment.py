@@ -1,0 +1,201 @@
+"""All functions of one run: one question for every one of them, in parallel; then read → plan → apply, one by one.
+
+in   Project, the names of the functions chosen
+out  `Deployment.deploy(name, package)`, `.diff(name, package)` → Outcome, each callable from its own doit subtask
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+
+from ...base.errors import DeployError, UsageError
+from ...settings.model import Function, Project
+from ..errors import translated
+from ..session import ASKING, Aws, connect
+from . import upload
+from .apply import Run
+from .calls import Calls, Clock, Replan
+from .desired import Package, Part, Wanted, name_on_aws, wanted
+from .outcome import Outcome, Target
+from .plan import plan
+from .remote import Answer, Remote, asked, of_alias, published, whole
+from .steps import Step, Wait
+
+ROUNDS = 6  # plans made for one function before giving up: somebody else keeps changing it
+
+
+def silent(_text: str) -> None:
+    """Report nothing."""
+
+
+def no_progress(_sent: int, _total: int) -> None:
+    """Show no progress."""
+
+
+class Deployment:
+    """The chosen functions of a project; safe to use from several threads, each function from one at a time."""
+
+    def __init__(  # noqa: PLR0913 - all but the first two have defaults
+        self,
+        project: Project,
+        chosen: Iterable[str],
+        *,
+        part: Part = "all",
+        report: Callable[[str], None] = silent,
+        progress: upload.Progress = no_progress,
+        clock: Clock | None = None,
+        connected: Callable[[], Aws] | None = None,
+    ) -> None:
+        known = {function.name: function for function in project.functions}
+        self._project = project
+        self._functions: dict[str, Function] = {}
+        for name in chosen:
+            if name not in known:
+                raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(known)}.")
+            self._functions[name] = known[name]
+            name_on_aws(known[name])
+        self._part, self._report, self._progress = part, report, progress
+        self._clock = clock or Clock()
+        self._connected = connected or (lambda: connect(project.deploy))
+        self._lock = Lock()
+        self._aws: Aws | None = None
+        self._answers: dict[str, Future[Answer | None]] = {}
+
+    def deploy(self, name: str, package: Package) -> Outcome:
+        """Bring one function to what is wanted; unchanged costs the one call that was made for all at first."""
+        want = wanted(self._functions[name], package, self._part)
+        upload.checked(package, self._project.deploy.s3_bucket)
+        with translated(want.secrets):
+            return self._deployed(want, package)
+
+    def diff(self, name: str, package: Package) -> Outcome:
+        """What a deploy would do; changes nothing."""
+        want = wanted(self._functions[name], package, self._part)
+        upload.checked(package, self._project.deploy.s3_bucket)
+        with translated(want.secrets):
+            started = self._clock.now()
+            remote = self._read(want, first=True)
+            steps = plan(want, remote)
+            action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
+            return self._outcome(want, package, action, steps, remote, {}, self._clock.now() - started)
+
+    def _deployed(self, want: Wanted, package: Package) -> Outcome:
+        started, action = self._clock.now(), "unchanged"
+        done: dict[str, Step] = {}
+        durations: dict[str, float] = {}
+        calls = Calls(self.aws, want, self._report, self._clock)
+        for turn in range(ROUNDS):
+            remote = self._read(want, first=turn == 0)
+            steps = plan(want, remote)
+            if not steps:
+                break
+            if self._project.deploy.account is not None:
+                self.aws.account()  # before the first write: is it the right one?
+            if not done:
+                self._report(str(self._target(want, remote)))
+            if action == "unchanged" and any(not isinstance(step, Wait) for step in steps):
+                action = "created" if remote is None else "updated"
+            done = {step.title: step for step in steps} | done
+            try:
+                Run(calls, self._project.deploy, self._progress, durations).apply(steps, remote)
+            except Replan as turned:
+                self._report(f"{want.label}: looks again: {turned}")
+            else:
+                answer = asked(self.aws.client("lambda"), want.name, want.alias)
+                remote = None if answer is None else of_alias(answer)
+                break
+        else:
+            raise DeployError(
+                f"{want.name} was changed by somebody else {ROUNDS} times while it was deployed.",
+                "Run the same command again when the other deploy is over.",
+            )
+        steps = tuple(done.values())
+        return self._outcome(want, package, action, steps, remote, durations, self._clock.now() - started)
+
+    # ------------------------------------------------------------------ reading
+
+    @property
+    def aws(self) -> Aws:
+        """The session, made at the first use."""
+        with self._lock:
+            if self._aws is None:
+                self._aws = self._connected()
+                self._aws.report = self._report
+            return self._aws
+
+    def _read(self, want: Wanted, *, first: bool) -> Remote | None:
+        """The function as far as the plan needs it: the one answer, and more only when that is not as wanted."""
+        client = self.aws.client("lambda")
+        answer = self._first_answer(want.label) if first else asked(client, want.name, want.alias)
+        if want.alias is None:
+            return None if answer is None else whole(answer, live=answer["Configuration"])
+        if answer is not None:
+            remote = of_alias(answer)
+            if not plan(want, remote):
+                return remote
+        unqualified = asked(client, want.name, None)
+        if unqualified is None:
+            return None
+        live = None if answer is None else answer["Configuration"]
+        return whole(unqualified, live, published(client, want.name))
+
+    def _first_answer(self, name: str) -> Answer | None:
+        """The answer to the question that is asked for all functions at once."""
+        client = self.aws.client("lambda")
+        with self._lock:
+            if not self._answers:
+                pool = ThreadPoolExecutor(min(ASKING, max(1, len(self._functions))), thread_name_prefix="ask")
+                for label, function in self._functions.items():
+                    self._answers[label] = pool.submit(asked, client, function.function_name, function.alias)
+                pool.shutdown(wait=False)
+        return self._answers[name].result()
+
+    # ------------------------------------------------------------------ telling
+
+    def _target(self, want: Wanted, remote: Remote | None) -> Target:
+        account = self.aws.account() if remote is None else _arn(remote).split(":")[4]
+        self.aws.check(account)
+        return Target(want.label, want.name, want.alias, self._project.stage, account, self.aws.region)
+
+    def _outcome(  # noqa: PLR0913, PLR0917 - it gathers
+        self,
+        want: Wanted,
+        package: Package,
+        action: str,
+        steps: tuple[Step, ...],
+        remote: Remote | None,
+        durations: dict[str, float],
+        seconds: float,
+    ) -> Outcome:
+        live: Answer = {} if remote is None or remote.live is None else remote.live
+        arn = "" if remote is None else _arn(remote)
+        return Outcome(
+            self._target(want, remote),
+            action,
+            tuple(dict.fromkeys(change for step in steps for change in step.changes)),
+            tuple(step.title for step in steps),
+            durations,
+            seconds,
+            code_sha256=str(live.get("CodeSha256", "")),
+            version=str(live.get("Version", "")),
+            arn=f"{arn}:{want.alias}" if arn and want.alias else arn,
+            url=self._url(want) if durations else "",
+            package=package,
+        )
+
+    def _url(self, want: Wanted) -> str:
+        """The function's URL if it has one and it may be read."""
+        client = self.aws.client("lambda")
+        qualifier = {} if want.alias is None else {"Qualifier": want.alias}
+        try:
+            return str(client.get_function_url_config(FunctionName=want.name, **qualifier)["FunctionUrl"])
+        except client.exceptions.ClientError:
+            return ""
+
+
+def _arn(remote: Remote) -> str:
+    """The function's ARN without qualifier."""
+    shown = remote.live or remote.latest or {}
+    return ":".join(str(shown["FunctionArn"]).split(":")[:7])

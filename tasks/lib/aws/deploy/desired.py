@@ -1,0 +1,151 @@
+"""What lambda.toml and the package ask for, in AWS's own names.
+
+in   a Function of lambda.toml, its stage, its Package
+out  `wanted(...)` → Wanted
+
+A setting that is absent in lambda.toml is absent in Wanted; an empty one is there, in the form that clears it on AWS.
+Two tags are the deploy's own memory, so that one read tells everything (`OWN_TAGS`):
+
+    …:content   digest of the zip's content + the CodeSha256 of the bytes that carry it. Other bytes with the same
+                content (another zlib) are unchanged; other code under an old tag is not, since the pair must match.
+    …:around    digest of what GetFunction does not show (retention of the log; with an alias, concurrency)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ...base.errors import UsageError
+from ...settings.model import CREATE_ONLY, OWN_TAGS, Function
+
+Part = Literal["all", "code", "config"]
+CONTENT_TAG, AROUND_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}around"
+SHORTEST_SECRET = 4  # shorter values ("1", "on") are no secrets, and masking them would garble every message
+
+
+@dataclass(frozen=True)
+class Package:
+    """A finished zip: `code_sha256` is base64, `digest` hex over the sorted (name, mode, sha256) of its content."""
+
+    zip: Path
+    code_sha256: str
+    digest: str
+    unzipped_bytes: int
+    libraries: tuple[str, ...] = ()
+    built: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One function as it should be on AWS; `package` is None when only the configuration is wanted."""
+
+    label: str
+    name: str
+    alias: str | None
+    architecture: str | None
+    package: Package | None
+    settings: Mapping[str, Any] = field(repr=False)
+    create_only: Mapping[str, Any]
+    tags: Mapping[str, str] | None
+    concurrency: int | None
+    retention_days: int | None
+    log_group: str
+
+    @property
+    def around(self) -> str | None:
+        """The digest of the settings that GetFunction does not show, None if none is managed."""
+        shown = {"concurrency": self.concurrency, "retention": self.retention_days, "log group": self.log_group}
+        if self.concurrency is None and self.retention_days is None:
+            return None
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that no output may show."""
+        values = self.settings.get("Environment", {}).get("Variables", {}).values()
+        return tuple(value for value in values if len(value) >= SHORTEST_SECRET)
+
+    def content_tag(self, code_sha256: str) -> str | None:
+        """The tag that says: the code with this hash has the content that is wanted."""
+        return f"{self.package.digest}/{code_sha256}" if self.package else None
+
+
+def wanted(function: Function, package: Package, part: Part = "all") -> Wanted:
+    """The function as lambda.toml has it, wholly, or only its code, or only its configuration."""
+    config = part != "code"
+    every = _settings(function) if config else {}
+    return Wanted(
+        label=function.name,
+        name=name_on_aws(function),
+        alias=function.alias,
+        architecture=function.architecture if part != "config" else None,
+        package=package if part != "config" else None,
+        settings={name: value for name, value in every.items() if name not in CREATE_ONLY},
+        create_only={name: value for name, value in every.items() if name in CREATE_ONLY},
+        tags=function.tags if config else None,
+        concurrency=function.reserved_concurrency if config else None,
+        retention_days=function.log_retention_days if config else None,
+        log_group=log_group(function),
+    )
+
+
+def name_on_aws(function: Function) -> str:
+    """The function's name on AWS; UsageError if it depends on a stage and none is chosen."""
+    if "{stage}" in function.function_name:
+        raise UsageError(
+            f"The name of {function.name} on AWS is {function.function_name}, and no stage is chosen.",
+            "Choose one: doit deploy stage=…",
+        )
+    return function.function_name
+
+
+def log_group(function: Function) -> str:
+    """Where the function logs."""
+    logging = (function.aws or {}).get("LoggingConfig", {})
+    return str(logging.get("LogGroup") or f"/aws/lambda/{function.function_name}")
+
+
+def _settings(function: Function) -> dict[str, Any]:
+    vpc = None if function.vpc is None else _vpc(function.vpc)
+    own = {
+        "Runtime": function.runtime,
+        "Handler": function.handler,
+        "Role": function.role,
+        "Description": function.description,
+        "MemorySize": function.memory_mb,
+        "Timeout": function.timeout_s,
+        "Environment": _within("Variables", function.environment),
+        "Layers": None if function.layers is None else list(function.layers),
+        "EphemeralStorage": _within("Size", function.ephemeral_storage_mb),
+        "VpcConfig": vpc,
+        "TracingConfig": _within("Mode", function.tracing),
+        "LoggingConfig": _within("LogFormat", function.log_format),
+        "DeadLetterConfig": _within("TargetArn", function.dead_letter),
+    }
+    return _joined({name: value for name, value in own.items() if value is not None}, _thawed(function.aws or {}))
+
+
+def _within(name: str, value: Any) -> dict[str, Any] | None:
+    return None if value is None else {name: dict(value) if isinstance(value, Mapping) else value}
+
+
+def _vpc(vpc: Mapping[str, Any]) -> dict[str, Any]:
+    lists = {"SubnetIds": sorted(vpc.get("subnets", ())), "SecurityGroupIds": sorted(vpc.get("security_groups", ()))}
+    return lists | ({"Ipv6AllowedForDualStack": vpc["ipv6"]} if "ipv6" in vpc else {})
+
+
+def _joined(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = below.keys() & above.keys()
+    return below | above | {name: below[name] | above[name] for name in both}
+
+
+def _thawed(value: Any) -> Any:
+    """TOML's frozen values as the lists and dictionaries that botocore takes."""
+    if isinstance(value, Mapping):
+        return {name: _thawed(item) for name, item in value.items()}
+    return [_thawed(item) for item in value] if isinstance(value, tuple) else value

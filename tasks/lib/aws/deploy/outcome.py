@@ -1,0 +1,123 @@
+"""What a deploy did, or would do: for people and as JSON, the same in both.
+
+in   Wanted, steps, what AWS answered
+out  Outcome: `.block()`, `.document()`, `.record()` (the content of deployed-hash)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .compare import Change
+from .desired import Package
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a function goes; the first line of all output about it."""
+
+    function: str
+    name: str
+    alias: str | None
+    stage: str | None
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        parts = [f"account {self.account}", f"region {self.region}", f"function {self.name}"]
+        parts += [f"alias {self.alias}"] if self.alias else []
+        parts += [f"stage {self.stage}"] if self.stage else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One function after a deploy, a dry run or a diff; `action` is created, updated or unchanged, or would-be."""
+
+    target: Target
+    action: str
+    changes: tuple[Change, ...]
+    steps: tuple[str, ...]
+    durations: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    code_sha256: str = ""
+    version: str = ""
+    arn: str = ""
+    url: str = ""
+    package: Package | None = None
+
+    @property
+    def changed(self) -> bool:
+        """True if there is something that differs."""
+        return bool(self.steps)
+
+    def block(self) -> str:
+        """For people."""
+        lines = [str(self.target), f"  {self.action}{self._took(self.seconds)}"]
+        lines += [f"    {change}" for change in self.changes]
+        rows = {
+            "code": self._code(),
+            "version": self.version,
+            "arn": self.arn,
+            "url": self.url,
+            "steps": ", ".join(f"{title}{self._took(self.durations.get(title))}" for title in self.steps),
+        }
+        return "\n".join(lines + [f"  {name:<8} {value}" for name, value in rows.items() if value])
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        package = self.package
+        return {
+            **asdict(self.target),
+            "action": self.action,
+            "changed": self.changed,
+            "changes": [asdict(change) for change in self.changes],
+            "steps": [{"step": title, "seconds": self._rounded(self.durations.get(title))} for title in self.steps],
+            "seconds": self._rounded(self.seconds),
+            "code_sha256": self.code_sha256,
+            "version": self.version,
+            "arn": self.arn,
+            "url": self.url or None,
+            "zip_bytes": package.zip.stat().st_size if package else None,
+            "unzipped_bytes": package.unzipped_bytes if package else None,
+            "libraries": list(package.libraries) if package else None,
+            "built": package.built if package else None,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What deployed-hash holds: where the function stands, without times."""
+        kept = asdict(self.target) | {"code_sha256": self.code_sha256, "version": self.version, "arn": self.arn}
+        return dict(sorted(kept.items()))
+
+    def _code(self) -> str:
+        package = self.package
+        if package is None:
+            return self.code_sha256[:12]
+        count = len(package.libraries)
+        libraries = f"{count} {'library' if count == 1 else 'libraries'}{': ' if count else ''}"
+        size = f"{package.zip.stat().st_size:,} bytes of {package.unzipped_bytes:,}"
+        shown = [self.code_sha256[:12] or package.code_sha256[:12], size, libraries + ", ".join(package.libraries)]
+        return "; ".join(shown + ([f"built {age(package.built)}"] if package.built else []))
+
+    @staticmethod
+    def _took(seconds: float | None) -> str:
+        return f" ({seconds:.1f} s)" if seconds else ""
+
+    @staticmethod
+    def _rounded(seconds: float | None) -> float | None:
+        return None if seconds is None else round(seconds, 3)
+
+
+def age(built: float, now: float | None = None) -> str:
+    """How long ago: "3 minutes ago"."""
+    seconds = max(0, int((time.time() if now is None else now) - built))
+    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second")):
+        count = seconds // unit
+        if count:
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,209 @@
+"""botocore's errors in one or two lines, with the next act.
+
+in   whatever a call raised
+out  `explained(error)` → DeployError, or None for a bug of ours; `translated()` does it around a block
+
+Told by class name and error code, so that this module needs no botocore.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from ..base.errors import BuildError, DeployError
+
+TRUST_POLICY = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
+    '"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
+)
+SIGN_IN = "Sign in again: aws sso login (or aws login), with the same --profile or AWS_PROFILE."
+
+FOREIGN = "ResponseParserError"
+UNSENDABLE = "Invalid header value"
+
+# botocore's exceptions, most special first: class → (message, hint); {error} is botocore's own sentence
+CLASSES = {
+    "NoRegionError": (
+        "No region is set.",
+        "Set AWS_DEFAULT_REGION (boto3 reads no AWS_REGION), region in the profile, or region under [deploy].",
+    ),
+    "InvalidRegionError": ("{error}", "Correct AWS_DEFAULT_REGION, the profile's region, or region in lambda.toml."),
+    "NoCredentialsError": (
+        "No AWS credentials were found.",
+        "Sign in (aws sso login, aws login), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    ),
+    "PartialCredentialsError": ("The AWS credentials are incomplete: {error}", "Set the missing half, or AWS_PROFILE."),
+    "CredentialRetrievalError": ("The AWS credentials could not be fetched: {error}", "Run that program by hand."),
+    "ProfileNotFound": ("{error}.", "Correct AWS_PROFILE; aws configure list-profiles names those that exist."),
+    "ConfigParseError": ("{error}.", "Mend that file."),
+    "ConfigNotFound": ("{error}.", "Correct AWS_CONFIG_FILE."),
+    "UnauthorizedSSOTokenError": ("The SSO session has expired or is invalid.", SIGN_IN),
+    "SSOTokenLoadError": ("There is no SSO session: {error}.", SIGN_IN),
+    "TokenRetrievalError": ("The SSO session could not be renewed: {error}.", SIGN_IN),
+    "LoginRefreshRequired": ("The login session has expired.", SIGN_IN),
+    "LoginTokenLoadError": ("There is no login session: {error}.", SIGN_IN),
+    "LoginError": ("The login session cannot be used: {error}.", SIGN_IN),
+    "SSOError": ("SSO failed: {error}.", SIGN_IN),
+    "MetadataRetrievalError": ("The machine's own credentials could not be fetched: {error}.", "Set AWS_PROFILE."),
+    "EndpointConnectionError": (
+        "{error}",
+        "Look at the network and the proxy, at the region's name, and at AWS_ENDPOINT_URL if it is set.",
+    ),
+    "ConnectTimeoutError": ("{error}.", "Look at the network and the proxy; then run the same command again."),
+    "ReadTimeoutError": ("{error}.", "Run the same command again: it goes on where this one stopped."),
+    "ProxyConnectionError": ("{error}.", "Look at HTTPS_PROXY and NO_PROXY."),
+    "SSLError": ("{error}.", "Look at AWS_CA_BUNDLE and at the proxy's certificate."),
+    "HTTPClientError": ("{error}.", "Look at the network; then run the same command again."),
+    "IncompleteReadError": ("AWS's answers are cut short: {error}.", "Look at the network and the proxy."),
+    "MissingDependencyException": ("{error}.", "Install it: .venv/bin/pip install 'botocore[crt]'; or sign in by SSO."),
+    FOREIGN: ("The answer is not AWS's: {error}", "Look at AWS_ENDPOINT_URL and at the proxy."),
+    "ParamValidationError": ("{error}", "Correct the table aws of this function in lambda.toml."),
+    "UnknownServiceError": ("{error}.", "Install the pinned boto3: ./setup.sh"),
+    "EndpointProviderError": ("{error}.", "Look at AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."),
+    "BotoCoreError": ("{error}", "Look at the AWS settings of this machine: aws configure list"),
+}
+
+# error codes of AWS: code → hint; the message is always AWS's own
+CODES = {
+    "AccessDenied": "Allow this action to the credentials in use (aws sts get-caller-identity says whose they are).",
+    "ExpiredToken": SIGN_IN,
+    "UnrecognizedClient": "The access key is unknown to AWS: look at AWS_PROFILE, AWS_ACCESS_KEY_ID and the region.",
+    "InvalidClientTokenId": "The access key is unknown to AWS: look at AWS_PROFILE and AWS_ACCESS_KEY_ID.",
+    "InvalidAccessKeyId": "The access key is unknown to AWS: look at AWS_PROFILE and AWS_ACCESS_KEY_ID.",
+    "InvalidSignature": "Set this machine's clock; if it is right, the secret key is wrong.",
+    "SignatureDoesNotMatch": "The secret key is wrong, or this machine's clock is.",
+    "RequestExpired": "Set this machine's clock.",
+    "RequestTimeTooSkewed": "Set this machine's clock.",
+    "IncompleteSignature": "The secret key is wrong.",
+    "OptInRequired": "Enable the region, or the service, for this account.",
+    "TooManyRequests": "Wait a minute and run the same command again; it goes on where this one stopped.",
+    "Throttling": "Wait a minute and run the same command again; it goes on where this one stopped.",
+    "RequestEntityTooLarge": "Set s3_bucket under [deploy] in lambda.toml: larger zips travel through S3.",
+    "CodeStorageExceeded": "Delete old versions: doit prune",
+    "CodeVerificationFailed": "The function demands signed code, and this zip is not signed.",
+    "InvalidCodeSignature": "The function demands signed code, and this zip's signature is not valid.",
+    "NoSuchBucket": "Create the bucket, in the function's region, or correct s3_bucket in lambda.toml.",
+    "301": "The bucket is in another region: s3_bucket must be in the function's own.",
+    "PermanentRedirect": "The bucket is in another region: s3_bucket must be in the function's own.",
+    "AuthorizationHeaderMalformed": "The bucket is in another region: s3_bucket must be in the function's own.",
+    "ResourceConflict": "Another change of this function is in progress; run the same command again.",
+    "PreconditionFailed": "The function was changed by somebody else; run the same command again.",
+    "ResourceNotFound": "Deploy the function first: doit deploy",
+    "ResourceNotReady": "Run the same command again.",
+    "InvalidParameterValue": "Correct the setting that AWS names in lambda.toml.",
+    "Validation": "Correct the setting that AWS names in lambda.toml.",
+    "KMSAccessDenied": "Allow kms:Decrypt on the function's key to the credentials in use.",
+    "Service": "AWS had an error of its own; run the same command again.",
+    "InternalError": "AWS had an error of its own; run the same command again.",
+    "ServiceUnavailable": "AWS had an error of its own; run the same command again.",
+}
+DROPPED_ENDINGS = ("FaultException", "Exception", "Fault")
+
+
+def code(error: BaseException) -> str:
+    """The code of an error that AWS answered with, without the ending Exception; else the empty string."""
+    response = getattr(error, "response", None)
+    found = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+    for ending in DROPPED_ENDINGS:
+        if found.endswith(ending) and found != ending:
+            return found.removesuffix(ending)
+    return found
+
+
+def said(error: BaseException) -> str:
+    """AWS's own sentence."""
+    response = getattr(error, "response", None)
+    sentence = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
+    return str(sentence or error).strip()
+
+
+def missing(error: BaseException) -> bool:
+    """True if AWS says that the thing asked for does not exist."""
+    headless = getattr(error, "operation_name", "") == "HeadObject"  # an answer to HEAD has no code but its status
+    return code(error) in ({"404"} if headless else {"ResourceNotFound", "NoSuchEntity"})
+
+
+def status(error: BaseException) -> int:
+    """The HTTP status of an error that AWS answered with, else 0."""
+    response = getattr(error, "response", None)
+    metadata: dict[str, Any] = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    return int(metadata.get("HTTPStatusCode", 0) or 0)
+
+
+def explained(error: BaseException, secrets: Iterable[str] = ()) -> DeployError | None:
+    """The DeployError for what botocore raised; None if it is no error of botocore or AWS."""
+    if hasattr(error, "response") and hasattr(error, "operation_name"):
+        kind = code(error) or "an error without a code"
+        if said(error).startswith("<"):
+            return DeployError(f"The answer is not AWS's, but a web page (HTTP {status(error)}).", CLASSES[FOREIGN][1])
+        message = f"AWS refused {error.operation_name}: {_line(said(error))} ({kind}, HTTP {status(error)})"
+        hint = CODES.get(kind, CODES["Service"] if status(error) >= HTTPStatus.INTERNAL_SERVER_ERROR else "")
+        if kind == "301" and not error.operation_name.endswith("Object"):  # S3 alone sends its clients elsewhere
+            hint = CLASSES[FOREIGN][1]
+        if "cannot be assumed by Lambda" in message:
+            hint = f"Its trust policy must be {TRUST_POLICY}"
+        return DeployError(_masked(message, secrets), hint)
+    if UNSENDABLE in str(error):  # botocore shows the header, and with it the session token
+        return DeployError(
+            "The AWS credentials have a character that no request can carry, such as a line break at the end.",
+            "Set AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN anew, or correct them in the profile.",
+        )
+    for base in type(error).__mro__:
+        if base.__name__ in CLASSES and base.__module__.startswith(("botocore", "boto3")):
+            message, hint = CLASSES[base.__name__]
+            return DeployError(_masked(message.format(error=_line(str(error)).rstrip(".")), secrets), hint)
+    return _of_settings(error, secrets)
+
+
+def _of_settings(error: BaseException, secrets: Iterable[str]) -> DeployError | None:
+    """What botocore raises of Python's own errors when the settings of the machine are wrong."""
+    if isinstance(error, ValueError) and "Invalid endpoint" in str(error):
+        return DeployError(f"{_line(str(error))}.", "Correct AWS_ENDPOINT_URL: http:// or https://, host and port.")
+    if isinstance(error, LookupError | OSError | ValueError) and _of_credentials(error):
+        return DeployError(
+            f"The AWS credentials could not be read: {_masked(_line(str(error)), secrets)}.",
+            "Run the profile's credential_process by hand: it has to print one JSON document.",
+        )
+    return None
+
+
+def _of_credentials(error: BaseException) -> bool:
+    """Whether it was raised while botocore looked for credentials."""
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__") == "botocore.credentials":
+            return True
+        frame = frame.tb_next
+    return False
+
+
+@contextmanager
+def translated(secrets: Iterable[str] = ()) -> Iterator[None]:
+    """Turn botocore's errors inside the block into DeployErrors; `secrets` are masked wherever they turn up."""
+    secrets = tuple(secrets)
+    try:
+        yield
+    except BuildError:
+        raise
+    except Exception as error:
+        found = explained(error, secrets)
+        if found is None:
+            raise
+        if any(secret in str(error) for secret in secrets):
+            raise found from None  # the cause would show what is masked
+        raise found from error
+
+
+def _line(text: str) -> str:
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, "***")
+    return text

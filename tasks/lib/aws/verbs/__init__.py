@@ -1,0 +1,1 @@
+"""What is done with functions that are on AWS already."""

@@ -1,0 +1,74 @@
+"""doit invoke: call the function on AWS once.
+
+in   a payload: text, a file (@path) or stdin (-)
+out  `invoke(...)` → Invocation: the answer's bytes for stdout, the log's tail for stderr
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.errors import InvokeError, UsageError
+from .place import Place
+
+PAYLOAD_MOST = 6_291_556
+LONGEST_S = 900  # no function runs longer
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What came back; `error` is Lambda's word for how it failed ("Unhandled"), empty when it did not."""
+
+    answer: bytes
+    log: str
+    error: str
+    version: str
+
+
+def payload(given: str | None) -> bytes:
+    """The event: JSON text, `@path`, or `-` for stdin; UsageError if it is no JSON."""
+    if given is None:
+        return b"{}"
+    try:
+        if given == "-":
+            event = sys.stdin.buffer.read()
+        else:
+            event = Path(given[1:]).read_bytes() if given.startswith("@") else given.encode()
+    except OSError as error:
+        raise UsageError(f"The payload {given} cannot be read: {error.strerror}.") from error
+    try:
+        json.loads(event)
+    except ValueError as error:
+        raise UsageError(
+            f"The payload is not JSON: {error}.", """Write it as --payload '{"key": "value"}'."""
+        ) from error
+    if len(event) > PAYLOAD_MOST:
+        raise UsageError(f"The payload has {len(event):,} bytes; Lambda takes at most {PAYLOAD_MOST:,}.")
+    return event
+
+
+def invoke(place: Place, event: bytes) -> Invocation:
+    """Call the function's alias, or $LATEST without one, exactly once: a slow answer is never asked for again."""
+    client = place.aws.invoker(place.function.timeout_s or LONGEST_S)
+    with place.calls():
+        answer = client.invoke(FunctionName=place.name, Payload=event, LogType="Tail", **place.qualifier)
+        body = answer["Payload"].read()
+    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+    return Invocation(body, log, str(answer.get("FunctionError", "")), str(answer.get("ExecutedVersion", "")))
+
+
+def failure(place: Place, invocation: Invocation) -> InvokeError:
+    """The error of an invocation that failed; the answer itself has been shown."""
+    try:
+        said = json.loads(invocation.answer)
+    except ValueError:
+        said = None
+    kind, message = (said.get("errorType"), said.get("errorMessage")) if isinstance(said, dict) else (None, None)
+    return InvokeError(
+        f"{place.name} failed ({invocation.error}): {kind or 'no type'}: {message or 'no message'}",
+        f"Its log: doit logs:{place.function.name}",
+    )

@@ -1,0 +1,95 @@
+"""The execution role: found by name, judged when AWS says it cannot be assumed, and made only when asked to.
+
+in   a role's name or ARN
+out  `role_arn`, `readiness`; `made(...)`: the verb `doit role`
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ...base.errors import DeployError
+from ..errors import TRUST_POLICY, code, missing, translated
+from ..session import Aws
+
+POLICY = "haskell-on-lambda-logs"
+
+
+def role_arn(aws: Aws, role: str) -> str:
+    """The ARN of a role given by name or ARN; IAM is asked for its path where that is allowed."""
+    if role.startswith("arn:"):
+        return role
+    iam = aws.client("iam")
+    try:
+        return str(iam.get_role(RoleName=role)["Role"]["Arn"])
+    except iam.exceptions.ClientError as error:
+        if missing(error):
+            raise DeployError(
+                f"There is no role {role} in account {aws.account()}.",
+                "Make it: doit role; or correct role in lambda.toml.",
+            ) from error
+        if code(error) != "AccessDenied":
+            raise
+        return f"arn:{aws.partition}:iam::{aws.account()}:role/{role}"
+
+
+def readiness(aws: Aws, role: str) -> str:
+    """Why Lambda will never be able to assume a role; empty if it may only be too fresh, or if IAM does not tell."""
+    if not role:
+        return ""
+    iam, name = aws.client("iam"), role.rpartition("/")[2]
+    try:
+        document = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    except iam.exceptions.ClientError as error:
+        return f"There is no role {name}." if missing(error) else ""
+    return "" if _trusted(document) else f"Role {name} does not trust lambda.amazonaws.com."
+
+
+def made(aws: Aws, role: str, log_groups: list[str]) -> tuple[str, bool]:
+    """The ARN of the role and whether it is new: trusts Lambda, may write these log groups and nothing else."""
+    if role.startswith("arn:"):
+        raise DeployError(f"{role} is an ARN, and a role is made by name.", 'Set role = "a-name" in lambda.toml.')
+    iam, new = aws.client("iam"), False
+    with translated():
+        try:
+            found = iam.get_role(RoleName=role)["Role"]
+        except iam.exceptions.NoSuchEntityException:
+            found = iam.create_role(
+                RoleName=role, AssumeRolePolicyDocument=TRUST_POLICY, Description="Haskell on AWS Lambda"
+            )["Role"]
+            new = True
+        if not _trusted(found.get("AssumeRolePolicyDocument", json.loads(TRUST_POLICY))):
+            raise DeployError(
+                f"Role {role} exists and does not trust Lambda.", f"Its trust policy must be {TRUST_POLICY}"
+            )
+        iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(_policy(aws, log_groups)))
+    return str(found["Arn"]), new
+
+
+def _policy(aws: Aws, log_groups: list[str]) -> dict[str, Any]:
+    where = f"arn:{aws.partition}:logs:{aws.region}:{aws.account()}:log-group"
+    groups = [f"{where}:{group}" for group in sorted(log_groups)]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": groups},
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": [f"{group}:*" for group in groups],
+            },
+        ],
+    }
+
+
+def _trusted(document: Any) -> bool:
+    policy = json.loads(document) if isinstance(document, str) else document
+    statements = policy.get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else principal
+        named = [services] if isinstance(services, str) else list(services)
+        if statement.get("Effect") == "Allow" and {"lambda.amazonaws.com", "*"} & set(named):
+            return True
+    return False

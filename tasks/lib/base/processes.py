@@ -1,0 +1,96 @@
+"""Programs that we start: their output line by line, and their end with ours.
+
+Each runs in a session of its own, so that a signal to us is passed to all of its children, and none is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from .errors import ToolError
+
+Log = Callable[[str], None]
+at_end: set[Callable[[], None]] = set()  # what else a signal has to end: quick, and free of locks
+_running: set[subprocess.Popen[bytes]] = set()
+_guard = threading.Lock()
+
+
+def run(
+    command: Sequence[str],
+    *,
+    log: Log,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    keep: Sequence[int] = (),
+) -> int:
+    """Run `command`, hand each line it prints to `log`, and return its exit code; `keep`: descriptors it inherits."""
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=tuple(keep),
+        )
+    except FileNotFoundError as error:
+        raise ToolError(f"{command[0]} is not installed.", "Run ./setup.sh, which installs it.") from error
+    except PermissionError as error:
+        raise ToolError(f"{command[0]} cannot be run: {error.strerror}.") from error
+    with _guard:
+        _running.add(process)
+    try:
+        with process:
+            for line in process.stdout or ():
+                log(line.decode(errors="replace").rstrip("\n"))
+    except BaseException:
+        _end(process)
+        raise
+    finally:
+        with _guard:
+            _running.discard(process)
+    return process.returncode
+
+
+def output(command: Sequence[str]) -> str:
+    """What a short command prints on stdout, or ToolError."""
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    except FileNotFoundError as error:
+        raise ToolError(f"{command[0]} is not installed.", "Run ./setup.sh, which installs it.") from error
+    except subprocess.SubprocessError as error:
+        detail = (getattr(error, "stderr", "") or str(error)).strip()
+        raise ToolError(f"`{' '.join(command)}` failed: {detail}") from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever is left of a program and its children."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def end_on_signals() -> None:
+    """On Ctrl-C, SIGTERM and SIGHUP: end what we started, say how to go on, exit 128 + signal without a traceback."""
+
+    def ended(number: int, _: FrameType | None) -> None:
+        for process in list(_running):
+            _end(process)
+        for end in list(at_end):
+            end()
+        print("\nInterrupted. Nothing is lost: run the same command again.", file=sys.stderr, flush=True)
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, ended)

@@ -1,0 +1,64 @@
+"""The interface of a builder: a machine with a Haskell toolchain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..base.processes import Log
+from .sources import Tree
+
+if TYPE_CHECKING:
+    from ..sysroot.root import Sysroot
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """What builds, as image.json holds it; a version is "" where the tool is missing."""
+
+    builder: str
+    image: str
+    architecture: str
+    libc: str
+    tools: Mapping[str, str] = field(default_factory=dict)  # name → version
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        tools = ", ".join(f"{name} {version}" for name, version in self.tools.items() if version)
+        return f"{self.builder}: {tools or 'no Haskell'}, {self.libc}, {self.architecture}"
+
+
+class Machine(Protocol):
+    """Where commands run. Paths are the machine's own; `workspace` is a folder that lasts from build to build."""
+
+    name: str
+    workspace: str
+    offline: bool  # no package index here: cabal must not ask for one
+
+    def toolchain(self, log: Log) -> Toolchain:
+        """Make the toolchain ready, and say what it is; what takes long tells `log` about it."""
+
+    def sysroot(self) -> Sysroot:
+        """The file system that executables made here find their libraries in."""
+
+    def bring(self, sources: Tree, variant: str = "") -> AbstractContextManager[str]:
+        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile. One copy a variant.
+
+        The folder has a subfolder BIN.
+        """
+
+    def run(self, command: Sequence[str], folder: str, log: Log) -> int:
+        """Run a command there, its output line by line into `log`; its exit code."""
+
+    def index(self, log: Log) -> bool:
+        """Fetch the package index where this machine may do so by itself; True if there is one now."""
+
+    def read(self, path: str) -> bytes | None:
+        """A small file's content, None when it is not there."""
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Bring an executable out to the host: whole or not at all, mode 0755."""

@@ -1,0 +1,129 @@
+"""Builders: one interface, and where the work is done behind it.
+
+machine.py       the interface: a machine that runs commands (this host, or a container) and what its toolchain is
+haskell.py       sources → executable with stack, cabal or ghc, on whatever machine
+stale.py         what a compiler must not see again
+host.py          this host
+docker.py        a container; engine.py finds the engine, relay.py reaches one behind ssh, client.py speaks to it,
+                 patience.py gives it up in time, image.py makes the image, container.py runs in it,
+                 image_files.py reads it, leftovers.py cleans up
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .base.errors import EngineError
+from .base.processes import Log
+from .settings.load import Build
+
+if TYPE_CHECKING:
+    from .build.host import Host
+    from .build.machine import Machine
+    from .engine.machine import Docker
+
+TOOLS = ("ghc", "cabal", "stack")
+BIN = ".bin"  # beside the sources of a copy: where executables are put
+_choosing = threading.RLock()
+_chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one container, or None for the host
+
+
+def chosen(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
+    """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host.
+
+    auto takes this host, too, where the engine has neither the base image nor a way to its registry. It is chosen
+    once a run, and the choice is told once.
+    """
+    if build.builder == "host":
+        return _host(workspace, cache)
+    with _choosing:
+        key = cache.resolve(), repr(build)
+        if key not in _chosen:
+            _chosen[key] = _container(build, cache, log)
+        return _chosen[key] or _host(workspace, cache)
+
+
+def _container(build: Build, cache: Path, log: Log) -> Docker | None:
+    from .engine import find as engine
+
+    try:
+        where, answer = engine.found()
+    except EngineError as error:
+        if build.builder == "docker":
+            raise
+        log(f"builder = auto: this host's GHC. {error.message}")
+        return None
+    log(f"builder = {build.builder}: a container. {answer.server} answers at {where.address} ({where.origin})")
+    machine = _docker(build, cache)
+    return machine if build.builder == "docker" else _with_a_base(machine, log)
+
+
+def _with_a_base(machine: Docker, log: Log) -> Docker | None:
+    """A container, unless its base cannot be fetched and this host has a GHC."""
+    import shutil
+
+    from .engine.image import UnreachableError
+
+    try:
+        machine.toolchain(log)
+    except UnreachableError as error:
+        if not shutil.which("ghc"):
+            raise
+        log(f"builder = auto: this host's GHC after all. {error.message}")
+        return None
+    return machine
+
+
+def recorded(build: Build, workspace: Path, cache: Path, record: Path) -> Machine:
+    """The machine that `record` (image.json) tells of: where executables were made. No engine is asked."""
+    if on_host(build, record):
+        return _host(workspace, cache)
+    from .build.machine import Toolchain
+
+    with _choosing:
+        if running := _chosen.get((cache.resolve(), repr(build))):
+            return running
+        machine = _docker(build, cache)
+        machine.recorded(Toolchain(**json.loads(record.read_bytes())))
+        return machine
+
+
+def on_host(build: Build, record: Path) -> bool:
+    """Whether executables were made on this host; before there is a record, whether they are going to be."""
+    try:
+        return bool(json.loads(record.read_bytes())["builder"] == "host")
+    except (OSError, ValueError, KeyError, TypeError):
+        return build.builder == "host"
+
+
+def places(build: Build) -> Mapping[str, str]:
+    """Where an engine would be asked for, as far as that can be told without asking: what a choice depends on."""
+    if build.builder == "host":
+        return {}
+    from .engine import find as engine
+
+    try:
+        return {place.address: place.origin for place in engine.places()}
+    except EngineError as error:
+        return {"": error.message}
+
+
+def witnesses(build: Build, workspace: Path, cache: Path, record: Path) -> list[Path]:
+    """Files of this host whose change means that the toolchain of `record` has to be looked at again."""
+    return _host(workspace, cache).witnesses() if on_host(build, record) else []
+
+
+def _host(workspace: Path, cache: Path) -> Host:
+    from .build.host import Host
+
+    return Host(workspace, cache)
+
+
+def _docker(build: Build, cache: Path) -> Docker:
+    from .engine.machine import Docker
+
+    return Docker(build, cache)

@@ -1,0 +1,1 @@
+"""Would it start? Any executable, any zip, for people and for scripts."""

@@ -1,0 +1,1 @@
+"""A container engine as the machine that builds. Begin with machine.py."""

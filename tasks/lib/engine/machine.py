@@ -1,0 +1,244 @@
+"""A container of docker or podman as builder, driven through the Docker SDK; the engine may be on another machine.
+
+in   [build] of lambda.toml, ghc-centos/, an engine that answers
+out  Docker, a Machine: the image is made when it is not there, one container is started when a command is to be run
+
+Named volumes keep the copy of the sources with what compilers left there, and the stores of stack and cabal. They are
+one a project, and one for each compiler and libc, whose files do not mix.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import io
+import json
+import os
+import shlex
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.errors import EngineError
+from ..base.files import FILE_MODE, PROGRAM_MODE, write, write_json
+from ..base.processes import Log
+from ..build.host import locked
+from ..build.machine import Toolchain
+from ..build.sources import (
+    Tree,
+    differing,
+    folders,
+    hashes,
+    inside,
+    note_name,
+    note_of,
+    note_of_begun,
+    packages,
+    present,
+)
+from ..build.stale import lonely
+from ..builder import TOOLS
+from ..settings.load import Build
+from . import find as engines
+from . import leftovers
+from .client import Client, MissingError, connected
+from .container import STORES, WORKSPACE, Container
+from .image import NAME, Recipe, ready
+from .sync import arrival
+
+if TYPE_CHECKING:
+    from ..sysroot.root import Sysroot
+
+RECIPE = Path("ghc-centos")
+ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
+VERSIONS = "getconf GNU_LIBC_VERSION || echo no glibc; " + "; ".join(
+    f"{tool} --numeric-version 2>/dev/null || echo" for tool in TOOLS
+)
+NO_INDEX = "-- none\n"  # cabal's configuration: without one cabal writes its own, and wants the index it names
+HACKAGE = "repository hackage.haskell.org\n  url: https://hackage.haskell.org/\n  secure: True\n"
+INCOMING = ".incoming"
+
+
+class Docker:
+    """A container. Sources are copied in and executables out as tar streams: nothing of the host is mounted."""
+
+    name = "docker"
+    workspace = WORKSPACE
+
+    def __init__(self, build: Build, cache: Path, recipe: Path = RECIPE) -> None:
+        self._cache = cache / "images"
+        self._build = build
+        self._recipe = Recipe(recipe, build, project(cache))
+        self._toolchain: Toolchain | None = None
+        self._client: Client | None = None
+        self._container: Container | None = None
+        self._starting = threading.RLock()
+        self.offline = True  # until a look into cabal's store finds an index
+
+    def toolchain(self, log: Log) -> Toolchain:
+        """Make the image where it is not there yet, and say what is in it; asked of each image once."""
+        with self._starting:
+            if self._toolchain is None:
+                self._toolchain = self._known(log)
+            return self._toolchain
+
+    def recorded(self, toolchain: Toolchain) -> None:
+        """Take an image as it was found earlier, without asking the engine."""
+        self._toolchain = toolchain
+
+    def sysroot(self) -> Sysroot:
+        """The image's file system; what was read once is kept on the host."""
+        from .image_root import ImageFiles
+
+        image = self.toolchain(lambda _: None).image
+        if not (self._folder(image) / "index").exists():
+            self._asked(image)
+        return ImageFiles(self._folder(image), lambda path, target: self._running().get(path, target))
+
+    def _known(self, log: Log) -> Toolchain:
+        found = ready(self._engine(), self._recipe, log)
+        image, architecture = str(found["Id"]), str(found["Architecture"])
+        kept = self._folder(image) / "toolchain.json"
+        if kept.exists():
+            return Toolchain(**json.loads(kept.read_bytes()))
+        libc, *versions = self._asked(image)
+        tools = dict(zip(TOOLS, versions, strict=True))
+        made = Toolchain(self.name, image, ARCHITECTURES.get(architecture, architecture), libc, tools)
+        write_json(kept, made)
+        return made
+
+    def _asked(self, image: str) -> list[str]:
+        """List the image's files, and ask it for its libc and compilers."""
+        from .image_root import LISTING
+
+        asked = Container(self._engine(), image, self._build, self._recipe.project, {})
+        try:
+            write(self._folder(image) / "index", asked.output(LISTING))
+            return asked.output(["sh", "-c", VERSIONS]).decode().splitlines()
+        finally:
+            asked.close()
+
+    def _folder(self, image: str) -> Path:
+        return self._cache / image.removeprefix("sha256:")[:16]
+
+    def _engine(self) -> Client:
+        with self._starting:
+            if self._client is None:
+                self._client = connected(engines.found()[0])
+                leftovers.sweep(self._client, self._recipe.project)
+            return self._client
+
+    def _running(self) -> Container:
+        """The container of this run, started now if this is the first use."""
+        with self._starting:
+            if self._container is None:
+                toolchain = self.toolchain(lambda _: None)
+                abi = hashlib.sha256(json.dumps(asdict(toolchain) | {"image": ""}, sort_keys=True).encode())
+                volume = f"{NAME}-{self._recipe.project}-{abi.hexdigest()[:8]}"
+                volumes = {f"{volume}-build": WORKSPACE} | {
+                    f"{volume}{place.replace('/', '-')}": place for place in STORES.values()
+                }
+                client = self._engine()
+                leftovers.make_volumes(client, self._recipe.project, volumes)
+                try:
+                    self._container = Container(client, toolchain.image, self._build, self._recipe.project, volumes)
+                except MissingError as error:
+                    raise EngineError(
+                        f"The image {toolchain.image[:19]} has gone from the engine.",
+                        "Run `doit forget image`, then the same command again: the image is made anew.",
+                    ) from error
+                atexit.register(self.close)
+            return self._container
+
+    def close(self) -> None:
+        """End the container, if there is one; nothing is running in it any more."""
+        with self._starting:
+            if self._container is not None:
+                self._container.close()
+                self._container = None
+
+    @contextmanager
+    def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
+        """Copy in what changed. Times are those of the engine's clock: the compilers' files bear the same."""
+        present(sources)
+        into = Path(WORKSPACE, variant)
+        with ExitStack() as stack:
+            for place in packages(sources, self._cache / "locks" / variant):
+                stack.enter_context(locked(place))
+            box = self._running()
+            folder = str(into / inside(sources.folder))
+            note = shlex.quote(str(into / note_name(sources)))
+            config = f"{STORES['CABAL_DIR']}/config"
+            look = (
+                f"{lonely(folders(sources, into))}; test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
+                f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; cat {note} 2>/dev/null || true"
+            )
+            indexes, _, noted = box.output(["sh", "-c", look]).partition(b"\n")
+            self.offline = int(indexes) == 0
+            now = hashes(sources)
+            if differing(now, noted):
+                self._copy(box, sources, into, now, noted)
+            yield folder
+
+    def _copy(self, box: Container, sources: Tree, into: Path, now: Mapping[str, str], noted: bytes) -> None:
+        """Send what is new. The note has the hashes from before: a file that is edited meanwhile is sent again."""
+        note, news = note_name(sources), differing(now, noted)
+        arrived = hashlib.sha256(f"{into}/{note}".encode()).hexdigest()[:16]  # two builds may bring theirs at once
+        script = arrival(sources, into, news, f"{WORKSPACE}/{INCOMING}/{arrived}").encode()
+        files: list[tuple[str, bytes | Path, int]] = [
+            (f"tree/{inside(file)}", file, PROGRAM_MODE if now[str(file)].endswith("x") else FILE_MODE)
+            for file in news
+            if str(file) in now
+        ]
+        notes = {"begun": note_of_begun(noted, news), "note": note_of(now)}
+        files += [(name, content, FILE_MODE) for name, content in {**notes, "script": script}.items()]
+        box.put([(f"{INCOMING}/{arrived}/{name}", content, mode) for name, content, mode in files], WORKSPACE)
+        box.output(["sh", f"{WORKSPACE}/{INCOMING}/{arrived}/script"])
+
+    def run(self, command: Sequence[str], folder: str, log: Log) -> int:
+        """Run a command in a folder of the container."""
+        return self._running().run(command, folder, log)
+
+    def index(self, log: Log) -> bool:
+        """Fetch the index of Hackage into cabal's store, where there is a network; True if it is there now."""
+        if not self.offline or self._build.network == "none":
+            return not self.offline
+        box, config = self._running(), f"{STORES['CABAL_DIR']}/config"
+        log("fetching the index of Hackage, once")
+        script = 'printf %s "$1" > "$3" && cabal update || { printf %s "$2" > "$3"; exit 1; }'
+        command = ["sh", "-c", script, "sh", HACKAGE, NO_INDEX, config]
+        self.offline = box.run(command, WORKSPACE, log) != 0
+        return not self.offline
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content."""
+        held = io.BytesIO()
+        try:
+            self._running().get(path, held)
+        except MissingError:
+            return None
+        return held.getvalue()
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copy an executable out."""
+        self._running().fetch(path, target)
+
+
+def held(cache: Path) -> list[str]:
+    """What this project has in the engine, in words; EngineError when no engine answers."""
+    return leftovers.told(connected(engines.found()[0]), project(cache))
+
+
+def purge(cache: Path) -> None:
+    """Remove this project's containers, volumes and images from the engine, and nothing else."""
+    leftovers.purge(connected(engines.found()[0]), project(cache))
+
+
+def project(cache: Path) -> str:
+    """Which project this is, to its engine: this machine, user and folder; no path is shown to others."""
+    whole = f"{socket.gethostname()}:{os.getuid()}:{cache.resolve()}"
+    return hashlib.sha256(whole.encode()).hexdigest()[:12]

@@ -1,0 +1,240 @@
+"""Which libraries travel with a program, whose C library it uses, and whether it would start then.
+
+in   an executable, the sysroot it was built in, the runtime and architecture it is for
+out  `needed(…)` → Needed, which is needed-libs.json as it stands; `pack(…)` makes lib/ hold what Needed lists
+
+    libc = "runtime"   the runtime's C library; packed is what the runtime lacks, and what is cheap (tiers T3, T2)
+    libc = "bundled"   everything travels, loader and C library too: starts wherever Linux does
+    libc = "static"    nothing travels; the program must have been linked so
+    libc = "auto"      the runtime's where the verdict allows it, else bundled
+
+Each choice is proved in the sandbox before it is made; a program without libraries is recognised in every mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..base import files
+from ..base.errors import ElfError, PackageError
+from ..elf import read as elf
+from ..gate import judge
+from ..gate.proof import ITS_LOADER
+from ..gate.sandbox import Member
+from ..gate.verdict import Floor, Note, Object, Problem, Verdict, shown
+from ..gate.versions import OLDER
+from ..loader.closure import Closure, Loaded
+from ..loader.search import Search
+from ..loader.walk import closure
+from ..platform.runtimes import Platform, in_libc_family, platform, tier
+from ..sysroot.root import Host, Sysroot, opened
+from .bundle import bundle, copies
+
+FORMAT = 1
+CHUNK = 1 << 20
+NOT_BUILT_HERE = (
+    "Take libraries from the sysroot it was built in, build it on an older distribution, or link it statically."
+)
+STATIC = frozenset({"static", "static-pie"})
+
+
+@dataclass(frozen=True, slots=True)
+class Libc:
+    """Whose C library: what was asked for, what was chosen, and why, in one line."""
+
+    asked: str
+    chosen: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A file of lib/: its name there, and the file of the sysroot that it is a copy of."""
+
+    name: str
+    path: str
+    size_bytes: int
+    sha256: str
+    executable: bool
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """needed-libs.json: what travels in lib/, and the verdict; `format` changes when the meaning of a key does."""
+
+    format: int
+    program: str
+    runtime: str
+    architecture: str
+    libc: Libc
+    pack: tuple[Packed, ...]
+    starts: bool
+    problems: tuple[Problem, ...]
+    notes: tuple[Note, ...]
+    floors: tuple[Floor, ...]
+    objects: tuple[Object, ...]
+
+
+def needed(  # noqa: PLR0913 - each is a setting of the function
+    program: Path,
+    *,
+    sysroot: Sysroot,
+    runtime: str,
+    architecture: str,
+    libc: str = "auto",
+    include: tuple[str, ...] = (),
+) -> Needed:
+    """What `program` needs to start; ElfError when it is no ELF file."""
+    where = platform(runtime, architecture)
+    place = Path(program).absolute()
+    main = _program(place)
+    if main.form in STATIC or main.kind.architecture != architecture or main.form in {"relocatable", "core"}:
+        return _done(where, place, Libc(libc, "static", "the program is one file and needs no library"), {}, include)
+    if libc == "static":
+        fault = f'{place.name} is linked dynamically, and libc = "static" was asked for.'
+        hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
+        return _done(
+            where,
+            place,
+            Libc(libc, "static", "asked for"),
+            {},
+            include,
+            Problem("libc", (place.name,), place.name, fault, hint),
+        )
+    walked = closure(sysroot, str(place), Search(opened=include, cwd=str(place.parent)), main)
+    lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
+    plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
+    if libc != "bundled" and plain.starts:
+        return plain
+    if libc == "runtime":
+        return replace(plain, libc=Libc(libc, "runtime", "asked for"))
+    reason = "asked for" if libc == "bundled" else plain.problems[0].message
+    bundled = _done(where, place, Libc(libc, "bundled", reason), bundle(sysroot, walked), include)
+    if libc == "bundled" or bundled.starts:
+        return bundled
+    # what is wrong is said of the plain package: its list is the shorter one
+    problems = tuple(
+        replace(item, hint=NOT_BUILT_HERE) if item.hint in {OLDER, ITS_LOADER} else item for item in plain.problems
+    )
+    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
+
+
+def _program(place: Path) -> elf.Elf:
+    try:
+        with opened(str(place)) as file:
+            return elf.read(file, str(place))
+    except OSError as error:
+        raise ElfError(f"{place} cannot be read: {error.strerror}.", "Name an executable.") from error
+
+
+def _reason(where: Platform, walked: Closure) -> str:
+    names = [item.soname for item in walked.objects] + [item.name for item in walked.missing]
+    return (
+        f"glibc {where.glibc} of {where.runtime.id} defines every version that is needed"
+        if any(tier(name, where) == "T0" for name in names)
+        else "no C library is needed"
+    )
+
+
+def _lean(walked: Closure, where: Platform) -> dict[str, str]:
+    """Name in lib/ → path, for what the runtime lacks and what is cheap; what its own libraries need it has."""
+    found: dict[str, str] = {}
+    queue: list[Loaded] = [walked.program]
+    seen = {id(walked.program)}
+    while queue:
+        for item in queue.pop(0).needs:
+            if not isinstance(item, Loaded) or id(item) in seen:
+                continue
+            seen.add(id(item))
+            if item is not walked.interpreter and _travels(item, where):
+                found |= dict.fromkeys(copies(item), item.path)
+                queue.append(item)
+    return found
+
+
+def _travels(item: Loaded, where: Platform) -> bool:
+    kind = tier(item.soname, where)
+    if kind == "T2":  # the copy would need more than the runtime has: then its own is the better one
+        return not any(
+            in_libc_family(need.provider) and need.version not in where.versions.get(need.provider, {need.version})
+            for need in item.elf.versions
+        )
+    return kind == "T3"
+
+
+def _done(
+    where: Platform,
+    place: Path,
+    libc: Libc,
+    lib: Mapping[str, Member],
+    opened_later: tuple[str, ...],
+    *more: Problem,
+) -> Needed:
+    found = _verdict(where, place, lib, opened_later)
+    problems = (*more, *found.problems)
+    return Needed(
+        format=FORMAT,
+        program=shown(place.name),
+        runtime=where.runtime.id,
+        architecture=where.architecture,
+        libc=libc,
+        pack=tuple(_packed(where, lib)),
+        starts=not problems,
+        problems=problems,
+        notes=found.notes,
+        floors=found.floors,
+        objects=tuple(item for item in found.objects if item.name != "bootstrap"),
+    )
+
+
+def _verdict(where: Platform, place: Path, lib: Mapping[str, Member], opened_later: tuple[str, ...]) -> Verdict:
+    """As the package will be, but for its shim, which has a proof of its own when the zip is made."""
+    members = {f"lib/{name}": member for name, member in lib.items()}
+    members[place.name] = Member(Host(), str(place), files.PROGRAM_MODE)
+    return judge.verdict(members, where, place.name, opened_later, shim=False)
+
+
+def _packed(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
+    for name, member in sorted(lib.items()):
+        digest = hashlib.sha256()
+        with member.root.open(member.path) as file:
+            for offset in range(0, file.size, CHUNK):
+                digest.update(file.pread(CHUNK, offset))
+            size = file.size
+        soname = name.rpartition("/")[2]
+        kind = "T0" if name.startswith("gconv/") else tier(soname, where)
+        executable = member.mode == files.PROGRAM_MODE
+        yield Packed(shown(name), shown(member.path), size, digest.hexdigest(), executable, kind)
+
+
+def pack(found: Needed, sysroot: Sysroot, target: Path) -> int:
+    """Make the folder `target` hold exactly the files that `found` lists; the number of files that had to change."""
+    wanted = {item.name: item for item in found.pack}
+    changed = 0
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(target.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # not empty: it is still needed
+                path.rmdir()
+        elif path.relative_to(target).as_posix() not in wanted:
+            path.unlink()
+            changed += 1
+    for name, item in wanted.items():
+        content = _content(sysroot, item)
+        changed += files.write(target / name, content, files.PROGRAM_MODE if item.executable else files.FILE_MODE)
+    return changed
+
+
+def _content(sysroot: Sysroot, item: Packed) -> bytes:
+    try:
+        content = sysroot.content(item.path)
+    except OSError as error:
+        raise PackageError(f"{item.path} cannot be read any more: {error.strerror}.", "Run the same again.") from error
+    if hashlib.sha256(content).hexdigest() != item.sha256:
+        raise PackageError(f"{item.path} has changed since needed-libs.json was written.", "Run the same again.")
+    return content

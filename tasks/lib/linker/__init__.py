@@ -1,1 +1,0 @@
-"""The dynamic linker's search, without it: which file satisfies each DT_NEEDED. Begin with closure.py."""

@@ -1,0 +1,77 @@
+"""What a walk leaves: objects in memory, names that nothing satisfies, and who asked for each.
+
+Closure
+├── objects   Loaded, the program first, in the order in which the linker would load them
+└── missing   Missing, each with the first object that asked
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..elf.read import Elf
+
+if TYPE_CHECKING:
+    from .search import Linker
+
+
+@dataclass(slots=True, eq=False)
+class Loaded:
+    """An object in memory."""
+
+    name: str  # as it was first asked for
+    path: str  # where it was found, links not followed
+    elf: Elf
+    loader: Loaded | None  # who asked first
+    rule: str  # which rule found it: "RUNPATH", "ld.so.cache", …
+    origin: str  # what $ORIGIN means to it
+    needs: list[Loaded | Missing] = field(default_factory=list)
+    skipped: tuple[str, ...] = ()  # files of that name that the linker passed by
+    names: list[str] = field(default_factory=list)  # every name that had to be searched for; copies need all of them
+    folders: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False)  # tag → its path, expanded
+
+    @property
+    def soname(self) -> str:
+        """What it is known by: DT_SONAME, else the name it was asked for by."""
+        return self.elf.soname or self.name.rpartition("/")[2]
+
+
+@dataclass(slots=True, eq=False)
+class Missing:
+    """A name that nothing satisfies; `refused` says why where a file was there that ends the search."""
+
+    name: str
+    loader: Loaded
+    skipped: tuple[str, ...] = ()
+    refused: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """All objects, the program first, then in load order.
+
+    The interpreter is among them where it is first asked for, as in the linker's own list; C libraries do.
+    """
+
+    objects: tuple[Loaded, ...]
+    missing: tuple[Missing, ...]
+    interpreter: Loaded | None
+    interpreter_fault: str  # why the program's interpreter cannot be used; empty when it can, or none is named
+    linker: Linker
+
+    @property
+    def program(self) -> Loaded:
+        """The object that the walk began with."""
+        return self.objects[0]
+
+
+def chain(item: Loaded | Missing) -> tuple[str, ...]:
+    """Who asked for it: from the program down to the object itself."""
+    found = [item.name]
+    above = item.loader
+    while above is not None:
+        found.append(above.name)
+        above = above.loader
+    return tuple(reversed(found))

@@ -1,0 +1,137 @@
+"""A function on this machine before it runs: its zip laid out as Lambda does, its command, its environment.
+
+in   a `Package`: the zip, and the settings that a function meets beside it
+out  `unpack(zip, folder)`, then `command(package, folder)` and `environment(package, folder)`
+
+A bootstrap is started as on Lambda. A Node handler runs in AWS's own client (npm aws-lambda-ric, from node_modules of
+the folder doit runs in) where that is installed, else in shim/runtime.js.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import stat
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..base.errors import InvokeError, ToolError
+
+RUNTIME_JS = Path(__file__).parents[3] / "shim/runtime.js"
+CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
+LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
+MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+REGISTERED = Path("/proc/sys/fs/binfmt_misc")  # interpreters of foreign programs
+ELF_MACHINES = {62: "x86_64", 183: "arm64"}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A built zip, and what a function meets beside it."""
+
+    name: str
+    zip: Path
+    runtime: str
+    handler: str
+    timeout_s: int = 3
+    memory_mb: int = 128
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def on_node(self) -> bool:
+        """Whether it is a handler for Node rather than a bootstrap."""
+        return self.runtime.startswith("nodejs")
+
+
+def unpack(package: Path, folder: Path) -> None:
+    """The zip's members with the modes they have in it, as Lambda lays them out."""
+    try:
+        with zipfile.ZipFile(package) as archive:
+            for member in archive.infolist():
+                path, mode = Path(archive.extract(member, folder)), member.external_attr >> 16
+                if stat.S_ISLNK(mode):
+                    target = path.read_text()
+                    path.unlink()
+                    path.symlink_to(target)
+                elif mode and not member.is_dir():
+                    path.chmod(stat.S_IMODE(mode))
+    except FileNotFoundError as error:
+        raise InvokeError(f"{package} does not exist.", "Run doit, which builds it.") from error
+    except zipfile.BadZipFile as error:
+        raise InvokeError(
+            f"{package} is no zip: {error}.", f"Remove it and run doit, which builds it: {package}"
+        ) from error
+
+
+def command(package: Package, root: Path) -> list[str]:
+    """The command that serves the unpacked package."""
+    if package.on_node:
+        _check_architecture(root, [path for path in root.iterdir() if path.is_file()])
+        client = CLIENT.absolute() / "bin/index.mjs"
+        usable = (client.parents[1] / "dist/rapid-client.node").exists()
+        return [_node(), str(client if usable else RUNTIME_JS), package.handler]
+    bootstrap = root / "bootstrap"
+    if not bootstrap.exists():
+        raise InvokeError(
+            f"{package.zip} has no bootstrap, which {package.runtime} starts.", "Run doit, which packs one."
+        )
+    _check_architecture(root, [bootstrap])
+    return [str(bootstrap), package.handler]
+
+
+def _node() -> str:
+    found = shutil.which("node")
+    if not found:
+        raise ToolError(
+            "Node.js is not installed; a function on a Node runtime needs it here.", "apt-get install nodejs"
+        )
+    return found
+
+
+def _check_architecture(root: Path, programs: list[Path]) -> None:
+    """A program for another processor would fail with a riddle; one that qemu is registered for is welcome."""
+    for path in programs:
+        head = path.read_bytes()[:20] if path.stat().st_mode & 0o111 else b""
+        made_for = ELF_MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
+        registered = REGISTERED / {"arm64": "qemu-aarch64"}.get(made_for or "", "qemu-x86_64")
+        if made_for and made_for != architecture() and not registered.exists():
+            raise InvokeError(
+                f"{path.relative_to(root)} is made for {made_for}, and this machine is {architecture()}.",
+                "Install qemu-user-static, or invoke it on AWS.",
+            )
+
+
+def architecture() -> str:
+    """This machine's, in Lambda's words."""
+    return MACHINES.get(platform.machine(), platform.machine())
+
+
+def environment(package: Package, root: Path) -> dict[str, str]:
+    """What a function finds on Lambda; the person's own credentials, so that the function may use AWS."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "HOME"} or (name.startswith("AWS_") and not name.startswith("AWS_LAMBDA_"))
+    }
+    return {
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        **kept,
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "LAMBDA_TASK_ROOT": str(root),
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LD_LIBRARY_PATH": LIBRARY_PATH.format(root=root),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{package.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": package.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(package.timeout_s),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(package.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{package.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        **package.environment,
+    }

@@ -1,0 +1,1 @@
+"""What is in each zip, as a page to look at."""

@@ -1,0 +1,209 @@
+"""lambda.toml, the only file a user edits, read into the frozen model of `tasks.lib.settings`.
+
+in   lambda.toml and the name of a stage
+out  `load(path, stage)` → Project; every problem at once as one ConfigError
+
+A value is looked up in [stage.<name>.function.<fn>], [stage.<name>], [function.<fn>], [defaults], in this order;
+tables (environment, tags, vpc, aws) are joined on the way, and an empty one clears what stands below it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import Field
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import ConfigError, UsageError
+from .model import FUNCTION_NAME, STAGE_NAME, Build, Deploy, Function, Project, keys
+from .rules import Fault, nearest
+
+__all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
+
+OWN = frozenset({"source", "binary", "executable"})  # never a default of all functions
+ENVIRONMENT_BYTES = 4096  # Lambda's limit on all names and values together
+
+
+def load(path: Path, stage: str | None = None) -> Project:
+    """Read lambda.toml; ConfigError lists every problem with dotted key, value and rule."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no {path.name} in {path.parent}.", "Write one: a table [function.<name>] with source = …"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}.", f"Look at {path}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path.name} is not TOML: {error}.", "Mend that place; nothing was built.") from error
+    return parsed(raw, path, stage)
+
+
+def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None) -> Project:
+    """The model of an already decoded lambda.toml, as `stage` has it."""
+    faults = list(_faults(raw))
+    functions: tuple[Function, ...] = ()
+    if not faults:
+        names = list(raw.get("stage", {}))
+        every = {name: _functions(raw, name) for name in (None, *names)}
+        faults = list(dict.fromkeys(fault for name in every for fault in _contradictions(every[name], name)))
+        if not faults and stage not in every:
+            declared = f"Declared: {', '.join(names)}{nearest(stage, names)}." if names else "No [stage.…] is declared."
+            raise UsageError(f"{path.name} has no stage {stage!r}.", declared)
+        functions = every.get(stage, ())
+    if faults:
+        listed = "\n".join(f"  {where}{_shown(raw, where)}: {sentence}" for where, sentence in faults)
+        count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
+        raise ConfigError(f"{path.name} has {count}:\n{listed}", f"Mend {path.name}; its keys are in README.md.")
+    staged = raw.get("stage", {}).get(stage, {})
+    deploy = raw.get("deploy", {}) | {name: value for name, value in staged.items() if name in keys(Deploy)}
+    return Project(path.parent, Build(**_values(raw.get("build", {}))), Deploy(**deploy), stage, functions)
+
+
+def _faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    known = ("defaults", "build", "deploy", "function", "stage")
+    for name in raw:
+        if name not in known:
+            yield name, f"unknown table{nearest(name, known)}"
+    yield from _table_faults(raw.get("build", {}), "build", keys(Build))
+    yield from _table_faults(raw.get("deploy", {}), "deploy", keys(Deploy))
+    shared = {name: item for name, item in keys(Function).items() if name not in OWN}
+    yield from _table_faults(raw.get("defaults", {}), "defaults", shared)
+    functions = raw.get("function", {})
+    if not isinstance(functions, dict) or not functions:
+        yield "function", "at least one table [function.<name>] is needed"
+        return
+    for name, table in functions.items():
+        for _, sentence in FUNCTION_NAME.faults(name):
+            yield f"function.{name}", f"the name {sentence}"
+        yield from _table_faults(table, f"function.{name}", keys(Function))
+    yield from _stage_faults(raw.get("stage", {}), functions)
+
+
+def _stage_faults(stages: Any, functions: Mapping[str, Any]) -> Iterator[Fault]:
+    if not isinstance(stages, dict):
+        yield "stage", "must be tables [stage.<name>]"
+        return
+    staged = keys(Function, staged=True)
+    for stage, table in stages.items():
+        where = f"stage.{stage}"
+        for _, sentence in STAGE_NAME.faults(stage):
+            yield where, f"the name {sentence}"
+        plain = dict(table) if isinstance(table, dict) else table
+        overrides = plain.pop("function", {}) if isinstance(plain, dict) else {}
+        yield from _table_faults(plain, where, keys(Deploy) | staged)
+        if not isinstance(overrides, dict):
+            yield f"{where}.function", f"must be tables [{where}.function.<name>]"
+            continue
+        for name, own in overrides.items():
+            if name not in functions:
+                yield f"{where}.function.{name}", f"there is no [function.{name}]{nearest(name, functions)}"
+            else:
+                yield from _table_faults(own, f"{where}.function.{name}", staged)
+
+
+def _table_faults(table: Any, where: str, known: Mapping[str, Field[Any]]) -> Iterator[Fault]:
+    if not isinstance(table, dict):
+        yield where, f"must be a table [{where}]"
+        return
+    for name, value in table.items():
+        if name in known:
+            for suffix, sentence in known[name].metadata["rule"].faults(value):
+                yield f"{where}.{name}{suffix}", sentence
+        elif where.startswith("stage.") and name in keys(Function):
+            yield f"{where}.{name}", "decides what is built, and that is one for all stages"
+        else:
+            reason = "belongs to one function, not to all" if name in OWN else "unknown key"
+            yield f"{where}.{name}", f"{reason}{nearest(name, known)}"
+
+
+def _functions(raw: Mapping[str, Any], stage: str | None) -> tuple[Function, ...]:
+    """All functions as one stage has them."""
+    defaults = raw.get("defaults", {})
+    table = raw.get("stage", {}).get(stage, {})
+    staged = {name: value for name, value in table.items() if name in keys(Function, staged=True)}
+    overrides = table.get("function", {})
+    return tuple(
+        _function(name, stage, defaults, own, staged, overrides.get(name, {})) for name, own in raw["function"].items()
+    )
+
+
+def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Function:
+    joined: dict[str, Any] = {}
+    for table in tables:
+        for own, value in table.items():
+            below = joined.get(own)
+            joined[own] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) and value else value
+    values = _values(joined)
+    values.setdefault("executable", name)
+    node = str(values.get("runtime", Function.runtime)).startswith("nodejs")
+    values.setdefault("handler", "run.handle" if node else values["executable"])
+    on_aws = str(values.get("function_name", Function.function_name)).replace("{function}", name)
+    values["function_name"] = on_aws if stage is None else on_aws.replace("{stage}", stage)
+    return Function(name=name, **values)
+
+
+def _values(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _frozen(value) for name, value in table.items()}
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_frozen(item) for item in value)
+    return {name: _frozen(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _contradictions(functions: tuple[Function, ...], stage: str | None) -> Iterator[Fault]:
+    named = Counter(function.function_name for function in functions)
+    for function in functions:
+        where = f"function.{function.name}"
+        yield from _build_contradictions(function, where)
+        yield from _aws_contradictions(function, where if stage is None else f"stage.{stage}.{where}")
+        if named[function.function_name] > 1:
+            at = f"{where}.function_name" if stage is None else f"stage.{stage}.{where}.function_name"
+            yield at, f'another function is called "{function.function_name}" on AWS, too'
+
+
+def _build_contradictions(function: Function, where: str) -> Iterator[Fault]:
+    if (function.source is None) == (function.binary is None):
+        yield where, "needs exactly one of source (a folder to build) and binary (a prebuilt executable)"
+    if function.on_node and function.process == "native":
+        yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
+    if function.on_node and function.handler != "run.handle":
+        yield f"{where}.handler", 'must be "run.handle" on Node runtimes: that is what the shim exports'
+    if function.process == "native" and function.input == "envelope":
+        yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
+    if function.process == "native" and function.response == "stream":
+        yield f"{where}.response", 'is the program\'s own business with process = "native"'
+    if function.binary is not None and function.libc == "static":
+        yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
+
+
+def _aws_contradictions(function: Function, where: str) -> Iterator[Fault]:
+    for _, sentence in FUNCTION_NAME.faults(function.function_name.replace("{stage}", "s")):
+        yield f"{where}.function_name", f'is "{function.function_name}", and {sentence}'
+    held = function.environment or {}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in held.items())
+    if size > ENVIRONMENT_BYTES:
+        yield f"{where}.environment", f"has {size} bytes of names and values, at most {ENVIRONMENT_BYTES} are allowed"
+    vpc = function.vpc or {}
+    if bool(vpc.get("subnets")) != bool(vpc.get("security_groups")):
+        yield f"{where}.vpc", "needs both subnets and security_groups, or neither"
+    logging = (function.aws or {}).get("LoggingConfig", {})
+    if function.log_format is not None and isinstance(logging, dict) and "LogFormat" in logging:
+        yield f"{where}.aws.LoggingConfig.LogFormat", "is said twice: log_format is its own key"
+
+
+def _shown(raw: Mapping[str, Any], where: str) -> str:
+    """` = value` of a dotted key, where there is one and it is no secret."""
+    value: Any = raw
+    for part in where.split("[", maxsplit=1)[0].split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if value is None or isinstance(value, dict) or "environment" in where.split("."):
+        return ""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return f" = {text if len(text) <= 60 else text[:57] + '…'}"  # noqa: PLR2004 - what fits on a line

@@ -1,0 +1,72 @@
+"""Every path below build/, named once. All are relative to the folder of dodo.py, where doit runs.
+
+build/image.json           the toolchain
+build/<fn>/…               what a function's tasks make, and in the end its lambda.zip
+build/.work/               copies of the sources, where compilers may leave their files
+build/.cache/              what can be made again: deflated members, the emulator, package stores
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from .lib.settings.load import Function
+
+BUILD = Path("build")
+IMAGE = BUILD / "image.json"
+REPORT = BUILD / "report.html"
+WORK = BUILD / ".work"
+CACHE = BUILD / ".cache"
+
+
+class Products(NamedTuple):
+    """What the tasks of one function make."""
+
+    function: Function
+
+    @property
+    def folder(self) -> Path:
+        """The function's own folder."""
+        return BUILD / self.function.name
+
+    @property
+    def everything(self) -> frozenset[Path]:
+        """All that its tasks make there."""
+        made = (self.executable, self.needed_libs, self.libs, self.shim, self.zip, self.sha256, self.deployed_hash)
+        return frozenset(made)
+
+    @property
+    def executable(self) -> Path:
+        """The program as it travels, stripped."""
+        return self.folder / self.function.program
+
+    @property
+    def needed_libs(self) -> Path:
+        """The manifest of the libraries, with the verdict."""
+        return self.folder / "needed-libs.json"
+
+    @property
+    def libs(self) -> Path:
+        """The libraries that travel."""
+        return self.folder / "lib"
+
+    @property
+    def shim(self) -> Path:
+        """run.js on Node, else bootstrap."""
+        return self.folder / ("run.js" if self.function.on_node else "bootstrap")
+
+    @property
+    def zip(self) -> Path:
+        """The package."""
+        return self.folder / "lambda.zip"
+
+    @property
+    def sha256(self) -> Path:
+        """The package's CodeSha256: base64 of the SHA-256 of its bytes."""
+        return self.folder / "lambda.sha256"
+
+    @property
+    def deployed_hash(self) -> Path:
+        """What the last deploy that succeeded left on AWS."""
+        return self.folder / "deployed-hash"

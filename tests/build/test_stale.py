@@ -1,0 +1,148 @@
+"""The same sources give the same bytes, whatever was built before."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.build.stale import drop, lonely, stale
+from tests.support import Workshop, need
+
+PROGRAM = {
+    "A.hs": "module A where\nimport qualified Data.Map as M\n"
+    "table :: M.Map String Int\ntable = M.fromList [(show i, i) | i <- [1..9]]\n",
+    "B.hs": "module B where\nimport A\nimport qualified Data.Map as M\ndata T = T String Int deriving (Show, Eq, Ord)\n"
+    "mk :: String -> T\nmk s = T s (M.findWithDefault 0 s table)\n",
+    "Main.hs": "module Main (main) where\nimport B\nmain :: IO ()\nmain = interact (show . map mk . lines)\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in PROGRAM.items():
+        Path(name).write_text(text)
+    return tmp_path
+
+
+def test_a_changed_module_takes_its_importers_along() -> None:
+    files = [Path(name) for name in PROGRAM]
+    assert stale(files, [Path("Main.hs")]) == {"Main"}
+    assert stale(files, [Path("A.hs")]) == {"A", "B", "Main"}
+    assert stale(files, [Path("README.md")]) == set()
+    assert stale(files, [Path("p.cabal")]) is None
+
+
+def test_a_module_that_has_gone_takes_its_importers_along() -> None:
+    Path("A.hs").unlink()
+    assert stale([Path("B.hs"), Path("Main.hs")], [Path("src/A.hs")]) == {"A", "B", "Main"}
+
+
+def test_only_outputs_of_compilers_go(here: Path) -> None:
+    kept = [Path(".ghc/B.o"), Path("dist-newstyle/cache/plan.json"), Path("A.o"), Path(".stack-work/x/XA.hi")]
+    gone = [Path(".ghc/A.hi"), Path(".stack-work/dist/build/A.dyn_o"), Path("dist-newstyle/x/cache/build")]
+    for path in kept + gone:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    drop([here], {"A"})
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in gone)
+
+
+def test_an_interface_without_its_object_goes(here: Path) -> None:
+    """A compilation that was cut short between the two would read it, and give other bytes than a fresh build."""
+    pairs = ["dist-newstyle/build/A.hi", "dist-newstyle/build/A.o", ".ghc/B b.dyn_hi", ".ghc/B b.dyn_o"]
+    kept = [*pairs, ".stack-work/install/C.hi", "D.hi"]
+    gone = [".ghc/E.hi", ".stack-work/dist/build/F's.dyn_hi"]
+    for name in kept + gone:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    subprocess.run(["sh", "-c", lonely([here])], check=True)
+    assert all(Path(name).exists() for name in kept)
+    assert not any(Path(name).exists() for name in gone)
+
+
+@pytest.mark.parametrize("name", list(PROGRAM))
+def test_an_edit_and_its_undoing_give_the_bytes_of_a_fresh_build(here: Path, name: str) -> None:
+    ghc = need("ghc")
+
+    def build() -> bytes:
+        subprocess.run([ghc, "-O1", "-v0", "--make", "Main.hs", "-outputdir", ".ghc", "-o", "made"], check=True)
+        subprocess.run(["strip", "--strip-all", "-R", ".note.gnu.build-id", "made"], check=True)
+        return Path("made").read_bytes()
+
+    fresh, file = build(), Path(name)
+    for text in (PROGRAM[name] + "\n-- edited\nunused :: Int\nunused = 3\n", PROGRAM[name]):
+        file.write_text(text)
+        drop([here], stale(map(Path, PROGRAM), [file]))
+        again = build()
+    assert again == fresh
+
+
+CABAL = """cabal-version: 2.4
+name: one
+version: 1
+executable one
+  main-is: Main.hs
+  build-depends: base
+  default-language: Haskell2010
+  c-sources: cbits/a.c
+  include-dirs: cbits
+"""
+MAIN = """{-# LANGUAGE ForeignFunctionInterface #-}
+module Main (main) where
+foreign import ccall answer :: IO Int
+main :: IO ()
+main = answer >>= print
+"""
+
+
+def with_tool(made: Workshop, tool: str) -> None:
+    """Let `tool` build the function."""
+    path = made.folder / "lambda.toml"
+    path.write_text(path.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+
+
+def test_what_a_killed_cabal_left_is_not_believed(workshop: Callable[..., Workshop]) -> None:
+    """Its record is of the build before: an edit that is undone again would be up to date, with the edit's program."""
+    need("cabal")
+    made = workshop(one='source = "hs/one"\nruntime = "nodejs24.x"')
+    with_tool(made, "cabal")
+    made.write("hs/one/one.cabal", "\n".join(CABAL.splitlines()[:-2]) + "\n")
+
+    def printed(text: str) -> str:
+        made.write("hs/one/Main.hs", f'main :: IO ()\nmain = putStr "{text}"\n')
+        made.good("binary")
+        return subprocess.run([made.folder / "build/one/one"], capture_output=True, text=True, check=True).stdout
+
+    assert printed("first") == "first"
+    outputs = made.folder / "build/.work/hs/one/dist-newstyle"
+    (record,) = outputs.glob("**/x/one/cache/build")
+    before = record.read_bytes()
+    assert printed("second") == "second"
+    record.write_bytes(before)
+    assert printed("first") == "first"
+    for lost in (outputs / "cache/plan.json", next(outputs.glob("**/build/one/one"))):
+        lost.unlink()
+        (made.folder / "build/one/one").unlink()
+        assert printed("first") == "first"
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_a_header_that_no_cabal_file_lists_is_seen(tool: str, workshop: Callable[..., Workshop]) -> None:
+    need(tool)
+    made = workshop(one='source = "hs/one"\nruntime = "nodejs24.x"')
+    with_tool(made, tool)
+    version = subprocess.run(["ghc", "--numeric-version"], capture_output=True, text=True, check=True).stdout.strip()
+    files = {"one.cabal": CABAL, "Main.hs": MAIN, "stack.yaml": f"resolver: ghc-{version}\n"}
+    files |= {"cbits/a.c": '#include "n.h"\nint answer(void) { return N; }\n'}
+    for name, text in files.items():
+        made.write(f"hs/one/{name}", text)
+    for number in ("42", "43"):
+        made.write("hs/one/cbits/n.h", f"#define N {number}\n")
+        made.good("binary")
+        program = made.folder / "build/one/one"
+        assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == f"{number}\n"

@@ -1,0 +1,306 @@
+"""Reading one ELF file: by the rules of the linker, against pyelftools and readelf, and whatever the bytes are."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.elffile import ELFFile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.lib.base.errors import ElfError
+from tasks.lib.elf import symbols as elf_symbols
+from tasks.lib.loader import walk as closure
+from tasks.lib.sysroot import root as sysroot
+from tests.elf_fixtures import Yard
+from tests.support import need
+
+LIBRARIES = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libz.so.1", "ld-linux-x86-64.so.2")
+HOST = sysroot.Host()
+
+
+def host_file(name: str) -> str:
+    for folder in ("/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64"):
+        if Path(folder, name).exists():
+            return f"{folder}/{name}"
+    pytest.skip(f"{name} is not on this machine")
+
+
+@pytest.fixture(scope="session")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    return Yard(tmp_path_factory.mktemp("elf"))
+
+
+def some_files() -> list[str]:
+    """A sample of this system's own files."""
+    folders = [Path("/usr/bin"), Path(host_file("libc.so.6")).parent]
+    files = [str(path) for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+    return random.Random(7).sample(files, min(150, len(files)))
+
+
+def pyelftools_own(path: str) -> tuple[list[str], list[str]] | None:
+    """DT_NEEDED and the names of needed versions, by pyelftools' high-level interface."""
+    with Path(path).open("rb") as file:
+        whole = ELFFile(file)
+        segment = next((item for item in whole.iter_segments() if isinstance(item, DynamicSegment)), None)
+        if segment is None:
+            return None
+        needed = [tag.needed for tag in segment.iter_tags("DT_NEEDED")]
+        section = whole.get_section_by_name(".gnu.version_r")
+        versions = [aux.name for _, auxes in section.iter_versions() for aux in auxes] if section else []
+    return needed, versions
+
+
+def test_both_readings_of_this_system_agree() -> None:
+    compared = 0
+    for path in some_files():
+        try:
+            found = HOST.elf(path)
+        except ElfError:
+            continue
+        theirs = pyelftools_own(path)
+        if theirs is None:
+            assert not found.dynamic
+            continue
+        compared += 1
+        assert (list(found.needed), [need.version for need in found.versions]) == theirs, path
+    assert compared > 30
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_symbols_agree_with_readelf(name: str) -> None:
+    path = host_file(name)
+    printed = subprocess.run(
+        [need("readelf"), "-W", "--dyn-syms", path], capture_output=True, text=True, check=True
+    ).stdout
+    theirs = [
+        line.split()[7].partition("@")[0]
+        for line in printed.splitlines()
+        if re.match(r" +\d+: \S+ +\d", line) and len(line.split()) > 7
+    ]
+    with HOST.open(path) as file:
+        assert [item.name for item in elf_symbols.symbols(file, path)] == theirs
+
+
+def test_user_of_a_version_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "a.c"
+    source.write_text("#include <math.h>\nint main(int c, char **v) { return hypot(c, 2) > 3; }\n")
+    subprocess.run([need("gcc"), "-fno-builtin", "-o", tmp_path / "a", source, "-lm"], check=True)
+    found = HOST.elf(str(tmp_path / "a"))
+    wanted = next(item for item in found.versions if item.provider == "libm.so.6")
+    with HOST.open(str(tmp_path / "a")) as file:
+        assert elf_symbols.users(file, "a", wanted.index) == ("hypot",)
+
+
+# facts
+
+
+def test_forms(yard: Yard) -> None:
+    static = yard.gcc(yard.at("/static"), "-static")
+    pie = yard.gcc(yard.at("/pie"), "-static-pie")
+    relocatable = yard.gcc(yard.at("/a.o"), "-c")
+    library = yard.lib("/liba.so")
+    program = yard.at(yard.program("/main"))
+    found = [HOST.elf(str(path)).form for path in (static, pie, relocatable, library, program)]
+    assert found == ["static", "static-pie", "relocatable", "library", "executable"]
+
+
+def test_stack_relocations_and_binding(yard: Yard) -> None:
+    plain = HOST.elf(str(yard.lib("/libplain.so")))
+    odd = HOST.elf(str(yard.lib("/libodd.so", (), "-Wl,-z,execstack,-z,now")))
+    assert (plain.executable_stack, plain.bind_now) == (False, False)
+    assert (odd.executable_stack, odd.bind_now) == (True, True)
+
+
+@pytest.mark.parametrize(("level", "bit"), [("x86-64-baseline", 1), ("x86-64-v3", 4), ("x86-64-v4", 8)])
+def test_processor_level(yard: Yard, level: str, bit: int) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("x86-64's levels")
+    assert HOST.elf(str(yard.lib(f"/lib{level}.so", (), f"-Wl,-z,{level}"))).isa & bit
+
+
+def test_section_headers_are_not_needed(yard: Yard) -> None:
+    path = yard.lib("/libstripped.so", ["liba.so"])
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<Q", content, 40, 0)  # e_shoff
+    struct.pack_into("<HH", content, 60, 0, 0)  # e_shnum, e_shstrndx
+    path.write_bytes(content[: struct.unpack_from("<Q", path.read_bytes(), 40)[0]])
+    assert HOST.elf(str(path)).needed == ("liba.so",)
+
+
+def test_dynamic_segment_is_found_by_address(yard: Yard) -> None:
+    path = yard.lib("/libdyn.so", ["liba.so"])
+    content = bytearray(path.read_bytes())
+    offset, count = struct.unpack_from("<Q", content, 32)[0], struct.unpack_from("<H", content, 56)[0]
+    for number in range(count):
+        at = offset + 56 * number
+        if struct.unpack_from("<I", content, at)[0] == 2:
+            struct.pack_into("<Q", content, at + 8, 1)  # p_offset lies; the linker never looks at it
+    path.write_bytes(content)
+    assert HOST.elf(str(path)).needed == ("liba.so",)
+
+
+def test_thirty_two_bits_and_the_other_byte_order(yard: Yard) -> None:
+    path = yard.at("/small.o")
+    subprocess.run([need("gcc"), "-m32", "-nostdlib", "-shared", "-o", path, yard.source], check=True)
+    assert HOST.elf(str(path)).kind.architecture == "EM_386 (32-bit)"
+    content = bytearray(path.read_bytes())
+    content[5] = 2
+    path.write_bytes(content)
+    with pytest.raises(ElfError):
+        HOST.elf(str(path))
+
+
+@pytest.mark.parametrize("name", ["with blank.so", "with\nbreak.so", "λ.so", "a" * 255, "$ORIGIN"])
+def test_odd_names_are_names(yard: Yard, name: str) -> None:
+    path = yard.lib(f"/libodd{len(name)}.so", [name])
+    assert HOST.elf(str(path)).needed == (name,)
+
+
+def test_names_that_are_no_utf_8_are_kept(yard: Yard) -> None:
+    path = yard.lib("/libraw.so", ["libXYZ.so"])
+    path.write_bytes(path.read_bytes().replace(b"libXYZ.so", b"lib\xff\xfe\n.so"))
+    assert os.fsencode(HOST.elf(str(path)).needed[0]) == b"lib\xff\xfe\n.so"
+
+
+# bad input: one kind of error, in bounded time and memory
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"#!/usr/bin/env python3\nprint()\n", "script for /usr/bin/env python3"),
+        (b"#!", "script for"),
+        (b"\x7fELF", "ends in its header"),
+        (b"\x7fELF\2\1\1" + b"\0" * 9, "cut off"),
+        (b"PK\3\4....", "is a zip"),
+        (b"!<arch>\n", "static archive"),
+        (b"MZ" + b"\0" * 60, "Windows"),
+        (b"hello world", "begins with 68 65"),
+    ],
+)
+def test_what_is_no_elf_file_says_what_it_is(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(ElfError, match=words):
+        HOST.elf(str(path))
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "gone", "device"])
+def test_what_is_no_file_is_the_same_kind_of_error(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/zero")
+    with pytest.raises(ElfError, match="cannot be read"):
+        closure.closure(HOST, str(path))
+
+
+def test_every_cut_of_a_file_is_read_or_refused(yard: Yard) -> None:
+    path = yard.lib("/libcut.so", ["liba.so", "libb.so"], runpath="/x")
+    content = path.read_bytes()
+    cut = yard.folder / "cut.so"
+    for size in range(0, len(content), 37):
+        cut.write_bytes(content[:size])
+        with_error(cut)
+
+
+def with_error(path: Path) -> None:
+    """Read everything there is; ElfError is fine, nothing else is."""
+    with suppress(ElfError):
+        found = HOST.elf(str(path))
+        with HOST.open(str(path)) as file:
+            for _ in elf_symbols.symbols(file, str(path)):
+                pass
+        closure.closure(HOST, str(path), program=found)
+
+
+def test_sparse_four_gigabytes_cost_nothing(yard: Yard) -> None:
+    path = yard.folder / "sparse"
+    path.write_bytes(yard.lib("/libsparse.so").read_bytes())
+    os.truncate(path, 4 << 30)
+    start = time.perf_counter()
+    with_error(path)
+    empty = yard.folder / "hole"
+    empty.touch()
+    os.truncate(empty, 4 << 30)
+    with pytest.raises(ElfError, match="begins with 00"):
+        HOST.elf(str(empty))
+    assert time.perf_counter() - start < 1
+
+
+def test_core_dump_is_recognised(yard: Yard) -> None:
+    path = yard.lib("/core")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<H", content, 16, 4)
+    path.write_bytes(content)
+    assert HOST.elf(str(path)).form == "core"
+
+
+HUGE = [(32, "<Q"), (40, "<Q"), (54, "<H"), (56, "<H")]
+
+
+@pytest.mark.parametrize(("offset", "form"), HUGE)
+def test_huge_counts_are_refused_at_once(yard: Yard, offset: int, form: str) -> None:
+    path = yard.lib(f"/libhuge{offset}.so")
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form, content, offset, (1 << 8 * struct.calcsize(form)) - 1)
+    path.write_bytes(content)
+    start = time.perf_counter()
+    with_error(path)
+    assert time.perf_counter() - start < 1
+
+
+@pytest.fixture(scope="session")
+def seeds(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Real files to mutate: a library, a program with versions and notes, a C++ library of the system."""
+    folder = tmp_path_factory.mktemp("seeds")
+    (folder / "a.c").write_text('#include <stdio.h>\nint main(void) { return puts("x"); }\n')
+    subprocess.run(["gcc", "-o", folder / "a", folder / "a.c"], check=True)
+    small = yard.lib("/libseed.so", ["liba.so", "libb.so"], runpath="$ORIGIN/x:/y")
+    return [small.read_bytes(), (folder / "a").read_bytes(), Path(host_file("libgcc_s.so.1")).read_bytes()]
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_mutated_files_are_read_or_refused(seeds: list[bytes], tmp_path: Path, data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(seeds)))
+    headers = st.integers(0, 1023)
+    anywhere = st.integers(0, len(content) - 9)
+    values = st.sampled_from([b"\0", b"\xff", b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 7, b"\1\0\0\0"]) | st.binary(
+        min_size=1, max_size=8
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        at, value = data.draw(headers | anywhere), data.draw(values)
+        content[at : at + len(value)] = value
+    path = tmp_path / "mutated"
+    path.write_bytes(content[: data.draw(st.just(len(content)) | st.integers(0, len(content)))])
+    start = time.perf_counter()
+    with_error(path)
+    assert time.perf_counter() - start < 5
+
+
+def test_importing_the_data_does_not_import_the_reader() -> None:
+    code = "import sys; import tasks.lib.gate.runtimes, tasks.lib.static_link, tasks.lib.check; print(*sys.modules)"
+    root = Path(__file__).parents[1]
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
+    assert "elftools" not in found

@@ -1,0 +1,314 @@
+"""What goes wrong with engines: each is told in a sentence, nothing half-built counts, and the next run converges."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.engines import Between, Dockerd, base, docker, pretending
+from tests.engine.room import ENDLESS, ONE, Room, eventually, until_it_says
+from tests.support import TINY, Run, need
+
+if TYPE_CHECKING:
+    from tasks.lib.engine.find import Engine
+
+Rooms = Callable[..., Room]
+HEAD = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n"
+
+
+def image_that(room: Room, *steps: str) -> None:
+    room.write("ghc-centos/Dockerfile", HEAD + "\n".join(steps) + "\n")
+
+
+def failing(run: Run) -> str:
+    """What a run that failed properly says."""
+    assert run.code == 1, run.err
+    assert "Traceback" not in run.err, run.err
+    assert "→" in run.err, run.err
+    return run.err
+
+
+def test_a_dockerfile_that_fails_is_told_with_its_step_and_last_words(room: Rooms) -> None:
+    made = room(one=ONE)
+    image_that(made, "RUN echo fine", "RUN echo 'the last words' >&2 && exit 7", "RUN echo never")
+    said = failing(made.doit("image"))
+    assert "RUN echo 'the last words'" in said
+    assert "\n    the last words\n" in said
+    assert "code: 7" in said
+    assert "ghc-centos/" in said
+    assert "\x1b" not in said
+    assert not (made.folder / "build/image.json").exists()
+    image_that(made)
+    made.good("image")
+
+
+def test_a_dockerfile_that_cannot_be_read_is_told(room: Rooms) -> None:
+    made = room(one=ONE)
+    image_that(made, "RUNN echo")
+    assert "RUNN" in failing(made.doit("image"))
+
+
+def test_a_missing_dockerfile_is_told(room: Rooms) -> None:
+    made = room(one=ONE)
+    (made.folder / "ghc-centos/Dockerfile").unlink()
+    assert "There is no ghc-centos/Dockerfile" in failing(made.doit("image"))
+
+
+def test_a_base_that_does_not_exist_is_told(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.set(base_image="no.such.registry.invalid/none:1")
+    said = failing(made.doit("image"))
+    assert "no.such.registry.invalid" in said
+    assert "base_image" in said
+
+
+def test_a_network_that_does_not_exist_is_told(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.set(network="nowhere")
+    assert "Correct `network` in lambda.toml" in failing(made.doit("image"))
+
+
+def test_a_platform_that_the_image_is_not_for_is_told(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.set(platform="linux/arm64")
+    assert "platform" in failing(made.doit("image"))
+
+
+def test_an_image_without_a_compiler_is_told(room: Rooms, bookworm: str) -> None:
+    made = room(one=ONE)
+    made.set(base_image=bookworm)
+    said = failing(made.doit("binary"))
+    assert "ghc is not installed (docker)" in said
+    assert "ghc-centos/" in said
+
+
+@pytest.mark.parametrize("lines", [True, False], ids=["in lines", "in one line"])
+def test_100_mb_of_build_output_stay_out_of_memory_and_out_of_sight(room: Rooms, lines: bool) -> None:  # noqa: FBT001
+    made = room(one=ONE)
+    flow = "yes 'a line of output' | head -c 100000000" if lines else "head -c 100000000 /dev/zero | tr '\\\\0' x"
+    image_that(made, f"RUN {flow}", "RUN echo done")
+    command = ["/usr/bin/time", "-f", "%M kB", *made.command("image")]
+    need("/usr/bin/time")
+    done = subprocess.run(
+        command, cwd=made.folder, env=made.environment(), capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(done.stderr) < 20_000
+    assert int(done.stderr.splitlines()[-1].split()[0]) < 150_000
+
+
+def test_100_mb_of_compiler_output_go_by(room: Rooms) -> None:
+    made = room(one=ONE)
+    flood = "runIO (mapM_ (const (putStrLn (replicate 99 (toEnum 120)))) [1 .. 1000000 :: Int])"
+    made.write("hs/one/Main.hs", ENDLESS.replace('runIO (putStrLn "COMPILING" >> threadDelay 600000000)', flood))
+    process = subprocess.Popen(
+        ["/usr/bin/time", "-f", "%M kB", *made.command("binary")],
+        cwd=made.folder, env=made.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr
+    size, last = 0, ""
+    for line in process.stderr:
+        size, last = size + len(line), line
+    assert process.wait() == 0
+    assert size > 100_000_000
+    assert int(last.split()[0]) < 150_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_signal_leaves_a_container_behind(room: Rooms, number: signal.Signals) -> None:
+    made = room(one=ONE)
+    made.good("image")
+    made.write("hs/one/Main.hs", ENDLESS)
+    process = made.start("binary")
+    until_it_says(process, "COMPILING")
+    assert len(made.containers()) == 1
+    process.send_signal(number)
+    _, said = process.communicate(timeout=20)
+    assert "Traceback" not in said
+    assert eventually(lambda: not made.containers(), 5)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    made.write("hs/one/Main.hs", TINY)
+    made.good("binary")
+
+
+def test_a_signal_during_parallel_builds_ends_both(room: Rooms) -> None:
+    made = room(one=ONE, two=ONE.replace("one", "two"))
+    made.good("image")
+    for name in ("one", "two"):
+        made.write(f"hs/{name}/Main.hs", ENDLESS)
+    process = made.start("-n", "2", "binary")
+    until_it_says(process, "COMPILING")
+    start = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert time.monotonic() - start < 10
+    assert eventually(lambda: not made.containers(), 5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_while_the_image_is_built_leaves_nothing(room: Rooms, number: signal.Signals) -> None:
+    made = room(one=ONE)
+    image_that(made, "RUN echo BUILDING && sleep 600")
+    before = docker(made.engine, "ps", "-aq")
+    process = made.start("image")
+    until_it_says(process, "step 3/")
+    assert eventually(lambda: docker(made.engine, "ps", "-q") != before)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert eventually(lambda: docker(made.engine, "ps", "-aq") == before, 10)
+    assert not (made.folder / "build/image.json").exists()
+
+
+def test_a_container_that_was_left_is_swept_at_the_next_start(room: Rooms, toolchain: str) -> None:
+    made = room(one=ONE)
+    made.good("image")
+    labels = ["--label", f"haskell-on-lambda.project={made.id}", "--label", "haskell-on-lambda.owner=999999999"]
+    docker(made.engine, "run", "-d", "--network", "none", *labels, toolchain, "sleep", "600")
+    docker(made.engine, "run", "-d", "--network", "none", "--label", "of=others", toolchain, "sleep", "600")
+    made.good("binary")
+    assert made.containers() == []
+    others = docker(made.engine, "ps", "-q", "--filter", "label=of=others").split()
+    assert len(others) == 1
+    docker(made.engine, "rm", "-f", *others)
+
+
+def test_an_image_that_vanished_is_made_again(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.good("binary")
+    docker(made.engine, "image", "rm", "-f", made.image_id)
+    assert not made.good("binary").ran
+    made.write("hs/one/Main.hs", TINY + "\n")
+    run = made.good("binary")
+    assert "building the image" in run.err
+    made.good("binary")
+    assert not made.good("binary").ran  # and there it rests
+
+
+def test_libraries_are_known_after_the_image_vanished(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.good()
+    docker(made.engine, "image", "rm", "-f", made.image_id)
+    (made.folder / "build/one/needed-libs.json").unlink()
+    run = made.good(DOCKER_HOST=made.engine.address)
+    assert "needed-libs:one" in run.ran
+
+
+def test_volumes_that_vanished_are_made_again(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.good("binary")
+    names = docker(made.engine, "volume", "ls", "-q", "--filter", f"label=haskell-on-lambda.project={made.id}").split()
+    docker(made.engine, "volume", "rm", *names)
+    made.write("hs/one/Main.hs", TINY + "\n")
+    made.good("binary")
+
+
+def test_a_container_that_is_killed_under_a_build_is_told(room: Rooms) -> None:
+    made = room(one=ONE)
+    made.good("image")
+    made.write("hs/one/Main.hs", ENDLESS)
+    process = made.start("binary")
+    until_it_says(process, "COMPILING")
+    docker(made.engine, "kill", *made.containers())
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1, said
+    assert "Traceback" not in said
+    made.write("hs/one/Main.hs", TINY)
+    made.good("binary")
+
+
+@pytest.mark.parametrize("words", [("image",), ("binary",)], ids=["building the image", "compiling"])
+def test_an_engine_that_hangs_is_given_up_within_seconds(room: Rooms, words: tuple[str, ...]) -> None:
+    made = room(one=ONE)
+    if words == ("image",):
+        image_that(made, "RUN echo BUILDING && sleep 600")
+    else:
+        made.good("image")
+        made.write("hs/one/Main.hs", ENDLESS)
+    between = Between(made.engine)
+    try:
+        process = made.start(*words, DOCKER_HOST=between.address)
+        until_it_says(process, "step 3/" if words == ("image",) else "COMPILING")
+        between.open.clear()
+        start = time.monotonic()
+        _, said = process.communicate(timeout=60)
+        assert time.monotonic() - start < 20
+        assert process.returncode == 1
+        assert "does not answer" in said
+        assert "Traceback" not in said
+    finally:
+        between.open.set()
+        between.close()
+    assert eventually(lambda: not made.containers())
+
+
+def test_an_engine_that_hangs_from_the_start_is_given_up_within_seconds(room: Rooms) -> None:
+    made = room(one=ONE)
+    with pretending(lambda _: None) as hung:
+        start = time.monotonic()
+        said = failing(made.doit("image", DOCKER_HOST=hung.address))
+        assert time.monotonic() - start < 8
+    assert "does not answer" in said
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Dockerd]:
+    """An engine that may be broken."""
+    made = Dockerd(tmp_path / "data")
+    yield made
+    made.stop()
+
+
+def copied(own: Dockerd, engine: Engine, name: str) -> str:
+    """Bring an image into the engine that may be broken."""
+    saved = subprocess.Popen(["docker", "-H", engine.address, "save", name], stdout=subprocess.PIPE)
+    subprocess.run(["docker", "-H", own.engine.address, "load"], stdin=saved.stdout, check=True, capture_output=True)
+    saved.wait()
+    return name
+
+
+def test_an_engine_that_dies_is_told_and_the_next_run_converges(
+    own: Dockerd, engine: Engine, bookworm: str, room: Rooms
+) -> None:
+    made = room(one=ONE)
+    made.set(base_image=copied(own, engine, bookworm))
+    image_that(made, "RUN echo BUILDING && sleep 6")
+    made.engine = own.engine
+    process = made.start("image")
+    until_it_says(process, "step 3/")
+    own.die()
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert "No container engine listens" in said
+    assert not (made.folder / "build/image.json").exists()
+    own.start()
+    made.good("image")
+
+
+def test_a_full_disk_is_told(own: Dockerd, bookworm: str, engine: Engine, room: Rooms, tmp_path: Path) -> None:
+    own.stop()
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=500m", "tmpfs", place], check=True)
+    full = Dockerd(place / "data")
+    try:
+        made = room(one=ONE)
+        made.set(base_image=base(full.engine, "bookworm"), packages=[])
+        image_that(made, "RUN head -c 800000000 /dev/urandom > /large")
+        made.engine = full.engine
+        said = failing(made.doit("image"))
+        assert "o space left on device" in said
+        assert "docker system prune" in said
+        assert not (made.folder / "build/image.json").exists()
+        image_that(made)
+        made.good("image")
+        made.purge()
+    finally:
+        full.stop()
+        subprocess.run(["umount", "-l", place], check=True)

@@ -1,0 +1,393 @@
+"""The verdict: real programs, packed as a person might pack them, must be judged as Lambda would."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.base.errors import UsageError
+from tasks.lib.base.files import as_json
+from tasks.lib.gate import judge, sandbox
+from tasks.lib.gate.verdict import Verdict, family, ordered, shown
+from tasks.lib.platform import runtimes
+from tasks.lib.sysroot import root as sysroot
+from tests.elf_fixtures import Yard
+from tests.support import need
+
+SYSTEM = Path("/lib/x86_64-linux-gnu")
+SOURCES = {
+    "plain": "int main(void) { return 0; }",
+    "hypot": "#include <math.h>\nint main(int c, char **v) { return hypot(c, 2) > 3; }",
+    "random": "#include <stdlib.h>\nint main(void) { return arc4random() & 1; }",
+    "gmp": "extern void __gmpz_init(void *);\nint main(void) { long x[4]; __gmpz_init(x); return 0; }",
+}
+OPTIONS = {"hypot": ["-fno-builtin", "-lm"], "gmp": ["-l:libgmp.so.10"]}
+pytestmark = pytest.mark.skipif(not SYSTEM.exists(), reason="needs Debian on x86_64: its glibc is newer than Lambda's")
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """gcc -o <name> <name>.c, and one with -static."""
+    folder = tmp_path_factory.mktemp("programs")
+    need("gcc")
+    found = {}
+    for name, source in SOURCES.items():
+        (folder / f"{name}.c").write_text(source)
+        found[name] = folder / name
+        subprocess.run(["gcc", "-o", found[name], folder / f"{name}.c", *OPTIONS.get(name, [])], check=True)
+    found["static"] = folder / "static"
+    subprocess.run(["gcc", "-static", "-o", found["static"], folder / "plain.c"], check=True)
+    return found
+
+
+def lib(*names: str) -> dict[str, Path]:
+    return {f"lib/{name}": SYSTEM / name for name in names}
+
+
+def examined(members: dict[str, Path], **more: str) -> Verdict:
+    asked = {"runtime": "provided.al2023", "architecture": "x86_64", "program": "main"} | more
+    return judge.examine(members, **asked)  # type: ignore[arg-type]
+
+
+def package(programs: dict[str, Path], program: str, *libraries: str) -> dict[str, Path]:
+    return {"main": programs[program], "bootstrap": programs["static"]} | lib(*libraries)
+
+
+def kinds(verdict: Verdict) -> list[str]:
+    return [problem.kind for problem in verdict.problems]
+
+
+# what starts
+
+
+def test_a_plain_program_starts(programs: dict[str, Path]) -> None:
+    found = examined(package(programs, "plain"))
+    assert (found.starts, found.libc, found.problems) == (True, "runtime", ())
+    assert [floor.family for floor in found.floors] == ["GLIBC"]
+
+
+def test_a_static_program_starts_anywhere(programs: dict[str, Path]) -> None:
+    found = examined(package(programs, "static"))
+    assert (found.starts, found.libc) == (True, "static")
+
+
+def test_a_program_that_is_its_own_bootstrap(programs: dict[str, Path]) -> None:
+    assert examined({"bootstrap": programs["plain"]}, program="bootstrap").starts
+
+
+def test_a_node_package_needs_no_bootstrap(programs: dict[str, Path]) -> None:
+    members = {"main": programs["plain"], "run.js": Path(__file__)}
+    assert examined(members, runtime="nodejs24.x").starts
+
+
+# what does not
+
+
+def test_newer_glibc_names_file_symbol_version_and_limit(programs: dict[str, Path]) -> None:
+    found = examined(package(programs, "hypot"))
+    problem = found.problems[0]
+    assert (problem.kind, problem.symbol, problem.version) == ("version", "hypot", "GLIBC_2.35")
+    assert "glibc 2.34" in problem.limit
+    assert "bundled" in problem.hint
+    assert found.floors[0].symbol == "hypot"
+
+
+def test_a_bundled_gcc_library_breaks_what_would_start(programs: dict[str, Path], tmp_path: Path) -> None:
+    program = tmp_path / "main"
+    source = tmp_path / "a.c"
+    source.write_text("int main(void) { return 0; }")
+    subprocess.run(["gcc", "-o", program, source, "-Wl,--no-as-needed", "-l:libgcc_s.so.1"], check=True)
+    members = {"main": program, "bootstrap": programs["static"]}
+    assert examined(members).starts
+    found = examined(members | lib("libgcc_s.so.1"))
+    assert found.problems[0].chain == ("main", "libgcc_s.so.1")
+    assert found.problems[0].symbol == "_dl_find_object"
+    assert "Leave libgcc_s.so.1 out" in found.problems[0].hint
+
+
+def test_missing_library_has_its_chain(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", ["liba.so"])
+    members = {"main": yard.at("/main"), "bootstrap": programs["static"]}
+    members["lib/liba.so"] = yard.lib("/liba.so", ["libgone.so.3"])
+    found = examined(members)
+    assert kinds(found) == ["missing"]
+    assert found.problems[0].chain == ("main", "liba.so", "libgone.so.3")
+    assert "needed by: main → liba.so → libgone.so.3" in str(judge.error(found))
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    return Yard(tmp_path / "yard")
+
+
+def test_other_processor(programs: dict[str, Path]) -> None:
+    found = examined(package(programs, "plain"), architecture="arm64")
+    assert set(kinds(found)) == {"architecture"}
+    assert "x86_64" in found.problems[0].message
+
+
+def test_a_library_of_another_processor_is_passed_by(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", ["liba.so"])
+    path = yard.lib("/liba.so")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<H", content, 18, 183)
+    path.write_bytes(content)
+    found = examined({"main": yard.at("/main"), "bootstrap": programs["static"], "lib/liba.so": path})
+    assert kinds(found) == ["missing"]
+    assert "arm64" in found.problems[0].message
+
+
+def test_no_x_bit(programs: dict[str, Path], tmp_path: Path) -> None:
+    copy = tmp_path / "main"
+    copy.write_bytes(programs["plain"].read_bytes())
+    copy.chmod(0o644)
+    found = examined({"main": copy, "bootstrap": programs["static"]})
+    assert kinds(found) == ["mode"]
+
+
+def test_no_bootstrap(programs: dict[str, Path]) -> None:
+    assert kinds(examined({"main": programs["plain"]})) == ["zip"]
+
+
+def test_unreadable_library(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", ["liba.so"])
+    host = sysroot.Host()
+    members = {
+        "main": sandbox.Member(host, str(yard.at("/main")), 0o755),
+        "bootstrap": sandbox.Member(host, str(programs["static"]), 0o755),
+        "lib/liba.so": sandbox.Member(host, str(yard.lib("/liba.so")), 0o600),
+    }
+    found = judge.verdict(members, runtimes.platform("provided.al2023", "x86_64"), "main")
+    assert kinds(found) == ["missing"]
+    assert "permission denied" in found.problems[0].message
+
+
+def test_interpreter_that_is_not_there(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", (), "-Wl,--dynamic-linker=/nix/store/x/lib/ld-linux-x86-64.so.2")
+    found = examined({"main": yard.at("/main"), "bootstrap": programs["static"]})
+    assert kinds(found) == ["interpreter"]
+
+
+@pytest.mark.parametrize("member", ["libm.so.6", "libc.so.6"])
+def test_half_a_c_library_is_worse_than_none(programs: dict[str, Path], member: str) -> None:
+    found = examined(package(programs, "hypot", member))
+    assert not found.starts
+
+
+def test_a_loader_without_its_c_library(programs: dict[str, Path]) -> None:
+    found = examined(
+        package(programs, "hypot", "libc.so.6") | {"lib/ld-linux-x86-64.so.2": Path("/lib64/ld-linux-x86-64.so.2")}
+    )
+    assert "libc" in kinds(found)
+
+
+def test_a_whole_bundle_starts(programs: dict[str, Path]) -> None:
+    members = package(programs, "hypot", "libc.so.6", "libm.so.6")
+    members["lib/ld-linux-x86-64.so.2"] = Path("/lib64/ld-linux-x86-64.so.2")
+    found = examined(members)
+    assert (found.starts, found.libc) == (True, "bundled")
+    assert [item.role for item in found.objects if item.name.startswith("lib/ld-")] == ["loader"]
+
+
+def test_processor_level_above_what_is_promised(programs: dict[str, Path], yard: Yard) -> None:
+    for level, starts in (("x86-64-v3", True), ("x86-64-v4", False)):
+        yard.program(f"/{level}", (), f"-Wl,-z,{level}")
+        found = examined({"main": yard.at(f"/{level}"), "bootstrap": programs["static"]})
+        assert found.starts is starts
+        assert "isa" in [*kinds(found), *(note.kind for note in found.notes)]
+
+
+def test_packed_relocations_need_a_newer_glibc(programs: dict[str, Path], tmp_path: Path) -> None:
+    source = tmp_path / "a.c"
+    source.write_text("int x; int *p = &x; int main(void) { return *p; }")
+    made = tmp_path / "main"
+    done = subprocess.run(["gcc", "-o", made, source, "-Wl,-z,pack-relative-relocs"], check=False)
+    if done.returncode:
+        pytest.skip("this linker knows no packed relocations")
+    found = examined({"main": made, "bootstrap": programs["static"]})
+    assert [problem.version for problem in found.problems] == ["GLIBC_ABI_DT_RELR"]
+
+
+def test_private_symbols_of_another_glibc(programs: dict[str, Path], yard: Yard) -> None:
+    """gcc -shared -Wl,-soname,libc.so.6 -Wl,--version-script=…, and a program linked with that."""
+    (yard.folder / "libc.c").write_text("void secret(void) {}")
+    (yard.folder / "main.c").write_text("void secret(void);\nvoid _start(void) { secret(); }")
+    (yard.folder / "map").write_text("GLIBC_PRIVATE { secret; };")
+    shared = ["gcc", "-nostdlib", "-shared", "-Wl,-soname,libc.so.6", f"-Wl,--version-script={yard.folder}/map"]
+    subprocess.run([*shared, "-o", yard.folder / "libc.so", yard.folder / "libc.c"], check=True)
+    made = yard.folder / "main"
+    subprocess.run(["gcc", "-nostdlib", "-o", made, yard.folder / "main.c", yard.folder / "libc.so"], check=True)
+    found = examined({"main": made, "bootstrap": programs["static"]})
+    assert [(problem.symbol, problem.version) for problem in found.problems] == [("secret", "GLIBC_PRIVATE")]
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF\2\1\1" + b"\0" * 60, b"text"])
+def test_a_program_that_is_none(programs: dict[str, Path], tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "main"
+    path.write_bytes(content)
+    path.chmod(0o755)
+    assert kinds(examined({"main": path, "bootstrap": programs["static"]})) == ["form"]
+
+
+def test_a_library_is_no_program(programs: dict[str, Path]) -> None:
+    members = {"main": SYSTEM / "libz.so.1", "bootstrap": programs["static"]}
+    assert "form" in kinds(examined(members))
+
+
+# what travels beside the program
+
+
+def test_a_helper_that_cannot_start_is_a_problem(programs: dict[str, Path]) -> None:
+    found = examined(package(programs, "plain") | {"tools/helper": programs["hypot"]})
+    assert found.problems[0].file == "tools/helper"
+
+
+def test_what_nothing_loads_stops_nothing(programs: dict[str, Path], yard: Yard, tmp_path: Path) -> None:
+    foreign = yard.lib("/foreign.so")
+    content = bytearray(foreign.read_bytes())
+    struct.pack_into("<H", content, 18, 183)
+    foreign.write_bytes(content)
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"\x7fELF broken")
+    members = package(programs, "plain", "libexpat.so.1") | {"data/foreign.so": foreign, "data/broken": broken}
+    members["data/object.o"] = yard.gcc(yard.at("/a.o"), "-c")
+    found = examined(members)
+    assert found.starts
+    assert {note.file for note in found.notes} >= {"lib/libexpat.so.1", "data/foreign.so", "data/broken"}
+
+
+def test_what_is_opened_later_must_load(programs: dict[str, Path]) -> None:
+    members = package(programs, "plain", "libexpat.so.1")
+    found = judge.examine(
+        members, runtime="provided.al2023", architecture="x86_64", program="main", opened=("libexpat.so.1",)
+    )
+    assert [problem.symbol for problem in found.problems] == ["arc4random_buf"]
+
+
+def test_absolute_rpath_of_the_build_host_is_of_no_use(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", ["liba.so"], rpath="/home/me/.stack/lib")
+    members = {"main": yard.at("/main"), "bootstrap": programs["static"]}
+    assert not examined(members).starts
+    assert examined(members | {"lib/liba.so": yard.lib("/liba.so")}).starts
+
+
+def test_rpath_comes_before_what_travels(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", ["libz.so.1"], rpath="/lib64")
+    members = {"main": yard.at("/main"), "bootstrap": programs["static"]} | lib("libz.so.1")
+    found = examined(members)
+    assert "/lib64/libz.so.1" in {item.name for item in found.objects}
+    assert "lib/libz.so.1" in {note.file for note in found.notes}
+
+
+def test_unknown_versions_are_noted_as_not_proved(programs: dict[str, Path]) -> None:
+    members = {"main": Path("/bin/ls"), "bootstrap": programs["static"]} | lib("libselinux.so.1")
+    found = examined(members)
+    assert found.starts
+    members.pop("lib/libselinux.so.1")
+    notes = [note.kind for note in examined(members).notes]
+    assert "unproved" in notes
+
+
+# data and words
+
+
+def test_runtimes_have_dates_and_replacements() -> None:
+    found = runtimes.runtime("provided.al2023")
+    assert found.deprecated < found.create_blocked < found.update_blocked  # type: ignore[operator]
+    with pytest.raises(UsageError, match=r"provided\.al2 is over") as error:
+        runtimes.runtime("provided.al2")
+    assert "provided.al2023" in error.value.hint
+    with pytest.raises(UsageError, match="no runtime"):
+        runtimes.runtime("nodejs99.x")
+    with pytest.raises(UsageError, match="no architecture"):
+        runtimes.platform("provided.al2023", "mips")
+
+
+@pytest.mark.parametrize("architecture", runtimes.ARCHITECTURES)
+def test_every_architecture_has_a_whole_c_library(architecture: str) -> None:
+    where = runtimes.platform("provided.al2023", architecture)
+    assert Path(where.loader).name in where.libraries
+    assert "GLIBC_2.34" in where.versions["libc.so.6"]
+    assert not any(
+        ordered(version) > ordered("GLIBC_2.34") for version in where.versions["libc.so.6"] if "2." in version
+    )
+    tiers = {
+        name: runtimes.tier(name, where) for name in ("libc.so.6", "libgcc_s.so.1", "libgmp.so.10", "liblapack.so.3")
+    }
+    assert list(tiers.values()) == ["T0", "T1", "T2", "T3"]
+
+
+def test_versions_are_ordered_by_number() -> None:
+    assert ordered("GLIBC_2.4") < ordered("GLIBC_2.34") < ordered("GLIBC_2.34.1")
+    assert [family(word) for word in ("GLIBC_2.3", "GLIBCXX_3.4.30", "CXXABI_FLOAT128")] == [
+        "GLIBC",
+        "GLIBCXX",
+        "CXXABI_FLOAT128",
+    ]
+
+
+def test_names_are_shown_safely(programs: dict[str, Path]) -> None:
+    assert shown("a\nb\udcff\u2028") == "a\\x0ab\\xff\\x2028"
+    assert as_json(examined(package(programs, "plain")))
+
+
+def test_a_verdict_is_the_same_each_time(programs: dict[str, Path]) -> None:
+    members = package(programs, "gmp", "libgmp.so.10", "libexpat.so.1")
+    backwards = dict(reversed(members.items()))
+    assert as_json(examined(members)) == as_json(examined(backwards))
+
+
+def versioned(yard: Yard, name: str, body: str) -> Path:
+    """gcc -shared -Wl,--version-script=…: a library that defines X_1 for all it has."""
+    (yard.folder / f"{name}.c").write_text(body)
+    (yard.folder / "map").write_text("X_1 { *; };")
+    made = yard.folder / name / "libx.so"
+    made.parent.mkdir()
+    line = ["gcc", "-nostdlib", "-shared", "-Wl,-soname,libx.so", f"-Wl,--version-script={yard.folder}/map"]
+    subprocess.run([*line, "-o", made, yard.folder / f"{name}.c"], check=True)
+    return made
+
+
+@pytest.mark.parametrize(("binding", "starts"), [("now", False), ("lazy", True)])
+def test_a_library_of_another_build_lacks_a_symbol(
+    programs: dict[str, Path],
+    yard: Yard,
+    binding: str,
+    starts: bool,  # noqa: FBT001
+) -> None:
+    newer = versioned(yard, "newer", "void first(void) {}\nvoid second(void) {}")
+    older = versioned(yard, "older", "void first(void) {}")
+    source = yard.folder / "main.c"
+    source.write_text("void first(void), second(void);\nvoid _start(void) { first(); second(); }")
+    main = yard.folder / "main"
+    subprocess.run(["gcc", "-nostdlib", f"-Wl,-z,{binding}", "-o", main, source, newer], check=True)
+    members = {"main": main, "bootstrap": programs["static"]}
+    assert examined(members | {"lib/libx.so": newer}).starts
+    found = examined(members | {"lib/libx.so": older})
+    assert found.starts is starts
+    said = [problem.message for problem in found.problems] + [note.message for note in found.notes]
+    assert "main needs second (X_1) of libx.so, which the one that travels lacks" in said[0]
+
+
+def test_a_loader_without_x_bit(programs: dict[str, Path], tmp_path: Path) -> None:
+    loader = tmp_path / "ld-linux-x86-64.so.2"
+    loader.write_bytes(Path("/lib64/ld-linux-x86-64.so.2").read_bytes())
+    members = package(programs, "hypot", "libc.so.6", "libm.so.6") | {f"lib/{loader.name}": loader}
+    loader.chmod(0o644)
+    assert [problem.file for problem in examined(members).problems] == ["lib/ld-linux-x86-64.so.2"]
+    loader.chmod(0o755)
+    assert examined(members).starts
+
+
+@pytest.mark.parametrize("content", [b"#!\xff\n\n", b"\x7fELF\xff\xff"])
+def test_stray_bytes_of_a_file_do_not_spoil_the_document(
+    programs: dict[str, Path], tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "odd"
+    path.write_bytes(content)
+    path.chmod(0o755)
+    members = {"main": path, "bootstrap": programs["static"], "lib/no\udcffutf8.so": path}
+    assert as_json(examined(members))

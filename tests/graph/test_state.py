@@ -1,0 +1,212 @@
+"""doit's traps, closed: edits during a build, equal times, kills, two runs at once, signals."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.graph import task as adapter
+from tasks.graph.state import ContentChecker
+from tests.support import TINY, Workshop, need
+
+
+def wait_for(condition: object, seconds: float = 30) -> None:
+    """Wait until `condition()` holds."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def slow_ghc(tiny: Workshop, seconds: float) -> dict[str, str]:
+    """A PATH on which ghc says that it has begun and takes its time; all is built with it."""
+    real = need("ghc")
+    pause = f'case "$1" in --numeric-version) ;; *) touch "{tiny.folder}/begun"; sleep {seconds} ;; esac'
+    wrapper = tiny.write("slow/ghc", f'#!/bin/sh\n{pause}\nexec {real} "$@"\n')
+    wrapper.chmod(0o755)
+    environment = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    tiny.good(**environment)
+    return environment
+
+
+def program(text: str) -> str:
+    return TINY.replace("interact id", f'putStrLn "{text}"')
+
+
+def answer(tiny: Workshop) -> str:
+    return subprocess.check_output([tiny.folder / "build/two/two"], text=True)
+
+
+def test_a_source_edited_while_it_is_built_is_built_again(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 2)
+    tiny.write("hs/two/Main.hs", program("first"))
+    run = tiny.start("zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    tiny.write("hs/two/Main.hs", program("second"))
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    assert "binary:two" in tiny.good("zip:two", **environment).ran
+    assert answer(tiny) == "second\n"
+    assert tiny.good("zip:two", **environment).ran == set()
+
+
+def test_equal_times_do_not_hide_a_change(tiny: Workshop) -> None:
+    path = tiny.folder / "hs/two/Main.hs"
+    os.utime(path, (0, 0))
+    tiny.good()
+    path.write_text(program("a"))
+    os.utime(path, (0, 0))
+    assert "binary:two" in tiny.good().ran
+    path.write_text(program("b"))  # the same size, too
+    os.utime(path, (0, 0))
+    assert "binary:two" in tiny.good().ran
+    assert answer(tiny) == "b\n"
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.4, 0.8, 1.5])
+def test_kill_9_is_mended_by_the_next_run(tiny: Workshop, delay_s: float) -> None:
+    whole = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    tiny.good("clean")
+    run = tiny.start()
+    time.sleep(delay_s)
+    run.kill()
+    run.communicate()
+    tiny.good()
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == whole
+    assert tiny.good().ran == set()
+    assert not list(tiny.folder.glob("build/**/.*.tmp")), "nothing half-written stays"
+
+
+def test_finished_tasks_stay_finished_after_kill_9(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 5)
+    tiny.write("hs/one/Main.hs", program("one"))
+    tiny.write("hs/two/Main.hs", program("two"))
+    run = tiny.start("zip:one", "zip:two", **environment)
+    assert run.stderr
+    for line in run.stderr:  # the first of the two is packed, the second is being built
+        if " zip:" in line and " s " in line:
+            break
+    run.kill()
+    run.communicate()
+    again = tiny.good("zip:one", "zip:two", **environment)
+    assert len(again.ran & {"zip:one", "zip:two"}) == 1
+
+
+def test_a_second_run_waits_for_the_first(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 2)
+    tiny.write("hs/two/Main.hs", program("x"))
+    first = tiny.start("zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    second = tiny.good("zip:two", **environment)
+    assert "waiting" in second.err
+    assert second.ran == set(), "the first run has done it all"
+    assert first.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_signal_ends_all_and_says_how_to_go_on(
+    tiny: Workshop, number: signal.Signals, code: int, workers: tuple[str, ...]
+) -> None:
+    environment = slow_ghc(tiny, 30)
+    good = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    tiny.write("hs/two/Main.hs", program("x"))
+    run = tiny.start(*workers, "zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    run.send_signal(number)
+    _, err = run.communicate(timeout=10)
+    assert run.returncode == code
+    assert "Traceback" not in err
+    assert "run the same command again" in err
+    wait_for(lambda: not children_in(tiny.folder))
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == good
+
+
+def children_in(folder: Path) -> list[str]:
+    """Processes that still run below a folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if link.readlink().is_relative_to(folder):
+                found.append(str(link))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 4000), (20, 300), (4096, 12000), (5000, None)])
+def test_a_damaged_database_begins_anew(tiny: Workshop, start: int, end: int | None) -> None:
+    database = tiny.folder / ".doit.db"
+    content = bytearray(database.read_bytes())
+    content[start:end] = b"x" * (end - start) if end else b""
+    database.write_bytes(content)
+    run = tiny.good()
+    assert "was damaged and begins anew" in run.err
+    assert "Traceback" not in run.err
+    assert tiny.good().ran == set()
+
+
+def test_a_database_that_cannot_be_opened_is_named(tiny: Workshop) -> None:
+    (tiny.folder / ".doit.db").unlink()
+    (tiny.folder / ".doit.db").mkdir()
+    run = tiny.doit()
+    assert run.code == 3
+    assert ".doit.db cannot be opened" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_what_cannot_be_read_counts_as_changed(tmp_path: Path) -> None:
+    """The task that reads it then says why it cannot."""
+    gone = tmp_path / "gone"
+    gone.write_text("x")
+    status = gone.stat()
+    gone.unlink()
+    assert ContentChecker().check_modified(str(gone), status, [1, 1, 1, 1, "md5"])
+
+
+def test_a_clean_that_is_refused_ends_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def remove(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(adapter, "remove", remove)
+    monkeypatch.setattr(adapter, "lock", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        adapter.removal([Path(__file__)], dryrun=False)
+    assert ended.value.code == 1
+    assert "test_state.py: Permission denied." in capsys.readouterr().err
+
+
+def test_progress_goes_to_stderr_only(tiny: Workshop) -> None:
+    tiny.write("hs/two/Main.hs", program("x"))
+    assert tiny.good().out == ""
+
+
+def test_a_touched_file_is_read_once_and_known_from_then_on(tiny: Workshop) -> None:
+    source = tiny.folder / "hs/two/Main.hs"
+    os.utime(source, (1, 1))
+    assert tiny.good().ran == set()
+    with sqlite3.connect(tiny.folder / ".doit.db") as database:
+        row = database.execute("select task_data from doit where task_id = 'binary:two'").fetchone()
+    assert json.loads(row[0])["hs/two/Main.hs"][0] == source.stat().st_mtime_ns
+
+
+def test_a_build_that_outlives_its_doit_is_waited_for(tiny: Workshop) -> None:
+    environment = slow_ghc(tiny, 3)
+    tiny.write("hs/two/Main.hs", program("first"))
+    run = tiny.start("zip:two", **environment)
+    wait_for((tiny.folder / "begun").exists)
+    run.kill()
+    run.communicate()
+    tiny.write("hs/two/Main.hs", program("second"))
+    assert "waiting for the build" in tiny.good("zip:two", **environment).err
+    assert answer(tiny) == "second\n"

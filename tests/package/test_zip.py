@@ -1,0 +1,148 @@
+"""The zip: the same bytes everywhere, read by everybody's unzip."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import random
+import stat
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.lib.base.errors import PackageError
+from tasks.lib.package import members
+from tasks.lib.package import zip as archive
+from tasks.lib.package.zip import Member
+from tasks.lib.platform.runtimes import MOST_UNZIPPED_BYTES
+from tests.support import need
+
+MEMBERS = {
+    "bootstrap": Member(b"\x7fELF" + bytes(range(256)) * 400, 0o755),
+    "lib/libgmp.so.10": Member(b"g" * 100_000, 0o644),
+    "empty": Member(b"", 0o644),
+    "noise": Member(random.Random(1).randbytes(5000), 0o644),
+    "grüße.txt": Member("Λ".encode(), 0o644),
+}
+
+
+def test_order_and_cache_do_not_matter(tmp_path: Path) -> None:
+    first = archive.packed(MEMBERS, tmp_path / "a")
+    assert archive.packed(dict(reversed(MEMBERS.items())), tmp_path / "b") == first
+    assert archive.packed(MEMBERS, tmp_path / "a") == first, "from the cache"
+
+
+def test_the_bytes_are_pinned(tmp_path: Path) -> None:
+    """Another codec or layout would redeploy every function of every user: that has to be a decision."""
+    found = hashlib.sha256(archive.packed(MEMBERS, tmp_path)).hexdigest()
+    assert found == "2ab132333bc76571150c8c4d261dc0e445a1a9113f2db65ac23f358a50d30099"
+
+
+def test_a_damaged_cache_is_not_believed(tmp_path: Path) -> None:
+    first = archive.packed(MEMBERS, tmp_path)
+    for kept in tmp_path.iterdir():
+        kept.write_bytes(b"junk")
+    assert archive.packed(MEMBERS, tmp_path) == first
+
+
+def test_python_reads_names_modes_and_content(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive.packed(MEMBERS, tmp_path))) as opened:
+        assert opened.testzip() is None
+        assert opened.namelist() == sorted(MEMBERS, key=str.encode)
+        for info in opened.infolist():
+            assert info.date_time == (1980, 1, 1, 0, 0, 0)
+            assert stat.S_ISREG(info.external_attr >> 16)
+            assert info.external_attr >> 16 & 0o777 == MEMBERS[info.filename].mode
+            assert opened.read(info) == MEMBERS[info.filename].content
+            assert info.flag_bits & 8 == 0, "no data descriptors"
+
+
+def test_unzip_restores_the_files(tmp_path: Path) -> None:
+    need("unzip")
+    package_file = tmp_path / "lambda.zip"
+    package_file.write_bytes(archive.packed(MEMBERS, tmp_path / "cache"))
+    subprocess.run(["unzip", "-q", package_file, "-d", tmp_path / "out"], check=True)
+    assert os.access(tmp_path / "out/bootstrap", os.X_OK)
+    assert not os.access(tmp_path / "out/lib/libgmp.so.10", os.X_OK)
+    assert (tmp_path / "out/grüße.txt").read_text() == "Λ"
+    assert archive.members_of(package_file) == MEMBERS
+
+
+def test_code_sha256_is_what_lambda_says() -> None:
+    assert base64.b64decode(archive.code_sha256(b"zip")) == hashlib.sha256(b"zip").digest()
+
+
+def test_the_digest_speaks_of_content_not_of_packing(tmp_path: Path) -> None:
+    digest = archive.content_digest(MEMBERS)
+    assert archive.content_digest(dict(reversed(MEMBERS.items()))) == digest
+    for changed in ({"empty": Member(b"", 0o755)}, {"empty": Member(b"x", 0o644)}, {"more": Member(b"", 0o644)}):
+        assert archive.content_digest(MEMBERS | changed) != digest
+
+
+def test_too_large_a_package_is_refused_with_its_largest_members(tmp_path: Path) -> None:
+    large = {"big": Member(bytes(MOST_UNZIPPED_BYTES), 0o644), "small": Member(b"x", 0o644)}
+    with pytest.raises(PackageError, match=r"262,144,001 bytes unzipped.*big 262\.1 MB"):
+        archive.packed(large, tmp_path)
+
+
+@given(
+    st.dictionaries(st.from_regex(r"[a-zé]{1,8}(/[a-z]{1,8})?", fullmatch=True), st.binary(max_size=300), max_size=6)
+)
+def test_any_members_come_back(contents: dict[str, bytes]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        packed = archive.packed({name: Member(data, 0o644) for name, data in contents.items()}, Path(folder))
+    with zipfile.ZipFile(io.BytesIO(packed)) as opened:
+        assert {name: opened.read(name) for name in opened.namelist()} == contents
+
+
+def test_included_files_keep_their_place_below_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("hs/f/data/a.txt", "hs/f/data/deep/b.txt", "assets/c.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = members.included(["hs/f/data", "assets/*.txt", "libz.so.1"], Path("hs/f"))
+    assert sorted(found) == ["assets/c.txt", "data/a.txt", "data/deep/b.txt"]
+    assert members.libraries(["hs/f/data", "libz.so.1"]) == ("libz.so.1",)
+    absolute = members.included([str(tmp_path / "assets")], Path("hs/f"))
+    assert list(absolute) == [f"{str(tmp_path)[1:]}/assets/c.txt"]
+
+
+def test_an_include_without_a_file_names_the_place_that_may_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hs/f").mkdir(parents=True)
+    (tmp_path / "hs/f/a.txt").touch()
+    with pytest.raises(PackageError, match="no such file") as caught:
+        members.included(["a.txt"], Path("hs/f"))
+    assert "hs/f/a.txt" in caught.value.hint
+
+
+def test_links_are_followed_and_loops_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "far.txt").write_text("far")
+    (tmp_path / "data/link").symlink_to("../far.txt")
+    (tmp_path / "data/loop").symlink_to(".")
+    found = members.included(["data"], Path("hs"))
+    assert members.members(found) == {"data/link": Member(b"far", 0o644)}
+
+
+def test_a_fifo_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    with pytest.raises(PackageError, match="no regular file"):
+        members.included(["pipe"], Path("hs"))
+
+
+def test_two_files_of_one_name_are_refused() -> None:
+    with pytest.raises(PackageError, match="want to be bootstrap"):
+        members.joined({"bootstrap": Path("a")}, {"bootstrap": Path("b")})

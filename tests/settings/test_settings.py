@@ -1,0 +1,177 @@
+"""lambda.toml: every key, every stage, every mistake at once."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+
+from tasks.lib.base.errors import ConfigError, UsageError
+from tasks.lib.settings import load, reference
+from tasks.lib.settings.model import CREATE_ONLY, DEPLOYS_OWN, HAS_A_KEY, Deploy, Function, Project, keys
+
+jsonschema: Any = import_module("jsonschema")  # without stubs
+BASE = """
+[deploy]
+account = "111111111111"
+[defaults]
+environment = { BOTH = "default", DEFAULT = "default" }
+memory_mb = 128
+[function.hello]
+binary = "hello"
+environment = { BOTH = "function" }
+[function.other]
+binary = "other"
+[stage.prod]
+account = "222222222222"
+memory_mb = 1024
+alias = "prod"
+[stage.prod.function.hello]
+memory_mb = 2048
+environment = { STAGE = "prod" }
+[stage.dev]
+function_name = "{function}-{stage}"
+environment = {}
+"""
+
+
+def read(text: str = BASE, stage: str | None = None) -> Project:
+    return load.parsed(tomllib.loads(text), Path("lambda.toml"), stage)
+
+
+def refused(text: str, stage: str | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(text, stage)
+    return caught.value.message
+
+
+def function(project: Project, name: str = "hello") -> Function:
+    return next(item for item in project.functions if item.name == name)
+
+
+def test_without_a_stage_stages_say_nothing() -> None:
+    project = read()
+    assert (project.stage, project.deploy.account) == (None, "111111111111")
+    assert (function(project).memory_mb, function(project).alias) == (128, None)
+    assert function(project).environment == {"BOTH": "function", "DEFAULT": "default"}
+
+
+def test_a_stage_lies_above_the_function_and_its_own_function_above_that() -> None:
+    project = read(stage="prod")
+    assert project.deploy.account == "222222222222"
+    assert (function(project).memory_mb, function(project, "other").memory_mb) == (2048, 1024)
+    assert function(project).environment == {"BOTH": "function", "DEFAULT": "default", "STAGE": "prod"}
+    assert function(project).alias == "prod"
+
+
+def test_a_stage_names_functions_and_an_empty_table_clears() -> None:
+    project = read(stage="dev")
+    assert [item.function_name for item in project.functions] == ["hello-dev", "other-dev"]
+    assert function(project).environment == {}
+
+
+def test_an_unknown_stage_names_those_that_are_known() -> None:
+    with pytest.raises(UsageError, match="no stage 'prd'") as caught:
+        read(stage="prd")
+    assert 'did you mean "prod"' in caught.value.hint
+
+
+def test_a_stage_does_not_change_what_is_built() -> None:
+    message = refused(BASE.replace('alias = "prod"', 'runtime = "nodejs24.x"\nsource = "x"'))
+    assert "stage.prod.runtime" in message
+    assert "stage.prod.source" in message
+    assert message.count("decides what is built") == 2
+
+
+def test_all_problems_of_all_stages_are_told_at_once() -> None:
+    text = BASE.replace("memory_mb = 2048", "memory_mb = 1").replace(
+        "[stage.prod.function.hello]", "[stage.prod.function.hallo]"
+    )
+    text = text.replace('account = "222222222222"', "account = 222222222222\nmemroy_mb = 1")
+    message = refused(text)
+    for part in ('did you mean "hello"', "12 digits in quotes", 'did you mean "memory_mb"', "3 problems"):
+        assert part in message
+
+
+def test_two_functions_do_not_share_a_name_on_aws() -> None:
+    assert 'called "same" on AWS' in refused(BASE.replace('alias = "prod"', 'function_name = "same"'))
+
+
+def test_a_secret_is_not_shown_in_a_problem() -> None:
+    message = refused(BASE.replace('BOTH = "function"', 'BOTH = "function", AWS_REGION = "hunter2", X = "hunter2"'))
+    assert "reserved by Lambda" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("timeout_s = 901", "1 to 900"),
+        ("log_retention_days = true", "one of 0, 1, 3"),
+        ("log_retention_days = 2", "one of 0, 1, 3"),
+        ("reserved_concurrency = -2", "-1 or more"),
+        ('layers = ["latest"]', "layer version"),
+        ('vpc = { subnets = ["subnet-1"] }', "both subnets and security_groups"),
+        ('tracing = "On"', '"Active"'),
+        ('tags = { "haskell-on-lambda:content" = "x" }', "the name must be"),
+        ('tags = { "aws:x" = "x" }', "the name must be"),
+        ('dead_letter = "queue"', "ARN"),
+        ("aws = { MemorySize = 5 }", "memory_mb"),
+        ("aws = { Publish = true }", "own business"),
+        ('log_format = "JSON"\naws = { LoggingConfig = { LogFormat = "Text" } }', "said twice"),
+        ('environment = { BIG = "' + "x" * 5000 + '" }', "at most 4096"),
+        ('function_name = "a b"', "letters, digits"),
+        ('alias = "7"', "alias"),
+    ],
+)
+def test_a_wrong_value_names_its_rule(line: str, part: str) -> None:
+    message = refused(f'[function.hello]\nbinary = "hello"\n{line}\n')
+    assert part in message
+    assert "x" * 100 not in message
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("environment = {}", "environment", {}),
+        ("layers = []", "layers", ()),
+        ("vpc = {}", "vpc", {}),
+        ("tags = {}", "tags", {}),
+        ('dead_letter = ""', "dead_letter", ""),
+        ('description = ""', "description", ""),
+        ("reserved_concurrency = -1", "reserved_concurrency", -1),
+        ("log_retention_days = 0", "log_retention_days", 0),
+    ],
+)
+def test_empty_is_not_absent(line: str, name: str, value: Any) -> None:
+    start = '[function.hello]\nbinary = "hello"\n'
+    assert getattr(function(read(start)), name) is None
+    assert getattr(function(read(start + line)), name) == value
+
+
+def test_every_own_field_is_one_of_aws() -> None:
+    shapes = Loader().load_service_model("lambda", "service-2")["shapes"]
+    create, update = (
+        set(shapes[f"{name}Request"]["members"]) for name in ("CreateFunction", "UpdateFunctionConfiguration")
+    )
+    assert set(HAS_A_KEY) <= create
+    assert create - update - set(HAS_A_KEY) - set(DEPLOYS_OWN) == set(CREATE_ONLY)
+    assert set(HAS_A_KEY.values()) <= set(keys(Function))
+
+
+def test_the_schema_on_disk_is_the_codes_and_takes_what_the_code_takes() -> None:
+    schema = json.loads(reference.SCHEMA_FILE.read_text())
+    assert schema == json.loads(json.dumps(reference.schema()))
+    jsonschema.validate(tomllib.loads(BASE), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tomllib.loads(BASE.replace("2048", "1")), schema)
+
+
+def test_the_reference_lists_every_key() -> None:
+    table = reference.table()
+    assert all(f"`{name}`" in table for name in (*keys(Function), *keys(Deploy)))
