@@ -6,75 +6,124 @@
 lambda.toml says what is built; each task lives in tasks/<task>.py, and what it knows in tasks/lib/.
 """
 
-from tasks import binary, check, deploy, image, invoke, local, needed_libs, report, shim
+from tasks import (
+    binary,
+    check,
+    deploy,
+    destroy,
+    diff,
+    image,
+    invoke,
+    local,
+    logs,
+    needed_libs,
+    prune,
+    purge,
+    report,
+    role,
+    rollback,
+    shim,
+    url,
+    versions,
+)
 from tasks import zip as package
-from tasks.graph import aws_verb
-from tasks.graph import task as adapter
+from tasks.graph.project import config, load_project
+from tasks.graph.task import Tasks
 
-PROJECT = adapter.load_project()
-DOIT_CONFIG = adapter.config(default_tasks=["zip"])
+PROJECT = load_project()
+DOIT_CONFIG = config(default_tasks=["zip"])
 
 
-def task_image() -> adapter.Tasks:
+def task_image() -> Tasks:
     """the toolchain: ghc-centos/ → build/image.json"""
     return image.define(PROJECT)
 
 
-def task_binary() -> adapter.Tasks:
+def task_binary() -> Tasks:
     """each function's executable: its sources → build/<fn>/<executable>"""
     return binary.define(PROJECT)
 
 
-def task_needed_libs() -> adapter.Tasks:
+def task_needed_libs() -> Tasks:
     """the libraries it needs: DT_NEEDED, transitively → build/<fn>/needed-libs.json, lib/"""
     return needed_libs.define(PROJECT)
 
 
-def task_shim() -> adapter.Tasks:
+def task_shim() -> Tasks:
     """what stands between Lambda and the executable: shim/ → build/<fn>/run.js or bootstrap"""
     return shim.define(PROJECT)
 
 
-def task_zip() -> adapter.Tasks:
+def task_zip() -> Tasks:
     """the package, proved to start: all of the above → build/<fn>/lambda.zip"""
     return package.define(PROJECT)
 
 
-def task_deploy() -> adapter.Tasks:
+def task_deploy() -> Tasks:
     """each function on AWS, changed only where it differs: lambda.zip → build/<fn>/deployed-hash"""
     return deploy.define(PROJECT)
 
 
-def task_diff() -> adapter.Tasks:
+def task_diff() -> Tasks:
     """what a deploy would change, field by field"""
-    return deploy.define_diff(PROJECT)
+    return diff.define(PROJECT)
 
 
-def task_invoke() -> adapter.Tasks:
+def task_invoke() -> Tasks:
     """one event through a function, on AWS or with --local here"""
     return invoke.define(PROJECT)
 
 
-def task_local() -> adapter.Tasks:
+def task_local() -> Tasks:
     """the functions served at 127.0.0.1:9000 as Lambda serves them"""
     return local.define(PROJECT)
 
 
-def task_check() -> adapter.Tasks:
+def task_check() -> Tasks:
     """would it start on Lambda? any executable or zip"""
     return check.define(PROJECT)
 
 
-def task_report() -> adapter.Tasks:
+def task_report() -> Tasks:
     """what is in each zip, as a page to look at"""
     return report.define(PROJECT)
 
 
-def task_operate() -> adapter.Tasks:
-    """verbs about functions that are on AWS already"""
-    return aws_verb.define(PROJECT)
+def task_role() -> Tasks:
+    """the execution role: made, with the least rights"""
+    return role.define(PROJECT)
 
 
-def task_purge() -> adapter.Tasks:
+def task_logs() -> Tasks:
+    """the log of a function, once or followed"""
+    return logs.define(PROJECT)
+
+
+def task_versions() -> Tasks:
+    """the published versions, and which alias points where"""
+    return versions.define(PROJECT)
+
+
+def task_rollback() -> Tasks:
+    """the alias back to where it pointed before"""
+    return rollback.define(PROJECT)
+
+
+def task_prune() -> Tasks:
+    """old versions that no alias needs: deleted"""
+    return prune.define(PROJECT)
+
+
+def task_url() -> Tasks:
+    """the function's own HTTPS address"""
+    return url.define(PROJECT)
+
+
+def task_destroy() -> Tasks:
+    """the function off AWS, with all its versions"""
+    return destroy.define(PROJECT)
+
+
+def task_purge() -> Tasks:
     """remove what is in the container engine: image, volumes, containers"""
-    return image.define_purge()
+    return purge.define()

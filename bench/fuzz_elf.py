@@ -24,6 +24,7 @@ with atheris.instrument_imports():
     from tasks.lib.base.errors import ElfError
     from tasks.lib.elf import symbols as elf_symbols
     from tasks.lib.loader import walk as closure
+    from tasks.lib.loader.root import elf_at
     from tasks.lib.sysroot import root as sysroot
 
 HANDLE = os.memfd_create("mutated")
@@ -36,7 +37,7 @@ def one(data: bytes) -> None:
     os.pwrite(HANDLE, data, 0)
     host = sysroot.Host()
     with suppress(ElfError):
-        found = host.elf(PATH)
+        found = elf_at(host, PATH)
         with host.open(PATH) as file:
             for _ in elf_symbols.symbols(file, PATH):
                 pass

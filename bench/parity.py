@@ -24,6 +24,7 @@ from tasks.lib.base.errors import ElfError
 from tasks.lib.elf import header as elf_header
 from tasks.lib.loader import search as ldpaths
 from tasks.lib.loader import walk as closure
+from tasks.lib.loader.root import elf_at
 from tasks.lib.sysroot import root as sysroot
 
 LISTS = Path("/var/lib/dpkg/info")
@@ -96,7 +97,7 @@ def main() -> int:
     spent = 0.0
     for path in candidates(chosen.folder):
         try:
-            found = root.elf(path)
+            found = elf_at(root, path)
             usable = found.kind == here and found.form in FORMS and found.dynamic and not found.musl
         except ElfError:
             usable = False

@@ -34,8 +34,9 @@ sys.path.insert(0, str(ROOT))
 from tasks.lib import shim  # noqa: E402
 from tasks.lib.base.files import replaced  # noqa: E402
 from tasks.lib.local.emulator import INVOCATIONS, free_ports  # noqa: E402
-from tasks.lib.local.function import CLIENT, RUNTIME_JS, architecture  # noqa: E402
+from tasks.lib.local.function import CLIENT, RUNTIME_JS  # noqa: E402
 from tasks.lib.local.rie import emulator  # noqa: E402
+from tasks.lib.platform.architecture import own_architecture  # noqa: E402
 from tasks.lib.shim import ShimSettings  # noqa: E402
 
 PARTS = ROOT / "bench/shim"
@@ -111,7 +112,7 @@ def variants(folder: Path, peers: Path) -> dict[str, Variant]:
     def native(name: str, program: str, **settings: object) -> Variant:
         root = rooted(name, folder / program)
         chosen = ShimSettings("main", **settings)  # type: ignore[arg-type]
-        shim.bootstrap(ROOT / "shim", chosen, root / "bootstrap", shim.compilers(architecture()))
+        shim.bootstrap(ROOT / "shim", chosen, root / "bootstrap", shim.compilers(own_architecture()))
         return Variant(root, (str(root / "bootstrap"),), slow=settings.get("process") is None)
 
     def on_node(name: str, program: str, **settings: object) -> Variant:
@@ -268,7 +269,7 @@ def machine() -> str:
 
 def report(rounds: int, peers: Path) -> list[str]:
     """Measure everything; the section for RESULTS.md."""
-    program = emulator(ROOT / "build/.cache", architecture(), print).absolute()
+    program = emulator(ROOT / "build/.cache", own_architecture(), print).absolute()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         compiled(tools)

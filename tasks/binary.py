@@ -10,15 +10,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph import task as adapter
+from .graph.task import show, task
 from .lib import builder
 from .lib.base import files
 from .lib.base.errors import BuildError
 from .lib.build.sources import tree
-from .lib.settings.load import Function, Project
+
+if TYPE_CHECKING:
+    from .lib.settings.load import Function, Project
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:
@@ -36,7 +38,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         from .lib.build import haskell
 
         def log(line: str) -> None:
-            adapter.show(function.name, line)
+            show(function.name, line)
 
         machine = builder.chosen(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
@@ -46,10 +48,11 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         tool = haskell.build(machine, toolchain, job, log)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
-    return adapter.task(
+    return task(
         name=function.name,
         doc=f"{function.source} → {target}",
-        file_dep=[products.IMAGE, *sources.files, *adapter.recipe("binary.py", "lib/builders", "lib/sources.py")],
+        recipe=__name__,
+        file_dep=[products.IMAGE, *sources.files],
         targets=[target],
         reads={"source": function.source, "executable": function.executable, "static": function.libc == "static"}
         | asdict(project.build),
@@ -68,10 +71,11 @@ def prebuilt(function: Function) -> dict[str, Any]:
             shutil.copyfile(given, temporary)
         return f"{given} → {target}  {size(target)}, prebuilt"
 
-    return adapter.task(
+    return task(
         name=function.name,
         doc=f"{given} → {target}",
-        file_dep=[*([given] if files.is_file(given) else []), *adapter.recipe("binary.py")],
+        recipe=__name__,
+        file_dep=[*([given] if files.is_file(given) else [])],
         targets=[target],
         reads={"binary": function.binary},
         action=make,

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.verb import Line, Verb
-from .lib.settings.load import Project
+
+if TYPE_CHECKING:
+    from .lib.settings.load import Project
 
 
 def define(project: Project) -> Verb:

@@ -12,13 +12,14 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from . import products as paths
 from .graph.verb import Documents, Line, Verb, parsed, verbs
 from .lib.base import files
-from .lib.settings.load import Project
+from .products import Products
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from .lib.settings.load import Project
 
 
 def options(parser: ArgumentParser) -> None:
@@ -29,24 +30,13 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def diff_options(parser: ArgumentParser) -> None:
-    """`doit diff [--exit-code] [--json]`."""
-    parser.description = "Show what a deploy would change, field by field."
-    parser.add_argument("--exit-code", action="store_true", help="exit 2 when there are changes")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-
-
 def define(project: Project) -> Iterator[Verb]:
     """One task a function; `doit deploy` is all of them, and asks AWS about all at once."""
-    return _verbs(project, "deploy", "each function on AWS: lambda.zip → build/<fn>/deployed-hash", options)
+    return planned(project, "deploy", "each function on AWS: lambda.zip → build/<fn>/deployed-hash", options)
 
 
-def define_diff(project: Project) -> Iterator[Verb]:
-    """The same plan, shown."""
-    return _verbs(project, "diff", "what a deploy would change: lambda.toml and lambda.zip ↔ AWS", diff_options)
-
-
-def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentParser], None]) -> Iterator[Verb]:
+def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentParser], None]) -> Iterator[Verb]:
+    """A verb that plans a deploy: `deploy` carries the plan out, `diff` shows it."""
     names = [function.name for function in project.functions]
     line = Line(parsed(parser), names)
     documents = Documents(line)
@@ -65,7 +55,7 @@ def _verbs(project: Project, name: str, doc: str, parser: Callable[[ArgumentPars
     def act(function: str, given: Any) -> int:
         from .lib.aws.deploy.package import package
 
-        products = paths.Products(next(item for item in project.functions if item.name == function))
+        products = Products(next(item for item in project.functions if item.name == function))
         changes = name == "deploy" and not given.dry_run
         made = package(products.zip, products.sha256)
         with only_one:

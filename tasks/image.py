@@ -1,4 +1,4 @@
-"""The toolchain, and the verb that removes what it has in a container engine.
+"""The toolchain.
 
 in   ghc-centos/*, the table [build] of lambda.toml
 out  build/image.json: builder, image id, compiler versions, libc
@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph import task as adapter
-from .graph.verb import Line, Verb, parsed
+from .graph.task import Removal, removal, show, task
 from .lib import builder
 from .lib.base import files
 from .lib.base.errors import EngineError
-from .lib.settings.load import Project
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from .lib.settings.load import Project
 
 
 def define(project: Project) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def define(project: Project) -> dict[str, Any]:
     here = (project.build, products.WORK, products.CACHE)
 
     def log(line: str) -> None:
-        adapter.show("image", line)
+        show("image", line)
 
     def make() -> str:
         toolchain = builder.chosen(*here, log).toolchain(log)
@@ -42,42 +40,18 @@ def define(project: Project) -> dict[str, Any]:
             with suppress(EngineError):  # an engine that is not there holds nothing back
                 for thing in docker.held(products.CACHE):
                     print(f"left in the container engine (doit purge removes it): {thing}")
-        adapter.removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *gone(project)], dryrun)
+        removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *gone(project)], dryrun)
 
-    made = adapter.task(
+    made = task(
         doc="the toolchain: a container image, or this host's GHC",
-        file_dep=[
-            *(path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()),
-            *adapter.recipe("image.py", "lib/builders"),
-        ],
+        recipe=__name__,
+        file_dep=[path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()],
         targets=[products.IMAGE],
         reads=asdict(project.build) | {"engines": builder.places(project.build)},
         watches=lambda: builder.witnesses(*here, products.IMAGE),
         action=make,
     )
-    return made | {"clean": [adapter.Removal(clean)]}
-
-
-def define_purge() -> Verb:
-    """What `clean` leaves, because an image takes minutes to make."""
-    doc = "remove this project's image, volumes and containers from the container engine"
-
-    def options(parser: ArgumentParser) -> None:
-        parser.description = doc
-        parser.add_argument("--dry-run", "-n", action="store_true", help="only say what there is")
-
-    def act(given: Any) -> None:
-        from .lib.engine import machine as docker
-
-        things = docker.held(products.CACHE)
-        for thing in things:
-            print(f"{'would remove' if given.dry_run else 'removing'} {thing}")
-        if not things:
-            print("The container engine holds nothing of this project.")
-        elif not given.dry_run:
-            docker.purge(products.CACHE)
-
-    return Verb("purge", doc, Line(parsed(options)), act)
+    return made | {"clean": [Removal(clean)]}
 
 
 def gone(project: Project) -> list[Path]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from . import products
 from .graph.verb import Line, Verb, parsed, verbs
 from .lib.base.errors import InvokeError
-from .lib.settings.load import Function, Project
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from .lib.local.function import Package
+    from .lib.settings.load import Function, Project
 
 
 def define(project: Project) -> Iterator[Verb]:

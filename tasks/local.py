@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
+from .graph.project import SETTINGS, settings_now
 from .graph.state import stat_of
-from .graph.task import SETTINGS, settings_now
 from .graph.verb import Line, Verb, parsed, verbs
 from .invoke import log, package
 from .lib.base.errors import BuildError
 from .lib.build.sources import tree
-from .lib.settings.load import Function, Project
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from .lib.local.function import Package
+    from .lib.settings.load import Function, Project
 
 LOOK_S = 0.5
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph import task as adapter
+from .graph.task import task
 from .lib import builder
 from .lib.base import files
 from .lib.package import members
-from .lib.settings.load import Function, Project
 
-GATE = ("lib/elf", "lib/linker", "lib/gate", "lib/data")  # the code of the verdict, for zip as well
-CODE = ("needed_libs.py", "lib/needed_libs.py", "lib/bundle.py", *GATE)
+if TYPE_CHECKING:
+    from .lib.settings.load import Function, Project
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:
@@ -53,10 +52,11 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
         packed = f"{len(found.pack)} to pack, {total}: {shown}; " if found.pack else ""
         return f"{packed}libc = {found.libc.chosen}: {found.libc.reason}"
 
-    return adapter.task(
+    return task(
         name=function.name,
         doc=f"{made.executable} → {made.needed_libs}, {made.libs}/",
-        file_dep=[products.IMAGE, made.executable, *adapter.recipe(*CODE)],
+        recipe=__name__,
+        file_dep=[products.IMAGE, made.executable],
         targets=[made.needed_libs, made.libs],
         reads={
             "runtime": function.runtime,

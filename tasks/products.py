@@ -9,9 +9,10 @@ build/.cache/              what can be made again: deflated members, the emulato
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .lib.settings.load import Function
+if TYPE_CHECKING:
+    from .lib.settings.load import Function
 
 BUILD = Path("build")
 IMAGE = BUILD / "image.json"

@@ -7,26 +7,26 @@ out  build/report.html: sizes, the graph of libraries, tiers, floors and verdict
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import products as paths
-from .graph import task as adapter
-from .lib.settings.load import Project
+from .graph.task import task
+from .products import REPORT, Products
 
-CODE = ("report.py", "lib/report.py", "lib/report_graph.py", "lib/data")
+if TYPE_CHECKING:
+    from .lib.settings.load import Project
 
 
 def define(project: Project) -> dict[str, Any]:
     """One page for all functions."""
-    made = {function.name: paths.Products(function) for function in project.functions}
+    made = {function.name: Products(function) for function in project.functions}
 
     def draw() -> str:
         from .lib.report import page
 
-        page.write(paths.REPORT, {name: products.folder for name, products in made.items()})
-        return f"open {paths.REPORT} in a browser"
+        page.write(REPORT, {name: products.folder for name, products in made.items()})
+        return f"open {REPORT} in a browser"
 
-    def doomed(products: paths.Products) -> bool:
+    def doomed(products: Products) -> bool:
         """Known not to start: there will be no zip, and the page is to say why."""
         try:
             return not json.loads(products.needed_libs.read_bytes())["starts"]
@@ -35,10 +35,11 @@ def define(project: Project) -> dict[str, Any]:
 
     zips = [products.zip for products in made.values() if not doomed(products)]
     inputs = [*(products.needed_libs for products in made.values()), *zips]
-    return adapter.task(
+    return task(
         doc="what is in each zip, as a page to look at: build/report.html",
-        file_dep=[*inputs, *adapter.recipe(*CODE)],
-        targets=[paths.REPORT],
+        recipe=__name__,
+        file_dep=[*inputs],
+        targets=[REPORT],
         reads={"functions": list(made)},
         action=draw,
     )

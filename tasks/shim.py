@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph import task as adapter
+from .graph.task import task
 from .lib.base import files
-from .lib.settings.load import Function, Project
+
+if TYPE_CHECKING:
+    from .lib.settings.load import Function, Project
 
 SHIM = Path("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
@@ -41,10 +43,11 @@ def rendered(function: Function) -> dict[str, Any]:
         files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**driven(function))).encode())
         return f"{TEMPLATE} → {target}"
 
-    return adapter.task(
+    return task(
         name=function.name,
         doc=f"{TEMPLATE} → {target}",
-        file_dep=[TEMPLATE, *adapter.recipe("shim.py", "lib/shim.py")],
+        recipe=__name__,
+        file_dep=[TEMPLATE],
         targets=[target],
         reads=driven(function),
         action=make,
@@ -62,10 +65,11 @@ def compiled(function: Function) -> dict[str, Any]:
         shim.bootstrap(SHIM, shim.ShimSettings(**driven(function)), target, shim.compilers(function.architecture))
         return f"{SHIM}/*.c → {target}  {files.human(target.stat().st_size)}"
 
-    return adapter.task(
+    return task(
         name=function.name,
         doc=f"{SHIM}/*.c → {target}",
-        file_dep=[products.IMAGE, *sources, *adapter.recipe("shim.py", "lib/shim.py")],
+        recipe=__name__,
+        file_dep=[products.IMAGE, *sources],
         targets=[target],
         reads=driven(function) | {"architecture": function.architecture},
         action=make,

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import needed_libs, products
-from .graph import task as adapter
+from . import products
+from .graph.task import task, warn
 from .lib.base import files
 from .lib.base.errors import PackageError
 from .lib.package import members
-from .lib.settings.load import Function, Project
 
-CODE = ("zip.py", "lib/archive.py", "lib/package.py", *needed_libs.GATE)
+if TYPE_CHECKING:
+    from .lib.settings.load import Function, Project
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:
@@ -53,17 +53,18 @@ def zipped(function: Function) -> dict[str, Any]:
         if not verdict.starts:
             raise judge.error(verdict)
         if function.process == "per-event" and (warning := shim.rts_warning(made.executable)):
-            adapter.warn(function.name, warning)
+            warn(function.name, warning)
         content = archive.packed(members.members(everything), products.CACHE / "deflated")
         files.write(made.zip, content)
         files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
         return f"{made.zip}  {files.human(len(content))}, {libraries}, starts on {function.runtime}"
 
-    return adapter.task(
+    return task(
         name=function.name,
         doc=f"{made.folder}/* → {made.zip}",
-        file_dep=[made.executable, made.needed_libs, made.shim, *extra.values(), *adapter.recipe(*CODE)],
+        recipe=__name__,
+        file_dep=[made.executable, made.needed_libs, made.shim, *extra.values()],
         targets=[made.zip, made.sha256],
         reads={
             "include": [function.include, sorted(extra)],

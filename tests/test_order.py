@@ -1,10 +1,11 @@
-"""The arrows point down: dodo.py → tasks/*.py → tasks/lib/*.py, and nothing costs before it is used."""
+"""The order of the house: every import leads down, from dodo.py to lib/base, and nothing costs before it is used."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,33 +13,121 @@ import pytest
 from tests.support import ROOT
 
 HEAVY = {"boto3", "botocore", "docker", "elftools", "deflate", "requests"}
-MODULES = sorted((ROOT / "tasks").rglob("*.py"))
+TASKS = ROOT / "tasks"
+MODULES = sorted(TASKS.rglob("*.py"))
+FLOORS = (  # the lowest first; what stands on one floor knows nothing of its neighbours
+    ("lib/base",),
+    ("lib/platform", "lib/settings", "lib/sysroot"),
+    ("lib/elf",),
+    ("lib/loader",),
+    ("lib/gate",),
+    ("lib/package",),
+    ("lib/libs",),
+    ("lib/build",),
+    ("lib/engine",),
+    ("lib/builder.py", "lib/shim.py", "lib/local", "lib/aws", "lib/check", "lib/report"),
+    ("products.py",),
+    ("graph",),
+    ("",),  # tasks/<task>.py
+)
+DOWNWARDS = {  # between rooms of one floor
+    ("lib/settings", "lib/platform"),
+}
 
 
-def imported(path: Path, *, at_once: bool = False) -> set[str]:
-    """Names a module imports, or only those that it imports as soon as it is loaded."""
+def room(name: str) -> tuple[int, str]:
+    """The floor and the room of a path below tasks/."""
+    for floor, rooms in enumerate(FLOORS):
+        for place in rooms:
+            if place and (name == place or name.startswith(f"{place}/")):
+                return floor, place
+    return len(FLOORS) - 1, ""
+
+
+def imports(path: Path, *, types: bool = True) -> Iterator[str]:
+    """Paths below tasks/ of the modules that one imports, wherever in its text; without `types`, what runs alone."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in nodes(ast.parse(path.read_text()), types=types):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        base = [*package[: len(package) - node.level + 1]] if node.level else []
+        parts = [*base, *(node.module or "").split(".")] if node.module else base
+        if parts[:1] != ["tasks"]:
+            continue
+        below = "/".join(parts[1:])
+        for alias in node.names:
+            for found in (f"{below}/{alias.name}.py", f"{below}.py", f"{below}/__init__.py"):
+                if (TASKS / found.lstrip("/")).is_file():
+                    yield found.lstrip("/")
+                    break
+
+
+def nodes(tree: ast.AST, *, types: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if not types and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from nodes(node, types=types)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_lead_down(path: Path) -> None:
+    floor, here = room(str(path.relative_to(TASKS)))
+    for name in imports(path):
+        below, there = room(name)
+        assert there == here or below < floor or (here, there) in DOWNWARDS, f"{path} imports {name}"
+
+
+def test_the_test_sees_an_arrow_that_leads_up(tmp_path: Path) -> None:
+    planted = TASKS / "lib/check/tree.py"
+    text = planted.read_text() + "\nfrom ...graph import reporter\n"
+    package = planted.relative_to(ROOT).parent.parts
+    assert package == ("tasks", "lib", "check")
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.level == 3]
+    assert [node.module for node in found] == ["graph"]
+    assert room("graph/reporter.py")[0] > room("lib/check/tree.py")[0]
+
+
+def test_there_is_no_circle() -> None:
+    known = {str(path.relative_to(TASKS)): set(imports(path)) for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " → ".join([*above[above.index(name) :], name])
+        if name in done:
+            return
+        for below in sorted(known[name]):
+            visit(below, (*above, name))
+        done.add(name)
+
+    for name in known:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_doit_is_imported_by_its_seam_alone(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    nodes = tree.body if at_once else list(ast.walk(tree))
-    found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
+    assert path.is_relative_to(TASKS / "graph") or "doit" not in {name.split(".")[0] for name in named}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if "lib" in path.parts], ids=str)
-def test_libraries_know_neither_doit_nor_the_tasks(path: Path) -> None:
-    names = imported(path)
-    assert not {name for name in names if name.split(".")[0] == "doit"}
-    assert not {name for name in names if name.startswith("tasks.") and not name.startswith("tasks.lib")}
+def test_imports_inside_the_package_are_relative() -> None:
+    absolute = [str(path) for path in MODULES if "from tasks" in path.read_text()]
+    assert absolute == []
+
+
+def test_no_module_is_a_book() -> None:
+    lines = sorted(len(path.read_text().splitlines()) for path in MODULES)
+    assert lines[-1] <= 250
+    assert lines[len(lines) // 2] <= 100
 
 
 def test_dodo_reads_like_a_map() -> None:
     tree = ast.parse((ROOT / "dodo.py").read_text())
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.If | ast.For | ast.While | ast.Try)]
-    assert all(name.split(".")[0] == "tasks" for name in imported(ROOT / "dodo.py"))
+    imported = {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported == {"tasks"}
 
 
 def test_loading_the_graph_imports_nothing_heavy() -> None:
@@ -47,6 +136,6 @@ def test_loading_the_graph_imports_nothing_heavy() -> None:
     assert not HEAVY & {name.split(".")[0] for name in found.split()}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_opens_with_its_tour(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))

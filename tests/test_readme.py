@@ -16,7 +16,7 @@ COMMANDS = {"tabcompletion", "list", "info", "clean", "help"}
 
 
 def test_the_reference_of_keys_is_the_codes() -> None:
-    assert reference.documented(README) == README, "write it anew: python -m tasks.lib.reference"
+    assert reference.documented(README) == README, "write it anew: python -m tasks.lib.settings.reference"
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import sys
@@ -17,34 +16,12 @@ from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
 
-from .. import products
-from ..lib.base.files import sweep
-from .state import alone, before, remember
+from . import recipe
+from .database import remember
+from .lock import lock, unlock
+from .state import before
 
-_lock: list[int] = []
 PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
-
-
-def lock() -> None:
-    """Wait until no other doit works in this folder, then sweep up; the kernel lets go when the process ends."""
-    if _lock:
-        return
-    handle = os.open(".", os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print("Another doit is at work in this folder; waiting for it to end.", file=sys.stderr, flush=True)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    _lock.append(handle)
-    alone()
-    for folder in (products.BUILD, *products.BUILD.glob("*"), *products.BUILD.glob("*/lib"), *products.CACHE.glob("*")):
-        sweep(folder)
-
-
-def unlock() -> None:
-    """Let the next doit begin."""
-    while _lock:
-        os.close(_lock.pop())
 
 
 def coloured(text: str, colour: str, stream: TextIO = sys.stderr) -> str:
@@ -114,6 +91,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def complete_run(self) -> None:
         """After the last task: the exit code of a verb, where doit knows only 0 to 3."""
         super().complete_run()
+        recipe.remember()
         unlock()
         with suppress(BrokenPipeError):  # whoever read us has gone, and needs nothing more
             for ending in Reporter.endings:

@@ -1,29 +1,22 @@
 """Did it change? What doit remembers of each task, and how it is compared.
 
 Content decides; time, size, inode and change time only tell where not to look. A source that was edited while its task
-ran is remembered as changed, a target counts only while it is as its task left it, and what was done is on disk after
-each task, not at the end of the run.
+ran is remembered as changed, and a target counts only while it is as its task left it.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from doit.dependency import DatabaseException, FileChangedChecker, SqliteDB, get_file_md5
-from doit.exceptions import InvalidDodoFile
-from doit.globals import Globals
+from doit.dependency import FileChangedChecker, get_file_md5
 from doit.task import Task
 
 Stat = tuple[int, int, int, int]
-_alone: list[bool] = []
 _digests: dict[tuple[Any, ...], str] = {}  # (path, *stat) → MD5, for this run
-_refreshed: list[list[Any]] = []  # what is remembered of files whose stat moved while their content stayed
+refreshed: list[list[Any]] = []  # what is remembered of files whose stat moved while their content stayed
 _seen: dict[str, Stat | None] = {}  # the file_dep of the task that is just being saved, as they were before it ran
 
 
@@ -101,7 +94,7 @@ def _equal(path: str, now: list[int], known: list[Any]) -> bool:
     if digest != known[4]:
         return False
     known[:4] = now
-    _refreshed.append(known)
+    refreshed.append(known)
     return True
 
 
@@ -131,81 +124,3 @@ class ContentChecker(FileChangedChecker):  # type: ignore[misc]
             and path.exists()
             and not self.check_modified(dep, path.stat(), list(current_state or ()))
         )
-
-
-def remember() -> None:
-    """Write what is known of the finished tasks now, so that a kill loses no more than the task at work."""
-    database = Globals.dep_manager.backend
-    try:
-        for task in sorted(database._dirty):  # noqa: SLF001 - doit offers this only together with closing
-            row = task, database.codec.encode(database._cache[task])  # noqa: SLF001
-            database._conn.execute("insert or replace into doit values (?,?)", row)  # noqa: SLF001
-        database._conn.commit()  # noqa: SLF001
-        database._dirty.clear()  # noqa: SLF001
-    except sqlite3.Error as error:
-        print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
-
-
-def alone() -> None:
-    """From here on this process alone works in the folder, so what it looked at may be written down, too."""
-    _alone.append(True)
-
-
-def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
-    """Open the database; in place of doit's own, which ends one that cannot be had in a traceback."""
-    try:
-        connection: sqlite3.Connection = _doits_open(database, name)
-    except (DatabaseException, sqlite3.OperationalError) as error:
-        reason = error.__context__ or error
-        if _is_damaged(reason):
-            return _anew(database, name)
-        raise InvalidDodoFile(
-            f"{Path(name).absolute()} cannot be opened: {reason}.\n"
-            "  → doit needs this file, and has to be able to write it and its folder."
-        ) from error
-    return connection
-
-
-def _read(database: SqliteDB, task: str) -> dict[str, Any]:
-    """What is known of a task; nothing where the database turns out to be damaged."""
-    try:
-        return dict(_doits_read(database, task))
-    except sqlite3.DatabaseError as error:
-        if not _is_damaged(error):
-            raise
-        database._conn.close()  # noqa: SLF001
-        database._conn = _anew(database, database.name)  # noqa: SLF001
-        return {}
-
-
-def _is_damaged(error: BaseException | None) -> bool:
-    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def _anew(database: SqliteDB, name: str) -> sqlite3.Connection:
-    """An empty database in place of a damaged one: everything is looked at anew, and nothing built is lost."""
-    Path(name).unlink(missing_ok=True)
-    print(f"{name} was damaged and begins anew; finished work is looked at once more.", file=sys.stderr)
-    return _open(database, name)
-
-
-def _forget(database: SqliteDB, task: str) -> None:
-    """Forget a task; where nothing can be written, its targets being gone is enough."""
-    with suppress(sqlite3.DatabaseError):
-        _doits_forget(database, task)
-
-
-def _close(database: SqliteDB) -> None:
-    """Save and close: instead of doit's own, which ends a full disk in a traceback."""
-    if _alone and _refreshed:
-        database._dirty.update(task for task, known in database._cache.items() if known)  # noqa: SLF001
-    remember()
-    with suppress(sqlite3.Error):
-        empty = database._conn.execute("select count(*) as rows from doit").fetchone()["rows"] == 0  # noqa: SLF001
-        database._conn.close()  # noqa: SLF001
-        if _alone and empty:  # after `doit clean`
-            Path(database.name).unlink(missing_ok=True)
-
-
-_doits_open, _doits_read, _doits_forget = SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove  # noqa: SLF001
-SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove, SqliteDB.dump = _open, _read, _forget, _close  # noqa: SLF001

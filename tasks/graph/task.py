@@ -1,89 +1,43 @@
-"""The seam with doit: everything about doit that the tasks should not have to know.
+"""One task of the graph, as doit takes it.
 
-in   lambda.toml, plain functions that raise our errors
-out  `load_project`, `config` (DOIT_CONFIG), `task` (one task dict, keys always in the same order), `recipe`
+in   plain functions that raise our errors, the files and settings they read, the files they make
+out  `task(…)` → one task dict, its keys always in the same order; `guarded`: our errors as doit's failures
 
-What doit alone gets wrong is put right here and beside it: tasks/state.py (a source edited while it is built counts as
-built, equal times count as unchanged, a target counts as made once it exists), tasks/reporter.py (two runs at once,
-progress on stdout), tasks/verbs.py (words of the command line with `=` in them vanish), tasks/lib/processes.py
-(SIGTERM and Ctrl-C).
+What doit alone gets wrong is put right here and beside it: state.py (a source edited while it is built counts as built,
+equal times count as unchanged, a target counts as made once it exists), recipe.py (a task does not depend on its code),
+reporter.py and lock.py (progress on stdout, two runs at once), database.py (a kill loses what was done), verb.py (words
+of the command line with `=` in them vanish), lib/base/processes.py (SIGTERM and Ctrl-C).
 """
 
 from __future__ import annotations
 
-import gc
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from doit import get_var
 from doit.action import PythonAction
-from doit.exceptions import InvalidDodoFile, TaskFailed
+from doit.exceptions import TaskFailed
 from doit.task import Task
 from doit.tools import config_changed
 
 from ..lib.base.errors import BuildError
 from ..lib.base.files import remove
-from ..lib.base.processes import end_on_signals
-from ..lib.settings import load as settings
-from .reporter import RED, YELLOW, Reporter, coloured, lock
-from .state import ContentChecker, intact
+from . import recipe as code
+from .lock import lock
+from .reporter import RED, YELLOW, coloured
+from .state import intact
 
 Tasks = (
     dict[str, Any] | Task | Iterator[dict[str, Any]] | Iterator[Task]
 )  # what a task creator in dodo.py gives to doit
-HERE = "tasks"  # doit runs in the folder of dodo.py
-DATABASE = ".doit.db"
-SETTINGS = Path("lambda.toml")
-
-
-def settings_now() -> settings.Project:
-    """lambda.toml of the current folder, in the stage of this command line; BuildError when it is wrong."""
-    return settings.load(SETTINGS, get_var("stage", None))
-
-
-def load_project() -> settings.Project:
-    """lambda.toml of the current folder; what is wrong with it ends doit with exit 3 and no traceback."""
-    gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
-    end_on_signals()
-    try:
-        return settings_now()
-    except BuildError as error:
-        if "--json" in sys.argv:
-            problem = {"task": "", "message": error.message, "hint": error.hint}
-            print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
-        raise InvalidDodoFile(str(error)) from error
-
-
-def config(**more: Any) -> dict[str, Any]:
-    """DOIT_CONFIG: one database that every Python reads, our checker and reporter, threads for `-n`."""
-    return {
-        "minversion": "0.37.0",
-        "backend": "sqlite3",
-        "dep_file": DATABASE,
-        "check_file_uptodate": ContentChecker,
-        "reporter": Reporter,
-        "par_type": "thread",
-        "sort": "definition",
-        "cleanforget": True,
-        "verbosity": 2,
-        **more,
-    }
-
-
-@cache
-def recipe(*_: str) -> tuple[str, ...]:
-    """The code of a stage, for its file_dep: for now all of ours, and the pinned packages."""
-    return ("requirements.txt", *(str(path) for path in sorted(Path(HERE).rglob("*")) if path.suffix != ".pyc"))
 
 
 def task(  # noqa: PLR0913 - a task has these parts
     *,
     name: str | None = None,
     doc: str,
+    recipe: str,
     file_dep: Iterable[Path | str],
     targets: Sequence[Path],
     reads: Mapping[str, Any],
@@ -93,20 +47,30 @@ def task(  # noqa: PLR0913 - a task has these parts
     task_dep: Sequence[str] = (),
     cleans: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """One task. `reads`: settings; `watches`, `copied`: files outside the tree; the action answers with its note."""
+    """One task; its action answers with its note.
+
+    `recipe`: the module whose code makes it; `reads`: settings; `watches`, `copied`: files outside the tree.
+    """
     made: dict[str, Any] = {"name": name} if name else {}
     made |= {
         "doc": doc,
         "file_dep": [str(path) for path in file_dep],
         "task_dep": list(task_dep),
         "targets": [str(path) for path in targets],
-        "uptodate": [config_changed(_plain(reads)), (intact, [targets, watches, copied])],
+        "uptodate": [config_changed(_plain(reads)), (same_code, [recipe]), (intact, [targets, watches, copied])],
         "actions": [(guarded, [action])],
         "clean": [Removal(removal, [[*targets, *cleans]])],
         "io": {"capture": False},
         "meta": {},
     }
     return made
+
+
+def same_code(task: Task, values: Mapping[str, Any], recipe: str) -> bool:
+    """False when the code that makes the task is another than it was made with."""
+    now = code.digest(recipe)
+    task.value_savers.append(lambda: {"recipe": now})
+    return bool(values.get("recipe") == now)
 
 
 def _plain(value: Any) -> Any:
@@ -150,7 +114,7 @@ def show(name: str, line: str) -> None:
 
 
 def warn(name: str, text: str) -> None:
-    """Something that stops nothing, and is worth knowing."""
+    """Print a warning about one function to stderr; the task goes on."""
     print(f"   {coloured('warning', YELLOW)} for {name}: {text}", file=sys.stderr, flush=True)
 
 

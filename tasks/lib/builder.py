@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .base.errors import EngineError
-from .base.processes import Log
-from .settings.load import Build
 
 if TYPE_CHECKING:
+    from .base.processes import Log
     from .build.host import Host
     from .build.machine import Machine
     from .engine.machine import Docker
+    from .settings.load import Build
 
-TOOLS = ("ghc", "cabal", "stack")
-BIN = ".bin"  # beside the sources of a copy: where executables are put
 _choosing = threading.RLock()
 _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one container, or None for the host
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replaced
-from .local.function import architecture as own_architecture
+from .platform.architecture import own_architecture
 
 SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")

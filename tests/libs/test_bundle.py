@@ -17,6 +17,7 @@ import pytest
 from tasks.lib.base.errors import ElfError
 from tasks.lib.gate import judge, sandbox
 from tasks.lib.libs import needed
+from tasks.lib.loader.root import elf_at
 from tasks.lib.platform import runtimes
 from tasks.lib.sysroot import root as sysroot
 from tests.support import lacking, need
@@ -118,7 +119,7 @@ def platform_of(root: Path) -> runtimes.Platform:
     libraries = set()
     for name in inside.names(FOLDER):
         try:
-            elf = inside.elf(f"{FOLDER}/{name}")
+            elf = elf_at(inside, f"{FOLDER}/{name}")
         except (ElfError, OSError):
             continue
         libraries.add(name)

@@ -16,8 +16,10 @@ from tasks.lib.loader import ldcache
 from tasks.lib.loader import search as ldpaths
 from tasks.lib.loader import walk as closure
 from tasks.lib.loader.closure import chain
+from tasks.lib.loader.root import elf_at
 from tasks.lib.sysroot import root as sysroot
 from tasks.lib.sysroot import tar as sysroot_tar
+from tasks.lib.sysroot.named import at
 from tests.elf_fixtures import Yard
 from tests.support import need
 
@@ -430,10 +432,10 @@ def test_tar_is_a_sysroot(yard: Yard, kind: str) -> None:
     archive = yard.folder / "root.tar"
     with tarfile.open(archive, kind) as tar:  # type: ignore[call-overload]
         tar.add(yard.root, ".")
-    walked = closure.closure(sysroot.at(archive), main)
+    walked = closure.closure(at(archive), main)
     assert [item.path for item in walked.objects[1:]] == ["/lib64/liba.so"]
     assert walked.objects[1].names == ["liba.so", "libb.so"]
-    assert sysroot.at(archive).names("/usr/lib64") == ("ld-linux-x86-64.so.2", "liba.so", "libb.so")
+    assert at(archive).names("/usr/lib64") == ("ld-linux-x86-64.so.2", "liba.so", "libb.so")
 
 
 def test_tars_of_folders_are_joined(yard: Yard) -> None:
@@ -442,7 +444,7 @@ def test_tars_of_folders_are_joined(yard: Yard) -> None:
     with tarfile.open(archive, "w") as tar:
         tar.add(yard.root / "usr/lib64", "lib64")
     root = sysroot_tar.Tar({archive: "/usr"})
-    assert root.elf("/usr/lib64/liba.so").soname == "liba.so"
+    assert elf_at(root, "/usr/lib64/liba.so").soname == "liba.so"
     with pytest.raises(IsADirectoryError):
         root.open("/usr")
 
@@ -454,17 +456,17 @@ def test_link_loops_in_a_root_end(yard: Yard, kind: str) -> None:
     archive = yard.folder / "root.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(yard.root, ".")
-    root = sysroot.Folder(yard.root) if kind == "folder" else sysroot.at(archive)
+    root = sysroot.Folder(yard.root) if kind == "folder" else at(archive)
     with pytest.raises(OSError, match="Too many levels"):
         root.open("/loop/x")
 
 
 def test_no_sysroot_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ElfError, match="no sysroot"):
-        sysroot.at(tmp_path / "gone")
+        at(tmp_path / "gone")
     (tmp_path / "text").write_text("no tar")
     with pytest.raises(ElfError, match="no tar archive"):
-        sysroot.at(tmp_path / "text")
+        at(tmp_path / "text")
 
 
 # musl

@@ -19,7 +19,7 @@ from tasks.lib.shim import ShimSettings
 from tests.support import ROOT, need
 
 SHIM = ROOT / "shim"
-PROGRAMS = ROOT / "tests/programs"
+PROGRAMS = ROOT / "tests/shim/programs"
 CHECKED = ("gcc", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 

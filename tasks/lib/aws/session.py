@@ -13,12 +13,14 @@ from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeployError
-from ..settings.model import Deploy
 from .deploy import upload
 from .errors import CLASSES, FOREIGN, explained, translated
+
+if TYPE_CHECKING:
+    from ..settings.model import Deploy
 
 ASKING = 32  # calls at a time: GetFunction has a quota of 100 a second, all other reads together 15
 ATTEMPTS = 6

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..builder import BIN
+from .machine import BIN
 from .machine import Machine, Toolchain
 from ..base.errors import BuildError, CompileError, ToolError
 from ..base.processes import Log
@@ -79,12 +79,12 @@ def _static(machine: Machine, toolchain: Toolchain, job: Job, log: Log) -> Job:
     from ..libs import static as static_link
     from ..elf import read as elf
     from ..loader.walk import closure
-    from ..sysroot.root import opened
+    from ..sysroot.file import open_regular
 
     dynamic = job.target.with_name(f".{job.target.name}.{os.getpid()}.dynamic.tmp")  # swept if we are killed
     try:
         build(machine, toolchain, replace(job, static=False, target=dynamic), log)
-        with opened(str(dynamic)) as file:
+        with open_regular(str(dynamic)) as file:
             program = elf.read(file, str(dynamic))
         found = closure(machine.sysroot(), str(dynamic.absolute()), program=program)
     finally:

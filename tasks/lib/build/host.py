@@ -5,17 +5,17 @@ Packages come from GHC's global database (Debian's libghc-*-dev), and, where cab
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base import processes
-from ..builder import BIN, TOOLS
+from .machine import BIN, TOOLS
+from ..platform.architecture import own_architecture
+from ..base.locks import locked
 from ..base.files import replaced, write
 from ..base.processes import Log
 from .sources import Tree, begun, changed, folders, mirror, packages
@@ -53,8 +53,7 @@ class Host:
 
         versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
-        architecture = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
-        return Toolchain(self.name, "", architecture, libc or "no glibc", versions)
+        return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
 
     def witnesses(self) -> list[Path]:
         """The tools' own files: an upgrade replaces them."""
@@ -106,22 +105,6 @@ class Host:
         """Copy an executable to where it travels from."""
         with replaced(target, 0o755) as temporary:
             shutil.copyfile(path, temporary)
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """The descriptor of a lock on a folder, which nobody else builds in meanwhile."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"   waiting for the build at work in {folder}", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def stack_root() -> Path:

@@ -14,6 +14,9 @@ from .sources import Tree
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
 
+TOOLS = ("ghc", "cabal", "stack")
+BIN = ".bin"  # beside the sources of a copy: where executables are put
+
 
 @dataclass(frozen=True)
 class Toolchain:

@@ -77,10 +77,10 @@ def run(argv: Sequence[str], stdout: TextIO, stderr: TextIO | None = None) -> in
 
 
 def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
-    from ..sysroot import root as sysroot
+    from ..sysroot.named import at
 
     platform(chosen.runtime or NATIVE, chosen.arch or ARCHITECTURES[0])  # wrong for all or none
-    root = sysroot.at(chosen.sysroot)
+    root = at(chosen.sysroot)
     for name in chosen.files:
         if len(chosen.files) > 1:
             print(f"checking {shown(name)}", file=errors)
@@ -97,10 +97,10 @@ def _error(error: BuildError) -> dict[str, str]:
 
 
 def _is_zip(path: Path) -> bool:
-    from ..sysroot.root import opened
+    from ..sysroot.file import open_regular
 
     try:
-        with opened(str(path)) as file:
+        with open_regular(str(path)) as file:
             return file.pread(4, 0) in ZIP_STARTS
     except OSError as error:
         raise ElfError(f"{path} cannot be read: {error.strerror}.", "Name an executable or a zip.") from error
@@ -127,9 +127,10 @@ def _elf(path: Path, chosen: argparse.Namespace, root: Any) -> Checked:
 
 
 def _own_architecture(path: Path) -> str:
-    from ..sysroot import root as sysroot
+    from ..loader.root import elf_at
+    from ..sysroot.root import Host
 
-    architecture = sysroot.Host().elf(str(path)).kind.architecture
+    architecture = elf_at(Host(), str(path)).kind.architecture
     return architecture if architecture in ARCHITECTURES else ARCHITECTURES[0]
 
 
@@ -153,6 +154,7 @@ def _zip(path: Path, chosen: argparse.Namespace) -> Checked:
 
 def _zip_verdict(archive: Any, chosen: argparse.Namespace) -> Verdict:
     from ..gate import judge
+    from ..loader.root import elf_at
     from ..package import unzip
     from ..sysroot.root import Host
 
@@ -160,7 +162,7 @@ def _zip_verdict(archive: Any, chosen: argparse.Namespace) -> Verdict:
     architectures = []
     for name, member in archive.members.items():
         try:
-            elf = Host().elf(member.path)
+            elf = elf_at(Host(), member.path)
         except ElfError:
             continue
         startable[name] = elf.form in {"executable", "static", "static-pie"} and elf.soname is None
@@ -193,7 +195,3 @@ def _sayings(problems: Iterable[Problem], notes: Iterable[Note]) -> Iterator[str
 
 def _last_line(name: str, runtime: str, architecture: str, *, starts: bool) -> str:
     return f"{shown(name)} {'starts' if starts else 'DOES NOT START'} on {runtime} ({architecture})"
-
-
-if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:], sys.stdout))

@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
-from ..sysroot.root import File
+from ..platform.architecture import Architecture
 from .tables import REBUILD, DamagedError, ForeignError, Image, layout
+
+if TYPE_CHECKING:
+    from ..sysroot.file import File
 
 TYPE, MACHINE = enums.ENUM_E_TYPE, enums.ENUM_E_MACHINE
 MOST_HEADERS = 1170  # the kernel's limit: 64 KiB of program headers
 LOADABLE = (TYPE["ET_EXEC"], TYPE["ET_DYN"])
 EI_NIDENT = 16
 LINUX_ABIS = (0, 3)  # ELFOSABI_SYSV, ELFOSABI_GNU
-MACHINES = {(MACHINE["EM_X86_64"], 64, True): "x86_64", (MACHINE["EM_AARCH64"], 64, True): "arm64"}
+MACHINES = {(each.elf_machine, 64, True): str(each) for each in Architecture}
 _CLASS, _ORDER = {1: 32, 2: 64}, {1: True, 2: False}
 
 

@@ -1,7 +1,7 @@
 """Notes of an ELF file: the oldest kernel, the x86-64 level, and the libraries that are opened with dlopen.
 
 in   (offset, size) of each PT_NOTE
-out  `read_notes` adds `kernel`, `isa` and `dlopen` to the facts of an Elf; `opens(elf)` reads .note.dlopen
+out  `read_notes` → Notes: oldest kernel, level, content of .note.dlopen; `opens(content)` reads the latter
 
 Found by name and type in PT_NOTE, as the linker does, never by a section's name. Rules: the gABI for notes, the
 x86-64 psABI for the level, systemd's "dlopen metadata" specification for .note.dlopen.
@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .read import Elf
     from .tables import Image
 
 MOST_BYTES = 1 << 16  # of notes in one segment; build ids, levels and dlopen lists take a few hundred
@@ -39,18 +38,31 @@ class Opened:
     priority: str
 
 
-def read_notes(image: Image, facts: dict[str, Any], places: list[tuple[int, int]]) -> None:
-    """Add what the notes say; a damaged note ends its segment, as it does for the linker."""
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What the notes of one file say."""
+
+    kernel: tuple[int, ...] = ()
+    isa: int = 0
+    dlopen: bytes = b""
+
+
+def read_notes(image: Image, places: list[tuple[int, int]]) -> Notes:
+    """Read the notes; a damaged one ends its segment, as it does for the loader."""
+    kernel: tuple[int, ...] = ()
+    isa = 0
+    dlopen = b""
     for offset, size in places:
         for owner, kind, content in _notes(image, image.upto(offset, min(size, MOST_BYTES))):
             if owner == b"GNU\0" and kind == ABI_TAG and len(content) >= ABI_TAG_BYTES:
                 words = [image.layout.word.unpack_from(content, 4 * index)[0] for index in range(4)]
                 if words[0] == 0:  # Linux
-                    facts["kernel"] = tuple(words[1:])
+                    kernel = tuple(words[1:])
             elif owner == b"GNU\0" and kind == PROPERTIES:
-                facts["isa"] = facts.get("isa", 0) | _isa(image, content)
+                isa |= _isa(image, content)
             elif owner == b"FDO\0" and kind == DLOPEN:
-                facts["dlopen"] = facts.get("dlopen", b"") + content.rstrip(b"\0") + b"\n"
+                dlopen += content.rstrip(b"\0") + b"\n"
+    return Notes(kernel, isa, dlopen)
 
 
 def _notes(image: Image, data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
@@ -78,10 +90,10 @@ def _isa(image: Image, content: bytes) -> int:
     return found
 
 
-def opens(elf: Elf) -> tuple[Opened, ...]:
-    """What the file says it opens with dlopen; entries that are not in the specification's form are left out."""
+def opens(dlopen: bytes) -> tuple[Opened, ...]:
+    """What a file says in .note.dlopen that it opens; entries that are not in the specification's form are left out."""
     found = []
-    for line in elf.dlopen.splitlines():
+    for line in dlopen.splitlines():
         try:
             entries = json.loads(line)
         except (ValueError, RecursionError):

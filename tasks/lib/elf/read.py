@@ -12,15 +12,17 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elftools.elf import enums
 from elftools.elf.constants import P_FLAGS
 
-from ..sysroot.root import File
 from .header import MACHINE, TYPE, Kind, header
 from .notes import read_notes
 from .tables import REBUILD, DamagedError, Image
+
+if TYPE_CHECKING:
+    from ..sysroot.file import File
 
 MOST_DYNAMIC = 1 << 14  # entries
 MOST_VERSIONS = 1 << 14  # records
@@ -160,7 +162,8 @@ def _segments(image: Image, facts: dict[str, Any], table: bytes) -> None:
         facts["dynamic"] = True
         _dynamic(image, facts, dynamic)
     if notes:
-        read_notes(image, facts, notes)
+        said = read_notes(image, notes)
+        facts |= {"kernel": said.kernel, "isa": said.isa, "dlopen": said.dlopen}
 
 
 def _x86(kind: Kind) -> bool:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
-from ..sysroot.root import File
 from .read import TAG, image_of
 from .tables import DamagedError, Image
+
+if TYPE_CHECKING:
+    from ..sysroot.file import File
 
 MOST_SYMBOLS = 1 << 20
 WEAK = enums.ENUM_ST_INFO_BIND["STB_WEAK"]

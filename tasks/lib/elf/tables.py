@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elftools.elf.structs import ELFStructs
 
 from ..base.errors import ElfError
-from ..sysroot.root import File
+
+if TYPE_CHECKING:
+    from ..sysroot.file import File
 
 PAGE = 1 << 14
 MOST_PAGES = 512  # 8 MiB: the largest dynamic tables of a Debian system need 12 pages

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..base.errors import BuildError, EngineError
 from . import find as engines
-from .find import Engine
 from .watchdog import watched
 
 if TYPE_CHECKING:
     from docker import APIClient
+
+    from .find import Engine
 
 T = TypeVar("T")
 MISSING = 404

@@ -19,15 +19,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ..base import processes
 from ..base.errors import EngineError
 from ..base.files import PROGRAM_MODE, replaced
-from ..base.processes import Log
-from ..settings.load import Build
-from .client import Client
 from .image import NAME, PROJECT
+
+if TYPE_CHECKING:
+    from ..base.processes import Log
+    from ..settings.load import Build
+    from .client import Client
 
 OWNER = f"{NAME}.owner"  # label: the process that started a container
 WORKSPACE = "/build"

@@ -20,12 +20,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import EngineError
-from ..base.processes import Log
-from ..settings.load import Build
 from .client import LOOK, Client, MissingError
+
+if TYPE_CHECKING:
+    from ..base.processes import Log
+    from ..settings.load import Build
 
 NAME = "haskell-on-lambda"
 PROJECT = f"{NAME}.project"  # label: which project's folder an image, a container or a volume belongs to

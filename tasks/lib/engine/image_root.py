@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ..base.files import replaced
-from ..sysroot.root import File, Rooted
+from ..sysroot.file import File
+from ..sysroot.root import Rooted
 
 # -xdev: what is mounted (/proc, /tmp, the volumes) is not the image's
 LISTING = ["find", "/", "-xdev", "-type", "f,d,l", "-printf", r"%y\t%m\t%s\t%i\t%p\t%l\0"]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import EngineError
-from .client import Client
 from .container import OWNER, remove
 from .image import PROJECT
+
+if TYPE_CHECKING:
+    from .client import Client
 
 
 def sweep(client: Client, project: str) -> None:

@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import EngineError
 from ..base.files import FILE_MODE, PROGRAM_MODE, write, write_json
-from ..base.processes import Log
-from ..build.host import locked
-from ..build.machine import Toolchain
+from ..base.locks import locked
+from ..build.machine import TOOLS, Toolchain
 from ..build.sources import (
     Tree,
     differing,
@@ -41,8 +40,7 @@ from ..build.sources import (
     present,
 )
 from ..build.stale import lonely
-from ..builder import TOOLS
-from ..settings.load import Build
+from ..platform.architecture import architecture_of
 from . import find as engines
 from . import leftovers
 from .client import Client, MissingError, connected
@@ -51,10 +49,11 @@ from .image import NAME, Recipe, ready
 from .sync import arrival
 
 if TYPE_CHECKING:
+    from ..base.processes import Log
+    from ..settings.load import Build
     from ..sysroot.root import Sysroot
 
 RECIPE = Path("ghc-centos")
-ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 VERSIONS = "getconf GNU_LIBC_VERSION || echo no glibc; " + "; ".join(
     f"{tool} --numeric-version 2>/dev/null || echo" for tool in TOOLS
 )
@@ -107,7 +106,7 @@ class Docker:
             return Toolchain(**json.loads(kept.read_bytes()))
         libc, *versions = self._asked(image)
         tools = dict(zip(TOOLS, versions, strict=True))
-        made = Toolchain(self.name, image, ARCHITECTURES.get(architecture, architecture), libc, tools)
+        made = Toolchain(self.name, image, architecture_of(architecture), libc, tools)
         write_json(kept, made)
         return made
 

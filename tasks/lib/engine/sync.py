@@ -14,9 +14,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..build.machine import BIN
 from ..build.sources import Tree, folders, inside, note_name
 from ..build.stale import OUTPUTS, outdated, stale
-from ..builder import BIN
 
 # What was a folder until now, and is a file: cp would not replace it
 CLEARED = 'into=$1; shift; for file; do test ! -d "$into/$file" || rm -rf "$into/$file"; done'

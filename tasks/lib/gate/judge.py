@@ -14,17 +14,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError, GateError
 from ..base.files import FILE_MODE, PROGRAM_MODE
-from ..elf.read import Elf
 from ..loader.closure import Closure, Loaded, chain
+from ..loader.root import elf_at
 from ..platform.runtimes import MOST_UNZIPPED_BYTES, Platform, in_libc_family, platform, tier
 from ..sysroot.root import Host
 from .proof import ISA_LEVELS, Entry, Proof, proved
 from .sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Member, Sandbox
 from .verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
 from .versions import first_user
+
+if TYPE_CHECKING:
+    from ..elf.read import Elf
 
 LOADER = re.compile(r"lib/ld-[^/]*\.so[^/]*")
 LIB = f"{TASK}/lib"
@@ -96,7 +100,7 @@ def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note], dict[str, int]
             if file.pread(4, 0) != b"\x7fELF":
                 continue
         try:
-            found[name] = sandbox.elf(f"{TASK}/{name}")
+            found[name] = elf_at(sandbox, f"{TASK}/{name}")
         except ElfError as error:
             notes.append(Note("damaged", shown(name), shown(error.message.replace(f"{TASK}/", ""))))
         except OSError:

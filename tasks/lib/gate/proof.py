@@ -11,16 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
-from ..elf.read import Elf
 from ..loader.closure import Closure, Loaded, Missing
+from ..loader.root import elf_at
 from ..loader.search import Search
 from ..loader.walk import closure
 from .sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
 from .unresolved import unresolved
 from .verdict import Note, Problem, shown
 from .versions import Versions, is_family, shown_chain
+
+if TYPE_CHECKING:
+    from ..elf.read import Elf
 
 ITS_LOADER = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
@@ -53,7 +57,7 @@ def proved(sandbox: Sandbox, entry: Entry) -> Proof:
     path = f"{TASK}/{entry.name}"
     name = shown(entry.name)
     try:
-        elf = sandbox.elf(path)
+        elf = elf_at(sandbox, path)
     except ElfError as error:
         problem = Problem("form", (name,), name, shown(error.message.replace(path, entry.name)), error.hint)
         return Proof(entry, (problem,), (), None)

@@ -12,13 +12,18 @@ import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
 from ..elf.header import MACHINES, Kind
 from ..elf.read import Elf
-from ..platform.runtimes import LOADERS, Platform
-from ..sysroot.root import File, Sysroot
+from ..loader.root import StandIns
+from ..sysroot.root import Sysroot
+
+if TYPE_CHECKING:
+    from ..platform.runtimes import Platform
+    from ..sysroot.file import File
 
 TASK = "/var/task"
 # "Defined runtime environment variables" in AWS's developer guide; system folders come before the function's own
@@ -36,7 +41,7 @@ class Member:
     mode: int
 
 
-class Sandbox(Sysroot):
+class Sandbox(Sysroot, StandIns):
     """/var/task and /lib64 of a function."""
 
     def __init__(self, members: Mapping[str, Member], platform: Platform) -> None:
@@ -67,15 +72,15 @@ class Sandbox(Sysroot):
         file.identity, file.mode = (-1, self._numbers[name]), found.mode
         return file
 
-    def elf(self, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
-        """A member, or a stand-in for a library of the runtime."""
+    def stand_in(self, path: str) -> Elf | None:
+        """A stand-in for a library of the runtime."""
         name = self.offered(path)
-        return self._stand_in(name) if name else super().elf(path, wanted, versions=versions)
+        return self._stand_in(name) if name else None
 
     def offered(self, path: str) -> str:
         """The soname of the runtime's library at `path`, empty when there is none."""
         folder, _, name = os.path.normpath(path).rpartition("/")
-        there = f"{folder}/" in SYSTEM or os.path.normpath(path) == LOADERS[self.platform.architecture]
+        there = f"{folder}/" in SYSTEM or os.path.normpath(path) == self.platform.loader
         return name if there and name in self.platform.libraries else ""
 
     def _stand_in(self, soname: str) -> Elf:

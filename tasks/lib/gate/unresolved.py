@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
-from ..elf.read import VersionNeed
-from ..loader.closure import Closure, Loaded
 from .sandbox import TASK, Sandbox
+
+if TYPE_CHECKING:
+    from ..elf.read import VersionNeed
+    from ..loader.closure import Closure, Loaded
 
 
 @dataclass(frozen=True, slots=True)

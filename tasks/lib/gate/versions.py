@@ -10,14 +10,17 @@ in what each provider defines, never one greatest number. The symbol is looked u
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
-from ..elf.read import VersionNeed
 from ..loader.closure import Closure, Loaded, Missing, chain
 from ..platform.runtimes import TRUSTED, in_libc_family
 from .sandbox import TASK, Sandbox
 from .verdict import Note, Problem, ordered, shown
+
+if TYPE_CHECKING:
+    from ..elf.read import VersionNeed
 
 RELR = "GLIBC_ABI_DT_RELR"
 OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host\'s C library travels) or "static".'

@@ -10,11 +10,14 @@ The loader's name stays: it is what the shim looks for, and what libc.so.6 itsel
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..base import files
 from ..gate.sandbox import Member
-from ..loader.closure import Closure, Loaded
-from ..sysroot.root import Sysroot
+
+if TYPE_CHECKING:
+    from ..loader.closure import Closure, Loaded
+    from ..sysroot.root import Sysroot
 
 # opened by name, never in DT_NEEDED: name service (getpwnam, getaddrinfo), cancellation of threads
 BESIDE = (

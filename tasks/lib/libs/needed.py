@@ -31,7 +31,8 @@ from ..loader.closure import Closure, Loaded
 from ..loader.search import Search
 from ..loader.walk import closure
 from ..platform.runtimes import Platform, in_libc_family, platform, tier
-from ..sysroot.root import Host, Sysroot, opened
+from ..sysroot.file import open_regular
+from ..sysroot.root import Host, Sysroot
 from .bundle import bundle, copies
 
 FORMAT = 1
@@ -126,7 +127,7 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
 
 def _program(place: Path) -> elf.Elf:
     try:
-        with opened(str(place)) as file:
+        with open_regular(str(place)) as file:
             return elf.read(file, str(place))
     except OSError as error:
         raise ElfError(f"{place} cannot be read: {error.strerror}.", "Name an executable.") from error

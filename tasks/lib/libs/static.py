@@ -12,10 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..base.errors import ToolError
 from ..platform.runtimes import in_libc_family
-from ..sysroot.root import Sysroot
+
+if TYPE_CHECKING:
+    from ..sysroot.root import Sysroot
 
 ALWAYS = ("-static", "-optl-static", "-optl-pthread")
 WITHIN = {  # a static archive takes others along that DT_NEEDED hides in the shared library

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..elf.read import Elf
-
 if TYPE_CHECKING:
+    from ..elf.read import Elf
     from .search import Linker
 
 

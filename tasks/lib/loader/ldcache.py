@@ -17,8 +17,10 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from struct import Struct, unpack_from
+from typing import TYPE_CHECKING
 
-from ..sysroot.root import Sysroot
+if TYPE_CHECKING:
+    from ..sysroot.root import Sysroot
 
 CACHE, CONF = "/etc/ld.so.cache", "/etc/ld.so.conf"
 OLD, NEW = b"ld.so-1.7.0", b"glibc-ld.so.cache1.1"

@@ -1,7 +1,7 @@
-"""Where a dynamic linker looks: tokens, path lists, the folders built into it, and the order of its rules.
+"""Where a dynamic linker looks: tokens, path lists, and the folders built into it.
 
 in   the program's Elf, its sysroot, and how the search is set (Search)
-out  `Linker.of(…)`: `rules(…)` → (rule, folders) in order; `system_folders`, `cached_path(name)`, `conf_folders`
+out  `Linker.of(…)`: `system_folders`, `cached_path(name)`, `conf_folders`
      `split(text, …)` → the folders of an RPATH, RUNPATH or LD_LIBRARY_PATH
 
 Rules: glibc's dl-load.c (fillin_rpath, _dl_map_object, DL_DST_REQUIRED), ld.so(8); musl's dynlink.c.
@@ -10,7 +10,6 @@ Rules: glibc's dl-load.c (fillin_rpath, _dl_map_object, DL_DST_REQUIRED), ld.so(
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +18,10 @@ from typing import TYPE_CHECKING
 from elftools.elf import enums
 
 from ..elf.read import TAG, Elf
-from ..sysroot.root import Sysroot
 from . import ldcache
 
 if TYPE_CHECKING:
-    from .closure import Loaded
+    from ..sysroot.root import Sysroot
 
 EM = enums.ENUM_E_MACHINE
 RPATH, RUNPATH = TAG["DT_RPATH"], TAG["DT_RUNPATH"]
@@ -153,42 +151,6 @@ class Linker:
     def conf_folders(self) -> tuple[str, ...]:
         """For a root whose cache was never made: what ldconfig would have read."""
         return () if self.musl or self._elsewhere else ldcache.conf_folders(self.root)
-
-    def rules(
-        self, here: Loaded, main: Loaded, folders: Callable[[Loaded, int], tuple[str, ...]]
-    ) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """The path lists for a name that `here` asks for, in order; the system's own come after them."""
-        if self.musl:
-            yield from self._musl_rules(here, folders)
-            return
-        if here.elf.runpath is None:  # only the asker's own RUNPATH switches the chain of RPATHs off
-            above: Loaded | None = here
-            seen_main = False
-            while above is not None:
-                seen_main = seen_main or above is main
-                if above.elf.runpath is None and above.elf.rpath:
-                    yield f"RPATH of {above.name}", folders(above, RPATH)
-                above = above.loader
-            if not seen_main and main.elf.runpath is None and main.elf.rpath:
-                yield f"RPATH of {main.name}", folders(main, RPATH)
-        if self.search.library_path:
-            yield "LD_LIBRARY_PATH", self.environment
-        if here.elf.runpath:
-            yield f"RUNPATH of {here.name}", folders(here, RUNPATH)
-
-    def _musl_rules(
-        self, here: Loaded, folders: Callable[[Loaded, int], tuple[str, ...]]
-    ) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """LD_LIBRARY_PATH first; RPATH and RUNPATH are one thing, of the asker and of all above it."""
-        if self.search.library_path:
-            yield "LD_LIBRARY_PATH", self.environment
-        above: Loaded | None = here
-        while above is not None:
-            if above.elf.runpath is not None:
-                yield f"RUNPATH of {above.name}", folders(above, RUNPATH)
-            elif above.elf.rpath:
-                yield f"RPATH of {above.name}", folders(above, RPATH)
-            above = above.loader
 
     @cached_property
     def environment(self) -> tuple[str, ...]:

@@ -11,16 +11,20 @@ of musl's dynlink.c; where a rule surprises, the comment says so.
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import notes as elf_notes
 from ..elf.header import TYPE, Kind
 from ..elf.read import DF_1_NODEFLIB, DF_1_PIE, TAG, Elf
 from ..elf.tables import DamagedError, ForeignError
-from ..sysroot.root import Sysroot
 from .closure import Closure, Loaded, Missing
-from .search import RUNPATH, Linker, Search, expanded, split
+from .root import elf_at
+from .search import RPATH, RUNPATH, Linker, Search, expanded, split
+
+if TYPE_CHECKING:
+    from ..sysroot.root import Sysroot
 
 AUXILIARY = TAG["DT_AUXILIARY"]
 FILTERS = (AUXILIARY, TAG["DT_FILTER"])
@@ -74,7 +78,7 @@ class Walk:
         if program is not None:
             return program, path.rpartition("/")[0] or "/"
         try:
-            elf = self.root.elf(path, versions=self.search.versions)
+            elf = elf_at(self.root, path, versions=self.search.versions)
             return elf, self.root.canonical(path).rpartition("/")[0] or "/"
         except OSError as error:
             raise ElfError(f"{path} cannot be read: {error.strerror}.", "Name a program or a library.") from error
@@ -90,7 +94,7 @@ class Walk:
 
     def _interpreter(self, main: Loaded, path: str) -> None:
         try:
-            elf = self.root.elf(path, self.kind, versions=self.search.versions)
+            elf = elf_at(self.root, path, self.kind, versions=self.search.versions)
         except (ElfError, OSError) as error:
             if main.elf.interpreter is not None:
                 self.interpreter_fault = _reason(error)
@@ -121,7 +125,7 @@ class Walk:
 
     def _dlopened(self, here: Loaded) -> None:
         """Libraries that the object says it opens: the first of each list of alternatives that is found."""
-        for entry in elf_notes.opens(here.elf) if here.elf.dlopen else ():
+        for entry in elf_notes.opens(here.elf.dlopen) if here.elf.dlopen else ():
             if entry.priority == "suggested":
                 continue
             for name in entry.sonames:
@@ -183,11 +187,44 @@ class Walk:
             path = self.linker.absolute(name)
             elf = self._try(path, skipped, ends_list=False)
             return (path, elf, "path") if elf is not None else None
-        for rule, folders in self.linker.rules(here, self.objects[0], self._folders):
+        for rule, folders in self._rules(here):
             found = self._in_folders(folders, name, skipped)
             if found is not None:
                 return (*found, rule)
         return self._in_system(here, name, skipped)
+
+    def _rules(self, here: Loaded) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The path lists for a name that `here` asks for, in order; the system's own come after them."""
+        if self.linker.musl:
+            yield from self._musl_rules(here)
+            return
+        if here.elf.runpath is None:  # only the asker's own RUNPATH switches the chain of RPATHs off
+            main = self.objects[0]
+            above: Loaded | None = here
+            seen_main = False
+            while above is not None:
+                seen_main = seen_main or above is main
+                if above.elf.runpath is None and above.elf.rpath:
+                    yield f"RPATH of {above.name}", self._folders(above, RPATH)
+                above = above.loader
+            if not seen_main and main.elf.runpath is None and main.elf.rpath:
+                yield f"RPATH of {main.name}", self._folders(main, RPATH)
+        if self.search.library_path:
+            yield "LD_LIBRARY_PATH", self.linker.environment
+        if here.elf.runpath:
+            yield f"RUNPATH of {here.name}", self._folders(here, RUNPATH)
+
+    def _musl_rules(self, here: Loaded) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """LD_LIBRARY_PATH first; RPATH and RUNPATH are one thing, of the asker and of all above it."""
+        if self.search.library_path:
+            yield "LD_LIBRARY_PATH", self.linker.environment
+        above: Loaded | None = here
+        while above is not None:
+            if above.elf.runpath is not None:
+                yield f"RUNPATH of {above.name}", self._folders(above, RUNPATH)
+            elif above.elf.rpath:
+                yield f"RPATH of {above.name}", self._folders(above, RPATH)
+            above = above.loader
 
     def _in_system(self, here: Loaded, name: str, skipped: list[str]) -> tuple[str, Elf, str] | None:
         no_default = bool(here.elf.flags_1 & DF_1_NODEFLIB)
@@ -223,7 +260,7 @@ class Walk:
     def _try(self, path: str, skipped: list[str], *, ends_list: bool = True) -> Elf | None:
         """The ELF file at `path`; None to go on searching; raises where the linker gives up."""
         try:
-            elf = self.root.elf(path, self.kind, versions=self.search.versions)
+            elf = elf_at(self.root, path, self.kind, versions=self.search.versions)
         except ForeignError as error:
             skipped.append(error.message)
             return None

@@ -22,8 +22,9 @@ from types import TracebackType
 from typing import Self
 
 from ..base.errors import InvokeError
+from ..platform.architecture import own_architecture
 from .folders import Folder, dies_with_us, sweep
-from .function import Package, architecture, command, environment, unpack
+from .function import Package, command, environment, unpack
 from .rie import emulator
 
 Log = Callable[[str], None]
@@ -109,7 +110,7 @@ class Emulated:
         root = self._folder.path
         unpack(self.package.zip, root)
         served = command(self.package, root)
-        program = emulator(self._cache, architecture(), self._log).absolute()
+        program = emulator(self._cache, own_architecture(), self._log).absolute()
         for _ in range(TRIES):  # somebody else may take the ports before the emulator does
             self._port, api_port = free_ports()
             options = ["--log-level", "error"]

@@ -10,7 +10,6 @@ the folder doit runs in) where that is installed, else in shim/runtime.js.
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import stat
 import zipfile
@@ -19,13 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InvokeError, ToolError
+from ..platform.architecture import own_architecture, with_elf_machine
 
 RUNTIME_JS = Path(__file__).parents[3] / "shim/runtime.js"
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
 LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
-MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 REGISTERED = Path("/proc/sys/fs/binfmt_misc")  # interpreters of foreign programs
-ELF_MACHINES = {62: "x86_64", 183: "arm64"}
 
 
 @dataclass(frozen=True)
@@ -95,18 +93,12 @@ def _check_architecture(root: Path, programs: list[Path]) -> None:
     """A program for another processor would fail with a riddle; one that qemu is registered for is welcome."""
     for path in programs:
         head = path.read_bytes()[:20] if path.stat().st_mode & 0o111 else b""
-        made_for = ELF_MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
-        registered = REGISTERED / {"arm64": "qemu-aarch64"}.get(made_for or "", "qemu-x86_64")
-        if made_for and made_for != architecture() and not registered.exists():
+        made_for = with_elf_machine(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
+        if made_for and made_for != own_architecture() and not (REGISTERED / f"qemu-{made_for.machine}").exists():
             raise InvokeError(
-                f"{path.relative_to(root)} is made for {made_for}, and this machine is {architecture()}.",
+                f"{path.relative_to(root)} is made for {made_for}, and this machine is {own_architecture()}.",
                 "Install qemu-user-static, or invoke it on AWS.",
             )
-
-
-def architecture() -> str:
-    """This machine's, in Lambda's words."""
-    return MACHINES.get(platform.machine(), platform.machine())
 
 
 def environment(package: Package, root: Path) -> dict[str, str]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import BuildError, InvokeError
 from .emulator import Answer, Emulated, Log, RetiredError
-from .function import Package
+
+if TYPE_CHECKING:
+    from .function import Package
 
 
 class Served:

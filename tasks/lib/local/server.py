@@ -20,12 +20,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ..base.errors import BuildError, InvokeError, ToolError
 from .emulator import EVENT_LIMIT, Log, checked_event
-from .function import Package
 from .served import Served
+
+if TYPE_CHECKING:
+    from .function import Package
 
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
 LOOK_S = 0.3

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import UsageError
+from .architecture import Architecture
 
 DATA = Path(__file__).parent / "data"
-ARCHITECTURES = ("x86_64", "arm64")
+ARCHITECTURES = tuple(map(str, Architecture))
 MOST_UNZIPPED_BYTES = 262_144_000  # AWS: Lambda quotas, deployment package, unzipped with layers
-LOADERS = {"x86_64": "/lib64/ld-linux-x86-64.so.2", "arm64": "/lib/ld-linux-aarch64.so.1"}
 
 # glibc's own libraries: they share private symbols, so one release of all of them or nothing
 LIBC_FAMILY = re.compile(
@@ -117,7 +117,7 @@ def platform(name: str, architecture: str) -> Platform:
         architecture,
         system["glibc"],
         tuple(map(int, system["kernel"].split("."))),
-        LOADERS[architecture],
+        Architecture(architecture).loader,
         frozenset(libraries),
         versions,
     )

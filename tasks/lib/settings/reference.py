@@ -1,6 +1,6 @@
 """What is written from lambda.toml's keys: the JSON schema that editors use, and the README's tables.
 
-`python -m tasks.lib.reference` writes both; a test holds them to the code.
+`python -m tasks.lib.settings.reference` writes both; a test holds them to the code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from .load import OWN
 from .model import FUNCTION_NAME, STAGE_NAME, Build, Deploy, Function, keys
 
 SCHEMA_FILE = Path(__file__).with_name("lambda.schema.json")
-README_MARKS = ("<!-- keys of lambda.toml: written by python -m tasks.lib.reference -->\n", "<!-- end of keys -->")
+README_MARKS = (
+    "<!-- keys of lambda.toml: written by python -m tasks.lib.settings.reference -->\n",
+    "<!-- end of keys -->",
+)
 
 
 def schema() -> dict[str, Any]:

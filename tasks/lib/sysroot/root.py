@@ -1,7 +1,7 @@
 """A sysroot: the tree of files in which libraries are looked for, as the programs inside it would see it.
 
 in   a path below the root, as a program in that root would name it: `/lib/libm.so.6`
-out  `open(path)` → File (bounded reads), `elf(path)` → Elf, `canonical(path)`, `names(folder)`; OSError as the kernel's
+out  `open(path)` → File (bounded reads), `canonical(path)`, `names(folder)`; OSError as the kernel's
 
     Sysroot          what every root can do
     ├── Host         this machine; the kernel follows the links
@@ -16,59 +16,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
-from ..base.errors import ElfError
-
-if TYPE_CHECKING:
-    from ..elf.header import Kind
-    from ..elf.read import Elf
+from .file import File, open_regular
 
 MOST_HOPS = 40  # MAXSYMLINKS of the Linux kernel
 MOST_BYTES = 64 << 20  # of a file that is read whole, such as ld.so.cache
-
-
-class File:
-    """An open regular file, read by position; `identity` tells hard links and symbolic links of one file."""
-
-    __slots__ = ("_base", "_handle", "_owned", "identity", "mode", "size")
-
-    def __init__(self, handle: int, size: int, mode: int, identity: tuple[int, int], base: int = 0) -> None:
-        self._handle, self._base = handle, base
-        self._owned = base == 0  # else a part of an archive, which stays open
-        self.size, self.mode, self.identity = size, mode, identity
-
-    def pread(self, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset`, fewer at the end of the file."""
-        room = self.size - offset
-        return os.pread(self._handle, min(size, room), self._base + offset) if room > 0 else b""
-
-    def close(self) -> None:
-        """Give the handle back."""
-        if self._owned:
-            os.close(self._handle)
-            self._owned = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def opened(path: str) -> File:
-    """Open a regular file of this machine; neither a fifo nor a device can block it."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    status = os.fstat(handle)
-    if stat.S_ISREG(status.st_mode):
-        return File(handle, status.st_size, stat.S_IMODE(status.st_mode), (status.st_dev, status.st_ino))
-    os.close(handle)
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    raise OSError(errno.EINVAL, "Not a regular file", path)
 
 
 class Sysroot(ABC):
@@ -87,13 +41,6 @@ class Sysroot(ABC):
     @abstractmethod
     def names(self, folder: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none when there is no such folder."""
-
-    def elf(self, path: str, wanted: Kind | None = None, *, versions: bool = True) -> Elf:
-        """The ELF file at `path`; ElfError when it is none, or not of the kind that is wanted."""
-        from ..elf import read as elf
-
-        with self.open(path) as file:
-            return elf.read(file, path, wanted, versions=versions)
 
     def content(self, path: str) -> bytes:
         """A small file, whole."""
@@ -118,7 +65,7 @@ class Host(Sysroot):
 
     def open(self, path: str) -> File:
         """The file at `path`."""
-        return opened(path)
+        return open_regular(path)
 
     def canonical(self, path: str) -> str:
         """As realpath(3)."""
@@ -201,7 +148,7 @@ class Folder(Rooted):
     def open(self, path: str) -> File:
         """The file at `path` inside the root."""
         try:
-            return opened(self._root + self.canonical(path))
+            return open_regular(self._root + self.canonical(path))
         except OSError as error:
             error.filename = path  # as it is called inside the root
             raise
@@ -212,16 +159,3 @@ class Folder(Rooted):
             return tuple(sorted(os.listdir(self._root + self.canonical(folder))))  # noqa: PTH208
         except OSError:
             return ()
-
-
-def at(place: Path | None) -> Sysroot:
-    """The sysroot that a person names: nothing (this machine), a folder or a tar archive."""
-    if place is None:
-        return Host()
-    if place.is_dir():
-        return Host() if place.resolve() == Path("/") else Folder(place)
-    if place.is_file():
-        from .tar import Tar
-
-        return Tar({place: "/"})
-    raise ElfError(f"There is no sysroot {place}.", "Name a folder with a root file system, or a tar archive of one.")

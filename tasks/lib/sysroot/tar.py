@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..base.errors import ElfError
-from .root import File, Rooted
+from .file import File
+from .root import Rooted
 
 if TYPE_CHECKING:
     from tarfile import TarInfo

@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
-from ...settings.model import Deploy
 from ..verbs.role import role_arn
 from . import compare, steps, upload
 from .calls import CREATE, Calls, Replan
 from .remote import Answer, Remote, busy, failed
+
+if TYPE_CHECKING:
+    from ...settings.model import Deploy
 
 BEFORE = re.compile(r" ?\(before: version (\d+)\)")  # in an alias's description: where `doit rollback` goes
 

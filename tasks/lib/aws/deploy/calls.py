@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, missing, said, status
-from ..session import Aws
 from ..verbs.role import readiness
-from .desired import Wanted
 from .remote import Answer, busy, failed
+
+if TYPE_CHECKING:
+    from ..session import Aws
+    from .desired import Wanted
 
 UPDATE_S = 300  # as long as botocore's own waiters
 ROLE_S = 60

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from ...base.errors import DeployError, UsageError
-from ...settings.model import Function, Project
 from ..errors import translated
 from ..session import ASKING, Aws, connect
 from . import upload
@@ -22,6 +22,9 @@ from .outcome import Outcome, Target
 from .plan import plan
 from .remote import Answer, Remote, asked, of_alias, published, whole
 from .steps import Step, Wait
+
+if TYPE_CHECKING:
+    from ...settings.model import Function, Project
 
 ROUNDS = 6  # plans made for one function before giving up: somebody else keeps changing it
 

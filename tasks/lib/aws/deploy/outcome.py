@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .compare import Change
-from .desired import Package
+if TYPE_CHECKING:
+    from .compare import Change
+    from .desired import Package
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

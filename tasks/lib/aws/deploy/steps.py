@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .compare import Change
+if TYPE_CHECKING:
+    from .compare import Change
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..errors import code, missing
-from .desired import Package
+
+if TYPE_CHECKING:
+    from .desired import Package
 
 UNZIPPED_MOST = 262_144_000  # Lambda's limit, layers included
 REQUEST_MOST = 69_905_067  # of the whole request, in bytes

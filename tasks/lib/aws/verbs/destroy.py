@@ -7,11 +7,13 @@ out  what is gone, or would be; the role and what lies on S3 stay
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..deploy.remote import asked
 from ..errors import translated
-from .place import Place
+
+if TYPE_CHECKING:
+    from .place import Place
 
 
 def destroy(place: Place, *, confirmed: bool = False, logs: bool = False) -> dict[str, Any]:

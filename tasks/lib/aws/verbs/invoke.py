@@ -11,9 +11,12 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...base.errors import InvokeError, UsageError
-from .place import Place
+
+if TYPE_CHECKING:
+    from .place import Place
 
 PAYLOAD_MOST = 6_291_556
 LONGEST_S = 900  # no function runs longer

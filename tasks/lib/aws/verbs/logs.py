@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError, UsageError
 from ..errors import missing, translated
-from .place import Place
+
+if TYPE_CHECKING:
+    from .place import Place
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LATE_MS = 30_000  # events may turn up this much later than they are dated

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError, UsageError
-from ...settings.model import Function, Project
 from ..deploy.desired import log_group, name_on_aws
 from ..deploy.outcome import Target
 from ..errors import missing, translated
 from ..session import Aws, connect
+
+if TYPE_CHECKING:
+    from ...settings.model import Function, Project
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ out  `role_arn`, `readiness`; `made(...)`: the verb `doit role`
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, missing, translated
-from ..session import Aws
+
+if TYPE_CHECKING:
+    from ..session import Aws
 
 POLICY = "haskell-on-lambda-logs"
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .place import Place
+if TYPE_CHECKING:
+    from .place import Place
 
 Auth = Literal["iam", "public", "none"]
 AUTH_TYPES = {"iam": "AWS_IAM", "public": "NONE"}

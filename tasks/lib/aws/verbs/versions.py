@@ -8,13 +8,15 @@ Where an alias was before is noted in its own description with each move, so rol
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError, UsageError
 from ..deploy.apply import BEFORE, moved_alias
 from ..deploy.remote import published
 from ..errors import translated
-from .place import Place
+
+if TYPE_CHECKING:
+    from .place import Place
 
 
 def versions(place: Place) -> list[dict[str, Any]]:

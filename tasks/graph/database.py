@@ -1,0 +1,102 @@
+"""doit's database, .doit.db: written after each task, and opened whatever state it is in.
+
+doit writes its database once, when it closes it: a kill loses everything that was done. It ends a file that is locked,
+damaged or foreign, and a disk that is full, in a traceback. So four methods of its SqliteDB are replaced when this
+module is loaded (`_sqlite3`, `_get_task_data`, `remove`, `dump`). The clean way, a backend of our own named under
+[tool.doit.plugins.backend] in pyproject.toml, was tried: `python -m doit` finds it, `.venv/bin/doit` does not, because
+doit loads plugins before the folder of dodo.py is on sys.path ("module not found").
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from doit.dependency import DatabaseException, SqliteDB
+from doit.exceptions import InvalidDodoFile
+from doit.globals import Globals
+
+from .state import refreshed
+
+_alone: list[bool] = []
+
+
+def remember() -> None:
+    """Write what is known of the finished tasks now, so that a kill loses no more than the task at work."""
+    database = Globals.dep_manager.backend
+    try:
+        for task in sorted(database._dirty):  # noqa: SLF001 - doit offers this only together with closing
+            row = task, database.codec.encode(database._cache[task])  # noqa: SLF001
+            database._conn.execute("insert or replace into doit values (?,?)", row)  # noqa: SLF001
+        database._conn.commit()  # noqa: SLF001
+        database._dirty.clear()  # noqa: SLF001
+    except sqlite3.Error as error:
+        print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
+
+
+def alone() -> None:
+    """From here on this process alone works in the folder, so what it looked at may be written down, too."""
+    _alone.append(True)
+
+
+def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
+    """Open the database; in place of doit's own, which ends one that cannot be had in a traceback."""
+    try:
+        connection: sqlite3.Connection = _doits_open(database, name)
+    except (DatabaseException, sqlite3.OperationalError) as error:
+        reason = error.__context__ or error
+        if _is_damaged(reason):
+            return _anew(database, name)
+        raise InvalidDodoFile(
+            f"{Path(name).absolute()} cannot be opened: {reason}.\n"
+            "  → doit needs this file, and has to be able to write it and its folder."
+        ) from error
+    return connection
+
+
+def _read(database: SqliteDB, task: str) -> dict[str, Any]:
+    """What is known of a task; nothing where the database turns out to be damaged."""
+    try:
+        return dict(_doits_read(database, task))
+    except sqlite3.DatabaseError as error:
+        if not _is_damaged(error):
+            raise
+        database._conn.close()  # noqa: SLF001
+        database._conn = _anew(database, database.name)  # noqa: SLF001
+        return {}
+
+
+def _is_damaged(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _anew(database: SqliteDB, name: str) -> sqlite3.Connection:
+    """An empty database in place of a damaged one: everything is looked at anew, and nothing built is lost."""
+    Path(name).unlink(missing_ok=True)
+    print(f"{name} was damaged and begins anew; finished work is looked at once more.", file=sys.stderr)
+    return _open(database, name)
+
+
+def _forget(database: SqliteDB, task: str) -> None:
+    """Forget a task; where nothing can be written, its targets being gone is enough."""
+    with suppress(sqlite3.DatabaseError):
+        _doits_forget(database, task)
+
+
+def _close(database: SqliteDB) -> None:
+    """Save and close: instead of doit's own, which ends a full disk in a traceback."""
+    if _alone and refreshed:
+        database._dirty.update(task for task, known in database._cache.items() if known)  # noqa: SLF001
+    remember()
+    with suppress(sqlite3.Error):
+        empty = database._conn.execute("select count(*) as rows from doit").fetchone()["rows"] == 0  # noqa: SLF001
+        database._conn.close()  # noqa: SLF001
+        if _alone and empty:  # after `doit clean`
+            Path(database.name).unlink(missing_ok=True)
+
+
+_doits_open, _doits_read, _doits_forget = SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove  # noqa: SLF001
+SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove, SqliteDB.dump = _open, _read, _forget, _close  # noqa: SLF001

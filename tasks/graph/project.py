@@ -1,0 +1,59 @@
+"""What doit loads: lambda.toml, and DOIT_CONFIG.
+
+in   lambda.toml of the current folder, `stage=NAME` on the command line
+out  `load_project()` → Project; `config(…)` → DOIT_CONFIG
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from doit import get_var
+from doit.exceptions import InvalidDodoFile
+
+from ..lib.base.errors import BuildError
+from ..lib.base.processes import end_on_signals
+from ..lib.settings.load import Project, load
+from .reporter import Reporter
+from .state import ContentChecker
+
+DATABASE = ".doit.db"
+SETTINGS = Path("lambda.toml")
+
+
+def settings_now() -> Project:
+    """lambda.toml of the current folder, in the stage of this command line; BuildError when it is wrong."""
+    return load(SETTINGS, get_var("stage", None))
+
+
+def load_project() -> Project:
+    """lambda.toml of the current folder; what is wrong with it ends doit with exit 3 and no traceback."""
+    gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
+    end_on_signals()
+    try:
+        return settings_now()
+    except BuildError as error:
+        if "--json" in sys.argv:
+            problem = {"task": "", "message": error.message, "hint": error.hint}
+            print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
+        raise InvalidDodoFile(str(error)) from error
+
+
+def config(**more: Any) -> dict[str, Any]:
+    """DOIT_CONFIG: one database that every Python reads, our checker and reporter, threads for `-n`."""
+    return {
+        "minversion": "0.37.0",
+        "backend": "sqlite3",
+        "dep_file": DATABASE,
+        "check_file_uptodate": ContentChecker,
+        "reporter": Reporter,
+        "par_type": "thread",
+        "sort": "definition",
+        "cleanforget": True,
+        "verbosity": 2,
+        **more,
+    }

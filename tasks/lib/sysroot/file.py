@@ -1,0 +1,52 @@
+"""An open file, read by position: of this machine, or a part of an archive.
+
+in   a path of this machine
+out  `open_regular(path)` → File; OSError for what is no regular file
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Self
+
+
+class File:
+    """An open regular file, read by position; `identity` tells hard links and symbolic links of one file."""
+
+    __slots__ = ("_base", "_handle", "_owned", "identity", "mode", "size")
+
+    def __init__(self, handle: int, size: int, mode: int, identity: tuple[int, int], base: int = 0) -> None:
+        self._handle, self._base = handle, base
+        self._owned = base == 0  # else a part of an archive, which stays open
+        self.size, self.mode, self.identity = size, mode, identity
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset`, fewer at the end of the file."""
+        room = self.size - offset
+        return os.pread(self._handle, min(size, room), self._base + offset) if room > 0 else b""
+
+    def close(self) -> None:
+        """Give the handle back."""
+        if self._owned:
+            os.close(self._handle)
+            self._owned = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_regular(path: str) -> File:
+    """Open a regular file of this machine; neither a fifo nor a device can block it."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode):
+        return File(handle, status.st_size, stat.S_IMODE(status.st_mode), (status.st_dev, status.st_ino))
+    os.close(handle)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.EINVAL, "Not a regular file", path)

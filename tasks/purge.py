@@ -1,0 +1,33 @@
+"""`doit purge`: what `clean` leaves in the container engine, because an image takes minutes to make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import products
+from .graph.verb import Line, Verb, parsed
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+def define() -> Verb:
+    """Remove this project's image, volumes and containers; `clean` keeps them."""
+    doc = "remove this project's image, volumes and containers from the container engine"
+
+    def options(parser: ArgumentParser) -> None:
+        parser.description = doc
+        parser.add_argument("--dry-run", "-n", action="store_true", help="only say what there is")
+
+    def act(given: Any) -> None:
+        from .lib.engine import machine as docker
+
+        things = docker.held(products.CACHE)
+        for thing in things:
+            print(f"{'would remove' if given.dry_run else 'removing'} {thing}")
+        if not things:
+            print("The container engine holds nothing of this project.")
+        elif not given.dry_run:
+            docker.purge(products.CACHE)
+
+    return Verb("purge", doc, Line(parsed(options)), act)
