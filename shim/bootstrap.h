@@ -20,12 +20,12 @@
 
 /* Settings: tasks/lib/shim.py compiles them in. */
 #ifndef SHIM_MAIN
-#error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_AHEAD and SHIM_STREAM come from tasks/lib/shim.py"
+#error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_AHEAD, SHIM_STREAM and SHIM_ANSWER_BYTES come from tasks/lib/shim.py"
 #endif
 enum process { PER_EVENT, PERSISTENT, NATIVE };
 
 enum {
-    ANSWER_LIMIT = 6291556, /* bytes: Lambda's limit for a buffered answer */
+    ANSWER_LIMIT = SHIM_ANSWER_BYTES,
     GRACE_MS = 300,         /* we answer this long before Lambda's own deadline */
     CONNECT_MS = 2000,      /* the emulator starts us before it listens */
     IDLE_MS = 100,          /* without an event for so long, memory is given back */

@@ -12,13 +12,13 @@ const os = require('node:os');
 const path = require('node:path');
 
 const main = '$$main$$';
-const settings = JSON.parse('$$settings$$'); // process, input, ahead, response
+const settings = JSON.parse('$$settings$$'); // process, input, ahead, response, answer_bytes
 const perEvent = settings.process === 'per-event';
 const persistent = settings.process === 'persistent';
 const streamed = settings.response === 'stream';
 const startsAhead = persistent || (perEvent && settings.ahead);
 
-const ANSWER_LIMIT = 6291556; // bytes: Lambda's limit for a buffered answer
+const ANSWER_LIMIT = settings.answer_bytes;
 const GRACE_MS = 300; // we answer this long before Lambda's own deadline
 const LAST_WORDS_MS = 100; // from the end of stdout to the end of the program, where the one follows from the other
 const TAIL = 2048; // bytes of stderr in an error message

@@ -12,8 +12,10 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from .graph.task import warn
 from .graph.verb import Documents, Line, Verb, parsed, verbs
 from .lib.base import files
+from .lib.platform import runtimes
 from .products import Products
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
         products = Products(next(item for item in project.functions if item.name == function))
         changes = name == "deploy" and not given.dry_run
         made = package(products.zip, products.sha256)
+        if ends := runtimes.ending(products.function.runtime):
+            warn(function, ends)
         with only_one:
             all_functions = deployment()
         outcome = all_functions.deploy(function, made) if changes else all_functions.diff(function, made)

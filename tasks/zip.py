@@ -16,6 +16,7 @@ from .graph.task import task, warn
 from .lib.base import files
 from .lib.base.errors import PackageError
 from .lib.package import members
+from .lib.platform import runtimes
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -54,6 +55,8 @@ def zipped(function: Function) -> dict[str, Any]:
             raise judge.error(verdict)
         if function.process == "per-event" and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
+        if ends := runtimes.ending(function.runtime):
+            warn(function.name, ends)
         content = archive.packed(members.members(everything), products.CACHE / "deflated")
         files.write(made.zip, content)
         files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())

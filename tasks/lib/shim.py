@@ -18,6 +18,7 @@ from pathlib import Path
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replaced
 from .platform.architecture import own_architecture
+from .platform.limits import ANSWER_BYTES
 
 SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
@@ -44,7 +45,7 @@ class ShimSettings:
 
 def run_js(template: str, settings: ShimSettings) -> str:
     """run.js: the template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
-    rest = {name: value for name, value in asdict(settings).items() if name != "main"}
+    rest = {name: value for name, value in asdict(settings).items() if name != "main"} | {"answer_bytes": ANSWER_BYTES}
     return template.replace("$$settings$$", _js_text(json.dumps(rest))).replace("$$main$$", _js_text(settings.main))
 
 
@@ -103,6 +104,7 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
         f"-DSHIM_ENVELOPE={int(settings.input == 'envelope')}",
         f"-DSHIM_AHEAD={int(settings.ahead)}",
         f"-DSHIM_STREAM={int(settings.response == 'stream')}",
+        f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
     )
 
 

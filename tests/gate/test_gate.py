@@ -314,9 +314,7 @@ def test_every_architecture_has_a_whole_c_library(architecture: str) -> None:
     assert not any(
         ordered(version) > ordered("GLIBC_2.34") for version in where.versions["libc.so.6"] if "2." in version
     )
-    tiers = {
-        name: runtimes.tier(name, where) for name in ("libc.so.6", "libgcc_s.so.1", "libgmp.so.10", "liblapack.so.3")
-    }
+    tiers = {name: where.tier(name) for name in ("libc.so.6", "libgcc_s.so.1", "libgmp.so.10", "liblapack.so.3")}
     assert list(tiers.values()) == ["T0", "T1", "T2", "T3"]
 
 

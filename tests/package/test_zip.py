@@ -20,7 +20,7 @@ from tasks.lib.base.errors import PackageError
 from tasks.lib.package import members
 from tasks.lib.package import zip as archive
 from tasks.lib.package.zip import Member
-from tasks.lib.platform.runtimes import MOST_UNZIPPED_BYTES
+from tasks.lib.platform.limits import UNZIPPED_BYTES
 from tests.support import need
 
 MEMBERS = {
@@ -86,7 +86,7 @@ def test_the_digest_speaks_of_content_not_of_packing(tmp_path: Path) -> None:
 
 
 def test_too_large_a_package_is_refused_with_its_largest_members(tmp_path: Path) -> None:
-    large = {"big": Member(bytes(MOST_UNZIPPED_BYTES), 0o644), "small": Member(b"x", 0o644)}
+    large = {"big": Member(bytes(UNZIPPED_BYTES), 0o644), "small": Member(b"x", 0o644)}
     with pytest.raises(PackageError, match=r"262,144,001 bytes unzipped.*big 262\.1 MB"):
         archive.packed(large, tmp_path)
 

@@ -31,7 +31,8 @@ def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
     template = "process.stdout.write(JSON.stringify(['$$main$$', JSON.parse('$$settings$$')]))"
     (tmp_path / "run.js").write_text(shim.run_js(template, ShimSettings(name, input="envelope", ahead=False)))
     seen = json.loads(subprocess.run([need("node"), tmp_path / "run.js"], capture_output=True, check=True).stdout)
-    assert seen == [name, {"process": "per-event", "input": "envelope", "ahead": False, "response": "buffered"}]
+    settings = {"process": "per-event", "input": "envelope", "ahead": False, "response": "buffered"}
+    assert seen == [name, settings | {"answer_bytes": 6291556}]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\0b"])
@@ -133,6 +134,7 @@ def test_a_threaded_program_is_warned_of_and_one_with_the_cure_is_not(tmp_path: 
 def text(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bytes], tuple[bool, str]]]:
     target = tmp_path_factory.mktemp("text") / "text"
     command = [*CHECKED, "-std=c11", "-D_GNU_SOURCE", f"-I{SHIM}", "-DSHIM_PROCESS=PER_EVENT", "-DSHIM_STREAM=0"]
+    command += ["-DSHIM_ANSWER_BYTES=6291556"]
     subprocess.run([*command, "-o", str(target), str(PROGRAMS / "json.c")], check=True)
     with subprocess.Popen([target], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         stdin, stdout = process.stdin, process.stdout

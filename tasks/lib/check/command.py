@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from ..base.errors import BuildError, ElfError
 from ..base.files import as_json
 from ..gate.verdict import Note, Problem, Verdict, shown
-from ..platform.runtimes import ARCHITECTURES, platform
+from ..platform.runtimes import ARCHITECTURES, ending, platform
 
 STARTS, DOES_NOT, UNUSABLE = 0, 1, 2
 FORMAT = 1
@@ -80,6 +80,8 @@ def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
     from ..sysroot.named import at
 
     platform(chosen.runtime or NATIVE, chosen.arch or ARCHITECTURES[0])  # wrong for all or none
+    if ends := ending(chosen.runtime or NATIVE):
+        print(f"warning: {ends}", file=errors)
     root = at(chosen.sysroot)
     for name in chosen.files:
         if len(chosen.files) > 1:

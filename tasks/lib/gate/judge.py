@@ -10,7 +10,6 @@ A library that nothing loads, or a file of another processor beside lib/, is not
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,17 +19,19 @@ from ..base.errors import ElfError, GateError
 from ..base.files import FILE_MODE, PROGRAM_MODE
 from ..loader.closure import Closure, Loaded, chain
 from ..loader.root import elf_at
-from ..platform.runtimes import MOST_UNZIPPED_BYTES, Platform, in_libc_family, platform, tier
+from ..platform.layout import BUNDLED_LOADER, LIBRARY_PATH, TASK
+from ..platform.libc import in_libc_family
+from ..platform.limits import UNZIPPED_BYTES
+from ..platform.runtimes import Platform, platform
 from ..sysroot.root import Host
 from .proof import ISA_LEVELS, Entry, Proof, proved
-from .sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Member, Sandbox
+from .sandbox import OTHERS_RUN, Member, Sandbox
 from .verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
 from .versions import first_user
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
 
-LOADER = re.compile(r"lib/ld-[^/]*\.so[^/]*")
 LIB = f"{TASK}/lib"
 
 
@@ -111,13 +112,13 @@ def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note], dict[str, int]
 def _size(sizes: Mapping[str, int]) -> Iterator[Problem]:
     """What Lambda would not unpack; said before anything as large is read."""
     total = sum(sizes.values())
-    if total > MOST_UNZIPPED_BYTES:
+    if total > UNZIPPED_BYTES:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
         listed = ", ".join(f"{shown(name)} {sizes[name] / 1e6:.1f} MB" for name in largest)
-        message = f"The package is {total:,} bytes unzipped, Lambda takes {MOST_UNZIPPED_BYTES:,}. Largest: {listed}."
+        message = f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {listed}."
         hint = "Ship less with `include`, or move large files to a layer or to S3."
         name = shown(largest[0])
-        yield Problem("size", (name,), name, message, hint, limit=str(MOST_UNZIPPED_BYTES))
+        yield Problem("size", (name,), name, message, hint, limit=str(UNZIPPED_BYTES))
 
 
 def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:
@@ -141,7 +142,7 @@ def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:
 
 def _entries(sandbox: Sandbox, elves: Mapping[str, Elf], program: str, opened: tuple[str, ...]) -> Iterator[Entry]:
     """What is started, and with which environment."""
-    loader = next((name for name in sorted(sandbox.members) if LOADER.fullmatch(name)), "")
+    loader = next((name for name in sorted(sandbox.members) if BUNDLED_LOADER.fullmatch(name)), "")
     children = LIBRARY_PATH if loader else f"{LIB}:{LIBRARY_PATH}"  # the shim sets it, but never to a C library
     if program in sandbox.members and program != "bootstrap":
         library_path = LIB if loader else children
@@ -153,7 +154,7 @@ def _entries(sandbox: Sandbox, elves: Mapping[str, Elf], program: str, opened: t
     for name, elf in elves.items():
         ours = elf.kind.architecture == sandbox.platform.architecture and sandbox.members[name].mode & OTHERS_RUN
         starts = elf.form in {"executable", "static", "static-pie"} and elf.soname is None
-        if ours and starts and name not in {program, "bootstrap"} and not LOADER.fullmatch(name):
+        if ours and starts and name not in {program, "bootstrap"} and not BUNDLED_LOADER.fullmatch(name):
             yield Entry(name, "helper", children)
 
 
@@ -200,7 +201,7 @@ def _object(sandbox: Sandbox, proof: Proof | None, item: Loaded) -> Object:
     elf = item.elf
     name = item.path.removeprefix(f"{TASK}/")
     role = "unused" if proof is None else "library"
-    if LOADER.fullmatch(name) or (proof is not None and _is_interpreter(proof.closure, item)):
+    if BUNDLED_LOADER.fullmatch(name) or (proof is not None and _is_interpreter(proof.closure, item)):
         role = "loader"
     elif proof is not None and item.loader is None:
         role = proof.entry.role
@@ -215,7 +216,7 @@ def _object(sandbox: Sandbox, proof: Proof | None, item: Loaded) -> Object:
         role=role,
         form=elf.form,
         architecture=elf.kind.architecture,
-        tier=tier(item.soname, sandbox.platform) if role in {"library", "loader"} else "",
+        tier=sandbox.platform.tier(item.soname) if role in {"library", "loader"} else "",
         size_bytes=elf.size,
         chain=tuple(map(shown, chain(item))) if proof is not None else (),
         rule=shown(item.rule),
@@ -240,7 +241,7 @@ def _floors(sandbox: Sandbox, proofs: list[Proof]) -> Iterator[Floor]:
     newest: dict[str, tuple[tuple[tuple[int, int, str], ...], Loaded, int]] = {}
     for proof in proofs:
         for item in proof.closure.objects if proof.closure is not None else ():
-            if tier(item.soname, sandbox.platform) == "T0":
+            if sandbox.platform.tier(item.soname) == "T0":
                 continue  # a bundled C library needs itself
             for number, need in enumerate(item.elf.versions):
                 name = family(need.version)

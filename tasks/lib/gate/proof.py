@@ -18,7 +18,8 @@ from ..loader.closure import Closure, Loaded, Missing
 from ..loader.root import elf_at
 from ..loader.search import Search
 from ..loader.walk import closure
-from .sandbox import LIBRARY_PATH, OTHERS_RUN, TASK, Sandbox
+from ..platform.layout import LIBRARY_PATH, TASK
+from .sandbox import OTHERS_RUN, Sandbox
 from .unresolved import unresolved
 from .verdict import Note, Problem, shown
 from .versions import Versions, is_family, shown_chain

@@ -19,16 +19,13 @@ from elftools.elf import enums
 from ..elf.header import MACHINES, Kind
 from ..elf.read import Elf
 from ..loader.root import StandIns
+from ..platform.layout import SYSTEM, TASK
 from ..sysroot.root import Sysroot
 
 if TYPE_CHECKING:
     from ..platform.runtimes import Platform
     from ..sysroot.file import File
 
-TASK = "/var/task"
-# "Defined runtime environment variables" in AWS's developer guide; system folders come before the function's own
-LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
-SYSTEM = ("/lib64/", "/usr/lib64/")
 OTHERS_READ, OTHERS_RUN = 0o004, 0o001  # the function's user owns nothing in /var/task
 
 

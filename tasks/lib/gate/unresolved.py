@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
-from .sandbox import TASK, Sandbox
+from ..platform.layout import TASK
+from .sandbox import Sandbox
 
 if TYPE_CHECKING:
     from ..elf.read import VersionNeed

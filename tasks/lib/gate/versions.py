@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
 from ..loader.closure import Closure, Loaded, Missing, chain
-from ..platform.runtimes import TRUSTED, in_libc_family
-from .sandbox import TASK, Sandbox
+from ..platform.layout import TASK
+from ..platform.libc import TRUSTED, in_libc_family
+from .sandbox import Sandbox
 from .verdict import Note, Problem, ordered, shown
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from ..gate.versions import OLDER
 from ..loader.closure import Closure, Loaded
 from ..loader.search import Search
 from ..loader.walk import closure
-from ..platform.runtimes import Platform, in_libc_family, platform, tier
+from ..platform.libc import in_libc_family
+from ..platform.runtimes import Platform, platform
 from ..sysroot.file import open_regular
 from ..sysroot.root import Host, Sysroot
 from .bundle import bundle, copies
@@ -137,7 +138,7 @@ def _reason(where: Platform, walked: Closure) -> str:
     names = [item.soname for item in walked.objects] + [item.name for item in walked.missing]
     return (
         f"glibc {where.glibc} of {where.runtime.id} defines every version that is needed"
-        if any(tier(name, where) == "T0" for name in names)
+        if any(where.tier(name) == "T0" for name in names)
         else "no C library is needed"
     )
 
@@ -159,7 +160,7 @@ def _lean(walked: Closure, where: Platform) -> dict[str, str]:
 
 
 def _travels(item: Loaded, where: Platform) -> bool:
-    kind = tier(item.soname, where)
+    kind = where.tier(item.soname)
     if kind == "T2":  # the copy would need more than the runtime has: then its own is the better one
         return not any(
             in_libc_family(need.provider) and need.version not in where.versions.get(need.provider, {need.version})
@@ -208,7 +209,7 @@ def _packed(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
                 digest.update(file.pread(CHUNK, offset))
             size = file.size
         soname = name.rpartition("/")[2]
-        kind = "T0" if name.startswith("gconv/") else tier(soname, where)
+        kind = "T0" if name.startswith("gconv/") else where.tier(soname)
         executable = member.mode == files.PROGRAM_MODE
         yield Packed(shown(name), shown(member.path), size, digest.hexdigest(), executable, kind)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import ToolError
-from ..platform.runtimes import in_libc_family
+from ..platform.libc import in_libc_family
 
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot

@@ -23,6 +23,7 @@ from typing import Self
 
 from ..base.errors import InvokeError
 from ..platform.architecture import own_architecture
+from ..platform.limits import EVENT_BYTES
 from .folders import Folder, dies_with_us, sweep
 from .function import Package, command, environment, unpack
 from .rie import emulator
@@ -30,7 +31,6 @@ from .rie import emulator
 Log = Callable[[str], None]
 
 INVOCATIONS = "/2015-03-31/functions/{name}/invocations"
-EVENT_LIMIT = 6_291_456  # bytes; Lambda's limit for a synchronous event
 START_S, STOP_S, SPARE_S, TRIES = 10, 3, 15, 3
 
 
@@ -63,8 +63,8 @@ def invoke(  # noqa: PLR0913 - a function has these settings
 
 def checked_event(event: bytes) -> None:
     """InvokeError unless Lambda would take `event`: JSON, and not too large."""
-    if len(event) > EVENT_LIMIT:
-        raise InvokeError(f"The event has {len(event):,} bytes; Lambda takes at most {EVENT_LIMIT:,}.")
+    if len(event) > EVENT_BYTES:
+        raise InvokeError(f"The event has {len(event):,} bytes; Lambda takes at most {EVENT_BYTES:,}.")
     try:
         json.loads(event)
     except ValueError as error:

@@ -19,10 +19,11 @@ from pathlib import Path
 
 from ..base.errors import InvokeError, ToolError
 from ..platform.architecture import own_architecture, with_elf_machine
+from ..platform.layout import LIBRARY_PATH, TASK
+from ..platform.runtimes import on_node
 
 RUNTIME_JS = Path(__file__).parents[3] / "shim/runtime.js"
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
-LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib"
 REGISTERED = Path("/proc/sys/fs/binfmt_misc")  # interpreters of foreign programs
 
 
@@ -41,7 +42,7 @@ class Package:
     @property
     def on_node(self) -> bool:
         """Whether it is a handler for Node rather than a bootstrap."""
-        return self.runtime.startswith("nodejs")
+        return on_node(self.runtime)
 
 
 def unpack(package: Path, folder: Path) -> None:
@@ -116,7 +117,7 @@ def environment(package: Package, root: Path) -> dict[str, str]:
         "TZ": ":UTC",
         "LAMBDA_TASK_ROOT": str(root),
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "LD_LIBRARY_PATH": LIBRARY_PATH.format(root=root),
+        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, str(root)),
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{package.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": package.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ..base.errors import BuildError, InvokeError, ToolError
-from .emulator import EVENT_LIMIT, Log, checked_event
+from ..platform.limits import EVENT_BYTES
+from .emulator import Log, checked_event
 from .served import Served
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?(?:\?.*)?")
 LOOK_S = 0.3
-READ_LIMIT = 4 * EVENT_LIMIT  # bytes; what is above Lambda's limit is read that far, so that its sender hears why
+READ_LIMIT = 4 * EVENT_BYTES  # bytes; what is above Lambda's limit is read that far, so that its sender hears why
 
 
 class Front(ThreadingHTTPServer):
@@ -83,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             checked_event(event or b"{}")
         except InvokeError as error:
-            return self._refuse_event(error.message, large=len(event) > EVENT_LIMIT)
+            return self._refuse_event(error.message, large=len(event) > EVENT_BYTES)
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         if kind not in {"RequestResponse", "DryRun", "Event"}:
             return self._refuse(400, "InvalidParameterValueException", f"No such invocation type: {kind}")
@@ -108,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _exactly(self, size: int, before: int = 0) -> bytes:
         if before + size > READ_LIMIT:
-            raise _TooLargeError(f"it has more than {EVENT_LIMIT:,} bytes")
+            raise _TooLargeError(f"it has more than {EVENT_BYTES:,} bytes")
         data = self.rfile.read(size)
         if len(data) < size:
             raise EOFError(f"{len(data):,} of {size:,} bytes came")

@@ -19,12 +19,11 @@ from pathlib import Path, PurePosixPath
 from ..base.errors import PackageError
 from ..gate.sandbox import Member
 from ..gate.verdict import Note, Problem, shown
-from ..platform.runtimes import MOST_UNZIPPED_BYTES
+from ..platform.limits import UNZIPPED_BYTES, fits_a_request
 from ..sysroot.root import Host
 
 ENCRYPTED = 1  # a flag of each member
 UNIX = 3  # "version made by" of a zip that knows modes
-MOST_ZIPPED_BYTES = 52_428_800 - 47  # what is left for a direct upload after base64 (AWS: Lambda quotas)
 CHUNK = 1 << 20
 MOST_LINK_BYTES = 4096
 SHELLS = ("/bin/sh", "/bin/bash", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env")  # of Amazon Linux 2023 minimal
@@ -58,16 +57,16 @@ def _unpacked(archive: zipfile.ZipFile, path: Path, folder: Path) -> Unpacked:
     if any(info.flag_bits & ENCRYPTED for info in entries.values()):
         raise PackageError(f"{path} is encrypted.", "Pack it anew, without a password.")
     total = sum(info.file_size for info in entries.values())
-    if total > MOST_UNZIPPED_BYTES:
-        message = f"{path.name} is {total:,} bytes unzipped; Lambda takes {MOST_UNZIPPED_BYTES:,}."
+    if total > UNZIPPED_BYTES:
+        message = f"{path.name} is {total:,} bytes unzipped; Lambda takes {UNZIPPED_BYTES:,}."
         hint = "Ship less, or move large files to a layer or to S3."
-        problem = Problem("size", (path.name,), path.name, message, hint, limit=str(MOST_UNZIPPED_BYTES))
+        problem = Problem("size", (path.name,), path.name, message, hint, limit=str(UNZIPPED_BYTES))
         return Unpacked({}, (), (problem,))
-    if path.stat().st_size > MOST_ZIPPED_BYTES:
+    if not fits_a_request(path.stat().st_size):
         notes.append(Note("size", path.name, "it is too large for a direct upload, and goes through S3."))
     members: dict[str, Member] = {}
     links: dict[str, str] = {}
-    room = MOST_UNZIPPED_BYTES
+    room = UNZIPPED_BYTES
     host = Host()
     for number, (name, info) in enumerate(sorted(entries.items())):
         mode = info.external_attr >> 16 if info.create_system == UNIX else 0

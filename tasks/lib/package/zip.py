@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from ..base.errors import PackageError
 from ..base.files import write
-from ..platform.runtimes import MOST_UNZIPPED_BYTES
+from ..platform.limits import UNZIPPED_BYTES
 
 LEVEL = 9
 DATE_1980 = 0x0021
@@ -52,11 +52,11 @@ class _Packed(NamedTuple):
 def packed(members: Mapping[str, Member], cache: Path) -> bytes:
     """The bytes of a zip with these members; `cache` keeps each packed member by its content."""
     total = sum(len(member.content) for member in members.values())
-    if total > MOST_UNZIPPED_BYTES:
+    if total > UNZIPPED_BYTES:
         largest = sorted(members, key=lambda name: -len(members[name].content))[:3]
         sizes = ", ".join(f"{name} {len(members[name].content) / 1e6:.1f} MB" for name in largest)
         raise PackageError(
-            f"The package is {total:,} bytes unzipped, Lambda takes {MOST_UNZIPPED_BYTES:,}. Largest: {sizes}.",
+            f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {sizes}.",
             "Ship less with `include`, or move large files to a layer or to S3.",
         )
     largest_first = sorted(members, key=lambda name: -len(members[name].content))

@@ -1,57 +1,51 @@
-"""What Lambda offers, as data with a date: runtimes and their ends of life, libraries, the symbol versions they define.
+"""Lambda's runtimes, as data with a date: what each is, when it ends, which libraries and versions it has.
 
 in   data/runtimes.toml, data/al2023-<architecture>.txt (each says where it comes from, and when)
-out  `runtime(id)` → Runtime; `platform(id, architecture)` → Platform; `tier(soname, platform)` → T0 … T3
+out  `RUNTIMES`, `RETIRED`: what lambda.toml may name; `runtime(id)` → Runtime; `ending(id, today)` → a warning
+     `platform(id, architecture)` → Platform, what a zip meets there
 
-    T0  one unit with the dynamic linker: never packed alone, all of it or none
-    T1  trust the runtime's: GCC's libraries are newer there than on most build hosts
-    T2  there, but cheap to pack: packed, so that a change of the image cannot hurt
-    T3  not there: packed, or the program does not start
-
-Loading this module reads nothing; it is imported for every `doit list`.
+A new runtime is one table of runtimes.toml, and data files of its system where it has a new one.
 """
 
 from __future__ import annotations
 
-import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import UsageError
 from .architecture import Architecture
+from .libc import Tier, tier
 
 DATA = Path(__file__).parent / "data"
 ARCHITECTURES = tuple(map(str, Architecture))
-MOST_UNZIPPED_BYTES = 262_144_000  # AWS: Lambda quotas, deployment package, unzipped with layers
+WARN_AHEAD = timedelta(days=180)  # AWS announces an end about so long before
 
-# glibc's own libraries: they share private symbols, so one release of all of them or nothing
-LIBC_FAMILY = re.compile(
-    r"lib(c|m)\.so\.6|lib(dl|resolv|nss_(files|dns|compat|db|hesiod))\.so\.2|libpthread\.so\.0"
-    r"|lib(rt|util|anl|mvec|nsl|BrokenLocale|thread_db)\.so\.1|libc_malloc_debug\.so\.0"
-    r"|ld-linux[\w.-]*\.so\.\d|ld-musl-\w+\.so\.1|libc\.musl-\w+\.so\.1"
-)
-TRUSTED = frozenset({"libgcc_s.so.1", "libstdc++.so.6"})
+_TABLE: dict[str, Any] = tomllib.loads((DATA / "runtimes.toml").read_text())
+RUNTIMES = tuple(name for name, facts in _TABLE["runtime"].items() if "instead" not in facts)
+RETIRED: dict[str, str] = {name: facts["instead"] for name, facts in _TABLE["runtime"].items() if "instead" in facts}
+UNKNOWN: dict[str, str] = _TABLE["unknown"]  # AWS has them, and nothing is known of them here
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One of Lambda's runtimes; `instead` names the one to use when this one is over."""
+    """One of Lambda's runtimes; `successor` names the one to use when this one is over."""
 
     id: str
     system: str
     deprecated: date
     create_blocked: date | None
     update_blocked: date | None
-    instead: str
+    successor: str
 
     @property
     def on_node(self) -> bool:
         """True where AWS's Node starts the handler, False where the zip's bootstrap does."""
-        return self.id.startswith("nodejs")
+        return on_node(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,56 +56,64 @@ class Platform:
     architecture: str
     glibc: str
     kernel: tuple[int, ...]  # the oldest that functions run on
-    loader: str  # path of the dynamic linker
+    loader: str  # path of the dynamic loader
     libraries: frozenset[str]
     versions: Mapping[str, frozenset[str]]  # soname → the versions it defines, where they are known
+    symbols: Mapping[str, frozenset[str]]  # soname → the names it defines, where they are known
+    programs: frozenset[str]  # file names in /usr/bin that are known to be there
+    no_programs: frozenset[str]  # and those that are known not to be
+
+    def tier(self, soname: str) -> Tier:
+        """How a library is treated here."""
+        return tier(soname, self.libraries)
 
 
-@cache
-def _table() -> dict[str, Any]:
-    import tomllib
-
-    return tomllib.loads((DATA / "runtimes.toml").read_text())
+def on_node(name: str) -> bool:
+    """True for a runtime in which AWS's Node starts the handler."""
+    return name.startswith("nodejs")
 
 
 def runtime(name: str) -> Runtime:
     """A runtime that functions can be made for; UsageError names the replacement of one that is over."""
-    table = _table()["runtime"]
-    facts = table.get(name)
+    facts = _TABLE["runtime"].get(name)
     if facts is None:
-        usable = ", ".join(known for known in table if "instead" not in table[known])
-        raise UsageError(f"There is no runtime {name!r}.", f"Known are {usable}.")
-    if "instead" in facts:
-        raise UsageError(
-            f"The runtime {name} is over: deprecated on {facts['deprecated']}.", f"Use {facts['instead']}."
-        )
-    return Runtime(
-        name,
-        facts["system"],
-        facts["deprecated"],
-        facts.get("create_blocked"),
-        facts.get("update_blocked"),
-        facts.get("instead", ""),
-    )
+        why = f" AWS has it: {UNKNOWN[name]}" if name in UNKNOWN else ""
+        raise UsageError(f"There is no runtime {name!r} here.{why}", f"Known are {', '.join(RUNTIMES)}.")
+    if name in RETIRED:
+        raise UsageError(f"The runtime {name} is over: deprecated on {facts['deprecated']}.", f"Use {RETIRED[name]}.")
+    dates = (facts["deprecated"], facts.get("create_blocked"), facts.get("update_blocked"))
+    return Runtime(name, facts["system"], *dates, facts.get("successor", ""))
+
+
+def ending(name: str, today: date | None = None) -> str:
+    """A warning about a runtime whose end is near or past, with the date and the successor; empty for others."""
+    found = runtime(name)
+    now = today or date.today()  # noqa: DTZ011 - AWS's dates have no time zone
+    if now < found.deprecated - WARN_AHEAD:
+        return ""
+    verb = "ended" if now >= found.deprecated else "ends"
+    after = [
+        f"no {what} from {day}"
+        for what, day in (("new functions", found.create_blocked), ("updates", found.update_blocked))
+        if day
+    ]
+    then = f'; set runtime = "{found.successor}"' if found.successor else ""
+    return f"AWS's support for {name} {verb} on {found.deprecated} ({', '.join(after)}){then}."
 
 
 @cache
 def platform(name: str, architecture: str) -> Platform:
-    """What the runtime offers on `architecture`."""
+    """What the runtime offers on `architecture`; UsageError for one that Lambda lacks."""
     if architecture not in ARCHITECTURES:
         raise UsageError(f"Lambda has no architecture {architecture!r}.", f"Known are {', '.join(ARCHITECTURES)}.")
     found = runtime(name)
-    system = _table()["system"][found.system]
+    system = _TABLE["system"][found.system]
     absent = tuple(f"{library}.so" for library in system["absent"])
-    versions: dict[str, frozenset[str]] = {}
-    libraries = set()
-    for line in (DATA / f"{found.system}-{architecture}.txt").read_text().splitlines():
-        if line.startswith("#") or line.startswith(absent):
-            continue
-        soname, *defined = line.split()
-        libraries.add(soname)
-        if defined:
-            versions[soname] = frozenset(defined) - {"-"}
+    libraries = {
+        soname: words
+        for soname, words in _lines(f"{found.system}-{architecture}.txt").items()
+        if not soname.startswith(absent)
+    }
     return Platform(
         found,
         architecture,
@@ -119,32 +121,14 @@ def platform(name: str, architecture: str) -> Platform:
         tuple(map(int, system["kernel"].split("."))),
         Architecture(architecture).loader,
         frozenset(libraries),
-        versions,
+        {soname: words - {"-"} for soname, words in libraries.items() if words},
+        _lines(f"{found.system}-{architecture}-symbols.txt"),
+        frozenset(system["programs"]) | ({"node"} if found.on_node else frozenset()),
+        frozenset(system["no_programs"]) - ({"node"} if found.on_node else frozenset()),
     )
 
 
-def in_libc_family(soname: str) -> bool:
-    """True for the libraries that make one unit with the dynamic linker."""
-    return LIBC_FAMILY.fullmatch(soname) is not None
-
-
-def tier(soname: str, where: Platform) -> str:
-    """How a library is treated in a runtime: T0, T1, T2 or T3."""
-    if in_libc_family(soname):
-        return "T0"
-    if soname not in where.libraries:
-        return "T3"
-    return "T1" if soname in TRUSTED else "T2"
-
-
-TIERS = {
-    "T0": "C library and loader: all of it travels, or none",
-    "T1": "the runtime's is trusted",
-    "T2": "the runtime has it; packed, because it is cheap",
-    "T3": "the runtime has none; it must travel",
-}
-
-
-def tier_words(name: str) -> str:
-    """A tier in a few words; empty for what has none."""
-    return TIERS.get(name, "")
+def _lines(name: str) -> dict[str, frozenset[str]]:
+    """First word of each line → the rest; comments left out."""
+    lines = ((DATA / name).read_text() if (DATA / name).exists() else "").splitlines()
+    return {word: frozenset(rest) for word, *rest in map(str.split, lines) if not word.startswith("#")}

@@ -19,12 +19,12 @@ from typing import Any
 
 from ..base import files
 from ..base.files import human
-from ..platform.runtimes import tier_words
+from ..platform.libc import tier_words
+from ..platform.limits import DIRECT_ZIP_BYTES
 from .graph import graph
 
 SHIMS = frozenset({"bootstrap", "run.js"})
 MOST_ROWS = 24  # members in a table; the rest is one line
-DIRECT_UPLOAD_BYTES = 50 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _sizes(function: FunctionReport) -> Iterator[str]:
     raw = sum(item.size for item in function.members)
     packed = sum(item.packed for item in function.members) or 1
     ordered = sorted(function.members, key=lambda item: (-item.packed, item.name))
-    share = 100 * function.zip_bytes / DIRECT_UPLOAD_BYTES
+    share = 100 * function.zip_bytes / DIRECT_ZIP_BYTES
     yield f"<h3>In the zip: {human(function.zip_bytes)}, {human(raw)} unpacked; {share:.1f} % of a direct upload</h3>"
     spans = "".join(
         f'<span class="{item.tone}" style="flex:{item.packed}" title="{escape(item.name, quote=True)}"></span>'

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError, UsageError
+from ..platform.limits import ENVIRONMENT_BYTES
+from ..platform.runtimes import on_node
 from .model import FUNCTION_NAME, STAGE_NAME, Build, Deploy, Function, Project, keys
 from .rules import Fault, nearest
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
 
 OWN = frozenset({"source", "binary", "executable"})  # never a default of all functions
-ENVIRONMENT_BYTES = 4096  # Lambda's limit on all names and values together
 
 
 def load(path: Path, stage: str | None = None) -> Project:
@@ -140,7 +141,7 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
             joined[own] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) and value else value
     values = _values(joined)
     values.setdefault("executable", name)
-    node = str(values.get("runtime", Function.runtime)).startswith("nodejs")
+    node = on_node(str(values.get("runtime", Function.runtime)))
     values.setdefault("handler", "run.handle" if node else values["executable"])
     on_aws = str(values.get("function_name", Function.function_name)).replace("{function}", name)
     values["function_name"] = on_aws if stage is None else on_aws.replace("{stage}", stage)

@@ -16,19 +16,12 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
 from .rules import Choice, Either, Flag, Many, Pairs, Raw, Rule, Shape, Text, Whole
 
-RUNTIMES = ("provided.al2023", "nodejs24.x", "nodejs22.x")
-RETIRED = {
-    name: f'is retired by AWS and cannot be created any more; use "{instead}"'
-    for name, instead in {
-        "provided": "provided.al2023",
-        "provided.al2": "provided.al2023",
-        "nodejs20.x": "nodejs24.x",
-        "nodejs18.x": "nodejs24.x",
-        "nodejs16.x": "nodejs24.x",
-    }.items()
-}
+REFUSED_RUNTIMES = {
+    name: f'is retired by AWS and cannot be created any more; use "{instead}"' for name, instead in RETIRED.items()
+} | {name: f"is not usable here: {why}" for name, why in UNKNOWN.items()}
 RETENTIONS = (
     0,
     1,
@@ -204,7 +197,7 @@ class Function:
         "the executable's name; default: the function's name",
         "",
     )
-    runtime: str = key(Choice(RUNTIMES, RETIRED), "Lambda runtime", "provided.al2023")
+    runtime: str = key(Choice(RUNTIMES, REFUSED_RUNTIMES), "Lambda runtime", "provided.al2023")
     architecture: str = key(Choice(("x86_64", "arm64")), "processor", "x86_64")
     libc: str = key(
         Choice(("auto", "runtime", "bundled", "static")),
@@ -254,7 +247,7 @@ class Function:
     @property
     def on_node(self) -> bool:
         """True where the Node shim drives the executable, False where the native bootstrap does."""
-        return self.runtime.startswith("nodejs")
+        return on_node(self.runtime)
 
     @property
     def program(self) -> str:

@@ -20,15 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
+from ...platform.limits import REQUEST_BYTES, UNZIPPED_BYTES, fits_a_request
 from ..errors import code, missing
 
 if TYPE_CHECKING:
     from .desired import Package
 
-UNZIPPED_MOST = 262_144_000  # Lambda's limit, layers included
-REQUEST_MOST = 69_905_067  # of the whole request, in bytes
-REQUEST_REST = 32_768  # room for the other fields: at most 4 KB of environment, tags, ARNs
-S3_PUT_MOST = 5 * 1024**3
 CHUNK = 3 * 16_384  # a multiple of 3, since base64 packs by threes
 
 Progress = Callable[[int, int], None]
@@ -48,23 +45,23 @@ PARCELS: dict[bytes, Parcel] = {}  # by the marker in the request, as base64
 
 def checked(package: Package, bucket: str | None) -> None:
     """The size rules; DeployError with the limit beside the value."""
-    if package.unzipped_bytes > UNZIPPED_MOST:
+    if package.unzipped_bytes > UNZIPPED_BYTES:
         raise DeployError(
-            f"{package.zip} unpacks to {package.unzipped_bytes:,} bytes; Lambda allows {UNZIPPED_MOST:,} "
+            f"{package.zip} unpacks to {package.unzipped_bytes:,} bytes; Lambda allows {UNZIPPED_BYTES:,} "
             "(layers included).",
             'Make it smaller: fewer files under include, strip = true, libc = "runtime"; doit check shows the sizes.',
         )
     if bucket is None and not fits(package.zip):
         raise DeployError(
             f"{package.zip} has {package.zip.stat().st_size:,} bytes, too many for a direct upload "
-            f"(a request has at most {REQUEST_MOST:,}, with the zip in base64).",
+            f"(a request has at most {REQUEST_BYTES:,}, with the zip in base64).",
             'Set s3_bucket = "…" under [deploy] in lambda.toml, a bucket of the same region.',
         )
 
 
 def fits(path: Path) -> bool:
     """True if a zip can travel within the request."""
-    return (path.stat().st_size + 2) // 3 * 4 + REQUEST_REST <= REQUEST_MOST
+    return fits_a_request(path.stat().st_size)
 
 
 class Carrier(io.RawIOBase):

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base.errors import InvokeError, UsageError
+from ...platform.limits import EVENT_BYTES, LONGEST_S
 
 if TYPE_CHECKING:
     from .place import Place
-
-PAYLOAD_MOST = 6_291_556
-LONGEST_S = 900  # no function runs longer
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,8 @@ def payload(given: str | None) -> bytes:
         raise UsageError(
             f"The payload is not JSON: {error}.", """Write it as --payload '{"key": "value"}'."""
         ) from error
-    if len(event) > PAYLOAD_MOST:
-        raise UsageError(f"The payload has {len(event):,} bytes; Lambda takes at most {PAYLOAD_MOST:,}.")
+    if len(event) > EVENT_BYTES:
+        raise UsageError(f"The payload has {len(event):,} bytes; Lambda takes at most {EVENT_BYTES:,}.")
     return event
 
 

@@ -1,0 +1,21 @@
+"""Where things lie in a function's environment, by "Defined runtime environment variables" in AWS's developer guide.
+
+The code is unpacked below TASK, layers below OPT; both can be read only, and belong to another user than ours.
+"""
+
+from __future__ import annotations
+
+import re
+
+TASK = "/var/task"  # LAMBDA_TASK_ROOT
+OPT = "/opt"  # layers, merged
+RUNTIME = "/var/runtime"  # LAMBDA_RUNTIME_DIR
+LIB = "lib"  # the folder of the zip that holds the libraries
+BOOTSTRAP = "bootstrap"  # what a `provided` runtime starts: in the zip, else in a layer
+# system folders come before the function's own: a bundled library is shadowed by one of the runtime's
+LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+PROGRAM_PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"  # PATH
+SYSTEM = ("/lib64/", "/usr/lib64/")  # where the runtime has its libraries
+LINKS = {"/lib": "usr/lib", "/lib64": "usr/lib64", "/bin": "usr/bin", "/sbin": "usr/sbin"}  # of Amazon Linux
+LOADER = re.compile(r"ld-[^/]*\.so[^/]*")  # file names of dynamic loaders: ld-linux-x86-64.so.2, ld-musl-x86_64.so.1
+BUNDLED_LOADER = re.compile(rf"{LIB}/{LOADER.pattern}")  # in a zip that brings its C library
