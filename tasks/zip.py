@@ -49,7 +49,7 @@ def zipped(function: Function) -> dict[str, Any]:
             runtime=function.runtime,
             architecture=function.architecture,
             program=function.program,
-            opened=members.libraries(function.include),
+            dlopen_names=members.libraries(function.include),
         )
         if not verdict.starts:
             raise judge.error(verdict)
