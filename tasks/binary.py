@@ -52,6 +52,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{function.source} → {target}",
         recipe=__name__,
+        task_dep=["image"],
         file_dep=[products.IMAGE, *sources.files],
         targets=[target],
         reads={"source": function.source, "executable": function.executable, "static": function.libc == "static"}

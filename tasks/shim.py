@@ -69,6 +69,7 @@ def compiled(function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{SHIM}/*.c → {target}",
         recipe=__name__,
+        task_dep=["image"],
         file_dep=[products.IMAGE, *sources],
         targets=[target],
         reads=driven(function) | {"architecture": function.architecture},

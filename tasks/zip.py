@@ -67,6 +67,7 @@ def zipped(function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
+        task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],
         file_dep=[made.executable, made.needed_libs, made.shim, *extra.values()],
         targets=[made.zip, made.sha256],
         reads={
