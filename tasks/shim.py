@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 SHIM = Path("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
-SETTINGS = ("process", "input", "ahead", "response")
+SETTINGS = ("process", "input", "response")
 
 
 def driven(function: Function) -> dict[str, Any]:
     """How the executable is driven, as tasks.lib.shim.ShimSettings has it."""
-    return {"main": function.program} | {name: getattr(function, name) for name in SETTINGS}
+    own = {"main": function.program, "ahead": function.prestart}
+    return own | {name: str(getattr(function, name)) for name in SETTINGS}
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:

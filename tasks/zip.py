@@ -17,6 +17,7 @@ from .lib.base import files
 from .lib.base.errors import PackageError
 from .lib.package import members
 from .lib.platform import runtimes
+from .lib.settings.words import Process
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -53,7 +54,7 @@ def zipped(function: Function) -> dict[str, Any]:
         )
         if not verdict.starts:
             raise judge.error(verdict)
-        if function.process == "per-event" and (warning := shim.rts_warning(made.executable)):
+        if function.process is Process.PER_EVENT and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
         if ends := runtimes.ending(function.runtime):
             warn(function.name, ends)
