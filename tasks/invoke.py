@@ -30,7 +30,7 @@ def define(project: Project) -> Iterator[Verb]:
         from .lib.aws.verbs.invoke import payload
 
         event = payload(given.payload)
-        answer = here(functions[name], event) if given.local else on_aws(project, name, event)
+        answer = invoke_locally(functions[name], event) if given.local else invoke_on_aws(project, name, event)
         sys.stdout.buffer.write(answer + b"\n" * (not answer.endswith(b"\n")))
         sys.stdout.buffer.flush()
 
@@ -62,9 +62,11 @@ def package(function: Function) -> Package:
     )
 
 
-def here(function: Function, event: bytes) -> bytes:
-    """Through the zip; what the function says of its own failure is still its answer."""
+def invoke_locally(function: Function, event: bytes) -> bytes:
+    """Invoke the zip under the emulator. On a function error the payload still goes to stdout; then InvokeError."""
     from .lib.local import emulator
+
+    emulator.checked_event(event)
 
     with emulator.Emulated(package(function), products.CACHE, log) as running:
         answer = running.invoke(event)
@@ -74,12 +76,12 @@ def here(function: Function, event: bytes) -> bytes:
     return answer.payload
 
 
-def on_aws(project: Project, name: str, event: bytes) -> bytes:
+def invoke_on_aws(project: Project, name: str, event: bytes) -> bytes:
     """Through the function on AWS, exactly once."""
     from .lib.aws.verbs import invoke
-    from .lib.aws.verbs.handle import find_function
+    from .lib.aws.verbs.place import place
 
-    where = find_function(project, name, log)
+    where = place(project, name, log)
     made = invoke.invoke(where, event)
     log(made.log.rstrip("\n"))
     if made.error:

@@ -1,7 +1,7 @@
 """The functions of this project, served here as Lambda serves them.
 
-in   the zips; --port, --watch
-out  http://127.0.0.1:9000/2015-03-31/functions/<fn>/invocations, for curl and `aws lambda invoke --endpoint-url`
+in   the zips; --port, --http-port, --as, --concurrency, --watch
+out  an HTTP address a function, for browsers and curl; Lambda's API at 127.0.0.1:9000, for SDKs; a page at its `/`
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 LOOK_S = 0.5
+FRONTS = ("url", "http-api", "http-api-1.0", "rest", "alb", "alb-multi", "lattice", "lattice-1")
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -46,7 +47,15 @@ def define(project: Project) -> Iterator[Verb]:
         if given.watch:
             threading.Thread(target=watched.rebuild, daemon=True).start()
         watch = watched.packages if given.watch else None
-        local.serve(watched.packages(), cache=products.CACHE, port=given.port, watch=watch, log=log)
+        local.serve(
+            watched.packages(),
+            port=given.port,
+            http_port=given.http_port if given.port else 0,
+            front=given.front,
+            concurrency=given.concurrency,
+            watch=watch,
+            log=log,
+        )
 
     doc = "the functions served at 127.0.0.1:9000 as Lambda serves them; --watch builds them anew on a change"
 
@@ -61,6 +70,15 @@ def options(parser: ArgumentParser) -> None:
     """`doit local [--port N] [--watch]`."""
     parser.description = "Serve functions at 127.0.0.1 until Ctrl-C."
     parser.add_argument("--port", type=int, default=9000, help="default: 9000")
+    parser.add_argument("--http-port", type=int, default=9100, help="of the first function; default: 9100")
+    parser.add_argument(
+        "--as",
+        dest="front",
+        default="url",
+        choices=FRONTS,
+        help="the front whose events browsers cause; default: url, a function URL",
+    )
+    parser.add_argument("--concurrency", type=int, default=10, help="sandboxes of a function at once; default: 10")
     parser.add_argument("--watch", action="store_true", help="build and serve anew when a source changes")
 
 

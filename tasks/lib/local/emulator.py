@@ -1,7 +1,7 @@
 """Lambda on this machine: a built zip runs under the real Runtime Interface Emulator.
 
-in   a package (tasks/lib/local/unpacked.py: the zip and the settings that a function meets)
-out  `Emulated`: it, unpacked and served; `invoke`: one event in, one answer out
+in   a package (tasks/lib/local/function.py: the zip and the settings that a function meets)
+out  `Emulated`: it, unpacked and served; its `invoke`: one event in, one answer out
 
 Nothing outlives `stop`: neither the emulator, nor the function, nor what that has started, nor the unpacked files.
 """
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -42,25 +42,6 @@ class Answer:
     function_error: str | None
 
 
-def invoke(  # noqa: PLR0913 - a function has these settings
-    zip_path: Path,
-    runtime: str,
-    handler: str,
-    event: bytes,
-    *,
-    timeout_s: int,
-    environment: Mapping[str, str],
-    memory_mb: int,
-    cache: Path,
-    log: Log,
-) -> Answer:
-    """One event through a zip; InvokeError when it cannot be run. A failure of the function itself is an Answer."""
-    package = Package(zip_path.parent.name, zip_path, runtime, handler, timeout_s, memory_mb, environment)
-    checked_event(event)
-    with Emulated(package, cache, log) as running:
-        return running.invoke(event)
-
-
 def checked_event(event: bytes) -> None:
     """InvokeError unless Lambda would take `event`: JSON, and not too large."""
     if len(event) > EVENT_BYTES:
@@ -74,10 +55,6 @@ def checked_event(event: bytes) -> None:
         ) from error
 
 
-class RetiredError(InvokeError):
-    """Another one serves the package now; the event was not taken."""
-
-
 class Emulated:
     """A package, unpacked into a temporary folder and served by an emulator of its own; a context manager."""
 
@@ -88,7 +65,6 @@ class Emulated:
         self._folder: Folder | None = None
         self._logging = threading.Thread()
         self._port = 0
-        self._retired = False
 
     def __enter__(self) -> Self:
         try:
@@ -143,16 +119,9 @@ class Emulated:
             time.sleep(0.005)
         return False
 
-    def is_alive(self) -> bool:
-        """False when the emulator has ended by itself."""
-        process = self._process
-        return process is not None and process.poll() is None
-
     def invoke(self, event: bytes, client_context: str | None = None) -> Answer:
         """One event in, one answer out; `client_context` is base64 of JSON, as in X-Amz-Client-Context."""
         with self._turn:
-            if self._retired:
-                raise RetiredError(f"{self.package.name} has been replaced.")
             connection = HTTPConnection("127.0.0.1", self._port, timeout=self.package.timeout_s + SPARE_S)
             try:
                 headers = {"X-Amz-Client-Context": client_context} if client_context else {}
@@ -166,14 +135,6 @@ class Emulated:
                 ) from error
             finally:
                 connection.close()
-
-    def retire(self) -> None:
-        """Stop after the event that is under way, or at once when we are told to stop meanwhile."""
-        try:
-            with self._turn:
-                self._retired = True
-        finally:
-            self.stop()
 
     def stop(self) -> None:
         """End the emulator and the function with it, and remove the unpacked files, whole even when interrupted."""
@@ -200,7 +161,7 @@ class Emulated:
 def _answer(status: int, payload: bytes) -> Answer:
     """The emulator does not tell an error from an answer; only its shape does."""
     if payload.startswith(b"Task timed out after"):
-        return Answer(payload, "LambdaRoot.Timedout")
+        return Answer(payload, "Sandbox.Timedout")
     with suppress(ValueError):
         value = json.loads(payload)
         if isinstance(value, dict) and {"errorType", "errorMessage"} <= value.keys():

@@ -10,11 +10,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from .watched import end_marked
 
 PREFIX = "haskell-on-lambda-"
 
@@ -60,16 +60,5 @@ def _remove_unlocked(path: Path) -> None:
 
 
 def _remove(root: Path) -> None:
-    for pid in _running_in(str(root)):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    end_marked("LAMBDA_TASK_ROOT", str(root))
     shutil.rmtree(root, ignore_errors=True)
-
-
-def _running_in(root: str) -> Iterator[int]:
-    """Every process with this task root in its environment, wherever its parents have gone."""
-    mark = f"LAMBDA_TASK_ROOT={root}\0".encode()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):
-            if mark in path.read_bytes():
-                yield int(path.parent.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 EVENT_BYTES = 6_291_456  # of a synchronous event: 6 MiB
 ANSWER_BYTES = 6_291_556  # of a buffered answer, as JSON after escaping and base64
+STREAM_BYTES = 209_715_200  # of a streamed answer
 UNZIPPED_BYTES = 262_144_000  # of the package, layers included
 REQUEST_BYTES = 69_905_067  # of a whole request to the API
 REQUEST_REST_BYTES = 32_768  # room in it for the other fields: at most 4 KB of environment, tags, ARNs

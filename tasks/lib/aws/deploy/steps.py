@@ -37,7 +37,7 @@ class Create(Step):
 
 
 @dataclass(frozen=True)
-class UpdateConfiguration(Step):
+class Configure(Step):
     """UpdateFunctionConfiguration with these fields."""
 
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -45,14 +45,14 @@ class UpdateConfiguration(Step):
 
 
 @dataclass(frozen=True)
-class UpdateCode(Step):
+class Upload(Step):
     """UpdateFunctionCode, with the architecture."""
 
     title = "code"
 
 
 @dataclass(frozen=True)
-class SetConcurrency(Step):
+class Reserve(Step):
     """PutFunctionConcurrency, or DeleteFunctionConcurrency for -1."""
 
     copies: int = -1
@@ -60,7 +60,7 @@ class SetConcurrency(Step):
 
 
 @dataclass(frozen=True)
-class SetLogRetention(Step):
+class KeepLog(Step):
     """The log group with its retention; 0 days: for ever."""
 
     group: str = ""
@@ -85,7 +85,7 @@ class Publish(Step):
 
 
 @dataclass(frozen=True)
-class MoveAlias(Step):
+class Point(Step):
     """CreateAlias or UpdateAlias: to `version`, or to the one just published when None."""
 
     alias: str = ""

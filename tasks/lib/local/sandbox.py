@@ -1,0 +1,185 @@
+"""One sandbox: the process of a function, its Runtime API, its limits; it serves one event at a time.
+
+in   an unpacked package; `serve(invocation)`
+out  the invocation, answered or failed, with its report; False where the process had gone before it took the event
+
+As on Lambda the process starts with the first event, has 10 s to ask for it, and then `timeout_s` for each; what takes
+too long, or holds more than `memory_mb`, is killed, and the next event starts anew.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from .folders import dies_with_us
+from .function import Package, command, environment
+from .invocation import Failure, Invocation, Report
+from .runtime_api import RuntimeApi
+from .watched import LogPipe, end_marked, memory_used, processes_below
+
+Log = Callable[[str], None]
+
+INIT_S = 10.0  # so long Lambda waits for the first request of the process before the clock of the event runs
+LOOK_S = 0.02  # between two looks at the memory
+STOP_S = 0.6  # from SIGTERM to SIGKILL; Lambda gives 300 to 500 ms
+MARK = "AWS_LAMBDA_LOG_STREAM_NAME"  # tells one sandbox from another, in the environment of all that runs in it
+
+_STARTER = ThreadPoolExecutor(1)  # PR_SET_PDEATHSIG looks at the thread that forked: this one lives as long as we do
+
+
+class Sandbox:
+    """A process that serves events, one after the other."""
+
+    def __init__(self, package: Package, root: Path, log: Log) -> None:
+        self.package, self.root = package, root
+        self.name = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}"
+        self.served = 0
+        self.peak = 0  # bytes
+        self.started_at = time.monotonic()
+        self._api = RuntimeApi()
+        self._log = LogPipe(log)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Start the process; InvokeError when there is nothing that could be started."""
+        words = command(self.package, self.root)
+        self._api.start()
+        self.started_at = time.monotonic()
+        self._process = _STARTER.submit(
+            subprocess.Popen,
+            [*dies_with_us(), *words],
+            cwd=self.root,
+            env=environment(self.package, self.root)
+            | {"AWS_LAMBDA_RUNTIME_API": self._api.address, MARK: self.name, "_HANDLER": self.package.handler},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log.into,
+            stderr=self._log.into,
+            start_new_session=True,  # Ctrl-C is for us; we stop it in order
+        ).result()
+        self._log.start()
+
+    def is_alive(self) -> bool:
+        """Whether the process runs still."""
+        return not self._stopped and self._process is not None and self._process.poll() is None
+
+    # ---- one event ----
+
+    def serve(self, invocation: Invocation) -> bool:
+        """Let the process answer; False when it had ended before it took the event, and another one may have it."""
+        cold, init_ms = not self._api.ready, None
+        if not cold:
+            self._log.forget()  # a cold start belongs to its first event
+        else:
+            self._wait(lambda: self._api.ready or self._api.init_failure is not None, INIT_S)
+            if self._api.ready:
+                init_ms = (time.monotonic() - self.started_at) * 1000
+        start = time.monotonic()
+        timeout_s = self.package.timeout_s
+        failure = self._init_failure() if cold else None
+        if not failure:
+            self._api.hand(invocation, round((time.time() + timeout_s) * 1000))
+            self._wait(lambda: self._api.answered, timeout_s)
+            failure = self._outcome(invocation)
+            if not failure and not self._api.answered:
+                return False
+        self._api.withdraw()
+        self.served += 1
+        duration_ms = (time.monotonic() - start) * 1000
+        self._look_at_memory()
+        self._tell(invocation, failure, Report(duration_ms, self.peak, init_ms))
+        return True
+
+    def _tell(self, invocation: Invocation, failure: Failure | None, report: Report) -> None:
+        words = f"START RequestId: {invocation.id} Version: $LATEST\n".encode() + self._log.tail()
+        words = words if words.endswith(b"\n") else words + b"\n"
+        why = f" {failure.message}\n" if failure and failure.kind == "Sandbox.Timedout" else ""
+        line = report.line(invocation.id, self.package.memory_mb)
+        log = words + f"{why}END RequestId: {invocation.id}\n{line}\n".encode()
+        invocation.finish(failure, Report(report.duration_ms, report.memory_used, report.init_ms, log[-4096:]))
+
+    def _wait(self, done: Callable[[], bool], timeout_s: float) -> None:
+        """Until `done`, the end of the process, too much memory or the end of the time."""
+        until = time.monotonic() + timeout_s
+        first = 0.002
+        while (left := until - time.monotonic()) > 0:
+            if self._api.wait(done, min(left, first)) or not self.is_alive() or self._look_at_memory():
+                return
+            first = LOOK_S
+
+    def _look_at_memory(self) -> bool:
+        """Whether it holds more than its function has."""
+        if self.is_alive() and self._process:
+            self.peak = max(self.peak, memory_used(self._process.pid))
+        return self.peak > self.package.memory_mb << 20
+
+    def _init_failure(self) -> Failure | None:
+        if self._api.ready:
+            return None
+        if self._api.init_failure:
+            self.stop()
+            return self._api.init_failure
+        if self.peak > self.package.memory_mb << 20:
+            return self._out_of_memory("")
+        return self._exited("") if not self.is_alive() else None
+
+    def _outcome(self, invocation: Invocation) -> Failure | None:
+        """What became of the event; neither a failure nor `answered` when the process went without having taken it."""
+        if self._api.answered:
+            return self._api.failure
+        about = f"RequestId: {invocation.id} Error: "
+        if self.peak > self.package.memory_mb << 20:
+            return self._out_of_memory(about)
+        if not self.is_alive():
+            taken_or_first = self._api.taken or not self.served
+            return self._exited(about) if taken_or_first else None
+        self.kill()
+        return Failure.of("Sandbox.Timedout", f"{about}Task timed out after {self.package.timeout_s:.2f} seconds")
+
+    def _exited(self, about: str) -> Failure:
+        code = self._process.wait() if self._process else 0
+        how = f"signal: {-code}" if code < 0 else f"exit status {code}"
+        self.kill()
+        return Failure.of("Runtime.ExitError", f"{about}Runtime exited with error: {how}")
+
+    def _out_of_memory(self, about: str) -> Failure:
+        self.kill()
+        used, most = -(-self.peak // (1 << 20)), self.package.memory_mb
+        return Failure.of(
+            "Runtime.OutOfMemory",
+            f"{about}Runtime exited with error: signal: killed ({used} MB used, {most} MB allowed)",
+        )
+
+    # ---- its end ----
+
+    def kill(self) -> None:
+        """End it at once, with all that runs in it."""
+        self._stopped = True
+        process = self._process
+        if process:
+            for pid in list(processes_below(process.pid)):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, 9)
+            process.wait()
+        end_marked(MARK, self.name)
+        self._api.close()
+        if process:
+            self._log.wait_ended(1)
+
+    def stop(self) -> None:
+        """Tell it to end, and see that it does; again does no harm."""
+        self._stopped = True
+        process = self._process
+        if process and process.poll() is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
+        self.kill()

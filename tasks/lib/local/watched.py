@@ -1,0 +1,122 @@
+"""A sandbox's processes as the machine sees them: its log, its memory, its end.
+
+in   a process that was started, with its stdout and stderr in one pipe
+out  `LogPipe`: its lines as they come, and the end of what was said since an event began; `memory_used`: bytes of the
+     process and all below it; `end_marked`: the end of whatever bears the sandbox's mark in its environment
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TAIL = 4096  # bytes of log that Invoke gives back
+LINE = 262_144  # bytes; a longer line is cut
+
+
+class LogPipe:
+    """Where a sandbox writes; lines go to `log` in a thread of their own."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._from, self.into = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._from, False)
+        self._guard = threading.Lock()
+        self._line = b""
+        self._tail = b""
+        self._ended = False
+
+    def start(self) -> None:
+        """Begin to read; our copy of the writing end is closed, so that the pipe ends with the last writer."""
+        os.close(self.into)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        waiting = select.poll()
+        waiting.register(self._from, select.POLLIN)
+        while not self._ended:
+            waiting.poll()
+            self.drain()
+
+    def drain(self) -> None:
+        """Take what has been written by now: the log of an event belongs in front of its answer."""
+        with self._guard:
+            while not self._ended:
+                try:
+                    data = os.read(self._from, 65_536)
+                except BlockingIOError:
+                    return
+                if not data:
+                    self._ended = True
+                    os.close(self._from)
+                self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-TAIL:]
+        *lines, self._line = (self._line + data).split(b"\n")
+        if self._line and (self._ended or len(self._line) > LINE):
+            lines.append(self._line)
+            self._line = b""
+        for line in lines:
+            self._log(line.decode(errors="replace"))
+
+    def forget(self) -> None:
+        """An event begins: what was said before is not part of its log."""
+        self.drain()
+        with self._guard:
+            self._tail = b""
+
+    def tail(self) -> bytes:
+        """The end of what has been said since `forget`."""
+        self.drain()
+        with self._guard:
+            return self._tail
+
+    def wait_ended(self, timeout: float) -> None:
+        """Wait until the last writer has gone."""
+        self._thread.join(timeout)
+
+
+def processes_below(pid: int) -> Iterator[int]:
+    """A process and its descendants, as far as they still are in its tree."""
+    todo = [pid]
+    while todo:
+        one = todo.pop()
+        yield one
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            with suppress(OSError):
+                todo += map(int, task.read_text().split())
+
+
+def memory_used(pid: int) -> int:
+    """Bytes that a process and its descendants hold now; what they share counts once, as far as /proc tells."""
+    own = shared = 0
+    for one in processes_below(pid):
+        with suppress(OSError, ValueError, IndexError):
+            _, resident, common, *_ = map(int, Path(f"/proc/{one}/statm").read_text().split())
+            own += resident - common
+            shared = max(shared, common)
+    return (own + shared) * PAGE
+
+
+def end_marked(variable: str, value: str) -> None:
+    """Kill every process with this variable in its environment, wherever its parents have gone."""
+    for pid in marked(variable, value):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def marked(variable: str, value: str) -> Iterator[int]:
+    """The processes with this variable in their environment."""
+    mark = f"{variable}={value}\0".encode()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in path.read_bytes():
+                yield int(path.parent.name)
