@@ -34,11 +34,11 @@ SETTINGS = '[function.{0}]\nbinary = "{0}"\nrole = "hello"\nmemory_mb = 128\nali
 NO_OP = """
 import sys
 from pathlib import Path
-from tasks.lib import config
-from tasks.lib.aws.deployment import Deployment
-from tasks.lib.aws.wanted import Package
+from tasks.lib.aws.deploy.deployment import Deployment
+from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.settings import load
 
-project = config.load(Path(sys.argv[1]))
+project = load.load(Path(sys.argv[1]))
 package = Package(Path(sys.argv[2]), sys.argv[3], "digest", 1)
 names = [function.name for function in project.functions]
 deployment = Deployment(project, names)

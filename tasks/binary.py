@@ -18,6 +18,7 @@ from .lib import builder
 from .lib.base import files
 from .lib.base.errors import BuildError
 from .lib.build.sources import tree
+from .lib.settings.words import Libc
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -43,7 +44,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         machine = builder.chosen(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
-        options, static = project.build.ghc_options, function.libc == "static"
+        options, static = project.build.ghc_options, function.libc is Libc.STATIC
         job = haskell.Job(sources, function.executable, project.build.tool, options, target, static)
         tool = haskell.build(machine, toolchain, job, log)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
@@ -52,9 +53,10 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{function.source} → {target}",
         recipe=__name__,
+        task_dep=["image"],
         file_dep=[products.IMAGE, *sources.files],
         targets=[target],
-        reads={"source": function.source, "executable": function.executable, "static": function.libc == "static"}
+        reads={"source": function.source, "executable": function.executable, "static": function.libc is Libc.STATIC}
         | asdict(project.build),
         action=make,
     )

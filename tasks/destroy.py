@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
@@ -27,11 +27,11 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--logs", action="store_true", help="the log group, too")
 
 
-def act(where: Place, given: Any) -> dict[str, Any]:
+def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
     """Take the function off AWS."""
     from .lib.aws.verbs import destroy
 
-    gone = destroy.destroy(where, confirmed=given.yes, logs=given.logs)
+    gone = destroy.destroy(handle, confirmed=given.yes, logs=given.logs)
     if not given.yes:
         print("Nothing was deleted: say --yes to do it.", file=sys.stderr)
     elif gone["function"] is None:

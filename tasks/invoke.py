@@ -79,9 +79,9 @@ def invoke_locally(function: Function, event: bytes) -> bytes:
 def invoke_on_aws(project: Project, name: str, event: bytes) -> bytes:
     """Through the function on AWS, exactly once."""
     from .lib.aws.verbs import invoke
-    from .lib.aws.verbs.place import place
+    from .lib.aws.verbs.handle import find_function
 
-    where = place(project, name, log)
+    where = find_function(project, name, log)
     made = invoke.invoke(where, event)
     log(made.log.rstrip("\n"))
     if made.error:

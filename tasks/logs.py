@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
@@ -32,7 +32,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--filter", default="", help="a CloudWatch filter pattern")
 
 
-def act(where: Place, given: Any) -> list[dict[str, Any]]:
+def act(handle: FunctionHandle, given: Any) -> list[dict[str, Any]]:
     """Print events as they come, or with --json gather them."""
     from dataclasses import asdict
 
@@ -41,7 +41,7 @@ def act(where: Place, given: Any) -> list[dict[str, Any]]:
     if given.json and given.follow:
         raise UsageError("A followed log has no end, and --json is one document.", "Leave one of the two out.")
     found = []
-    for event in logs.events(where, since_s=logs.duration(given.since), follow=given.follow, pattern=given.filter):
+    for event in logs.events(handle, since_s=logs.duration(given.since), follow=given.follow, pattern=given.filter):
         if given.json:
             found.append(asdict(event))
         else:

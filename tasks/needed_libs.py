@@ -56,6 +56,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{made.executable} → {made.needed_libs}, {made.libs}/",
         recipe=__name__,
+        task_dep=["image", f"binary:{function.name}"],
         file_dep=[products.IMAGE, made.executable],
         targets=[made.needed_libs, made.libs],
         reads={

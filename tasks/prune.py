@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
@@ -26,8 +26,8 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say which would go")
 
 
-def act(where: Place, given: Any) -> dict[str, list[str]]:
+def act(handle: FunctionHandle, given: Any) -> dict[str, list[str]]:
     """Delete old versions."""
     from .lib.aws.verbs import versions
 
-    return versions.prune(where, given.keep, dry_run=given.dry_run)
+    return versions.prune(handle, given.keep, dry_run=given.dry_run)

@@ -33,11 +33,12 @@ def define(project: Project) -> dict[str, Any]:
         except (OSError, ValueError, KeyError):
             return False
 
-    zips = [products.zip for products in made.values() if not doomed(products)]
-    inputs = [*(products.needed_libs for products in made.values()), *zips]
+    zips = {name: products.zip for name, products in made.items() if not doomed(products)}
+    inputs = [*(products.needed_libs for products in made.values()), *zips.values()]
     return task(
         doc="what is in each zip, as a page to look at: build/report.html",
         recipe=__name__,
+        task_dep=[*(f"needed-libs:{name}" for name in made), *(f"zip:{name}" for name in zips)],
         file_dep=[*inputs],
         targets=[REPORT],
         reads={"functions": list(made)},

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
@@ -20,12 +20,12 @@ def define(project: Project) -> Iterator[Verb]:
     return aws_verb(project, "role", "the execution role: made, with the least rights", act)
 
 
-def act(where: Place, _: Any) -> dict[str, Any]:
+def act(handle: FunctionHandle, _: Any) -> dict[str, Any]:
     """Make the role."""
     from .lib.aws.verbs import role
 
-    wanted = where.function.role
+    wanted = handle.function.role
     if wanted is None:
-        raise DeployError(f"{where.function.name} names no role.", 'Set role = "a-name" in lambda.toml.')
-    arn, new = role.made(where.aws, wanted, [where.log_group])
+        raise DeployError(f"{handle.function.name} names no role.", 'Set role = "a-name" in lambda.toml.')
+    arn, new = role.ensure_role(handle.aws, wanted, [handle.log_group])
     return {"role": arn, "made": new}

@@ -1,4 +1,4 @@
-"""The alias back to where it pointed before, or to a version that is named."""
+"""The alias back to handle it pointed before, or to a version that is named."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit rollback`, or one function's."""
-    return aws_verb(project, "rollback", "the alias back to where it pointed before", act, options)
+    return aws_verb(project, "rollback", "the alias back to handle it pointed before", act, options)
 
 
 def options(parser: ArgumentParser) -> None:
     """`doit rollback:<fn> [--to VERSION]`."""
-    parser.add_argument("--to", metavar="VERSION", help="a version; default: where the alias pointed before")
+    parser.add_argument("--to", metavar="VERSION", help="a version; default: handle the alias pointed before")
 
 
-def act(where: Place, given: Any) -> dict[str, str]:
+def act(handle: FunctionHandle, given: Any) -> dict[str, str]:
     """Move the alias back."""
     from .lib.aws.verbs import versions
 
-    return versions.rollback(where, given.to)
+    return versions.rollback(handle, given.to)

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 SHIM = Path("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
-SETTINGS = ("process", "input", "ahead", "response")
+SETTINGS = ("process", "input", "response")
 
 
 def driven(function: Function) -> dict[str, Any]:
     """How the executable is driven, as tasks.lib.shim.ShimSettings has it."""
-    return {"main": function.program} | {name: getattr(function, name) for name in SETTINGS}
+    own = {"main": function.program, "ahead": function.prestart}
+    return own | {name: str(getattr(function, name)) for name in SETTINGS}
 
 
 def define(project: Project) -> Iterator[dict[str, Any]]:
@@ -69,6 +70,7 @@ def compiled(function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{SHIM}/*.c → {target}",
         recipe=__name__,
+        task_dep=["image"],
         file_dep=[products.IMAGE, *sources],
         targets=[target],
         reads=driven(function) | {"architecture": function.architecture},

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
@@ -27,11 +27,11 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--auth", choices=choices, help="make it: iam, public (for the whole world), or none to remove")
 
 
-def act(where: Place, given: Any) -> dict[str, Any]:
+def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
     """Show, make or remove the address."""
     from .lib.aws.verbs import url
 
-    found = url.url(where, given.auth)
+    found = url.url(handle, given.auth)
     if found["url"] is None:
-        print(f"{where.function.name} has no URL.", file=sys.stderr)
+        print(f"{handle.function.name} has no URL.", file=sys.stderr)
     return found

@@ -1,4 +1,4 @@
-"""The published versions of a function, and which alias points where."""
+"""The published versions of a function, and which alias points handle."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .graph.verb import Verb
-    from .lib.aws.verbs.place import Place
+    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit versions`, or one function's."""
-    return aws_verb(project, "versions", "the published versions, and which alias points where", act)
+    return aws_verb(project, "versions", "the published versions, and which alias points handle", act)
 
 
-def act(where: Place, _: Any) -> list[dict[str, Any]]:
+def act(handle: FunctionHandle, _: Any) -> list[dict[str, Any]]:
     """Return all published versions."""
     from .lib.aws.verbs import versions
 
-    return versions.versions(where)
+    return versions.versions(handle)

@@ -17,6 +17,7 @@ from .lib.base import files
 from .lib.base.errors import PackageError
 from .lib.package import members
 from .lib.platform import runtimes
+from .lib.settings.words import Process
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -49,11 +50,11 @@ def zipped(function: Function) -> dict[str, Any]:
             runtime=function.runtime,
             architecture=function.architecture,
             program=function.program,
-            opened=members.libraries(function.include),
+            dlopen_names=members.libraries(function.include),
         )
         if not verdict.starts:
             raise judge.error(verdict)
-        if function.process == "per-event" and (warning := shim.rts_warning(made.executable)):
+        if function.process is Process.PER_EVENT and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
         if ends := runtimes.ending(function.runtime):
             warn(function.name, ends)
@@ -67,6 +68,7 @@ def zipped(function: Function) -> dict[str, Any]:
         name=function.name,
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
+        task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],
         file_dep=[made.executable, made.needed_libs, made.shim, *extra.values()],
         targets=[made.zip, made.sha256],
         reads={

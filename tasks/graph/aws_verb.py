@@ -16,10 +16,10 @@ from .verb import Documents, Line, Verb, parsed, verbs
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from ..lib.aws.verbs.place import Place
+    from ..lib.aws.verbs.handle import FunctionHandle
     from ..lib.settings.load import Project
 
-    Act = Callable[[Place, Any], Any]
+    Act = Callable[[FunctionHandle, Any], Any]
 
 
 def no_options(_: ArgumentParser) -> None:
@@ -50,9 +50,9 @@ def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentPa
 
 def _done(project: Project, act: Act, documents: Documents, name: str, given: Any) -> None:
     """Do it where the function is, and show what came of it."""
-    from ..lib.aws.verbs.place import place
+    from ..lib.aws.verbs.handle import find_function
 
-    result = act(place(project, name, lambda line: print(line, file=sys.stderr)), given)
+    result = act(find_function(project, name, lambda line: print(line, file=sys.stderr)), given)
     documents[name] = result
     if not given.json:
         for row in result if isinstance(result, list) else [result]:

@@ -18,7 +18,7 @@ from doit.exceptions import InvalidDodoFile
 from ..lib.base.errors import BuildError
 from ..lib.base.processes import end_on_signals
 from ..lib.settings.load import Project, load
-from .reporter import Reporter
+from .reporter import YELLOW, Reporter, coloured
 from .state import ContentChecker
 
 DATABASE = ".doit.db"
@@ -35,12 +35,15 @@ def load_project() -> Project:
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
     try:
-        return settings_now()
+        project = settings_now()
     except BuildError as error:
         if "--json" in sys.argv:
             problem = {"task": "", "message": error.message, "hint": error.hint}
             print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
         raise InvalidDodoFile(str(error)) from error
+    for warning in project.warnings:
+        print(f"{coloured('warning', YELLOW)}: {warning}", file=sys.stderr)
+    return project
 
 
 def config(**more: Any) -> dict[str, Any]:

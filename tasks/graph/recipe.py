@@ -1,13 +1,16 @@
 """The code behind a task as one digest, so that a new version of the tool redoes what its change can touch.
 
 in   the name of a task's module, such as `tasks.zip`
-out  `digest(name)`: MD5 over every module of this package that it imports, by name and content, whatever folder the
-     package lies in; over the data files beside those; over the versions of the libraries they import
+out  `digest(name)`: MD5 over every file of this package that the module reaches, by name and content, whatever folder
+     the package lies in, and over the versions of the libraries that those import; `reached(name)`: their names
 
 Computed from the imports, never listed by hand. Imports inside functions count, those under TYPE_CHECKING do not, and
-neither do those of this folder: it decides when a task runs, not what it makes. A package counts by its own code only
-where it has more than a docstring. What a module imports is remembered by its stat, so a run with nothing to do
-parses nothing.
+neither do those of this folder: it decides when a task runs, not what it makes. A module that asks for its own place
+(`__file__`) reaches the data files below its folder. A package is reached with every module in it; while its
+`__init__` holds a docstring and no code, its words do not count.
+
+One walk of the package gives every file's stat. While all of them, and the libraries, are as in the last run, the
+digests of that run hold: a run with nothing to do reads one small file and parses nothing.
 """
 
 from __future__ import annotations
@@ -29,42 +32,37 @@ from ..lib.base import files
 PACKAGE = Path(__file__).parents[1]
 SEAM = Path(__file__).parent.name
 RECORD = products.CACHE / "recipe.json"
+FORMAT = 2  # of RECORD; another one is not read
 DISTRIBUTIONS = {"elftools": "pyelftools"}  # where a library is installed under another name than it is imported by
 
-_known: dict[str, Any] = {}  # name below the package → stat, MD5, modules and libraries imported, data beside it
-_learned: list[str] = []  # names looked at anew in this run
+_learned: list[bool] = []  # something that RECORD does not hold
+
+
+def digest(module: str) -> str:
+    """The digest of a task's module; OSError when a file of ours cannot be read."""
+    known: dict[str, str] = _record()["digests"]
+    if module not in known:
+        lines = [f"{name} {_facts(name)['md5']}" for name in reached(module)]
+        used = {library for name in reached(module) for library in _facts(name)["libraries"]}
+        lines += [f"{library} {_version(library)}" for library in sorted(used)]
+        known[module] = md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
+        _learned.append(True)
+    return known[module]
 
 
 @cache
-def digest(module: str) -> str:
-    """The code that a task's module reaches, its data and its libraries; OSError when a file of ours is unreadable."""
-    if not _known:
-        _known.update(_remembered())
-    reached: dict[str, str] = {}
-    libraries: set[str] = set()
-    waiting = [f"{module.rpartition('.')[2]}.py"]
-    while waiting:
-        name = waiting.pop()
-        if name in reached:
-            continue
-        _, content, modules, used, data = _facts(name)
-        reached[name] = content
-        libraries |= set(used)
-        waiting += [*modules, *data]
-    lines = [f"{name} {content}" for name, content in sorted(reached.items())]
-    lines += [f"{library} {_version(library)}" for library in sorted(libraries)]
-    return md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
-
-
 def reached(module: str) -> tuple[str, ...]:
-    """Names below the package of the files that a task's module reaches, sorted; `doit why` and the tests show them."""
+    """Names below the package of the files that a task's module reaches, itself among them; sorted."""
     found: set[str] = set()
-    waiting = [f"{module.rpartition('.')[2]}.py"]
+    inside = module.removeprefix(f"{__package__.rpartition('.')[0]}.")
+    waiting = [f"{inside.replace('.', '/')}.py"]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += [*_facts(name)[2], *_facts(name)[4]]
+            waiting += _facts(name)["reaches"]
+            if _facts(name)["data"]:
+                waiting += _data(name)
     return tuple(sorted(found))
 
 
@@ -72,98 +70,126 @@ def remember() -> None:
     """Keep what was learned for the next run; losing it costs a few tenths of a second, so a full disk is no matter."""
     if _learned and products.BUILD.is_dir():
         with suppress(OSError):
-            files.write(RECORD, json.dumps(_known).encode())
+            files.write(RECORD, json.dumps(_record()).encode())
         _learned.clear()
 
 
-def _remembered() -> dict[str, Any]:
-    try:
-        found = json.loads(RECORD.read_bytes())
-        return dict(found) if all(len(facts) == 5 for facts in found.values()) else {}  # noqa: PLR2004 - of _facts
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
-
-
 @cache
-def _facts(name: str) -> list[Any]:
-    """Stat, MD5, imported modules, imported libraries and data files of one file below the package."""
-    path = str(PACKAGE / name)
-    status = os.stat(path)  # noqa: PTH116 - a hundred of them in every run
-    stat = [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
-    facts = _known.get(name)
-    if facts is None or facts[0] != stat:
-        facts = _known[name] = [stat, *_read(name, Path(path).read_bytes())]
-        _learned.append(name)
-    elif facts[4] != _data(name, wanted=bool(facts[4])):
-        facts[4] = _data(name, wanted=True)
-        _learned.append(name)
-    return list(facts)
+def _record() -> dict[str, Any]:
+    """What the last run learned, less what does not hold any more."""
+    stats = _walk()
+    empty: dict[str, Any] = {"format": FORMAT, "stats": stats, "facts": {}, "digests": {}, "libraries": {}}
+    try:
+        kept = json.loads(RECORD.read_bytes())
+        if kept["format"] != FORMAT or kept["stats"].keys() != stats.keys():
+            return empty  # with another file, any import may lead elsewhere
+        libraries = {name: found for name, found in kept["libraries"].items() if _is_installed(found[1])}
+        if kept["stats"] == stats and libraries == kept["libraries"]:
+            return dict(kept)
+        same = {name: facts for name, facts in kept["facts"].items() if kept["stats"][name] == stats[name]}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # none yet, or a damaged one
+        return empty
+    return empty | {"facts": same, "libraries": libraries}
 
 
-def _read(name: str, content: bytes) -> list[Any]:
-    found = md5(content, usedforsecurity=False).hexdigest()
+def _walk() -> dict[str, list[int]]:
+    """Name below the package → stat, for every file that a task could reach."""
+    found: dict[str, list[int]] = {}
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(PACKAGE / folder) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "__pycache__")) or entry.name.endswith(("~", ".pyc")):
+                    continue
+                if entry.is_dir():
+                    waiting.append(f"{folder}{entry.name}/")
+                else:
+                    stat = entry.stat()
+                    found[folder + entry.name] = [stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns]
+    return found
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """A file's MD5, and what it reaches: modules, libraries, and whether the data below its folder."""
+    known: dict[str, dict[str, Any]] = _record()["facts"]
+    if name not in known:
+        known[name] = _read(name, (PACKAGE / name).read_bytes())
+        _learned.append(True)
+    return known[name]
+
+
+def _read(name: str, content: bytes) -> dict[str, Any]:
+    facts: dict[str, Any] = {"md5": md5(content, usedforsecurity=False).hexdigest(), "reaches": [], "libraries": []}
     if not name.endswith(".py"):
-        return [found, [], [], []]
+        return facts | {"data": False}
     tree = ast.parse(content)
-    here = ["tasks", *Path(name).parts[:-1]]  # what the package is called here is no matter: only below it is looked
+    folder = name.split("/")[:-1]
     modules: set[str] = set()
     libraries: set[str] = set()
     for node in _nodes(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
-            base = [*here[1 : len(here) - node.level + 1], *(node.module or "").split(".")]
+            base = [*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]
             modules |= _modules("/".join(filter(None, base)), [alias.name for alias in node.names])
         elif isinstance(node, ast.Import):
             libraries |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             libraries.add((node.module or "").split(".")[0])
-    reads_data = any(isinstance(node, ast.Name) and node.id == "__file__" for node in ast.walk(tree))
-    strangers = sorted(libraries - sys.stdlib_module_names - {"doit"})
-    return [found, sorted(modules), strangers, _data(name, wanted=reads_data)]
+    if name.endswith("__init__.py") and not _has_code(tree):
+        facts["md5"] = ""
+    asks = any(isinstance(node, ast.Name) and node.id == "__file__" for node in ast.walk(tree))
+    strangers = libraries - sys.stdlib_module_names - {"doit"}
+    return facts | {"reaches": sorted(modules), "libraries": sorted(strangers), "data": asks}
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node but those under `if TYPE_CHECKING`."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+            yield from (inner for other in node.orelse for inner in [other, *_nodes(other)])
             continue
         yield node
         yield from _nodes(node)
 
 
 def _modules(base: str, names: list[str]) -> set[str]:
-    """The files that `from base import names` loads: a module, or a package and the modules in it."""
+    """The files that `from base import names` loads: a module, or a package and the modules in it that are named."""
     if base.split("/", maxsplit=1)[0] == SEAM:
         return set()
-    if base and (PACKAGE / f"{base}.py").is_file():
-        found = {f"{base}.py"}
-    else:
-        inner = [f"{base}/{name}".lstrip("/") for name in names if name != SEAM or base]
-        found = {f"{name}.py" for name in inner if (PACKAGE / f"{name}.py").is_file()}
-    parents = [Path(base), *Path(base).parents] if base else []
-    inits = {f"{parent}/__init__.py" for parent in parents if parent.parts} | {"__init__.py"}
-    return found | {name for name in inits if (PACKAGE / name).is_file() and _has_code(PACKAGE / name)}
+    there = _record()["stats"]
+    inner = [f"{base}/{name}".lstrip("/") for name in names if base or name != SEAM]
+    found = {f"{base}/__init__.py", *(f"{name}.py" for name in inner), *(f"{name}/__init__.py" for name in inner)}
+    if f"{base}/__init__.py" not in there:
+        found.add(f"{base}.py")
+    above = {f"{parent}/__init__.py" for parent in Path(base).parents if parent.parts}
+    return {name for name in found | above | {"__init__.py"} if name in there}
 
 
-@cache
-def _has_code(path: Path) -> bool:
-    body = ast.parse(path.read_bytes()).body
-    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in body)
+def _has_code(tree: ast.Module) -> bool:
+    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in tree.body)
 
 
-def _data(name: str, *, wanted: bool) -> list[str]:
-    """The data files beside a module that looks for its own place."""
-    if not wanted:
-        return []
-    folder = (PACKAGE / name).parent
-    below = [path for path in folder.rglob("*") if path.suffix not in {".py", ".pyc"} and path.is_file()]
-    return sorted(path.relative_to(PACKAGE).as_posix() for path in below)
+def _data(name: str) -> list[str]:
+    """The files below a module's folder that are no modules."""
+    folder = name[: -len(name.rpartition("/")[2])]
+    return [other for other in _record()["stats"] if other.startswith(folder) and not other.endswith(".py")]
 
 
-@cache
 def _version(library: str) -> str:
-    from importlib import metadata
+    """The installed version of a library, "" where it is none of a package's."""
+    known: dict[str, list[str]] = _record()["libraries"]
+    if library not in known:
+        from importlib import metadata
 
-    try:
-        return metadata.version(DISTRIBUTIONS.get(library, library))
-    except metadata.PackageNotFoundError:
-        return ""
+        found = ["", ""]
+        with suppress(metadata.PackageNotFoundError):
+            distribution = metadata.distribution(DISTRIBUTIONS.get(library, library))
+            found = [distribution.version, str(getattr(distribution, "_path", ""))]
+        known[library] = found
+        _learned.append(True)
+    return known[library][0]
+
+
+def _is_installed(record: str) -> bool:
+    """Whether the folder that pip notes a version in is still there, and looked into by this Python."""
+    return os.path.dirname(record) in sys.path and os.path.isdir(record)  # noqa: PTH112, PTH120 - in every run

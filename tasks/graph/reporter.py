@@ -57,7 +57,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         gc.enable()
         before(task)
         self.started[task.name] = time.monotonic()
-        if task.meta and task.meta.get("verb"):
+        if (task.meta or {}).get("verb"):
             unlock()
         elif task.actions:
             self.write(f".  {task.title()}\n")
@@ -70,11 +70,11 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def add_success(self, task: Any) -> None:
         """A task ended well: how long it took and what came of it."""
         remember()
-        if task.actions and not (task.meta and task.meta.get("verb")):
+        meta = task.meta or {}  # None of a task that somebody wrote in dodo.py beside ours
+        if task.actions and not meta.get("verb"):
             took = time.monotonic() - self.started[task.name]
-            self.write(
-                f"   {coloured(task.name, GREEN, self.outstream)}  {took:.1f} s  {task.meta.get('note') or ''}\n"
-            )
+            shown = f"   {coloured(task.name, GREEN, self.outstream)}  {took:.1f} s  {meta.get('note') or ''}"
+            self.write(f"{shown.rstrip()}\n")
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A task failed: the sentence and the next act of our errors, the traceback of a bug."""

@@ -5,8 +5,9 @@ out  `task(…)` → one task dict, its keys always in the same order; `guarded`
 
 What doit alone gets wrong is put right here and beside it: state.py (a source edited while it is built counts as built,
 equal times count as unchanged, a target counts as made once it exists), recipe.py (a task does not depend on its code),
-reporter.py and lock.py (progress on stdout, two runs at once), database.py (a kill loses what was done), verb.py (words
-of the command line with `=` in them vanish), lib/base/processes.py (SIGTERM and Ctrl-C).
+reporter.py and lock.py (progress on stdout, two runs at once), database.py (a kill loses what was done), order.py
+(another order in every run), verb.py (words of the command line with `=` in them vanish), lib/base/processes.py
+(SIGTERM and Ctrl-C).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from doit.tools import config_changed
 
 from ..lib.base.errors import BuildError
 from ..lib.base.files import remove
+from . import order  # noqa: F401 - loaded for its effect
 from . import recipe as code
 from .lock import lock
 from .reporter import RED, YELLOW, coloured
@@ -50,6 +52,8 @@ def task(  # noqa: PLR0913 - a task has these parts
     """One task; its action answers with its note.
 
     `recipe`: the module whose code makes it; `reads`: settings; `watches`, `copied`: files outside the tree.
+    `task_dep`: the tasks that make `file_dep`, in the order in which they are to be done and shown. doit finds them by
+    itself, but keeps file_dep as a set, whose order is another one in every run.
     """
     made: dict[str, Any] = {"name": name} if name else {}
     made |= {

@@ -83,7 +83,12 @@ class Verb(Task):  # type: ignore[misc]
         self.members: list[Verb] = []  # of a group: doit tells them nothing when the group is selected
 
     def init_options(self, args: Sequence[str] | None = None) -> list[str] | None:
-        """Called by doit: with the words behind the name when it was selected, with nothing when it only depends."""
+        """Read the command line where the verb was named in it; the words that name further tasks go back to doit.
+
+        doit calls this while it reads the command line, with the words behind the name, and again, without words,
+        before a task is looked at and before it runs; a task that only others depend on gets those calls alone.
+        `options` is None until the first of all these calls: it is what doit itself looks at.
+        """
         first, self.options = self.options is None, {}
         if not first or args is None:
             return None

@@ -17,8 +17,8 @@ from botocore.stub import ANY, Stubber
 from tasks.lib.aws.deploy.calls import Clock
 from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import CONTENT_TAG, Package
-from tasks.lib.aws.deploy.upload import prepare
 from tasks.lib.aws.session import Aws
+from tasks.lib.aws.wire import prepare
 from tasks.lib.settings import load
 from tasks.lib.settings.model import Project
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tasks.lib.aws.deploy.desired import AROUND_TAG, Package, wanted
+from tasks.lib.aws.deploy.desired import UNLISTED_TAG, Package, desired_state
 from tasks.lib.aws.deploy.plan import plan
-from tasks.lib.aws.deploy.remote import whole
-from tasks.lib.aws.deploy.steps import Configure, Tag
+from tasks.lib.aws.deploy.remote import remote_of_latest
+from tasks.lib.aws.deploy.steps import Tag, UpdateConfiguration
 from tasks.lib.base.errors import DeployError
 from tests.aws.support import (
     ALIASED,
@@ -93,7 +93,7 @@ def test_config_only_touches_no_code(script: Script, one: Package, two: Package)
     script.reads(function(one))
     script.no_url()
     outcome = script.deployment(part="config").deploy("hello", two)
-    assert [str(change) for change in outcome.changes] == ["memory: 256 -> 128"]
+    assert [str(change) for change in outcome.changes] == ["memory_mb: 256 -> 128"]
 
 
 def test_role_only(script: Script, one: Package) -> None:
@@ -335,8 +335,8 @@ def test_config_only_does_not_publish_code_that_never_went_live(script: Script, 
 def test_settings_around_the_function_cost_no_call_once_settled(script: Script, one: Package) -> None:
     text = f"{ALIASED}\nlog_retention_days = 14\nreserved_concurrency = 5\n"
     around = script.deployment(text)
-    digest = str(wanted(around._functions["hello"], one).around)
-    script.reads({**function(one, "1"), "Tags": {**tags(one), AROUND_TAG: digest}}, alias="live")
+    digest = str(desired_state(around._functions["hello"], one).unlisted)
+    script.reads({**function(one, "1"), "Tags": {**tags(one), UNLISTED_TAG: digest}}, alias="live")
     assert around.deploy("hello", one).action == "unchanged"
 
 
@@ -344,8 +344,8 @@ def test_a_dry_run_and_a_diff_write_nothing(script: Script, one: Package, two: P
     script.reads(function(one, MemorySize=256))
     outcome = script.deployment().diff("hello", two)
     assert outcome.action == "would be updated"
-    assert "memory: 256 -> 128" in outcome.block()
-    assert outcome.document()["changes"][0] == {"field": "memory", "before": 256, "after": 128}
+    assert "memory_mb: 256 -> 128" in outcome.block()
+    assert outcome.document()["changes"][0] == {"field": "memory_mb", "before": 256, "after": 128}
 
 
 def test_a_server_that_drops_fields_is_not_taken_for_another_deploy(script: Script, one: Package) -> None:
@@ -395,19 +395,19 @@ def test_what_aws_takes_only_once_is_sent_with_the_creation_and_never_compared(s
             "Environment",
         ),
         ("layers = []", {"Layers": [{"Arn": LAYER}]}, f"layers: {LAYER} -> (none)", "Layers"),
-        ("vpc = {}", {"VpcConfig": IN_VPC}, "vpc subnets: subnet-1 -> (none)", "VpcConfig"),
+        ("vpc = {}", {"VpcConfig": IN_VPC}, "vpc.subnets: subnet-1 -> (none)", "VpcConfig"),
         (
             'dead_letter = ""',
             {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:x"}},
-            "dead letter: arn",
+            "dead_letter: arn",
             "DeadLetterConfig",
         ),
         ('description = ""', {"Description": "old"}, "description: old -> (none)", "Description"),
-        ("ephemeral_storage_mb = 1024", {}, "ephemeral storage: 512 -> 1024", "EphemeralStorage"),
-        ('log_format = "JSON"', {}, "log format: Text -> JSON", "LoggingConfig"),
+        ("ephemeral_storage_mb = 1024", {}, "ephemeral_storage_mb: 512 -> 1024", "EphemeralStorage"),
+        ('log_format = "JSON"', {}, "log_format: Text -> JSON", "LoggingConfig"),
         ('tracing = "Active"', {}, "tracing: PassThrough -> Active", "TracingConfig"),
-        ("timeout_s = 30", {}, "timeout: 3 -> 30", "Timeout"),
-        ('aws = { SnapStart = { ApplyOn = "PublishedVersions" } }', {}, "SnapStart.ApplyOn: None", "SnapStart"),
+        ("timeout_s = 30", {}, "timeout_s: 3 -> 30", "Timeout"),
+        ('aws = { SnapStart = { ApplyOn = "PublishedVersions" } }', {}, "aws.SnapStart.ApplyOn: None", "SnapStart"),
     ],
 )
 def test_empty_clears_and_absent_is_left_alone(
@@ -417,29 +417,34 @@ def test_empty_clears_and_absent_is_left_alone(
     script.reads(function(one, **there))
     steps = script.deployment(f"{PLAIN}\n{line}\n").diff("hello", one)
     assert any(shown in str(change) for change in steps.changes), steps.changes
-    want = wanted(project(f"{PLAIN}\n{line}\n").functions[0], one)
-    (configure,) = plan(want, whole(function(one, **there), version(one, **there)))
-    assert isinstance(configure, Configure)
+    desired = desired_state(project(f"{PLAIN}\n{line}\n").functions[0], one)
+    (configure,) = plan(desired, remote_of_latest(function(one, **there), version(one, **there)))
+    assert isinstance(configure, UpdateConfiguration)
     assert sent in configure.settings
-    assert plan(wanted(project().functions[0], one), whole(function(one, **there), version(one, **there))) == ()
+    assert (
+        plan(
+            desired_state(project().functions[0], one), remote_of_latest(function(one, **there), version(one, **there))
+        )
+        == ()
+    )
 
 
 def test_tags_that_are_not_managed_stay_and_those_that_are_follow(one: Package) -> None:
     answer = {**function(one), "Tags": {**tags(one), "team": "a", "old": "b", "aws:stack": "c"}}
-    there = whole(answer, answer["Configuration"])
-    assert plan(wanted(project().functions[0], one), there) == ()
-    (step,) = plan(wanted(project(f'{PLAIN}\ntags = {{ team = "z" }}\n').functions[0], one), there)
+    there = remote_of_latest(answer, answer["Configuration"])
+    assert plan(desired_state(project().functions[0], one), there) == ()
+    (step,) = plan(desired_state(project(f'{PLAIN}\ntags = {{ team = "z" }}\n').functions[0], one), there)
     assert isinstance(step, Tag)
     assert (step.put, step.drop) == ({"team": "z"}, ("old",))
-    (step,) = plan(wanted(project(f"{PLAIN}\ntags = {{}}\n").functions[0], one), there)
+    (step,) = plan(desired_state(project(f"{PLAIN}\ntags = {{}}\n").functions[0], one), there)
     assert isinstance(step, Tag)
     assert (step.put, step.drop) == ({}, ("old", "team"))
 
 
 def test_concurrency_changed_by_hand_is_put_right(one: Package) -> None:
-    want = wanted(project(f"{PLAIN}\nreserved_concurrency = 5\n").functions[0], one)
-    answer = {**function(one), "Tags": {**tags(one), AROUND_TAG: str(want.around)}}
+    desired = desired_state(project(f"{PLAIN}\nreserved_concurrency = 5\n").functions[0], one)
+    answer = {**function(one), "Tags": {**tags(one), UNLISTED_TAG: str(desired.unlisted)}}
     settled = {**answer, "Concurrency": {"ReservedConcurrentExecutions": 5}}
-    assert plan(want, whole(settled, settled["Configuration"])) == ()
-    (step,) = plan(want, whole(answer, answer["Configuration"]))
-    assert str(step.changes[0]) == "reserved concurrency: (none) -> 5"
+    assert plan(desired, remote_of_latest(settled, settled["Configuration"])) == ()
+    (step,) = plan(desired, remote_of_latest(answer, answer["Configuration"]))
+    assert str(step.changes[0]) == "reserved_concurrency: (none) -> 5"

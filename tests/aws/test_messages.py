@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
-from tasks.lib.aws.errors import CODES, explained, translated
+from tasks.lib.aws.errors import CODES, describe, errors_while
 from tasks.lib.aws.session import connect
 from tasks.lib.base.errors import DeployError, UsageError
 from tasks.lib.settings.model import Deploy
@@ -42,7 +42,7 @@ def answered(code: str, message: str = "AWS says so", status: int = 400) -> Clie
     ],
 )
 def test_each_code_has_its_next_act(code: str) -> None:
-    found = explained(answered(code))
+    found = describe(answered(code))
     assert found is not None
     assert "AWS says so" in found.message
     assert found.hint in CODES.values()
@@ -70,19 +70,19 @@ def test_each_code_has_its_next_act(code: str) -> None:
     ],
 )
 def test_each_error_of_botocore_is_explained(error: Exception, word: str) -> None:
-    found = explained(error)
+    found = describe(error)
     assert found is not None
     assert word in found.message
     assert found.hint
 
 
 def test_a_bug_of_ours_is_not_explained_away() -> None:
-    with pytest.raises(KeyError), translated():
+    with pytest.raises(KeyError), errors_while():
         raise KeyError("bug")
 
 
 def test_a_secret_in_an_answer_is_masked_and_its_cause_is_hidden() -> None:
-    with pytest.raises(DeployError) as caught, translated(["hunter2"]):
+    with pytest.raises(DeployError) as caught, errors_while(["hunter2"]):
         raise answered("ValidationException", "Value '{TOKEN=hunter2}' failed")
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__

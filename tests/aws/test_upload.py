@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.lib.aws import wire
 from tasks.lib.aws.deploy import upload
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.deploy.progress import bar
@@ -30,9 +31,9 @@ SEND = """
 import resource, sys
 from pathlib import Path
 import boto3
-from tasks.lib.aws import upload
-from tasks.lib.aws.progress import bar
-from tasks.lib.aws.wanted import Package
+from tasks.lib.aws import wire
+from tasks.lib.aws.deploy import upload
+from tasks.lib.aws.deploy.desired import Package
 path = Path(sys.argv[1])
 client = boto3.client("lambda", region_name="eu-central-1")
 try:
@@ -40,7 +41,7 @@ try:
 except client.exceptions.ClientError:
     pass
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-upload.prepare(client)
+wire.prepare(client)
 with upload.within_request(Package(path, "", "", 1), lambda *_: None) as parameters:
     client.update_function_code(FunctionName="hello", **parameters)
 print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -103,7 +104,7 @@ def test_a_carrier_reads_as_the_whole_would(
     path = tmp_path_factory.mktemp("carrier") / "zip"
     path.write_bytes(content)
     whole = edge + (base64.b64encode(content) if encoded else content) + edge[::-1]
-    with upload.Carrier(path, edge, edge[::-1], encoded=bool(encoded)) as carrier:
+    with wire.StreamingBody(path, edge, edge[::-1], encoded=bool(encoded)) as carrier:
         assert len(carrier) == len(whole)
         place = 0
         for size in sizes:
@@ -126,7 +127,7 @@ def test_what_arrives_is_the_zip(sink: str, tmp_path: Path, monkeypatch: pytest.
     one = packed(tmp_path, "one")
     client = boto3.client("lambda", REGION, endpoint_url=sink, aws_access_key_id="k", aws_secret_access_key="s")
     seen: list[tuple[int, int]] = []
-    upload.prepare(client)
+    wire.prepare(client)
     with upload.within_request(one, lambda done, total: seen.append((done, total))) as parameters:
         client.update_function_code(FunctionName="hello", **parameters)
     assert base64.b64decode(json.loads(sent[0])["ZipFile"]) == one.zip.read_bytes()
@@ -138,7 +139,7 @@ def test_250_mib_unzipped_is_the_first_rule(tmp_path: Path) -> None:
     one = packed(tmp_path, "one")
     fat = Package(one.zip, one.code_sha256, one.digest, 262_144_001)
     with pytest.raises(DeployError, match="262,144,001") as caught:
-        upload.checked(fat, "bucket")
+        upload.check_size(fat, "bucket")
     assert "262,144,000" in caught.value.message
 
 
@@ -149,10 +150,10 @@ def test_a_zip_that_is_too_large_for_a_request_needs_a_bucket(tmp_path: Path, si
         file.truncate(size)
     assert upload.fits(path) is fits
     big = Package(path, "", "", 1)
-    upload.checked(big, "bucket")
+    upload.check_size(big, "bucket")
     if not fits:
         with pytest.raises(DeployError, match="52,428,800 bytes") as caught:
-            upload.checked(big, None)
+            upload.check_size(big, None)
         assert "s3_bucket" in caught.value.hint
 
 

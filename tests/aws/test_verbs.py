@@ -17,9 +17,9 @@ import pytest
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.verbs import invoke as calling
 from tasks.lib.aws.verbs.destroy import destroy
+from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.aws.verbs.logs import duration, events
-from tasks.lib.aws.verbs.place import Place, place
-from tasks.lib.aws.verbs.role import made
+from tasks.lib.aws.verbs.role import ensure_role
 from tasks.lib.aws.verbs.url import STATEMENTS, url
 from tasks.lib.aws.verbs.versions import prune, rollback, versions
 from tasks.lib.base.errors import DeployError, UsageError
@@ -29,8 +29,8 @@ from tests.aws.test_faults import ENVIRONMENT, FIRST, World, _servers, world
 __all__ = ["_servers", "world"]  # fixtures
 
 
-def here(settings: str = FIRST) -> Place:
-    return place(project(settings), "hello", lambda _line: None)
+def here(settings: str = FIRST) -> FunctionHandle:
+    return find_function(project(settings), "hello", lambda _line: None)
 
 
 @pytest.fixture
@@ -146,9 +146,9 @@ def test_a_log_that_is_not_there_names_the_next_act(world: World) -> None:
 
 
 def test_a_role_may_write_its_log_and_no_more(world: World) -> None:
-    arn, new = made(here().aws, "fresh", ["/aws/lambda/hello"])
+    arn, new = ensure_role(here().aws, "fresh", ["/aws/lambda/hello"])
     assert new
-    assert made(here().aws, "fresh", ["/aws/lambda/hello"]) == (arn, False)
+    assert ensure_role(here().aws, "fresh", ["/aws/lambda/hello"]) == (arn, False)
     policy = world.aws["iam"].get_role_policy(RoleName="fresh", PolicyName="haskell-on-lambda-logs")["PolicyDocument"]
     actions = {
         action for statement in policy["Statement"] for action in [statement["Action"]] if isinstance(action, str)

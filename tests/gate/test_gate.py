@@ -10,7 +10,7 @@ import pytest
 
 from tasks.lib.base.errors import UsageError
 from tasks.lib.base.files import as_json
-from tasks.lib.gate import judge, sandbox
+from tasks.lib.gate import judge, lambda_root
 from tasks.lib.gate.verdict import Verdict, family, ordered, shown
 from tasks.lib.platform import runtimes
 from tasks.lib.sysroot import root as sysroot
@@ -156,9 +156,9 @@ def test_unreadable_library(programs: dict[str, Path], yard: Yard) -> None:
     yard.program("/main", ["liba.so"])
     host = sysroot.Host()
     members = {
-        "main": sandbox.Member(host, str(yard.at("/main")), 0o755),
-        "bootstrap": sandbox.Member(host, str(programs["static"]), 0o755),
-        "lib/liba.so": sandbox.Member(host, str(yard.lib("/liba.so")), 0o600),
+        "main": lambda_root.Member(host, str(yard.at("/main")), 0o755),
+        "bootstrap": lambda_root.Member(host, str(programs["static"]), 0o755),
+        "lib/liba.so": lambda_root.Member(host, str(yard.lib("/liba.so")), 0o600),
     }
     found = judge.verdict(members, runtimes.platform("provided.al2023", "x86_64"), "main")
     assert kinds(found) == ["missing"]
@@ -262,7 +262,7 @@ def test_what_nothing_loads_stops_nothing(programs: dict[str, Path], yard: Yard,
 def test_what_is_opened_later_must_load(programs: dict[str, Path]) -> None:
     members = package(programs, "plain", "libexpat.so.1")
     found = judge.examine(
-        members, runtime="provided.al2023", architecture="x86_64", program="main", opened=("libexpat.so.1",)
+        members, runtime="provided.al2023", architecture="x86_64", program="main", dlopen_names=("libexpat.so.1",)
     )
     assert [problem.symbol for problem in found.problems] == ["arc4random_buf"]
 

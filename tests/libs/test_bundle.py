@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base.errors import ElfError
-from tasks.lib.gate import judge, sandbox
+from tasks.lib.gate import judge, lambda_root
 from tasks.lib.libs import needed
 from tasks.lib.loader.root import elf_at
 from tasks.lib.platform import runtimes
@@ -130,7 +130,7 @@ def platform_of(root: Path) -> runtimes.Platform:
 
 def verdict(root: Path, members: Mapping[str, Path]) -> bool:
     host = sysroot.Host()
-    files = {name: sandbox.Member(host, str(path), path.stat().st_mode & 0o777) for name, path in members.items()}
+    files = {name: lambda_root.Member(host, str(path), path.stat().st_mode & 0o777) for name, path in members.items()}
     return judge.verdict(files, platform_of(root), "main", shim=False).starts
 
 

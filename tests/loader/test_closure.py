@@ -1,4 +1,4 @@
-"""The dynamic linker's rules, one a test; files are made by the gcc lines of yard.py."""
+"""The dynamic loader's rules, one a test; files are made by the gcc lines of yard.py."""
 
 from __future__ import annotations
 
@@ -530,7 +530,7 @@ def test_what_include_names_is_walked_too(yard: Yard) -> None:
     yard.lib("/own/libplug.so", ["libdeep.so"])
     yard.lib("/lib64/libdeep.so")
     expected = ["/own/liba.so", "/own/libplug.so", "/lib64/libdeep.so", "libgone.so?"]
-    assert yard.found(main, opened=("libplug.so", "libgone.so")) == expected
+    assert yard.found(main, dlopen_names=("libplug.so", "libgone.so")) == expected
 
 
 def test_walk_agrees_with_the_linker_on_this_machine() -> None:

@@ -12,8 +12,9 @@ import pytest
 from botocore.loaders import Loader
 
 from tasks.lib.base.errors import ConfigError, UsageError
-from tasks.lib.settings import load, reference
-from tasks.lib.settings.model import CREATE_ONLY, DEPLOYS_OWN, HAS_A_KEY, Deploy, Function, Project, keys
+from tasks.lib.settings import load, managed, reference
+from tasks.lib.settings.model import Deploy, Function, Project, keys
+from tasks.lib.settings.words import Libc, Process
 
 jsonschema: Any = import_module("jsonschema")  # without stubs
 BASE = """
@@ -159,9 +160,67 @@ def test_every_own_field_is_one_of_aws() -> None:
     create, update = (
         set(shapes[f"{name}Request"]["members"]) for name in ("CreateFunction", "UpdateFunctionConfiguration")
     )
-    assert set(HAS_A_KEY) <= create
-    assert create - update - set(HAS_A_KEY) - set(DEPLOYS_OWN) == set(CREATE_ONLY)
-    assert set(HAS_A_KEY.values()) <= set(keys(Function))
+    rows = {row.field for row in managed.managed()}
+    assert rows <= create
+    assert create - update - rows - set(managed.DEPLOYS_OWN) == set(managed.CREATE_ONLY)
+    assert rows - set(managed.BY_OTHER_CALLS) <= update
+
+
+def test_every_row_of_aws_is_sent_refused_and_called_by_its_key() -> None:
+    lines = """
+memory_mb = 512
+timeout_s = 9
+tracing = "Active"
+vpc = { subnets = ["subnet-2", "subnet-1"], security_groups = ["sg-1"], ipv6 = true }
+"""
+    sent = managed.request(function(read(f'[function.hello]\nbinary = "hello"\n{lines}')))
+    assert (sent["MemorySize"], sent["Timeout"], sent["TracingConfig"]) == (512, 9, {"Mode": "Active"})
+    assert sent["VpcConfig"]["SubnetIds"] == ["subnet-1", "subnet-2"]
+    assert [managed.label(path) for path in ("MemorySize", "VpcConfig.SubnetIds", "SnapStart.ApplyOn")] == [
+        "memory_mb",
+        "vpc.subnets",
+        "aws.SnapStart.ApplyOn",
+    ]
+    assert managed.defaults()["EphemeralStorage"] == {"Size": 512}
+    for row in managed.managed():
+        if row.field not in managed.SHARED:
+            message = refused(f'[function.hello]\nbinary = "hello"\naws = {{ {row.field} = "x" }}\n')
+            assert f"has a key of its own: {row.key}" in message
+
+
+@pytest.mark.parametrize(
+    ("raw", "part"),
+    [
+        ('Bogus = "x"', "unknown field of Lambda"),
+        ('KMSKeyARN = "x"', 'did you mean "KMSKeyArn"'),
+        ('SnapStart = { ApplyOn = "Always" }', '"PublishedVersions"'),
+        ('SnapStart = { Apply = "None" }', 'did you mean "ApplyOn"'),
+        ("SnapStart = 1", "must be a table"),
+        ('FileSystemConfigs = [{ Arn = "x" }]', "needs LocalMountPath"),
+        ('LoggingConfig = { LogGroup = "a b" }', "must match"),
+        ("ImageConfig = { Command = [1] }", "must be text"),
+        ('TenancyConfig = { TenantIsolationMode = "x" }', "PER_TENANT"),
+    ],
+)
+def test_a_raw_field_that_no_deploy_could_send_is_refused(raw: str, part: str) -> None:
+    message = refused(f'[function.hello]\nbinary = "hello"\naws = {{ {raw} }}\n')
+    assert "function.hello.aws" in message
+    assert part in message
+
+
+def test_a_closed_word_is_a_member_of_its_type() -> None:
+    hello = function(read('[function.hello]\nbinary = "x"\nprocess = "persistent"\n'))
+    assert (hello.process, hello.libc) == (Process.PERSISTENT, Libc.AUTO)
+    assert isinstance(hello.process, Process)
+
+
+@pytest.mark.parametrize("table", ["function.hello", "defaults"])
+def test_the_old_word_ahead_is_read_and_its_new_name_is_said(table: str) -> None:
+    own = '[function.hello]\nbinary = "x"\n'
+    project = read(f"{own}ahead = false\n" if table == "function.hello" else f"{own}[defaults]\nahead = false\n")
+    assert function(project).prestart is False
+    assert project.warnings == (f"{table}.ahead is now called prestart; write that.",)
+    assert "unknown key" in refused(f"{own}ahead = false\nprestart = true\n")
 
 
 def test_the_schema_on_disk_is_the_codes_and_takes_what_the_code_takes() -> None:

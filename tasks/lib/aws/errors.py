@@ -1,7 +1,7 @@
 """botocore's errors in one or two lines, with the next act.
 
 in   whatever a call raised
-out  `explained(error)` → DeployError, or None for a bug of ours; `translated()` does it around a block
+out  `describe(error)` → DeployError, or None for a bug of ours; `errors_while()` does it around a block
 
 Told by class name and error code, so that this module needs no botocore.
 """
@@ -134,7 +134,7 @@ def status(error: BaseException) -> int:
     return int(metadata.get("HTTPStatusCode", 0) or 0)
 
 
-def explained(error: BaseException, secrets: Iterable[str] = ()) -> DeployError | None:
+def describe(error: BaseException, secrets: Iterable[str] = ()) -> DeployError | None:
     """The DeployError for what botocore raised; None if it is no error of botocore or AWS."""
     if hasattr(error, "response") and hasattr(error, "operation_name"):
         kind = code(error) or "an error without a code"
@@ -182,7 +182,7 @@ def _of_credentials(error: BaseException) -> bool:
 
 
 @contextmanager
-def translated(secrets: Iterable[str] = ()) -> Iterator[None]:
+def errors_while(secrets: Iterable[str] = ()) -> Iterator[None]:
     """Turn botocore's errors inside the block into DeployErrors; `secrets` are masked wherever they turn up."""
     secrets = tuple(secrets)
     try:
@@ -190,7 +190,7 @@ def translated(secrets: Iterable[str] = ()) -> Iterator[None]:
     except BuildError:
         raise
     except Exception as error:
-        found = explained(error, secrets)
+        found = describe(error, secrets)
         if found is None:
             raise
         if any(secret in str(error) for secret in secrets):

@@ -12,7 +12,7 @@
     ├── DeployError       AWS said no, or could not be asked
     └── UsageError        a command line that means nothing
 
-`tasks/adapter.py` turns them into doit's failures; anything else is a bug and keeps its traceback.
+`tasks/graph/task.py` turns them into doit's failures; anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from ..platform.libc import in_libc_family
 from ..platform.limits import UNZIPPED_BYTES
 from ..platform.runtimes import Platform, platform
 from ..sysroot.root import Host
+from .lambda_root import OTHERS_RUN, LambdaRoot, Member
 from .proof import ISA_LEVELS, Entry, Proof, proved
-from .sandbox import OTHERS_RUN, Member, Sandbox
 from .verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
 from .versions import first_user
 
@@ -36,7 +36,7 @@ LIB = f"{TASK}/lib"
 
 
 def examine(
-    members: Mapping[str, Path], *, runtime: str, architecture: str, program: str, opened: tuple[str, ...] = ()
+    members: Mapping[str, Path], *, runtime: str, architecture: str, program: str, dlopen_names: tuple[str, ...] = ()
 ) -> Verdict:
     """The verdict on files that will be packed: 0755 what can be executed here, 0644 the rest."""
     host = Host()
@@ -44,7 +44,7 @@ def examine(
         name: Member(host, os.path.realpath(path), PROGRAM_MODE if os.access(path, os.X_OK) else FILE_MODE)
         for name, path in members.items()
     }
-    return verdict(files, platform(runtime, architecture), program, opened)
+    return verdict(files, platform(runtime, architecture), program, dlopen_names)
 
 
 def error(found: Verdict) -> GateError:
@@ -53,21 +53,21 @@ def error(found: Verdict) -> GateError:
 
 
 def verdict(
-    files: Mapping[str, Member], where: Platform, program: str, opened: tuple[str, ...] = (), *, shim: bool = True
+    files: Mapping[str, Member], where: Platform, program: str, dlopen_names: tuple[str, ...] = (), *, shim: bool = True
 ) -> Verdict:
     """The verdict on members of a zip, wherever their bytes are; `shim`: with what the runtime itself asks for."""
-    sandbox = Sandbox(files, where)
-    elves, notes, sizes = _elves(sandbox)
-    problems = [*_size(sizes), *(_shim(sandbox, program) if shim else ())]
-    entries = list(_entries(sandbox, elves, program, opened))
+    root = LambdaRoot(files, where)
+    elves, notes, sizes = _elves(root)
+    problems = [*_size(sizes), *(_shim(root, program) if shim else ())]
+    entries = list(_entries(root, elves, program, dlopen_names))
     if not shim and program in elves and elves[program].form == "library":
         entries[0] = replace(entries[0], role="library", loader="")
-    proofs = [proved(sandbox, entry) for entry in entries]
+    proofs = [proved(root, entry) for entry in entries]
     for proof in proofs:
         problems += [problem for problem in proof.problems if problem not in problems]
         notes += [note for note in proof.notes if note not in notes]
-    objects = _objects(sandbox, elves, proofs)
-    notes += _idle(sandbox, elves, {item.name for item in objects if item.role == "unused"})
+    objects = _objects(root, elves, proofs)
+    notes += _idle(root, elves, {item.name for item in objects if item.role == "unused"})
     return Verdict(
         runtime=where.runtime.id,
         architecture=where.architecture,
@@ -76,7 +76,7 @@ def verdict(
         starts=not problems,
         problems=tuple(problems),
         notes=tuple(sorted(notes, key=lambda note: (note.file, note.kind, note.message))),
-        floors=tuple(_floors(sandbox, proofs)),
+        floors=tuple(_floors(root, proofs)),
         objects=tuple(objects),
     )
 
@@ -92,16 +92,16 @@ def nothing(where: Platform) -> Verdict:
     return Verdict(where.runtime.id, where.architecture, "none", where.glibc, False, (), (), (), ())  # noqa: FBT003
 
 
-def _elves(sandbox: Sandbox) -> tuple[dict[str, Elf], list[Note], dict[str, int]]:
+def _elves(root: LambdaRoot) -> tuple[dict[str, Elf], list[Note], dict[str, int]]:
     """Every member that is an ELF file, and the sizes of all; damaged ones are noted, what starts is judged later."""
     found, notes, sizes = {}, [], {}
-    for name, member in sorted(sandbox.members.items()):
+    for name, member in sorted(root.members.items()):
         with member.root.open(member.path) as file:
             sizes[name] = file.size
             if file.pread(4, 0) != b"\x7fELF":
                 continue
         try:
-            found[name] = elf_at(sandbox, f"{TASK}/{name}")
+            found[name] = elf_at(root, f"{TASK}/{name}")
         except ElfError as error:
             notes.append(Note("damaged", shown(name), shown(error.message.replace(f"{TASK}/", ""))))
         except OSError:
@@ -121,17 +121,17 @@ def _size(sizes: Mapping[str, int]) -> Iterator[Problem]:
         yield Problem("size", (name,), name, message, hint, limit=str(UNZIPPED_BYTES))
 
 
-def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:
+def _shim(root: LambdaRoot, program: str) -> Iterator[Problem]:
     """What the runtime itself looks for at the root of the zip."""
-    where = sandbox.platform.runtime
-    if program not in sandbox.members:
+    where = root.platform.runtime
+    if program not in root.members:
         name = shown(program)
         yield Problem(
             "zip", (name,), name, f"There is no {name or 'executable'} in the package.", "Build the program first."
         )
     if where.on_node:
         return
-    found = sandbox.members.get("bootstrap")
+    found = root.members.get("bootstrap")
     if found is None:
         message = f"There is no bootstrap at the root of the package, which {where.id} starts."
         yield Problem("zip", ("bootstrap",), "bootstrap", message, "Add it, executable, at the root of the zip.")
@@ -140,19 +140,21 @@ def _shim(sandbox: Sandbox, program: str) -> Iterator[Problem]:
         yield Problem("mode", ("bootstrap",), "bootstrap", message, "Pack it with mode 0755.")
 
 
-def _entries(sandbox: Sandbox, elves: Mapping[str, Elf], program: str, opened: tuple[str, ...]) -> Iterator[Entry]:
+def _entries(
+    root: LambdaRoot, elves: Mapping[str, Elf], program: str, dlopen_names: tuple[str, ...]
+) -> Iterator[Entry]:
     """What is started, and with which environment."""
-    loader = next((name for name in sorted(sandbox.members) if BUNDLED_LOADER.fullmatch(name)), "")
+    loader = next((name for name in sorted(root.members) if BUNDLED_LOADER.fullmatch(name)), "")
     children = LIBRARY_PATH if loader else f"{LIB}:{LIBRARY_PATH}"  # the shim sets it, but never to a C library
-    if program in sandbox.members and program != "bootstrap":
+    if program in root.members and program != "bootstrap":
         library_path = LIB if loader else children
         static = program in elves and elves[program].form in {"static", "static-pie"}
-        yield Entry(program, "program", library_path, "" if static else loader, opened)
-    if "bootstrap" in elves and not sandbox.platform.runtime.on_node:
+        yield Entry(program, "program", library_path, "" if static else loader, dlopen_names)
+    if "bootstrap" in elves and not root.platform.runtime.on_node:
         role = "program" if program == "bootstrap" else "bootstrap"
-        yield Entry("bootstrap", role, LIBRARY_PATH, opened=opened if role == "program" else ())
+        yield Entry("bootstrap", role, LIBRARY_PATH, dlopen_names=dlopen_names if role == "program" else ())
     for name, elf in elves.items():
-        ours = elf.kind.architecture == sandbox.platform.architecture and sandbox.members[name].mode & OTHERS_RUN
+        ours = elf.kind.architecture == root.platform.architecture and root.members[name].mode & OTHERS_RUN
         starts = elf.form in {"executable", "static", "static-pie"} and elf.soname is None
         if ours and starts and name not in {program, "bootstrap"} and not BUNDLED_LOADER.fullmatch(name):
             yield Entry(name, "helper", children)
@@ -167,18 +169,18 @@ def _libc(proofs: list[Proof], program: str) -> str:
     return "none"
 
 
-def _objects(sandbox: Sandbox, elves: Mapping[str, Elf], proofs: list[Proof]) -> list[Object]:
+def _objects(root: LambdaRoot, elves: Mapping[str, Elf], proofs: list[Proof]) -> list[Object]:
     """Every ELF member, and what the runtime adds, each once: by the first program that loads it."""
     found: dict[str, Object] = {}
     for proof in proofs:
         for item in _loaded(proof) or _alone(elves, proof):
             name = item.path.removeprefix(f"{TASK}/")
             if name not in found:
-                found[name] = _object(sandbox, proof, item)
+                found[name] = _object(root, proof, item)
     for name, elf in elves.items():
         if name not in found:
             item = Loaded(name, f"{TASK}/{name}", elf, None, "", TASK)
-            found[name] = _object(sandbox, None, item)
+            found[name] = _object(root, None, item)
     return [found[name] for name in sorted(found)]
 
 
@@ -197,13 +199,13 @@ def _alone(elves: Mapping[str, Elf], proof: Proof) -> Iterator[Loaded]:
         yield Loaded(proof.entry.name, f"{TASK}/{proof.entry.name}", elf, None, "program", TASK)
 
 
-def _object(sandbox: Sandbox, proof: Proof | None, item: Loaded) -> Object:
+def _object(root: LambdaRoot, proof: Proof | None, item: Loaded) -> Object:
     elf = item.elf
     name = item.path.removeprefix(f"{TASK}/")
     role = "unused" if proof is None else "library"
     if BUNDLED_LOADER.fullmatch(name) or (proof is not None and _is_interpreter(proof.closure, item)):
         role = "loader"
-    elif proof is not None and item.loader is None:
+    elif proof is not None and item.needed_by is None:
         role = proof.entry.role
     level = max((bit for bit in ISA_LEVELS if elf.isa & bit), default=0)
     newest: dict[tuple[str, str], str] = {}
@@ -216,7 +218,7 @@ def _object(sandbox: Sandbox, proof: Proof | None, item: Loaded) -> Object:
         role=role,
         form=elf.form,
         architecture=elf.kind.architecture,
-        tier=sandbox.platform.tier(item.soname) if role in {"library", "loader"} else "",
+        tier=root.platform.tier(item.soname) if role in {"library", "loader"} else "",
         size_bytes=elf.size,
         chain=tuple(map(shown, chain(item))) if proof is not None else (),
         rule=shown(item.rule),
@@ -236,12 +238,12 @@ def _is_interpreter(walked: Closure | None, item: Loaded) -> bool:
     return walked is not None and walked.interpreter is item
 
 
-def _floors(sandbox: Sandbox, proofs: list[Proof]) -> Iterator[Floor]:
+def _floors(root: LambdaRoot, proofs: list[Proof]) -> Iterator[Floor]:
     """The newest version of each family, by the program and what it loads from the package."""
     newest: dict[str, tuple[tuple[tuple[int, int, str], ...], Loaded, int]] = {}
     for proof in proofs:
         for item in proof.closure.objects if proof.closure is not None else ():
-            if sandbox.platform.tier(item.soname) == "T0":
+            if root.platform.tier(item.soname) == "T0":
                 continue  # a bundled C library needs itself
             for number, need in enumerate(item.elf.versions):
                 name = family(need.version)
@@ -250,13 +252,13 @@ def _floors(sandbox: Sandbox, proofs: list[Proof]) -> Iterator[Floor]:
                     newest[name] = (rank, item, number)
     for name, (_, item, number) in sorted(newest.items()):
         need = item.elf.versions[number]
-        symbol = first_user(sandbox, item, need)
+        symbol = first_user(root, item, need)
         yield Floor(shown(name), shown(need.version), shown(need.provider), shown(item.name), symbol)
 
 
-def _idle(sandbox: Sandbox, elves: Mapping[str, Elf], unused: set[str]) -> Iterator[Note]:
+def _idle(root: LambdaRoot, elves: Mapping[str, Elf], unused: set[str]) -> Iterator[Note]:
     """Members that nothing loads."""
-    wanted = sandbox.platform.architecture
+    wanted = root.platform.architecture
     for name, elf in elves.items():
         if shown(name) not in unused or in_libc_family(name.removeprefix("lib/")):
             continue  # of a C library, everything travels that something may ask for later

@@ -1,9 +1,9 @@
-"""The proof that one program of a package starts: its walk in the sandbox, and each reason why it would fail.
+"""The proof that one program of a package starts: its walk in the root, and each reason why it would fail.
 
-in   a Sandbox and an Entry: which member is started, as what, and by which loader
+in   a LambdaRoot and an Entry: which member is started, as what, and by which loader
 out  `proved(…)` → Proof: problems, notes and the Closure (None for what is never linked)
 
-The kernel's questions come first (form, processor, mode), then the linker's: interpreter and libraries here, versions
+The kernel's questions come first (form, processor, mode), then the loader's: interpreter and libraries here, versions
 in versions.py, symbols in symbols.py.
 """
 
@@ -19,7 +19,7 @@ from ..loader.root import elf_at
 from ..loader.search import Search
 from ..loader.walk import closure
 from ..platform.layout import LIBRARY_PATH, TASK
-from .sandbox import OTHERS_RUN, Sandbox
+from .lambda_root import OTHERS_RUN, LambdaRoot
 from .unresolved import unresolved
 from .verdict import Note, Problem, shown
 from .versions import Versions, is_family, shown_chain
@@ -40,7 +40,7 @@ class Entry:
     role: str  # program, bootstrap, helper; or library, for one that is judged alone
     library_path: str = LIBRARY_PATH
     loader: str = ""  # member that starts it, empty for the interpreter it names
-    opened: tuple[str, ...] = ()
+    dlopen_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +53,31 @@ class Proof:
     closure: Closure | None
 
 
-def proved(sandbox: Sandbox, entry: Entry) -> Proof:
+def proved(root: LambdaRoot, entry: Entry) -> Proof:
     """Walk from the entry and look for every reason not to start."""
     path = f"{TASK}/{entry.name}"
     name = shown(entry.name)
     try:
-        elf = elf_at(sandbox, path)
+        elf = elf_at(root, path)
     except ElfError as error:
         problem = Problem("form", (name,), name, shown(error.message.replace(path, entry.name)), error.hint)
         return Proof(entry, (problem,), (), None)
     except OSError:
         problem = Problem("mode", (name,), name, f"{name} cannot be read by the function's user.", "Give it mode 0755.")
         return Proof(entry, (problem,), (), None)
-    found = list(_form(sandbox, entry, elf))
+    found = list(_form(root, entry, elf))
     if any(problem.kind in {"architecture", "form"} for problem in found) or elf.form in {"static", "static-pie"}:
         here = Loaded(entry.name, path, elf, None, "program", TASK)
         return Proof(entry, (*found, *_processor(here)), tuple(_notes(here)), None)
     loader = f"{TASK}/{entry.loader}" if entry.loader else ""
-    search = Search(library_path=entry.library_path, opened=entry.opened, cwd=TASK, interpreter=loader)
-    walked = closure(sandbox, path, search)
+    search = Search(library_path=entry.library_path, dlopen_names=entry.dlopen_names, cwd=TASK, interpreter=loader)
+    walked = closure(root, path, search)
     walked.program.name = entry.name  # with its folder in the zip
-    found += _links(sandbox, entry, walked)
-    versions = Versions(sandbox, walked)
+    found += _links(root, entry, walked)
+    versions = Versions(root, walked)
     found += versions.problems()
     notes = versions.notes
-    for lost in unresolved(sandbox, walked):
+    for lost in unresolved(root, walked):
         who, library, symbol = (shown(word) for word in (lost.item.name, lost.need.provider, lost.symbol))
         message = f"{who} needs {symbol} ({shown(lost.need.version)}) of {library}, which the one that travels lacks"
         if lost.at_start:
@@ -95,9 +95,9 @@ def proved(sandbox: Sandbox, entry: Entry) -> Proof:
     return Proof(entry, tuple(found), tuple(notes), walked)
 
 
-def _form(sandbox: Sandbox, entry: Entry, elf: Elf) -> Iterator[Problem]:
+def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:
     """What the kernel looks at before anything is linked."""
-    name, wanted = shown(entry.name), sandbox.platform.architecture
+    name, wanted = shown(entry.name), root.platform.architecture
     if elf.kind.architecture != wanted:
         message = f"{name} is made for {elf.kind.architecture}; the function's architecture is {wanted}."
         hint = f'Build it for {wanted}, or set architecture = "{elf.kind.architecture}".'
@@ -106,7 +106,7 @@ def _form(sandbox: Sandbox, entry: Entry, elf: Elf) -> Iterator[Problem]:
         what = {"relocatable": "an object file", "core": "a core dump", "library": "a shared library"}[elf.form]
         yield Problem("form", (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
     started = entry.loader or entry.name  # a loader that is started by name only reads the program
-    if entry.role != "library" and not sandbox.members[started].mode & OTHERS_RUN:
+    if entry.role != "library" and not root.members[started].mode & OTHERS_RUN:
         message = f"{shown(started)} has no permission to be executed in the zip."
         yield Problem("mode", (name,), shown(started), message, "Pack it with mode 0755.")
     if elf.form in {"static", "static-pie"} and elf.needed:
@@ -114,28 +114,28 @@ def _form(sandbox: Sandbox, entry: Entry, elf: Elf) -> Iterator[Problem]:
         yield Problem(
             "interpreter", (name,), name, message, "Link it anew: dynamically with an interpreter, or -static."
         )
-    if elf.kernel > sandbox.platform.kernel:
+    if elf.kernel > root.platform.kernel:
         needs = ".".join(map(str, elf.kernel))
-        limit = ".".join(map(str, sandbox.platform.kernel))
+        limit = ".".join(map(str, root.platform.kernel))
         message = f"{name} needs Linux {needs}; Lambda has {limit}."
         yield Problem("kernel", (name,), name, message, "Build it on an older distribution.", limit=limit)
 
 
-def _links(sandbox: Sandbox, entry: Entry, walked: Closure) -> Iterator[Problem]:
+def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem]:
     """The interpreter, missing and refused libraries, and halves of a C library."""
-    name, where = shown(entry.name), sandbox.platform.runtime.id
+    name, where = shown(entry.name), root.platform.runtime.id
     if walked.interpreter_fault:
-        path = shown(walked.linker.interpreter)
+        path = shown(walked.interpreter_path)
         message = f"{name} is started by {path}, which {where} does not have."
-        yield Problem("interpreter", (name, path), path, message, ITS_LOADER, limit=sandbox.platform.loader)
+        yield Problem("interpreter", (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
     for item in walked.missing:
-        yield _missing(sandbox, item)
+        yield _missing(root, item)
     from_package = [item for item in walked.objects[1:] if is_family(item) and item.path.startswith(TASK)]
     from_runtime = [item for item in walked.objects[1:] if is_family(item) and not item.path.startswith(TASK)]
     if from_package and from_runtime and walked.interpreter is not None:
         bundled = walked.interpreter.path.startswith(TASK)
         odd = next(iter(from_runtime if bundled else from_package))
-        if not bundled and _same_release(sandbox, odd):
+        if not bundled and _same_release(root, odd):
             return
         other = walked.interpreter if odd is not walked.interpreter else from_package[0]
         first, second = ("runtime", "package") if bundled else ("package", "runtime")
@@ -147,19 +147,17 @@ def _links(sandbox: Sandbox, entry: Entry, walked: Closure) -> Iterator[Problem]
         yield Problem("libc", shown_chain(odd), shown(odd.name), message, hint)
 
 
-def _same_release(sandbox: Sandbox, item: Loaded) -> bool:
+def _same_release(root: LambdaRoot, item: Loaded) -> bool:
     """True for a copy of the very glibc that the runtime has."""
-    return item.elf.defines is not None and item.elf.defines - {item.soname} == sandbox.platform.versions.get(
-        item.soname
-    )
+    return item.elf.defines is not None and item.elf.defines - {item.soname} == root.platform.versions.get(item.soname)
 
 
-def _missing(sandbox: Sandbox, item: Missing) -> Problem:
-    name, where = shown(item.name), sandbox.platform.runtime.id
-    who = shown(item.loader.name)
+def _missing(root: LambdaRoot, item: Missing) -> Problem:
+    name, where = shown(item.name), root.platform.runtime.id
+    who = shown(item.needed_by.name)
     passed = f" Passed by: {'; '.join(shown(text) for text in item.skipped)}" if item.skipped else ""
     if item.refused:
-        message = f"{who} needs {name}, and the dynamic linker refuses what is there: {shown(item.refused)}"
+        message = f"{who} needs {name}, and the dynamic loader refuses what is there: {shown(item.refused)}"
         return Problem("refused", shown_chain(item), name, message, "Put a whole library in its place.")
     if "/" in item.name:
         message = f"{who} needs {name} by its path, which does not exist in {where}.{passed}"

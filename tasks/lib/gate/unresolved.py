@@ -1,6 +1,6 @@
 """Symbols that a package promises and does not have: a library of the right version, but of another build.
 
-in   a walked Closure in its sandbox
+in   a walked Closure in its root
 out  `unresolved(…)` → each strong symbol with a version that nothing in the process defines
 
 A symbol may be defined by any object, not only by the one that its version names: glibc 2.34 moved libdl's and
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
 from ..platform.layout import TASK
-from .sandbox import Sandbox
+from .lambda_root import LambdaRoot
 
 if TYPE_CHECKING:
     from ..elf.read import VersionNeed
@@ -34,13 +34,13 @@ class Lost:
     at_start: bool
 
 
-def unresolved(sandbox: Sandbox, walked: Closure) -> Iterator[Lost]:
+def unresolved(root: LambdaRoot, walked: Closure) -> Iterator[Lost]:
     """What nothing defines; only needs whose provider travels are looked at."""
     real = [item for item in walked.objects if item.path.startswith(TASK)]
     travelling = {name for item in real for name in (item.name, item.soname)}
     if not any(need.provider in travelling for item in real for need in item.elf.versions):
         return
-    tables = [(item, _symbols(sandbox, item)) for item in real]
+    tables = [(item, _symbols(root, item)) for item in real]
     defined = {symbol.name for _, table in tables for symbol in table if symbol.defined}
     offered = {version for item in walked.objects if item not in real for version in item.elf.defines or ()}
     for item, table in tables:
@@ -52,9 +52,9 @@ def unresolved(sandbox: Sandbox, walked: Closure) -> Iterator[Lost]:
                 yield Lost(item, need, symbol.name, item.elf.bind_now)
 
 
-def _symbols(sandbox: Sandbox, item: Loaded) -> list[elf_symbols.Symbol]:
+def _symbols(root: LambdaRoot, item: Loaded) -> list[elf_symbols.Symbol]:
     try:
-        with sandbox.open(item.path) as file:
+        with root.open(item.path) as file:
             return list(elf_symbols.symbols(file, item.path))
     except (ElfError, OSError):
         return []

@@ -1,7 +1,7 @@
 """Symbol versions: each (object, provider, version) record against what the provider defines.
 
-in   a walked Closure in its sandbox
-out  `Versions(…).problems()` → Problem for each record that the linker would stop at; `.notes`
+in   a walked Closure in its root
+out  `Versions(…).problems()` → Problem for each record that the loader would stop at; `.notes`
 
 What ld.so checks is checked as ld.so does it: version *records*, whether a symbol uses them or not, and set membership
 in what each provider defines, never one greatest number. The symbol is looked up for the message alone.
@@ -17,7 +17,7 @@ from ..elf import symbols as elf_symbols
 from ..loader.closure import Closure, Loaded, Missing, chain
 from ..platform.layout import TASK
 from ..platform.libc import TRUSTED, in_libc_family
-from .sandbox import Sandbox
+from .lambda_root import LambdaRoot
 from .verdict import Note, Problem, ordered, shown
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host
 class Versions:
     """Each (object, provider, version) record against what the provider defines."""
 
-    def __init__(self, sandbox: Sandbox, walked: Closure) -> None:
-        self.sandbox = sandbox
+    def __init__(self, root: LambdaRoot, walked: Closure) -> None:
+        self.root = root
         self.objects = walked.objects
         self.notes: list[Note] = []
         self.providers: dict[str, Loaded] = {}
@@ -40,7 +40,7 @@ class Versions:
                 self.providers.setdefault(name, item)
 
     def problems(self) -> Iterator[Problem]:
-        """Records that the linker would stop at."""
+        """Records that the loader would stop at."""
         for item in self.objects:
             unproved: dict[str, list[str]] = {}
             for need in item.elf.versions:
@@ -73,13 +73,13 @@ class Versions:
 
     def _unknown(self, provider: Loaded) -> bool:
         """A library without version definitions accepts every version; one of the runtime's may just not be known."""
-        return not provider.path.startswith(TASK) and provider.soname not in self.sandbox.platform.versions
+        return not provider.path.startswith(TASK) and provider.soname not in self.root.platform.versions
 
     def _outsider(self, item: Loaded, provider: Loaded) -> bool:
         return item.path.startswith(TASK) != provider.path.startswith(TASK)
 
     def _problem(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
-        platform = self.sandbox.platform
+        platform = self.root.platform
         symbol = self._symbol(item, need)
         because = f" (for {symbol})" if symbol else ""
         who, version, library = shown(item.name), shown(need.version), shown(need.provider)
@@ -113,19 +113,19 @@ class Versions:
         libc = self.providers.get("libc.so.6")
         if libc is None or libc.elf.defines is None or RELR in libc.elf.defines or is_family(item):
             return
-        who, platform = shown(item.name), self.sandbox.platform
+        who, platform = shown(item.name), self.root.platform
         message = f"{who} has packed relocations (DT_RELR), which glibc {platform.glibc} does not know: it would crash."
         hint = "Link it with -Wl,-z,nopack-relative-relocs."
         yield Problem("version", shown_chain(item), who, message, hint, version=RELR, limit=f"glibc {platform.glibc}")
 
     def _symbol(self, item: Loaded, need: VersionNeed) -> str:
-        return first_user(self.sandbox, item, need)
+        return first_user(self.root, item, need)
 
 
-def first_user(sandbox: Sandbox, item: Loaded, need: VersionNeed) -> str:
+def first_user(root: LambdaRoot, item: Loaded, need: VersionNeed) -> str:
     """A symbol for which a version is needed, empty for a record that no symbol uses."""
     try:
-        with sandbox.open(item.path) as file:
+        with root.open(item.path) as file:
             names = elf_symbols.users(file, item.path, need.index)
     except (ElfError, OSError):
         return ""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..base import files
-from ..gate.sandbox import Member
+from ..gate.lambda_root import Member
 
 if TYPE_CHECKING:
     from ..loader.closure import Closure, Loaded
@@ -46,10 +46,10 @@ def bundle(root: Sysroot, walked: Closure) -> dict[str, Member]:
     if walked.interpreter is None:
         return found
     loader = walked.interpreter
-    name = loader.soname if not walked.linker.musl else loader.path.rpartition("/")[2]
+    name = loader.soname if not walked.musl else loader.path.rpartition("/")[2]
     found[name] = Member(root, loader.path, files.PROGRAM_MODE)
     libc = next((item for item in walked.objects if item.soname == "libc.so.6"), None)
-    if libc is not None and not walked.linker.musl:
+    if libc is not None and not walked.musl:
         found |= {name: member for name, member in _beside(root, libc) if name not in found}
     return found
 

@@ -23,8 +23,8 @@ from ..base import files
 from ..base.errors import ElfError, PackageError
 from ..elf import read as elf
 from ..gate import judge
+from ..gate.lambda_root import Member
 from ..gate.proof import ITS_LOADER
-from ..gate.sandbox import Member
 from ..gate.verdict import Floor, Note, Object, Problem, Verdict, shown
 from ..gate.versions import OLDER
 from ..loader.closure import Closure, Loaded
@@ -108,7 +108,7 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
             include,
             Problem("libc", (place.name,), place.name, fault, hint),
         )
-    walked = closure(sysroot, str(place), Search(opened=include, cwd=str(place.parent)), main)
+    walked = closure(sysroot, str(place), Search(dlopen_names=include, cwd=str(place.parent)), main)
     lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
     plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
     if libc != "bundled" and plain.starts:

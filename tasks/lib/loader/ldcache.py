@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 CACHE, CONF = "/etc/ld.so.cache", "/etc/ld.so.conf"
 OLD, NEW = b"ld.so-1.7.0", b"glibc-ld.so.cache1.1"
-EXTENSIONS, HWCAPS_SECTION = 0xEAA42174, 1
-BIG_ENDIAN = 3
+CACHE_EXTENSION_MAGIC, CACHE_EXTENSION_TAG_GLIBC_HWCAPS = 0xEAA42174, 1  # glibc's dl-cache.h
+BIG_ENDIAN = 3  # cache_file_new_flags_endian_big
+DL_CACHE_HWCAP_EXTENSION = 1 << 62  # hwcap is no bit mask but an index of a glibc-hwcaps name, in its low 32 bits
+DL_CACHE_HWCAP_ISA_LEVEL_MASK = 0x3FF << 32  # the ISA level beside that index
 MOST_INCLUDES = 256  # files; a file that includes itself ends there
 
 
@@ -60,11 +62,11 @@ class Cache:
             raise ValueError("its table is longer than the file")
         record = Struct(f"{order}iII4xQ")
         self._entries = list(record.iter_unpack(data[base + 48 : end]))
-        if extensions and unpack_from(f"{order}I", data, extensions)[0] == EXTENSIONS:
+        if extensions and unpack_from(f"{order}I", data, extensions)[0] == CACHE_EXTENSION_MAGIC:
             sections = min(unpack_from(f"{order}I", data, extensions + 4)[0], 64)
             for number in range(sections):
                 tag, _, at, size = unpack_from(f"{order}4I", data, extensions + 8 + 16 * number)
-                if tag == HWCAPS_SECTION and at + size <= len(data):
+                if tag == CACHE_EXTENSION_TAG_GLIBC_HWCAPS and at + size <= len(data):
                     names = [unpack_from(f"{order}I", data, at + 4 * index)[0] for index in range(size // 4)]
                     self._levels = [os.fsdecode(self._text(name - self._base)) for name in names]
 
@@ -96,7 +98,7 @@ class Cache:
                 continue
             if not hwcap:
                 plain = plain or os.fsdecode(self._text(value))
-            elif (hwcap >> 32) & ~0x3FF == 1 << 30 and hwcap & 0xFFFFFFFF < len(self._levels):
+            elif _names_a_level(hwcap) and hwcap & 0xFFFFFFFF < len(self._levels):
                 level = self._levels[hwcap & 0xFFFFFFFF]
                 if level in levels[:rank]:
                     best, rank = os.fsdecode(self._text(value)), levels.index(level)
@@ -105,9 +107,13 @@ class Cache:
     def __iter__(self) -> Iterator[tuple[str, int, str, str]]:
         """All entries: name, flags, path, glibc-hwcaps level (empty: for every processor)."""
         for flags, key, value, hwcap in self._entries:
-            named = (hwcap >> 32) & ~0x3FF == 1 << 30
-            level = self._levels[hwcap & 0xFFFFFFFF] if named else hex(hwcap) if hwcap else ""
+            level = self._levels[hwcap & 0xFFFFFFFF] if _names_a_level(hwcap) else hex(hwcap) if hwcap else ""
             yield os.fsdecode(self._text(key)), flags, os.fsdecode(self._text(value)), level
+
+
+def _names_a_level(hwcap: int) -> bool:
+    """As glibc's dl_cache_hwcap_extension: the upper half is the flag alone, but for the ISA level."""
+    return (hwcap >> 32 << 32) & ~DL_CACHE_HWCAP_ISA_LEVEL_MASK == DL_CACHE_HWCAP_EXTENSION
 
 
 def _new_header(data: bytes) -> int:
@@ -122,7 +128,7 @@ def _new_header(data: bytes) -> int:
 
 
 def cache(root: Sysroot) -> Cache | None:
-    """The root's cache; None when there is none, or none that the dynamic linker would read."""
+    """The root's cache; None when there is none, or none that the dynamic loader would read."""
     try:
         return Cache(root.content(CACHE))
     except (OSError, ValueError, struct.error):

@@ -1,7 +1,7 @@
-"""Where a dynamic linker looks: tokens, path lists, and the folders built into it.
+"""Where a dynamic loader looks: tokens, path lists, and the folders built into it.
 
 in   the program's Elf, its sysroot, and how the search is set (Search)
-out  `Linker.of(…)`: `system_folders`, `cached_path(name)`, `conf_folders`
+out  `DynamicLoader.of(…)`: `system_folders`, `cached_path(name)`, `conf_folders`
      `split(text, …)` → the folders of an RPATH, RUNPATH or LD_LIBRARY_PATH
 
 Rules: glibc's dl-load.c (fillin_rpath, _dl_map_object, DL_DST_REQUIRED), ld.so(8); musl's dynlink.c.
@@ -38,15 +38,19 @@ class Abi:
     flags: tuple[int, ...]
 
 
+FLAG_ELF_LIBC6 = 0x0003  # glibc's ldconfig.h: what ld.so.cache says of an entry's ABI
+FLAG_X8664_LIB64, FLAG_S390_LIB64, FLAG_POWERPC_LIB64 = 0x0300, 0x0400, 0x0500
+FLAG_X8664_LIBX32, FLAG_ARM_LIBHF, FLAG_AARCH64_LIB64, FLAG_RISCV_FLOAT_ABI_DOUBLE = 0x0800, 0x0900, 0x0A00, 0x1000
+FLAG_ELF = 0x0001  # libc5's, which i386 still takes
 ABIS = {
-    (EM["EM_X86_64"], 64): Abi("/lib64/ld-linux-x86-64.so.2", "x86_64", (0x0303,)),
-    (EM["EM_X86_64"], 32): Abi("/libx32/ld-linux-x32.so.2", "x86_64", (0x0803,)),
-    (EM["EM_AARCH64"], 64): Abi("/lib/ld-linux-aarch64.so.1", "aarch64", (0x0A03,)),
-    (EM["EM_386"], 32): Abi("/lib/ld-linux.so.2", "i686", (0x0003, 0x0001)),
-    (EM["EM_ARM"], 32): Abi("/lib/ld-linux-armhf.so.3", "v7l", (0x0903,)),
-    (EM["EM_RISCV"], 64): Abi("/lib/ld-linux-riscv64-lp64d.so.1", "", (0x1003,)),
-    (EM["EM_PPC64"], 64): Abi("/lib64/ld64.so.2", "", (0x0503,)),
-    (EM["EM_S390"], 64): Abi("/lib/ld64.so.1", "", (0x0403,)),
+    (EM["EM_X86_64"], 64): Abi("/lib64/ld-linux-x86-64.so.2", "x86_64", (FLAG_X8664_LIB64 | FLAG_ELF_LIBC6,)),
+    (EM["EM_X86_64"], 32): Abi("/libx32/ld-linux-x32.so.2", "x86_64", (FLAG_X8664_LIBX32 | FLAG_ELF_LIBC6,)),
+    (EM["EM_AARCH64"], 64): Abi("/lib/ld-linux-aarch64.so.1", "aarch64", (FLAG_AARCH64_LIB64 | FLAG_ELF_LIBC6,)),
+    (EM["EM_386"], 32): Abi("/lib/ld-linux.so.2", "i686", (FLAG_ELF_LIBC6, FLAG_ELF)),
+    (EM["EM_ARM"], 32): Abi("/lib/ld-linux-armhf.so.3", "v7l", (FLAG_ARM_LIBHF | FLAG_ELF_LIBC6,)),
+    (EM["EM_RISCV"], 64): Abi("/lib/ld-linux-riscv64-lp64d.so.1", "", (FLAG_RISCV_FLOAT_ABI_DOUBLE | FLAG_ELF_LIBC6,)),
+    (EM["EM_PPC64"], 64): Abi("/lib64/ld64.so.2", "", (FLAG_POWERPC_LIB64 | FLAG_ELF_LIBC6,)),
+    (EM["EM_S390"], 64): Abi("/lib/ld64.so.1", "", (FLAG_S390_LIB64 | FLAG_ELF_LIBC6,)),
 }
 UNKNOWN = Abi("", "", ())
 
@@ -57,15 +61,15 @@ class Search:
 
     library_path: str = ""  # LD_LIBRARY_PATH, or --library-path of a loader that is started by name
     levels: tuple[str, ...] = ()  # glibc-hwcaps in use, best first; none when packing: the copy must run anywhere
-    opened: tuple[str, ...] = ()  # libraries that the program opens with dlopen
+    dlopen_names: tuple[str, ...] = ()  # libraries that the program opens with dlopen
     cwd: str = "/"
     versions: bool = True  # read symbol versions too; a bare list of libraries does without
     interpreter: str = ""  # the loader the program is started with, instead of its own
 
 
 @dataclass(frozen=True)
-class Linker:
-    """A dynamic linker in its sysroot."""
+class DynamicLoader:
+    """A dynamic loader in its sysroot."""
 
     root: Sysroot
     search: Search
@@ -80,7 +84,7 @@ class Linker:
         object.__setattr__(self, "below", (*levels, ""))
 
     @classmethod
-    def of(cls, root: Sysroot, program: Elf, origin: str, search: Search) -> Linker:
+    def of(cls, root: Sysroot, program: Elf, origin: str, search: Search) -> DynamicLoader:
         """The linker that loads `program`."""
         abi = ABIS.get((program.kind.machine, program.kind.bits), UNKNOWN)
         interpreter = search.interpreter or program.interpreter
@@ -117,7 +121,7 @@ class Linker:
 
     @cached_property
     def system_folders(self) -> tuple[str, ...]:
-        """The folders built into the linker."""
+        """The folders built into the loader."""
         if self.musl:
             return self._musl_folders()
         if self._elsewhere:
@@ -162,11 +166,11 @@ class Linker:
         return path if path.startswith("/") else f"{self.search.cwd.rstrip('/')}/{path}"
 
 
-def expanded(text: str, origin: str, linker: Linker) -> str:
+def expanded(text: str, origin: str, loader: DynamicLoader) -> str:
     """`text` with its tokens replaced; empty when one of them has no value."""
     if "$" not in text:
         return text
-    values = {"ORIGIN": lambda: origin, "LIB": lambda: linker.lib, "PLATFORM": lambda: linker.abi.platform}
+    values = {"ORIGIN": lambda: origin, "LIB": lambda: loader.lib, "PLATFORM": lambda: loader.abi.platform}
     lost = False
 
     def value(match: re.Match[str]) -> str:
@@ -179,11 +183,11 @@ def expanded(text: str, origin: str, linker: Linker) -> str:
     return "" if lost else done
 
 
-def split(text: str, origin: str, linker: Linker, separators: str) -> tuple[str, ...]:
+def split(text: str, origin: str, loader: DynamicLoader, separators: str) -> tuple[str, ...]:
     """The folders of a path list: absolute, without trailing slashes, each once; an empty element is the cwd."""
     found: dict[str, None] = {}
     for element in re.split(f"[{separators}]", text):
-        folder = expanded(element, origin, linker)
+        folder = expanded(element, origin, loader)
         if folder or not element:
-            found[linker.absolute(folder).rstrip("/") or "/"] = None
+            found[loader.absolute(folder).rstrip("/") or "/"] = None
     return tuple(found)

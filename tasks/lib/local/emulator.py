@@ -161,7 +161,7 @@ class Emulated:
 def _answer(status: int, payload: bytes) -> Answer:
     """The emulator does not tell an error from an answer; only its shape does."""
     if payload.startswith(b"Task timed out after"):
-        return Answer(payload, "Sandbox.Timedout")
+        return Answer(payload, "LambdaRoot.Timedout")
     with suppress(ValueError):
         value = json.loads(payload)
         if isinstance(value, dict) and {"errorType", "errorMessage"} <= value.keys():

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import PackageError
-from ..gate.sandbox import Member
+from ..gate.lambda_root import Member
 from ..gate.verdict import Note, Problem, shown
 from ..platform.limits import UNZIPPED_BYTES, fits_a_request
 from ..sysroot.root import Host

@@ -20,8 +20,11 @@ from typing import Any
 from ..base.errors import ConfigError, UsageError
 from ..platform.limits import ENVIRONMENT_BYTES
 from ..platform.runtimes import on_node
-from .model import FUNCTION_NAME, STAGE_NAME, Build, Deploy, Function, Project, keys
-from .rules import Fault, nearest
+from . import raw as raw_fields
+from .forms import FUNCTION_NAME, STAGE_NAME
+from .model import RENAMED, Build, Deploy, Function, Project, keys
+from .rules import Fault, Word, nearest
+from .words import Input, Libc, Process, Response
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
 
@@ -46,6 +49,7 @@ def load(path: Path, stage: str | None = None) -> Project:
 
 def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None) -> Project:
     """The model of an already decoded lambda.toml, as `stage` has it."""
+    raw, warnings = _modern(raw)
     faults = list(_faults(raw))
     functions: tuple[Function, ...] = ()
     if not faults:
@@ -62,7 +66,27 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None) -> Proj
         raise ConfigError(f"{path.name} has {count}:\n{listed}", f"Mend {path.name}; its keys are in README.md.")
     staged = raw.get("stage", {}).get(stage, {})
     deploy = raw.get("deploy", {}) | {name: value for name, value in staged.items() if name in keys(Deploy)}
-    return Project(path.parent, Build(**_values(raw.get("build", {}))), Deploy(**deploy), stage, functions)
+    build = Build(**_values(raw.get("build", {}), Build))
+    return Project(path.parent, build, Deploy(**deploy), stage, functions, warnings)
+
+
+def _modern(raw: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The same settings with today's words in place of old ones, and a warning for each old word."""
+    warnings: list[str] = []
+
+    def table(found: Any, where: str) -> Any:
+        if not isinstance(found, dict):
+            return found
+        old = [name for name in found if name in RENAMED and RENAMED[name] not in found]
+        warnings.extend(f"{where}.{name} is now called {RENAMED[name]}; write that." for name in old)
+        return {RENAMED[name] if name in old else name: value for name, value in found.items()}
+
+    modern = dict(raw)
+    if "defaults" in raw:
+        modern["defaults"] = table(raw["defaults"], "defaults")
+    if isinstance(functions := raw.get("function"), dict):
+        modern["function"] = {name: table(own, f"function.{name}") for name, own in functions.items()}
+    return modern, tuple(warnings)
 
 
 def _faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -89,7 +113,7 @@ def _stage_faults(stages: Any, functions: Mapping[str, Any]) -> Iterator[Fault]:
     if not isinstance(stages, dict):
         yield "stage", "must be tables [stage.<name>]"
         return
-    staged = keys(Function, staged=True)
+    staged = keys(Function, overridable=True)
     for stage, table in stages.items():
         where = f"stage.{stage}"
         for _, sentence in STAGE_NAME.faults(stage):
@@ -113,8 +137,9 @@ def _table_faults(table: Any, where: str, known: Mapping[str, Field[Any]]) -> It
         return
     for name, value in table.items():
         if name in known:
-            for suffix, sentence in known[name].metadata["rule"].faults(value):
-                yield f"{where}.{name}{suffix}", sentence
+            found = list(known[name].metadata["rule"].faults(value))
+            found = found or (list(raw_fields.faults(value)) if name == "aws" and value else [])
+            yield from ((f"{where}.{name}{suffix}", sentence) for suffix, sentence in found)
         elif where.startswith("stage.") and name in keys(Function):
             yield f"{where}.{name}", "decides what is built, and that is one for all stages"
         else:
@@ -126,7 +151,7 @@ def _functions(raw: Mapping[str, Any], stage: str | None) -> tuple[Function, ...
     """All functions as one stage has them."""
     defaults = raw.get("defaults", {})
     table = raw.get("stage", {}).get(stage, {})
-    staged = {name: value for name, value in table.items() if name in keys(Function, staged=True)}
+    staged = {name: value for name, value in table.items() if name in keys(Function, overridable=True)}
     overrides = table.get("function", {})
     return tuple(
         _function(name, stage, defaults, own, staged, overrides.get(name, {})) for name, own in raw["function"].items()
@@ -139,7 +164,7 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
         for own, value in table.items():
             below = joined.get(own)
             joined[own] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) and value else value
-    values = _values(joined)
+    values = _values(joined, Function)
     values.setdefault("executable", name)
     node = on_node(str(values.get("runtime", Function.runtime)))
     values.setdefault("handler", "run.handle" if node else values["executable"])
@@ -148,8 +173,12 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
     return Function(name=name, **values)
 
 
-def _values(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _frozen(value) for name, value in table.items()}
+def _values(table: Mapping[str, Any], model: type) -> dict[str, Any]:
+    rules = {name: item.metadata["rule"] for name, item in keys(model).items()}
+    return {
+        name: rule.kind(value) if isinstance(rule := rules[name], Word) else _frozen(value)
+        for name, value in table.items()
+    }
 
 
 def _frozen(value: Any) -> Any:
@@ -172,25 +201,24 @@ def _contradictions(functions: tuple[Function, ...], stage: str | None) -> Itera
 def _build_contradictions(function: Function, where: str) -> Iterator[Fault]:
     if (function.source is None) == (function.binary is None):
         yield where, "needs exactly one of source (a folder to build) and binary (a prebuilt executable)"
-    if function.on_node and function.process == "native":
+    if function.on_node and function.process is Process.NATIVE:
         yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
     if function.on_node and function.handler != "run.handle":
         yield f"{where}.handler", 'must be "run.handle" on Node runtimes: that is what the shim exports'
-    if function.process == "native" and function.input == "envelope":
+    if function.process is Process.NATIVE and function.input is Input.ENVELOPE:
         yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
-    if function.process == "native" and function.response == "stream":
+    if function.process is Process.NATIVE and function.response is Response.STREAM:
         yield f"{where}.response", 'is the program\'s own business with process = "native"'
-    if function.binary is not None and function.libc == "static":
+    if function.binary is not None and function.libc is Libc.STATIC:
         yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
 
 
 def _aws_contradictions(function: Function, where: str) -> Iterator[Fault]:
     for _, sentence in FUNCTION_NAME.faults(function.function_name.replace("{stage}", "s")):
         yield f"{where}.function_name", f'is "{function.function_name}", and {sentence}'
-    held = function.environment or {}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in held.items())
+    size = len(json.dumps(dict(function.environment or {}), ensure_ascii=False, separators=(",", ":")).encode())
     if size > ENVIRONMENT_BYTES:
-        yield f"{where}.environment", f"has {size} bytes of names and values, at most {ENVIRONMENT_BYTES} are allowed"
+        yield f"{where}.environment", f"has {size} bytes as JSON, at most {ENVIRONMENT_BYTES} are allowed"
     vpc = function.vpc or {}
     if bool(vpc.get("subnets")) != bool(vpc.get("security_groups")):
         yield f"{where}.vpc", "needs both subnets and security_groups, or neither"

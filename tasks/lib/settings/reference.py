@@ -11,8 +11,9 @@ from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
 
+from .forms import FUNCTION_NAME, STAGE_NAME
 from .load import OWN
-from .model import FUNCTION_NAME, STAGE_NAME, Build, Deploy, Function, keys
+from .model import Build, Deploy, Function, keys
 
 SCHEMA_FILE = Path(__file__).with_name("lambda.schema.json")
 README_MARKS = (
@@ -24,10 +25,10 @@ README_MARKS = (
 def schema() -> dict[str, Any]:
     """lambda.toml as a JSON schema (draft 7)."""
     shared = {name: item for name, item in keys(Function).items() if name not in OWN}
-    staged = keys(Function, staged=True)
+    overridable = keys(Function, overridable=True)
     one_of = {"oneOf": [{"required": ["source"]}, {"required": ["binary"]}]}
-    stage = _described(keys(Deploy) | staged)
-    stage["properties"]["function"] = _named(FUNCTION_NAME.pattern, _described(staged))
+    stage = _described(keys(Deploy) | overridable)
+    stage["properties"]["function"] = _named(FUNCTION_NAME.pattern, _described(overridable))
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "lambda.toml",
@@ -60,12 +61,12 @@ def _named(pattern: str, table: dict[str, Any]) -> dict[str, Any]:
 
 def table() -> str:
     """The reference of all keys as Markdown tables."""
-    staged = ", ".join(f"`{name}`" for name in keys(Function, staged=True))
+    overridable = ", ".join(f"`{name}`" for name in keys(Function, overridable=True))
     return (
         f"`[build]`\n\n{_rows(keys(Build))}\n\n"
         f"`[deploy]`\n\n{_rows(keys(Deploy))}\n\n"
         f"`[function.<name>]`, and `[defaults]` for all\n\n{_rows(keys(Function))}\n\n"
-        f"`[stage.<name>]` takes the keys of `[deploy]` and these of functions: {staged}; "
+        f"`[stage.<name>]` takes the keys of `[deploy]` and these of functions: {overridable}; "
         "`[stage.<name>.function.<fn>]` the latter, for one function.\n"
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -113,6 +114,30 @@ class Choice(NamedTuple):
         return {"enum": list(self.options)}
 
 
+class Word(NamedTuple):
+    """One of a closed set of words, and a member of that set from then on."""
+
+    kind: type[StrEnum]
+    but: tuple[str, ...] = ()  # members that nobody may write
+
+    @property
+    def words(self) -> str:
+        """The rule in a few words."""
+        return self._choice.words
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        """Any other word, with the nearest one named."""
+        return self._choice.faults(value)
+
+    def schema(self) -> dict[str, Any]:
+        """An enumeration."""
+        return self._choice.schema()
+
+    @property
+    def _choice(self) -> Choice:
+        return Choice(tuple(word.value for word in self.kind if word.value not in self.but))
+
+
 class Flag(NamedTuple):
     """True or false."""
 
@@ -126,142 +151,6 @@ class Flag(NamedTuple):
     def schema(self) -> dict[str, Any]:
         """A boolean."""
         return {"type": "boolean"}
-
-
-class Many(NamedTuple):
-    """A list of values of one rule."""
-
-    item: Rule
-    most: int = 0
-
-    @property
-    def words(self) -> str:
-        """The rule in a few words."""
-        return f"a list of {self.item.words}" + (f", at most {self.most}" if self.most else "")
-
-    def faults(self, value: Any) -> Iterator[Fault]:
-        """No list, too long a list, or an item at fault."""
-        if not isinstance(value, list):
-            yield "", f"must be {self.words}"
-            return
-        if self.most and len(value) > self.most:
-            yield "", f"has {len(value)} items, at most {self.most} are allowed"
-        for index, item in enumerate(value):
-            for suffix, sentence in self.item.faults(item):
-                yield f"[{index}]{suffix}", sentence
-
-    def schema(self) -> dict[str, Any]:
-        """An array."""
-        found: dict[str, Any] = {"type": "array", "items": self.item.schema()}
-        return found | ({"maxItems": self.most} if self.most else {})
-
-
-class Pairs(NamedTuple):
-    """A table of free names (that match `name`) to values of one rule."""
-
-    name: Text
-    value: Rule
-    refused: Mapping[str, str] = NOTHING
-    most: int = 0
-
-    @property
-    def words(self) -> str:
-        """The rule in a few words."""
-        return f"a table of {self.name.like} = {self.value.words}" + (f", at most {self.most}" if self.most else "")
-
-    def faults(self, value: Any) -> Iterator[Fault]:
-        """No table, a name at fault or a value at fault."""
-        if not isinstance(value, dict):
-            yield "", f"must be {self.words}"
-            return
-        if self.most and len(value) > self.most:
-            yield "", f"has {len(value)} entries, at most {self.most} are allowed"
-        for name, item in value.items():
-            if name in self.refused:
-                yield f".{name}", self.refused[name]
-            for _, sentence in self.name.faults(name):
-                yield f".{name}", f"the name {sentence}"
-            for suffix, sentence in self.value.faults(item):
-                yield f".{name}{suffix}", sentence
-
-    def schema(self) -> dict[str, Any]:
-        """An object with free names."""
-        return {
-            "type": "object",
-            "propertyNames": {"pattern": f"^(?:{self.name.pattern})$"},
-            "additionalProperties": self.value.schema(),
-        }
-
-
-class Shape(NamedTuple):
-    """A table of fixed keys, all optional."""
-
-    keys: Mapping[str, Rule]
-
-    @property
-    def words(self) -> str:
-        """The rule in a few words."""
-        return "a table with " + ", ".join(self.keys)
-
-    def faults(self, value: Any) -> Iterator[Fault]:
-        """No table, an unknown key or a value at fault."""
-        if not isinstance(value, dict):
-            yield "", f"must be {self.words}"
-            return
-        for name, item in value.items():
-            if name not in self.keys:
-                yield f".{name}", f"unknown key{nearest(name, self.keys)}"
-            else:
-                for suffix, sentence in self.keys[name].faults(item):
-                    yield f".{name}{suffix}", sentence
-
-    def schema(self) -> dict[str, Any]:
-        """An object with fixed keys."""
-        properties = {name: rule.schema() for name, rule in self.keys.items()}
-        return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-class Either(NamedTuple):
-    """A list, or a table where one list does not do."""
-
-    many: Many
-    table: Rule
-
-    @property
-    def words(self) -> str:
-        """Both rules in a few words."""
-        return f"{self.many.words}, or {self.table.words}"
-
-    def faults(self, value: Any) -> Iterator[Fault]:
-        """What is wrong with the list, or with the table."""
-        if isinstance(value, list | dict):
-            yield from (self.table if isinstance(value, dict) else self.many).faults(value)
-        else:
-            yield "", f"must be {self.words}"
-
-    def schema(self) -> dict[str, Any]:
-        """Either of two schemas."""
-        return {"anyOf": [self.many.schema(), self.table.schema()]}
-
-
-class Raw(NamedTuple):
-    """Any table, handed on as it is, but for names that have a better place."""
-
-    refused: Mapping[str, str] = NOTHING
-    words: str = "a table, handed on unchecked"
-
-    def faults(self, value: Any) -> Iterator[Fault]:
-        """Anything but a table, or a refused name in it."""
-        if not isinstance(value, dict):
-            yield "", f"must be {self.words}"
-            return
-        for name in value:
-            if name in self.refused:
-                yield f".{name}", self.refused[name]
-
-    def schema(self) -> dict[str, Any]:
-        """An object."""
-        return {"type": "object"}
 
 
 def nearest(word: Any, known: Any) -> str:

@@ -1,1 +1,14 @@
-"""Functions on AWS: what is desired, what is there, the plan between them, and its steps."""
+"""A deploy: what is desired, what is there, the steps between, and their application.
+
+desired    a function of lambda.toml and its package → DesiredState, in AWS's own names
+remote     one GetFunction a function → Remote; more is read only where that differs
+compare    DesiredState and a version → the changes between them, in lambda.toml's words, secrets masked
+steps      the acts a deploy is made of, as data
+plan       (DesiredState, Remote) → steps; none = unchanged
+apply      steps → API calls, in the one order that leaves no live function broken
+calls      one call, waited for while AWS says "not yet"
+upload     the zip's way: in the request, or through S3
+deployment all functions of a run: asks in parallel, plans again when somebody else was quicker
+progress   a bar on a terminal, one line elsewhere
+outcome    what was done, for people and as JSON
+"""

@@ -1,6 +1,6 @@
 """Steps → API calls, thin: what to do is decided in `plan`, and how long to wait for it in `calls`.
 
-in   Wanted, Remote, the steps
+in   DesiredState, Remote, the steps
 out  `Run.apply(...)`; `Replan` when the function is not what the plan was made for
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..verbs.role import role_arn
+from ..wire import Progress
 from . import compare, steps, upload
 from .calls import CREATE, Calls, Replan
 from .remote import Answer, Remote, busy, failed
@@ -30,14 +31,14 @@ class Run:
 
     calls: Calls
     deploy: Deploy
-    progress: upload.Progress
+    progress: Progress
     durations: dict[str, float]
     _last: Answer = field(default_factory=dict)
     _published: Answer = field(default_factory=dict)
     _arn: str = ""
 
     def __post_init__(self) -> None:
-        self.aws, self.wanted, self.clock = self.calls.aws, self.calls.wanted, self.calls.clock
+        self.aws, self.desired, self.clock = self.calls.aws, self.calls.desired, self.calls.clock
 
     def apply(self, planned: Iterable[steps.Step], remote: Remote | None) -> None:
         """Take the steps, in order; durations by the step's title are left in `durations`."""
@@ -46,7 +47,7 @@ class Run:
             self._arn = ":".join(str(shown["FunctionArn"]).split(":")[:7])
             self._last = shown
         for step in planned:
-            self.calls.report(f"{self.wanted.label}: {step.title}")
+            self.calls.report(f"{self.desired.label}: {step.title}")
             started = self.clock.now()
             self._take(step)
             self.durations[step.title] = self.durations.get(step.title, 0.0) + self.clock.now() - started
@@ -58,26 +59,26 @@ class Run:
                 raise Replan("AWS has finished its own work")
             case steps.Create():
                 self._create(step)
-            case steps.Configure():
+            case steps.UpdateConfiguration():
                 settings = self._with_role(step.settings)
                 self._settle(self.calls.call("update_function_configuration", **settings, **_revision(self._last)))
-            case steps.Upload():
+            case steps.UpdateCode():
                 self._upload()
-            case steps.Reserve():
+            case steps.SetConcurrency():
                 self._reserve(step)
-            case steps.KeepLog():
+            case steps.SetLogRetention():
                 self._keep_log(step)
             case steps.Tag():
                 self._tag(step)
             case steps.Publish():
                 self._publish()
-            case steps.Point():
+            case steps.MoveAlias():
                 self._point(step)
 
     def _create(self, step: steps.Create) -> None:
-        settings = self._with_role({**self.wanted.settings, **self.wanted.create_only})
+        settings = self._with_role({**self.desired.settings, **self.desired.create_only})
         with ExitStack() as stack:
-            zipped = {"Code": self._code(stack), "Architectures": [self.wanted.architecture]}
+            zipped = {"Code": self._code(stack), "Architectures": [self.desired.architecture]}
             made = self.calls.call(CREATE, **settings, **zipped, Tags=dict(step.tags), PackageType="Zip")
         self._arn = str(made["FunctionArn"])
         self._settle(made)
@@ -85,15 +86,15 @@ class Run:
     def _upload(self) -> None:
         with ExitStack() as stack:
             code_ = self._code(stack)
-            processor = {"Architectures": [self.wanted.architecture]}
+            processor = {"Architectures": [self.desired.architecture]}
             answer = self.calls.call("update_function_code", **code_, **processor, **_revision(self._last))
         self._settle(answer)
 
     def _code(self, stack: ExitStack) -> dict[str, Any]:
         """The zip itself, or where it lies on S3."""
-        package = self.wanted.package
+        package = self.desired.package
         if package is None:
-            raise AssertionError(self.wanted)  # a plan without a package has no such step
+            raise AssertionError(self.desired)  # a plan without a package has no such step
         if upload.hashed(package.zip) != package.code_sha256:
             raise DeployError(
                 f"{package.zip} is not the zip that was planned: its SHA-256 differs.", "Build it again: doit zip"
@@ -101,16 +102,16 @@ class Run:
         bucket = self.deploy.s3_bucket
         if bucket is None:
             return stack.enter_context(upload.within_request(package, self.progress))
-        key = upload.s3_key(self.deploy.s3_prefix, self.wanted.name, package.code_sha256)
+        key = upload.s3_key(self.deploy.s3_prefix, self.desired.name, package.code_sha256)
         return upload.through_s3(self.aws.client("s3"), package, bucket, key, self.progress)
 
-    def _reserve(self, step: steps.Reserve) -> None:
+    def _reserve(self, step: steps.SetConcurrency) -> None:
         if step.copies == -1:
             self.calls.call("delete_function_concurrency")
         else:
             self.calls.call("put_function_concurrency", ReservedConcurrentExecutions=step.copies)
 
-    def _keep_log(self, step: steps.KeepLog) -> None:
+    def _keep_log(self, step: steps.SetLogRetention) -> None:
         logs = self.aws.client("logs")
         with suppress(logs.exceptions.ResourceAlreadyExistsException):
             logs.create_log_group(logGroupName=step.group)
@@ -127,13 +128,13 @@ class Run:
 
     def _publish(self) -> None:
         self._published = self.calls.call("publish_version", CodeSha256=self._last["CodeSha256"])
-        there = set(compare.settings_changes(self.wanted, self._last))
-        if not there.issuperset(compare.settings_changes(self.wanted, self._published)):
+        there = set(compare.settings_changes(self.desired, self._last))
+        if not there.issuperset(compare.settings_changes(self.desired, self._published)):
             raise Replan("another deploy changed the configuration meanwhile")
         if busy(self._published) or failed(self._published):
             self.calls.settled(str(self._published["Version"]))
 
-    def _point(self, step: steps.Point) -> None:
+    def _point(self, step: steps.MoveAlias) -> None:
         version = step.version or str(self._published["Version"])
         if step.before is None:
             self.calls.call("create_alias", Name=step.alias, FunctionVersion=version)

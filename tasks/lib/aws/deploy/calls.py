@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, missing, said, status
-from ..verbs.role import readiness
+from ..verbs.role import trust_problem
 from .remote import Answer, busy, failed
 
 if TYPE_CHECKING:
     from ..session import Aws
-    from .desired import Wanted
+    from .desired import DesiredState
 
 UPDATE_S = 300  # as long as botocore's own waiters
 ROLE_S = 60
@@ -45,14 +45,14 @@ class Calls:
     """The calls of one function's deploy."""
 
     aws: Aws
-    wanted: Wanted
+    desired: DesiredState
     report: Callable[[str], None]
     clock: Clock
     _told: set[str] = field(default_factory=set)
 
     def call(self, operation: str, **parameters: Any) -> Answer:
         """One call about the function, again and again while AWS says "not yet"."""
-        return self.plain(operation, FunctionName=self.wanted.name, **parameters)
+        return self.plain(operation, FunctionName=self.desired.name, **parameters)
 
     def plain(self, operation: str, **parameters: Any) -> Answer:
         """The same for operations that name the function in another way."""
@@ -73,7 +73,7 @@ class Calls:
         polls = 0
         while True:
             try:
-                answer: Answer = client.get_function_configuration(FunctionName=self.wanted.name, **qualifier)
+                answer: Answer = client.get_function_configuration(FunctionName=self.desired.name, **qualifier)
             except client.exceptions.ResourceNotFoundException as error:
                 raise Replan(said(error)) from error
             if not busy(answer):
@@ -82,14 +82,14 @@ class Calls:
             self._tell(f"waits up to {UPDATE_S} s: AWS says {state}")
             if self.clock.now() - started > UPDATE_S:
                 raise DeployError(
-                    f"{self.wanted.name} is still {state} after {UPDATE_S} s.", "Run the same command again later."
+                    f"{self.desired.name} is still {state} after {UPDATE_S} s.", "Run the same command again later."
                 )
             self.clock.sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
             polls += 1
         if failed(answer):
             raise DeployError(
-                f"AWS could not bring {self.wanted.name} to life: {failed(answer)}",
-                f"Mend what AWS names; then doit deploy:{self.wanted.label}.",
+                f"AWS could not bring {self.desired.name} to life: {failed(answer)}",
+                f"Mend what AWS names; then doit deploy:{self.desired.label}.",
             )
         return answer
 
@@ -102,8 +102,8 @@ class Calls:
         if (conflict and "already exist" in sentence) or (missing(error) and operation != CREATE):
             raise Replan(sentence) from error
         if "state: Failed" in sentence:
-            hint = f"Look at it, then make it anew: doit destroy:{self.wanted.label}, doit deploy:{self.wanted.label}"
-            raise DeployError(f"{self.wanted.name} cannot be changed: {sentence}", hint) from error
+            hint = f"Look at it, then make it anew: doit destroy:{self.desired.label}, doit deploy:{self.desired.label}"
+            raise DeployError(f"{self.desired.name} cannot be changed: {sentence}", hint) from error
         if conflict and elapsed < UPDATE_S:
             self._tell(f"waits up to {UPDATE_S} s: {sentence}")
             self.clock.sleep(1.0)
@@ -113,7 +113,7 @@ class Calls:
             raise error
 
     def _await_role(self, sentence: str, elapsed: float) -> None:
-        reason = "" if elapsed else readiness(self.aws, str(self.wanted.settings.get("Role", "")))
+        reason = "" if elapsed else trust_problem(self.aws, str(self.desired.settings.get("Role", "")))
         if reason:
             raise DeployError(f"{sentence} {reason}", f"Its trust policy must be {TRUST_POLICY}")
         self._tell(f"waits up to {ROLE_S} s for the role: {sentence}")
@@ -123,4 +123,4 @@ class Calls:
         """Say why nothing happens, each reason once."""
         if text not in self._told:
             self._told.add(text)
-            self.report(f"{self.wanted.label}: {text}")
+            self.report(f"{self.desired.label}: {text}")

@@ -1,4 +1,4 @@
-"""The changes between what is wanted and a version on AWS, field by field, secrets masked.
+"""The changes between what is desired and a version on AWS, field by field, secrets masked.
 
 Managed fields only: AWS adds fields of its own. What AWS leaves out or fills in counts as its default, on both sides.
 """
@@ -10,36 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .desired import CONTENT_TAG, Wanted
+from ...settings.managed import defaults, label, secret_paths
+from .desired import CONTENT_TAG, DesiredState
 
 MASK = "***"
-DEFAULTS: Mapping[str, Any] = {
-    "Description": "",
-    "MemorySize": 128,
-    "Timeout": 3,
-    "Environment": {"Variables": {}},
-    "Layers": [],
-    "EphemeralStorage": {"Size": 512},
-    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False},
-    "TracingConfig": {"Mode": "PassThrough"},
-    "LoggingConfig": {"LogFormat": "Text"},
-    "DeadLetterConfig": {"TargetArn": ""},
-    "SnapStart": {"ApplyOn": "None"},
-    "KMSKeyArn": "",
-    "FileSystemConfigs": [],
-}
-LABELS = {
-    "MemorySize": "memory",
-    "Environment.Variables": "environment",
-    "EphemeralStorage.Size": "ephemeral storage",
-    "VpcConfig.SubnetIds": "vpc subnets",
-    "VpcConfig.SecurityGroupIds": "vpc security groups",
-    "VpcConfig.Ipv6AllowedForDualStack": "vpc ipv6",
-    "TracingConfig.Mode": "tracing",
-    "LoggingConfig.LogFormat": "log format",
-    "LoggingConfig.LogGroup": "log group",
-    "DeadLetterConfig.TargetArn": "dead letter",
-}
 
 
 @dataclass(frozen=True)
@@ -54,24 +28,22 @@ class Change:
         return f"{self.field}: {_shown(self.before)} -> {_shown(self.after)}"
 
 
-def settings_changes(wanted: Wanted, version: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What UpdateFunctionConfiguration would have to change."""
+def settings_changes(desired: DesiredState, version: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What UpdateFunctionConfiguration would have to change, in the order of lambda.toml's keys."""
     remote = normal(version)
     return tuple(
-        change
-        for name, value in wanted.settings.items()
-        for change in _changes(name, value, remote.get(name, DEFAULTS.get(name)))
+        change for name, value in desired.settings.items() for change in _changes(name, value, remote.get(name))
     )
 
 
-def same_code(wanted: Wanted, version: Mapping[str, Any], tags: Mapping[str, str] | None) -> bool:
-    """True if a version has the wanted architecture, and the wanted bytes or other bytes of the same content."""
-    if wanted.package is None:
+def same_code(desired: DesiredState, version: Mapping[str, Any], tags: Mapping[str, str] | None) -> bool:
+    """True if a version has the desired architecture, and the desired bytes or other bytes of the same content."""
+    if desired.package is None:
         return True
-    if wanted.architecture != architecture(version):
+    if desired.architecture != architecture(version):
         return False
     there = str(version.get("CodeSha256"))
-    return there == wanted.package.code_sha256 or (tags or {}).get(CONTENT_TAG) == wanted.content_tag(there)
+    return there == desired.package.code_sha256 or (tags or {}).get(CONTENT_TAG) == desired.content_tag(there)
 
 
 def architecture(version: Mapping[str, Any]) -> str:
@@ -83,7 +55,8 @@ def normal(version: Mapping[str, Any]) -> dict[str, Any]:
     """A version as AWS shows it, with the defaults filled in and in the form that updates take."""
     found = {name: value for name, value in version.items() if value is not None}
     found["Layers"] = [layer["Arn"] for layer in found.get("Layers", [])]
-    for name, default in DEFAULTS.items():
+    found["ImageConfig"] = (found.pop("ImageConfigResponse", None) or {}).get("ImageConfig", {})
+    for name, default in defaults().items():
         if isinstance(default, dict):
             found[name] = {**default, **{key: value for key, value in found.get(name, {}).items() if value is not None}}
         else:
@@ -93,37 +66,36 @@ def normal(version: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def same_role(wanted: str, remote: str) -> bool:
+def same_role(desired: str, remote: str) -> bool:
     """True if a role's name or ARN means the role with this ARN."""
-    return wanted == remote or (":" not in wanted and remote.rpartition("/")[2] == wanted)
+    return desired == remote or (":" not in desired and remote.rpartition("/")[2] == desired)
 
 
-def _changes(path: str, wanted: Any, remote: Any) -> Iterator[Change]:
-    label = LABELS.get(path, path[0].lower() + path[1:] if "." not in path else path)
+def _changes(path: str, desired: Any, remote: Any) -> Iterator[Change]:
     if path == "Role":
-        if not same_role(wanted, str(remote)):
-            yield Change(label, remote, wanted)
-    elif path == "Environment.Variables":
-        for name in sorted({*wanted, *(remote or {})}):
-            before, after = (remote or {}).get(name), wanted.get(name)
+        if not same_role(desired, str(remote)):
+            yield Change(label(path), remote, desired)
+    elif path in secret_paths():
+        for name in sorted({*desired, *(remote or {})}):
+            before, after = (remote or {}).get(name), desired.get(name)
             if before != after:
-                yield Change(f"{label}.{name}", _masked(before), _masked(after))
-    elif isinstance(wanted, Mapping):
+                yield Change(f"{label(path)}.{name}", _masked(before), _masked(after))
+    elif isinstance(desired, Mapping):
         there = remote if isinstance(remote, Mapping) else {}
-        for name, value in wanted.items():
+        for name, value in desired.items():
             yield from _changes(f"{path}.{name}", value, there.get(name))
-    elif wanted != remote:
-        yield Change(label, _plain(remote), _plain(wanted))
+    elif desired != remote:
+        yield Change(label(path), _hashable(remote), _hashable(desired))
 
 
 def _masked(value: str | None) -> str | None:
     return None if value is None else MASK
 
 
-def _plain(value: Any) -> Any:
-    """A value that can be hashed, for changes are compared as sets."""
+def _hashable(value: Any) -> Any:
+    """Make a value hashable: changes are compared as sets."""
     if isinstance(value, list):
-        return tuple(_plain(item) for item in value)
+        return tuple(_hashable(item) for item in value)
     return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
 
 

@@ -12,15 +12,16 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ...base.errors import DeployError, UsageError
-from ..errors import translated
+from ..errors import errors_while
 from ..session import ASKING, Aws, connect
+from ..wire import Progress
 from . import upload
 from .apply import Run
 from .calls import Calls, Clock, Replan
-from .desired import Package, Part, Wanted, name_on_aws, wanted
+from .desired import DesiredState, Package, Part, desired_state, name_on_aws
 from .outcome import Outcome, Target
 from .plan import plan
-from .remote import Answer, Remote, asked, of_alias, published, whole
+from .remote import Answer, Remote, get_function, published, remote_of_alias, remote_of_latest
 from .steps import Step, Wait
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Deployment:
         *,
         part: Part = "all",
         report: Callable[[str], None] = silent,
-        progress: upload.Progress = no_progress,
+        progress: Progress = no_progress,
         clock: Clock | None = None,
         connected: Callable[[], Aws] | None = None,
     ) -> None:
@@ -67,55 +68,55 @@ class Deployment:
         self._answers: dict[str, Future[Answer | None]] = {}
 
     def deploy(self, name: str, package: Package) -> Outcome:
-        """Bring one function to what is wanted; unchanged costs the one call that was made for all at first."""
-        want = wanted(self._functions[name], package, self._part)
-        upload.checked(package, self._project.deploy.s3_bucket)
-        with translated(want.secrets):
-            return self._deployed(want, package)
+        """Bring one function to what is desired; unchanged costs the one call that was made for all at first."""
+        desired = desired_state(self._functions[name], package, self._part)
+        upload.check_size(package, self._project.deploy.s3_bucket)
+        with errors_while(desired.secrets):
+            return self._deployed(desired, package)
 
     def diff(self, name: str, package: Package) -> Outcome:
         """What a deploy would do; changes nothing."""
-        want = wanted(self._functions[name], package, self._part)
-        upload.checked(package, self._project.deploy.s3_bucket)
-        with translated(want.secrets):
+        desired = desired_state(self._functions[name], package, self._part)
+        upload.check_size(package, self._project.deploy.s3_bucket)
+        with errors_while(desired.secrets):
             started = self._clock.now()
-            remote = self._read(want, first=True)
-            steps = plan(want, remote)
+            remote = self._read(desired, first=True)
+            steps = plan(desired, remote)
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
-            return self._outcome(want, package, action, steps, remote, {}, self._clock.now() - started)
+            return self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
 
-    def _deployed(self, want: Wanted, package: Package) -> Outcome:
+    def _deployed(self, desired: DesiredState, package: Package) -> Outcome:
         started, action = self._clock.now(), "unchanged"
         done: dict[str, Step] = {}
         durations: dict[str, float] = {}
-        calls = Calls(self.aws, want, self._report, self._clock)
+        calls = Calls(self.aws, desired, self._report, self._clock)
         for turn in range(ROUNDS):
-            remote = self._read(want, first=turn == 0)
-            steps = plan(want, remote)
+            remote = self._read(desired, first=turn == 0)
+            steps = plan(desired, remote)
             if not steps:
                 break
             if self._project.deploy.account is not None:
                 self.aws.account()  # before the first write: is it the right one?
             if not done:
-                self._report(str(self._target(want, remote)))
+                self._report(str(self._target(desired, remote)))
             if action == "unchanged" and any(not isinstance(step, Wait) for step in steps):
                 action = "created" if remote is None else "updated"
             done = {step.title: step for step in steps} | done
             try:
                 Run(calls, self._project.deploy, self._progress, durations).apply(steps, remote)
             except Replan as turned:
-                self._report(f"{want.label}: looks again: {turned}")
+                self._report(f"{desired.label}: looks again: {turned}")
             else:
-                answer = asked(self.aws.client("lambda"), want.name, want.alias)
-                remote = None if answer is None else of_alias(answer)
+                answer = get_function(self.aws.client("lambda"), desired.name, desired.alias)
+                remote = None if answer is None else remote_of_alias(answer)
                 break
         else:
             raise DeployError(
-                f"{want.name} was changed by somebody else {ROUNDS} times while it was deployed.",
+                f"{desired.name} was changed by somebody else {ROUNDS} times while it was deployed.",
                 "Run the same command again when the other deploy is over.",
             )
         steps = tuple(done.values())
-        return self._outcome(want, package, action, steps, remote, durations, self._clock.now() - started)
+        return self._outcome(desired, package, action, steps, remote, durations, self._clock.now() - started)
 
     # ------------------------------------------------------------------ reading
 
@@ -128,21 +129,21 @@ class Deployment:
                 self._aws.report = self._report
             return self._aws
 
-    def _read(self, want: Wanted, *, first: bool) -> Remote | None:
-        """The function as far as the plan needs it: the one answer, and more only when that is not as wanted."""
+    def _read(self, desired: DesiredState, *, first: bool) -> Remote | None:
+        """The function as far as the plan needs it: the one answer, and more only when that is not as desired."""
         client = self.aws.client("lambda")
-        answer = self._first_answer(want.label) if first else asked(client, want.name, want.alias)
-        if want.alias is None:
-            return None if answer is None else whole(answer, live=answer["Configuration"])
+        answer = self._first_answer(desired.label) if first else get_function(client, desired.name, desired.alias)
+        if desired.alias is None:
+            return None if answer is None else remote_of_latest(answer, live=answer["Configuration"])
         if answer is not None:
-            remote = of_alias(answer)
-            if not plan(want, remote):
+            remote = remote_of_alias(answer)
+            if not plan(desired, remote):
                 return remote
-        unqualified = asked(client, want.name, None)
+        unqualified = get_function(client, desired.name, None)
         if unqualified is None:
             return None
         live = None if answer is None else answer["Configuration"]
-        return whole(unqualified, live, published(client, want.name))
+        return remote_of_latest(unqualified, live, published(client, desired.name))
 
     def _first_answer(self, name: str) -> Answer | None:
         """The answer to the question that is asked for all functions at once."""
@@ -151,20 +152,20 @@ class Deployment:
             if not self._answers:
                 pool = ThreadPoolExecutor(min(ASKING, max(1, len(self._functions))), thread_name_prefix="ask")
                 for label, function in self._functions.items():
-                    self._answers[label] = pool.submit(asked, client, function.function_name, function.alias)
+                    self._answers[label] = pool.submit(get_function, client, function.function_name, function.alias)
                 pool.shutdown(wait=False)
         return self._answers[name].result()
 
     # ------------------------------------------------------------------ telling
 
-    def _target(self, want: Wanted, remote: Remote | None) -> Target:
+    def _target(self, desired: DesiredState, remote: Remote | None) -> Target:
         account = self.aws.account() if remote is None else _arn(remote).split(":")[4]
         self.aws.check(account)
-        return Target(want.label, want.name, want.alias, self._project.stage, account, self.aws.region)
+        return Target(desired.label, desired.name, desired.alias, self._project.stage, account, self.aws.region)
 
     def _outcome(  # noqa: PLR0913, PLR0917 - it gathers
         self,
-        want: Wanted,
+        desired: DesiredState,
         package: Package,
         action: str,
         steps: tuple[Step, ...],
@@ -175,7 +176,7 @@ class Deployment:
         live: Answer = {} if remote is None or remote.live is None else remote.live
         arn = "" if remote is None else _arn(remote)
         return Outcome(
-            self._target(want, remote),
+            self._target(desired, remote),
             action,
             tuple(dict.fromkeys(change for step in steps for change in step.changes)),
             tuple(step.title for step in steps),
@@ -183,17 +184,17 @@ class Deployment:
             seconds,
             code_sha256=str(live.get("CodeSha256", "")),
             version=str(live.get("Version", "")),
-            arn=f"{arn}:{want.alias}" if arn and want.alias else arn,
-            url=self._url(want) if durations else "",
+            arn=f"{arn}:{desired.alias}" if arn and desired.alias else arn,
+            url=self._url(desired) if durations else "",
             package=package,
         )
 
-    def _url(self, want: Wanted) -> str:
+    def _url(self, desired: DesiredState) -> str:
         """The function's URL if it has one and it may be read."""
         client = self.aws.client("lambda")
-        qualifier = {} if want.alias is None else {"Qualifier": want.alias}
+        qualifier = {} if desired.alias is None else {"Qualifier": desired.alias}
         try:
-            return str(client.get_function_url_config(FunctionName=want.name, **qualifier)["FunctionUrl"])
+            return str(client.get_function_url_config(FunctionName=desired.name, **qualifier)["FunctionUrl"])
         except client.exceptions.ClientError:
             return ""
 

@@ -1,9 +1,10 @@
 """What lambda.toml and the package ask for, in AWS's own names.
 
 in   a Function of lambda.toml, its stage, its Package
-out  `wanted(...)` → Wanted
+out  `desired_state(...)` → DesiredState
 
-A setting that is absent in lambda.toml is absent in Wanted; an empty one is there, in the form that clears it on AWS.
+A setting that is absent in lambda.toml is absent in DesiredState; an empty one is there, in the form that
+clears it on AWS.
 Two tags are the deploy's own memory, so that one read tells everything (`OWN_TAGS`):
 
     …:content   digest of the zip's content + the CodeSha256 of the bytes that carry it. Other bytes with the same
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...base.errors import UsageError
-from ...settings.model import CREATE_ONLY, OWN_TAGS, Function
+from ...settings.forms import OWN_TAGS
+from ...settings.managed import CREATE_ONLY, request
+from ...settings.model import Function
 
 Part = Literal["all", "code", "config"]
-CONTENT_TAG, AROUND_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}around"
+CONTENT_TAG, UNLISTED_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}around"
 SHORTEST_SECRET = 4  # shorter values ("1", "on") are no secrets, and masking them would garble every message
 
 
@@ -41,8 +44,8 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One function as it should be on AWS; `package` is None when only the configuration is wanted."""
+class DesiredState:
+    """One function as it should be on AWS; `package` is None when only the configuration is desired."""
 
     label: str
     name: str
@@ -57,7 +60,7 @@ class Wanted:
     log_group: str
 
     @property
-    def around(self) -> str | None:
+    def unlisted(self) -> str | None:
         """The digest of the settings that GetFunction does not show, None if none is managed."""
         shown = {"concurrency": self.concurrency, "retention": self.retention_days, "log group": self.log_group}
         if self.concurrency is None and self.retention_days is None:
@@ -71,15 +74,15 @@ class Wanted:
         return tuple(value for value in values if len(value) >= SHORTEST_SECRET)
 
     def content_tag(self, code_sha256: str) -> str | None:
-        """The tag that says: the code with this hash has the content that is wanted."""
+        """The tag that says: the code with this hash has the content that is desired."""
         return f"{self.package.digest}/{code_sha256}" if self.package else None
 
 
-def wanted(function: Function, package: Package, part: Part = "all") -> Wanted:
+def desired_state(function: Function, package: Package, part: Part = "all") -> DesiredState:
     """The function as lambda.toml has it, wholly, or only its code, or only its configuration."""
     config = part != "code"
-    every = _settings(function) if config else {}
-    return Wanted(
+    every = request(function) if config else {}
+    return DesiredState(
         label=function.name,
         name=name_on_aws(function),
         alias=function.alias,
@@ -108,44 +111,3 @@ def log_group(function: Function) -> str:
     """Where the function logs."""
     logging = (function.aws or {}).get("LoggingConfig", {})
     return str(logging.get("LogGroup") or f"/aws/lambda/{function.function_name}")
-
-
-def _settings(function: Function) -> dict[str, Any]:
-    vpc = None if function.vpc is None else _vpc(function.vpc)
-    own = {
-        "Runtime": function.runtime,
-        "Handler": function.handler,
-        "Role": function.role,
-        "Description": function.description,
-        "MemorySize": function.memory_mb,
-        "Timeout": function.timeout_s,
-        "Environment": _within("Variables", function.environment),
-        "Layers": None if function.layers is None else list(function.layers),
-        "EphemeralStorage": _within("Size", function.ephemeral_storage_mb),
-        "VpcConfig": vpc,
-        "TracingConfig": _within("Mode", function.tracing),
-        "LoggingConfig": _within("LogFormat", function.log_format),
-        "DeadLetterConfig": _within("TargetArn", function.dead_letter),
-    }
-    return _joined({name: value for name, value in own.items() if value is not None}, _thawed(function.aws or {}))
-
-
-def _within(name: str, value: Any) -> dict[str, Any] | None:
-    return None if value is None else {name: dict(value) if isinstance(value, Mapping) else value}
-
-
-def _vpc(vpc: Mapping[str, Any]) -> dict[str, Any]:
-    lists = {"SubnetIds": sorted(vpc.get("subnets", ())), "SecurityGroupIds": sorted(vpc.get("security_groups", ()))}
-    return lists | ({"Ipv6AllowedForDualStack": vpc["ipv6"]} if "ipv6" in vpc else {})
-
-
-def _joined(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    both = below.keys() & above.keys()
-    return below | above | {name: below[name] | above[name] for name in both}
-
-
-def _thawed(value: Any) -> Any:
-    """TOML's frozen values as the lists and dictionaries that botocore takes."""
-    if isinstance(value, Mapping):
-        return {name: _thawed(item) for name, item in value.items()}
-    return [_thawed(item) for item in value] if isinstance(value, tuple) else value

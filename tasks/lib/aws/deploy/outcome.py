@@ -1,6 +1,6 @@
 """What a deploy did, or would do: for people and as JSON, the same in both.
 
-in   Wanted, steps, what AWS answered
+in   DesiredState, steps, what AWS answered
 out  Outcome: `.block()`, `.document()`, `.record()` (the content of deployed-hash)
 """
 

@@ -1,11 +1,11 @@
-"""The decision, as data: which steps lead from what stands on AWS to what is wanted. Pure; no step = unchanged.
+"""The decision, as data: which steps lead from what stands on AWS to what is desired. Pure; no step = unchanged.
 
-in   Wanted, Remote (None: no such function)
-out  `plan(wanted, remote)` → steps, in the one order that leaves no live function broken:
+in   DesiredState, Remote (None: no such function)
+out  `plan(desired, remote)` → steps, in the one order that leaves no live function broken:
 
-     wait → configuration → code → what is around (concurrency, log, tags) → version → alias, last
+     wait → configuration → code → what GetFunction does not list, and tags → version → alias, last
 
-An alias is never moved to "the newest" version, which would undo a rollback, but to the one that is as wanted;
+An alias is never moved to "the newest" version, which would undo a rollback, but to the one that is as desired;
 if that is published already, nothing is uploaded.
 """
 
@@ -15,99 +15,114 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...base.errors import DeployError
-from ...settings.model import OWN_TAGS
+from ...settings.forms import OWN_TAGS
 from . import compare
 from .compare import Change
-from .desired import AROUND_TAG, CONTENT_TAG, Wanted
+from .desired import CONTENT_TAG, UNLISTED_TAG, DesiredState
 from .remote import Answer, Remote, busy, failed
-from .steps import Configure, Create, KeepLog, Point, Publish, Reserve, Step, Tag, Upload, Wait
+from .steps import (
+    Create,
+    MoveAlias,
+    Publish,
+    SetConcurrency,
+    SetLogRetention,
+    Step,
+    Tag,
+    UpdateCode,
+    UpdateConfiguration,
+    Wait,
+)
 
 
-def plan(wanted: Wanted, remote: Remote | None) -> tuple[Step, ...]:
-    """The steps from `remote` to `wanted`."""
-    return tuple(_creation(wanted) if remote is None else _update(wanted, remote))
+def plan(desired: DesiredState, remote: Remote | None) -> tuple[Step, ...]:
+    """The steps from `remote` to `desired`."""
+    return tuple(_creation(desired) if remote is None else _update(desired, remote))
 
 
-def _creation(wanted: Wanted) -> Iterator[Step]:
-    if wanted.package is None or not wanted.settings:
+def _creation(desired: DesiredState) -> Iterator[Step]:
+    if desired.package is None or not desired.settings:
         raise DeployError(
-            f"There is no function {wanted.name} on AWS, and only a part of it is to be deployed.",
+            f"There is no function {desired.name} on AWS, and only a part of it is to be deployed.",
             "Deploy all of it first: doit deploy",
         )
-    if "Role" not in wanted.settings:
+    if "Role" not in desired.settings:
         raise DeployError(
-            f"{wanted.label} cannot be created without an execution role.",
-            f'Set role = "…" under [function.{wanted.label}] or [defaults]; doit role:{wanted.label} makes one.',
+            f"{desired.label} cannot be created without an execution role.",
+            f'Set role = "…" under [function.{desired.label}] or [defaults]; doit role:{desired.label} makes one.',
         )
-    changes = compare.settings_changes(wanted, {})
-    code = Change("code", None, _short(wanted.package.code_sha256))
-    processor = Change("architecture", None, wanted.architecture)
-    tags = _tags_wanted(wanted, {}, wanted.package.code_sha256)
-    around = {name: tags.pop(name) for name in (AROUND_TAG,) if name in tags}  # true only once it is settled
-    shown = tuple(Change(f"tags.{name}", None, value) for name, value in sorted((wanted.tags or {}).items()))
+    changes = compare.settings_changes(desired, {})
+    code = Change("code", None, _short(desired.package.code_sha256))
+    processor = Change("architecture", None, desired.architecture)
+    tags = _tags_wanted(desired, {}, desired.package.code_sha256)
+    unlisted = {name: tags.pop(name) for name in (UNLISTED_TAG,) if name in tags}  # true only once it is settled
+    shown = tuple(Change(f"tags.{name}", None, value) for name, value in sorted((desired.tags or {}).items()))
     yield Create((processor, *changes, code, *shown), tags=tags)
-    yield from _around(wanted, -1, done=False)
-    if around:
-        yield Tag(put=around)
-    if wanted.alias is not None:
+    yield from _unlisted(desired, -1, done=False)
+    if unlisted:
+        yield Tag(put=unlisted)
+    if desired.alias is not None:
         yield Publish()
-        yield Point((Change(f"alias {wanted.alias}", None, "new version"),), wanted.alias)
+        yield MoveAlias((Change(f"alias {desired.alias}", None, "new version"),), desired.alias)
 
 
-def _update(wanted: Wanted, remote: Remote) -> Iterator[Step]:
+def _update(desired: DesiredState, remote: Remote) -> Iterator[Step]:
     live, latest = remote.live, remote.latest or remote.live or {}
     if busy(latest):
         yield Wait()
     code_sha256: str | None = str(latest.get("CodeSha256"))
     publish = False
-    target = next((version for version in (live, *remote.versions) if version and _good(wanted, version, remote)), None)
+    target = next(
+        (version for version in (live, *remote.versions) if version and _good(desired, version, remote)), None
+    )
     if target is not None:
-        # the tag speaks of $LATEST's code: after a rollback it is right as it is
-        rolled_back = wanted.alias is not None and target is live
+        # The content tag belongs to the function, not to a version, and speaks of $LATEST's code. Where the alias
+        # already points at a good version, $LATEST may hold newer code (after a rollback): retagging it with this
+        # version's content would make the next deploy take that newer code for unchanged.
+        rolled_back = desired.alias is not None and target is live
         code_sha256 = None if rolled_back else str(target.get("CodeSha256"))
     else:
-        publish = wanted.alias is not None
-        yield from _latest(wanted, latest, remote)
-        if wanted.package is not None and not compare.same_code(wanted, latest, remote.tags):
-            code_sha256 = wanted.package.code_sha256
-    yield from _around(wanted, remote.concurrency, done=remote.tags.get(AROUND_TAG) == wanted.around)
-    yield from _tags(wanted, remote, code_sha256)
+        publish = desired.alias is not None
+        yield from _latest(desired, latest, remote)
+        if desired.package is not None and not compare.same_code(desired, latest, remote.tags):
+            code_sha256 = desired.package.code_sha256
+    yield from _unlisted(desired, remote.concurrency, done=remote.tags.get(UNLISTED_TAG) == desired.unlisted)
+    yield from _tags(desired, remote, code_sha256)
     if publish:
         yield Publish()
-    if wanted.alias is not None and (publish or target is not live):
-        yield _pointing(wanted.alias, live, target)
+    if desired.alias is not None and (publish or target is not live):
+        yield _pointing(desired.alias, live, target)
 
 
-def _good(wanted: Wanted, version: Answer, remote: Remote) -> bool:
-    """True if a version is as wanted and can run."""
-    same = compare.same_code(wanted, version, remote.tags) and not compare.settings_changes(wanted, version)
+def _good(desired: DesiredState, version: Answer, remote: Remote) -> bool:
+    """True if a version is as desired and can run."""
+    same = compare.same_code(desired, version, remote.tags) and not compare.settings_changes(desired, version)
     return same and not failed(version)
 
 
-def _latest(wanted: Wanted, latest: Answer, remote: Remote) -> Iterator[Step]:
-    """Bring $LATEST to what is wanted."""
+def _latest(desired: DesiredState, latest: Answer, remote: Remote) -> Iterator[Step]:
+    """Bring $LATEST to what is desired."""
     live = remote.live or latest
-    if wanted.package is None and live.get("CodeSha256") != latest.get("CodeSha256"):
+    if desired.package is None and live.get("CodeSha256") != latest.get("CodeSha256"):
         raise DeployError(
-            f"$LATEST of {wanted.name} holds other code than alias {wanted.alias}; "
+            f"$LATEST of {desired.name} holds other code than alias {desired.alias}; "
             "publishing a new configuration would publish that code, too.",
             "Deploy code and configuration together: doit deploy",
         )
-    shown = compare.settings_changes(wanted, live)
-    needed = compare.settings_changes(wanted, latest)
+    shown = compare.settings_changes(desired, live)
+    needed = compare.settings_changes(desired, latest)
     reason = failed(latest)
-    if reason and wanted.settings:
+    if reason and desired.settings:
         needed = (*needed, Change("last update", f"failed: {reason}", "sent again"))
     if needed:
-        yield Configure(tuple(dict.fromkeys((*shown, *needed))), settings=_whole_structures(wanted, latest))
-    if not compare.same_code(wanted, latest, remote.tags):
-        yield Upload(tuple(_code_changes(wanted, live)))
+        yield UpdateConfiguration(tuple(dict.fromkeys((*shown, *needed))), settings=_whole_structures(desired, latest))
+    if not compare.same_code(desired, latest, remote.tags):
+        yield UpdateCode(tuple(_code_changes(desired, live)))
 
 
-def _whole_structures(wanted: Wanted, latest: Answer) -> dict[str, Any]:
+def _whole_structures(desired: DesiredState, latest: Answer) -> dict[str, Any]:
     """The managed fields, structures filled up with what AWS holds: an update replaces a structure as a whole."""
     there = compare.normal(latest)
-    settings = dict(wanted.settings)
+    settings = dict(desired.settings)
     if "Role" in settings and compare.same_role(settings["Role"], str(latest.get("Role"))):
         settings["Role"] = latest["Role"]
     if "VpcConfig" in settings:
@@ -121,43 +136,49 @@ def _whole_structures(wanted: Wanted, latest: Answer) -> dict[str, Any]:
     return settings
 
 
-def _code_changes(wanted: Wanted, live: Answer) -> Iterator[Change]:
-    if wanted.architecture != compare.architecture(live):
-        yield Change("architecture", compare.architecture(live), wanted.architecture)
-    if wanted.package is not None and wanted.package.code_sha256 != live.get("CodeSha256"):
-        yield Change("code", _short(live.get("CodeSha256")), _short(wanted.package.code_sha256))
+def _code_changes(desired: DesiredState, live: Answer) -> Iterator[Change]:
+    if desired.architecture != compare.architecture(live):
+        yield Change("architecture", compare.architecture(live), desired.architecture)
+    if desired.package is not None and desired.package.code_sha256 != live.get("CodeSha256"):
+        yield Change("code", _short(live.get("CodeSha256")), _short(desired.package.code_sha256))
 
 
 def _short(code_sha256: Any) -> str | None:
     return None if code_sha256 is None else str(code_sha256)[:12]
 
 
-def _around(wanted: Wanted, concurrency: int | None, *, done: bool) -> Iterator[Step]:
-    """Concurrency and the log; `done` says that an earlier run has settled just these, `concurrency` what AWS shows."""
-    there = wanted.concurrency if concurrency is None and done else concurrency
-    if wanted.concurrency is not None and wanted.concurrency != there:
-        before, after = (None if copies == -1 else copies for copies in (there, wanted.concurrency))
-        yield Reserve((Change("reserved concurrency", before, after),), copies=wanted.concurrency)
-    if wanted.retention_days is not None and not done:
-        days = f"{wanted.retention_days} days" if wanted.retention_days else "for ever"
-        yield KeepLog((Change("log retention", "unknown", days),), group=wanted.log_group, days=wanted.retention_days)
+def _unlisted(desired: DesiredState, concurrency: int | None, *, done: bool) -> Iterator[Step]:
+    """Steps for settings that GetFunction does not list; `done`: the tag shows that they were applied already.
+
+    `concurrency` is what AWS shows of it, None behind an alias.
+    """
+    there = desired.concurrency if concurrency is None and done else concurrency
+    if desired.concurrency is not None and desired.concurrency != there:
+        before, after = (None if copies == -1 else copies for copies in (there, desired.concurrency))
+        yield SetConcurrency((Change("reserved_concurrency", before, after),), copies=desired.concurrency)
+    if desired.retention_days is not None and not done:
+        yield SetLogRetention(
+            (Change("log_retention_days", "unknown", desired.retention_days),),
+            group=desired.log_group,
+            days=desired.retention_days,
+        )
 
 
-def _tags_wanted(wanted: Wanted, there: Mapping[str, str], code_sha256: str | None) -> dict[str, str]:
+def _tags_wanted(desired: DesiredState, there: Mapping[str, str], code_sha256: str | None) -> dict[str, str]:
     """All tags as they should be; what is not managed stays, and so does the content's if no code is named."""
-    unmanaged = {name for name in there if wanted.tags is None or name.startswith((OWN_TAGS, "aws:"))}
-    tags = {name: there[name] for name in unmanaged} | dict(wanted.tags or {})
-    if wanted.package is not None and code_sha256 is not None:
-        tags[CONTENT_TAG] = str(wanted.content_tag(code_sha256))
-    if wanted.around is not None:
-        tags[AROUND_TAG] = wanted.around
-    elif wanted.settings:
-        tags.pop(AROUND_TAG, None)
+    unmanaged = {name for name in there if desired.tags is None or name.startswith((OWN_TAGS, "aws:"))}
+    tags = {name: there[name] for name in unmanaged} | dict(desired.tags or {})
+    if desired.package is not None and code_sha256 is not None:
+        tags[CONTENT_TAG] = str(desired.content_tag(code_sha256))
+    if desired.unlisted is not None:
+        tags[UNLISTED_TAG] = desired.unlisted
+    elif desired.settings:
+        tags.pop(UNLISTED_TAG, None)
     return tags
 
 
-def _tags(wanted: Wanted, remote: Remote, code_sha256: str | None) -> Iterator[Step]:
-    tags = _tags_wanted(wanted, remote.tags, code_sha256)
+def _tags(desired: DesiredState, remote: Remote, code_sha256: str | None) -> Iterator[Step]:
+    tags = _tags_wanted(desired, remote.tags, code_sha256)
     put = {name: value for name, value in tags.items() if remote.tags.get(name) != value}
     drop = tuple(sorted(remote.tags.keys() - tags.keys()))
     if put or drop:
@@ -169,9 +190,9 @@ def _tags(wanted: Wanted, remote: Remote, code_sha256: str | None) -> Iterator[S
         yield Tag(changes, put=put, drop=drop)
 
 
-def _pointing(alias: str, live: Answer | None, target: Answer | None) -> Point:
+def _pointing(alias: str, live: Answer | None, target: Answer | None) -> MoveAlias:
     before = None if live is None else str(live.get("Version"))
     version = None if target is None else str(target["Version"])
     shown = "new version" if version is None else f"version {version}"
     change = Change(f"alias {alias}", None if before is None else f"version {before}", shown)
-    return Point((change,), alias, version, before)
+    return MoveAlias((change,), alias, version, before)

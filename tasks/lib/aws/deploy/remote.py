@@ -25,7 +25,7 @@ class Remote:
     """A function on AWS.
 
     `live` is the version that answers: the alias's, or $LATEST without one; None where the alias is missing.
-    `latest` is $LATEST, and `versions` are the published ones, newest first, read only where `live` is not as wanted.
+    `latest` is $LATEST, and `versions` are the published ones, newest first, read only where `live` is not as desired.
     `concurrency` is -1 where none is reserved, and None where it was not shown: AWS hides it behind a qualifier.
     """
 
@@ -51,7 +51,7 @@ def failed(version: Answer) -> str:
     return ""
 
 
-def asked(client: Any, name: str, alias: str | None) -> Answer | None:
+def get_function(client: Any, name: str, alias: str | None) -> Answer | None:
     """The one read: GetFunction of the alias, or of $LATEST; None if there is no such function or alias."""
     qualifier = {} if alias is None else {"Qualifier": alias}
     try:
@@ -61,12 +61,12 @@ def asked(client: Any, name: str, alias: str | None) -> Answer | None:
     return answer
 
 
-def of_alias(answer: Answer) -> Remote:
+def remote_of_alias(answer: Answer) -> Remote:
     """What the answer for an alias tells."""
     return Remote(answer["Configuration"], None, (), answer.get("Tags", {}), None)
 
 
-def whole(answer: Answer, live: Answer | None, versions: tuple[Answer, ...] = ()) -> Remote:
+def remote_of_latest(answer: Answer, live: Answer | None, versions: tuple[Answer, ...] = ()) -> Remote:
     """What the answer for $LATEST tells; tags and concurrency are left out by AWS when there are none."""
     if "TagsError" in answer:
         raise DeployError(

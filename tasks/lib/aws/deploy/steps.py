@@ -37,7 +37,7 @@ class Create(Step):
 
 
 @dataclass(frozen=True)
-class Configure(Step):
+class UpdateConfiguration(Step):
     """UpdateFunctionConfiguration with these fields."""
 
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -45,14 +45,14 @@ class Configure(Step):
 
 
 @dataclass(frozen=True)
-class Upload(Step):
+class UpdateCode(Step):
     """UpdateFunctionCode, with the architecture."""
 
     title = "code"
 
 
 @dataclass(frozen=True)
-class Reserve(Step):
+class SetConcurrency(Step):
     """PutFunctionConcurrency, or DeleteFunctionConcurrency for -1."""
 
     copies: int = -1
@@ -60,7 +60,7 @@ class Reserve(Step):
 
 
 @dataclass(frozen=True)
-class KeepLog(Step):
+class SetLogRetention(Step):
     """The log group with its retention; 0 days: for ever."""
 
     group: str = ""
@@ -85,7 +85,7 @@ class Publish(Step):
 
 
 @dataclass(frozen=True)
-class Point(Step):
+class MoveAlias(Step):
     """CreateAlias or UpdateAlias: to `version`, or to the one just published when None."""
 
     alias: str = ""

@@ -17,7 +17,7 @@ from ...base.errors import InvokeError, UsageError
 from ...platform.limits import EVENT_BYTES, LONGEST_S
 
 if TYPE_CHECKING:
-    from .place import Place
+    from .handle import FunctionHandle
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ def payload(given: str | None) -> bytes:
     return event
 
 
-def invoke(place: Place, event: bytes) -> Invocation:
+def invoke(handle: FunctionHandle, event: bytes) -> Invocation:
     """Call the function's alias, or $LATEST without one, exactly once: a slow answer is never asked for again."""
-    client = place.aws.invoker(place.function.timeout_s or LONGEST_S)
-    with place.calls():
-        answer = client.invoke(FunctionName=place.name, Payload=event, LogType="Tail", **place.qualifier)
+    client = handle.aws.invoker(handle.function.timeout_s or LONGEST_S)
+    with handle.calls():
+        answer = client.invoke(FunctionName=handle.name, Payload=event, LogType="Tail", **handle.qualifier)
         body = answer["Payload"].read()
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
     return Invocation(body, log, str(answer.get("FunctionError", "")), str(answer.get("ExecutedVersion", "")))
 
 
-def failure(place: Place, invocation: Invocation) -> InvokeError:
+def failure(handle: FunctionHandle, invocation: Invocation) -> InvokeError:
     """The error of an invocation that failed; the answer itself has been shown."""
     try:
         said = json.loads(invocation.answer)
@@ -70,6 +70,6 @@ def failure(place: Place, invocation: Invocation) -> InvokeError:
         said = None
     kind, message = (said.get("errorType"), said.get("errorMessage")) if isinstance(said, dict) else (None, None)
     return InvokeError(
-        f"{place.name} failed ({invocation.error}): {kind or 'no type'}: {message or 'no message'}",
-        f"Its log: doit logs:{place.function.name}",
+        f"{handle.name} failed ({invocation.error}): {kind or 'no type'}: {message or 'no message'}",
+        f"Its log: doit logs:{handle.function.name}",
     )

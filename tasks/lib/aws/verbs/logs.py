@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError, UsageError
-from ..errors import missing, translated
+from ..errors import errors_while, missing
 
 if TYPE_CHECKING:
-    from .place import Place
+    from .handle import FunctionHandle
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LATE_MS = 30_000  # events may turn up this much later than they are dated
@@ -45,7 +45,7 @@ def duration(text: str) -> int:
 
 
 def events(  # noqa: PLR0913 - all but the first have defaults
-    place: Place,
+    handle: FunctionHandle,
     *,
     since_s: int = 600,
     follow: bool = False,
@@ -57,7 +57,7 @@ def events(  # noqa: PLR0913 - all but the first have defaults
     start_ms = int((now() - since_s) * 1000)
     seen: dict[str, int] = {}
     while True:
-        for event in _asked(place, start_ms, pattern, follow=follow):
+        for event in _asked(handle, start_ms, pattern, follow=follow):
             if event["eventId"] not in seen:
                 seen[event["eventId"]] = event["timestamp"]
                 yield _event(event)
@@ -68,14 +68,14 @@ def events(  # noqa: PLR0913 - all but the first have defaults
         sleep(POLL_S)
 
 
-def _asked(place: Place, start_ms: int, pattern: str, *, follow: bool) -> Iterator[Any]:
+def _asked(handle: FunctionHandle, start_ms: int, pattern: str, *, follow: bool) -> Iterator[Any]:
     """All pages from a moment on; a log that is not there yet is empty while one waits for it."""
-    logs = place.aws.client("logs")
+    logs = handle.aws.client("logs")
     filtered = {"filterPattern": pattern} if pattern else {}
-    with translated():
+    with errors_while():
         try:
             pages = logs.get_paginator("filter_log_events").paginate(
-                logGroupName=place.log_group, startTime=start_ms, **filtered
+                logGroupName=handle.log_group, startTime=start_ms, **filtered
             )
             for page in pages:
                 yield from page["events"]
@@ -84,8 +84,8 @@ def _asked(place: Place, start_ms: int, pattern: str, *, follow: bool) -> Iterat
                 raise
             if not follow:
                 raise DeployError(
-                    f"There is no log {place.log_group} yet.",
-                    f"Call the function first: doit invoke:{place.function.name}",
+                    f"There is no log {handle.log_group} yet.",
+                    f"Call the function first: doit invoke:{handle.function.name}",
                 ) from error
 
 

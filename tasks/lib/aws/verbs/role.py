@@ -1,7 +1,7 @@
 """The execution role: found by name, judged when AWS says it cannot be assumed, and made only when asked to.
 
 in   a role's name or ARN
-out  `role_arn`, `readiness`; `made(...)`: the verb `doit role`
+out  `role_arn`, `trust_problem`; `ensure_role(...)`: the verb `doit role`
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
-from ..errors import TRUST_POLICY, code, missing, translated
+from ..errors import TRUST_POLICY, code, errors_while, missing
 
 if TYPE_CHECKING:
     from ..session import Aws
@@ -36,7 +36,7 @@ def role_arn(aws: Aws, role: str) -> str:
         return f"arn:{aws.partition}:iam::{aws.account()}:role/{role}"
 
 
-def readiness(aws: Aws, role: str) -> str:
+def trust_problem(aws: Aws, role: str) -> str:
     """Why Lambda will never be able to assume a role; empty if it may only be too fresh, or if IAM does not tell."""
     if not role:
         return ""
@@ -48,12 +48,12 @@ def readiness(aws: Aws, role: str) -> str:
     return "" if _trusted(document) else f"Role {name} does not trust lambda.amazonaws.com."
 
 
-def made(aws: Aws, role: str, log_groups: list[str]) -> tuple[str, bool]:
+def ensure_role(aws: Aws, role: str, log_groups: list[str]) -> tuple[str, bool]:
     """The ARN of the role and whether it is new: trusts Lambda, may write these log groups and nothing else."""
     if role.startswith("arn:"):
         raise DeployError(f"{role} is an ARN, and a role is made by name.", 'Set role = "a-name" in lambda.toml.')
     iam, new = aws.client("iam"), False
-    with translated():
+    with errors_while():
         try:
             found = iam.get_role(RoleName=role)["Role"]
         except iam.exceptions.NoSuchEntityException:

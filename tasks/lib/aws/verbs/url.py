@@ -1,6 +1,7 @@
 """doit url: the function's own HTTPS address.
 
-in   a Place; `auth`: None only looks, "iam" is for signed requests, "public" for the whole world, "none" removes it
+in   a FunctionHandle; `auth`: None only looks, "iam" is for signed requests, "public" for the whole world,
+     "none" removes it
 out  a plain dictionary: url, auth, and which of the two permissions a public one needs are there
 
 Since October 2025 a public URL answers 403 unless *two* statements allow it.
@@ -13,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from .place import Place
+    from .handle import FunctionHandle
 
 Auth = Literal["iam", "public", "none"]
 AUTH_TYPES = {"iam": "AWS_IAM", "public": "NONE"}
@@ -23,62 +24,62 @@ STATEMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def url(place: Place, auth: Auth | None = None) -> dict[str, Any]:
+def url(handle: FunctionHandle, auth: Auth | None = None) -> dict[str, Any]:
     """Look at the URL, or make it so."""
-    with place.calls():
+    with handle.calls():
         if auth == "none":
-            _removed(place)
+            _removed(handle)
         elif auth is not None:
-            _made(place, AUTH_TYPES[auth])
-        return _shown(place)
+            _made(handle, AUTH_TYPES[auth])
+        return _shown(handle)
 
 
-def _made(place: Place, auth_type: str) -> None:
-    client, there = place.client, _config(place)
-    mode = "RESPONSE_STREAM" if place.function.response == "stream" else "BUFFERED"
-    wanted = {"AuthType": auth_type, "InvokeMode": mode}
+def _made(handle: FunctionHandle, auth_type: str) -> None:
+    client, there = handle.client, _config(handle)
+    mode = "RESPONSE_STREAM" if handle.function.response == "stream" else "BUFFERED"
+    desired = {"AuthType": auth_type, "InvokeMode": mode}
     if there is None:
-        client.create_function_url_config(FunctionName=place.name, **place.qualifier, **wanted)
-    elif any(there.get(name) != value for name, value in wanted.items()):
-        client.update_function_url_config(FunctionName=place.name, **place.qualifier, **wanted)
-    present = _statements(place)
+        client.create_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
+    elif any(there.get(name) != value for name, value in desired.items()):
+        client.update_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
+    present = _statements(handle)
     for sid, statement in STATEMENTS.items():
         if auth_type == "NONE" and sid not in present:
             client.add_permission(
-                FunctionName=place.name, StatementId=sid, Principal="*", **statement, **place.qualifier
+                FunctionName=handle.name, StatementId=sid, Principal="*", **statement, **handle.qualifier
             )
         elif auth_type != "NONE" and sid in present:
-            client.remove_permission(FunctionName=place.name, StatementId=sid, **place.qualifier)
+            client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
 
 
-def _removed(place: Place) -> None:
-    client = place.client
-    for sid in _statements(place) & STATEMENTS.keys():
-        client.remove_permission(FunctionName=place.name, StatementId=sid, **place.qualifier)
+def _removed(handle: FunctionHandle) -> None:
+    client = handle.client
+    for sid in _statements(handle) & STATEMENTS.keys():
+        client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
     with suppress(client.exceptions.ResourceNotFoundException):
-        client.delete_function_url_config(FunctionName=place.name, **place.qualifier)
+        client.delete_function_url_config(FunctionName=handle.name, **handle.qualifier)
 
 
-def _shown(place: Place) -> dict[str, Any]:
-    there = _config(place)
+def _shown(handle: FunctionHandle) -> dict[str, Any]:
+    there = _config(handle)
     if there is None:
         return {"url": None, "auth": None, "missing_permissions": []}
     public = there["AuthType"] == "NONE"
-    lacking = sorted(STATEMENTS.keys() - _statements(place)) if public else []
+    lacking = sorted(STATEMENTS.keys() - _statements(handle)) if public else []
     return {"url": there["FunctionUrl"], "auth": "public" if public else "iam", "missing_permissions": lacking}
 
 
-def _config(place: Place) -> Any:
+def _config(handle: FunctionHandle) -> Any:
     try:
-        return place.client.get_function_url_config(FunctionName=place.name, **place.qualifier)
-    except place.client.exceptions.ResourceNotFoundException:
+        return handle.client.get_function_url_config(FunctionName=handle.name, **handle.qualifier)
+    except handle.client.exceptions.ResourceNotFoundException:
         return None
 
 
-def _statements(place: Place) -> set[str]:
+def _statements(handle: FunctionHandle) -> set[str]:
     """The ids of the statements in the function's policy."""
     try:
-        policy = json.loads(place.client.get_policy(FunctionName=place.name, **place.qualifier)["Policy"])
-    except place.client.exceptions.ResourceNotFoundException:
+        policy = json.loads(handle.client.get_policy(FunctionName=handle.name, **handle.qualifier)["Policy"])
+    except handle.client.exceptions.ResourceNotFoundException:
         return set()
     return {str(statement.get("Sid")) for statement in policy["Statement"]}

@@ -1,7 +1,7 @@
 """One function on AWS as the verbs see it: the session, the names, and the first line that says where one is.
 
 in   Project, a function's name
-out  `place(...)` → Place; both pins are checked before a verb does anything
+out  `find_function(...)` → FunctionHandle; both pins are checked before a verb does anything
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...base.errors import DeployError, UsageError
 from ..deploy.desired import log_group, name_on_aws
 from ..deploy.outcome import Target
-from ..errors import missing, translated
+from ..errors import errors_while, missing
 from ..session import Aws, connect
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Place:
+class FunctionHandle:
     """A function's place on AWS."""
 
     aws: Aws
@@ -62,7 +62,7 @@ class Place:
     @contextmanager
     def calls(self) -> Iterator[None]:
         """Around calls: errors of AWS as DeployErrors, and a function that is not there as just that."""
-        with translated():
+        with errors_while():
             try:
                 yield
             except self.client.exceptions.ClientError as error:
@@ -77,18 +77,18 @@ class Place:
         )
 
 
-def place(
+def find_function(
     project: Project, name: str, report: Callable[[str], None], connected: Callable[[], Aws] | None = None
-) -> Place:
+) -> FunctionHandle:
     """Where the function of this name is; `report` gets the first line."""
     functions = {function.name: function for function in project.functions}
     if name not in functions:
         raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(functions)}.")
     function = functions[name]
     on_aws = name_on_aws(function)
-    with translated():
+    with errors_while():
         aws = connected() if connected else connect(project.deploy)
         aws.report = report
         target = Target(name, on_aws, function.alias, project.stage, aws.account(), aws.region)
     report(str(target))
-    return Place(aws, function, target)
+    return FunctionHandle(aws, function, target)

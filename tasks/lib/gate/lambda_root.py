@@ -1,7 +1,7 @@
-"""The sandbox a zip is unpacked into: its members below /var/task, and what the runtime offers in /lib64.
+"""The root a zip is unpacked into: its members below /var/task, and what the runtime offers in /lib64.
 
 in   name in the zip → Member (where its bytes are, and its mode), a Platform
-out  a Sysroot in which the dynamic linker's search can be walked as on Lambda, without any file of Lambda's
+out  a Sysroot in which the dynamic loader's search can be walked as on Lambda, without any file of Lambda's
 
 The runtime's libraries are stand-ins: a soname, and the symbol versions it defines where data/ knows them.
 """
@@ -38,7 +38,7 @@ class Member:
     mode: int
 
 
-class Sandbox(Sysroot, StandIns):
+class LambdaRoot(Sysroot, StandIns):
     """/var/task and /lib64 of a function."""
 
     def __init__(self, members: Mapping[str, Member], platform: Platform) -> None:
@@ -50,7 +50,7 @@ class Sandbox(Sysroot, StandIns):
         self._numbers = {name: number for number, name in enumerate(sorted(members))}
 
     def member(self, path: str) -> tuple[str, Member]:
-        """The member at a path in the sandbox; OSError as the kernel's for one that the function cannot read."""
+        """The member at a path in the root; OSError as the kernel's for one that the function cannot read."""
         name = os.path.normpath(path).removeprefix(f"{TASK}/")
         found = self.members.get(name)
         if found is None:
@@ -102,7 +102,7 @@ class Sandbox(Sysroot, StandIns):
         return f"/usr{normal}" if normal.startswith(("/lib/", "/lib64/")) else normal
 
     def names(self, folder: str) -> tuple[str, ...]:  # noqa: ARG002 - the interface
-        """Nothing in a sandbox is listed."""
+        """Nothing in a root is listed."""
         return ()
 
     def exists(self, path: str) -> bool:

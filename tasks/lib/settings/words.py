@@ -1,0 +1,62 @@
+"""The closed words of lambda.toml: each set is a type, so that mypy names every place that must know a new one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ..platform.libc import Libc
+
+__all__ = ["Builder", "Input", "Libc", "LogFormat", "Process", "Response", "Tool", "Tracing"]
+
+
+class Builder(StrEnum):
+    """Where executables are built."""
+
+    AUTO = "auto"
+    DOCKER = "docker"
+    HOST = "host"
+
+
+class Tool(StrEnum):
+    """What builds them."""
+
+    AUTO = "auto"
+    STACK = "stack"
+    CABAL = "cabal"
+    GHC = "ghc"
+
+
+class Process(StrEnum):
+    """How the executable is driven."""
+
+    PER_EVENT = "per-event"
+    PERSISTENT = "persistent"
+    NATIVE = "native"
+
+
+class Input(StrEnum):
+    """What the executable reads."""
+
+    EVENT = "event"
+    ENVELOPE = "envelope"
+
+
+class Response(StrEnum):
+    """How the answer travels."""
+
+    BUFFERED = "buffered"
+    STREAM = "stream"
+
+
+class Tracing(StrEnum):
+    """X-Ray, in AWS's words."""
+
+    ACTIVE = "Active"
+    PASSIVE = "PassThrough"
+
+
+class LogFormat(StrEnum):
+    """Lambda's log, in AWS's words."""
+
+    TEXT = "Text"
+    JSON = "JSON"
