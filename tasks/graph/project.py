@@ -15,6 +15,7 @@ from typing import Any
 from doit import get_var
 from doit.exceptions import InvalidDodoFile
 
+from ..lib.base import secrets
 from ..lib.base.errors import BuildError
 from ..lib.base.processes import end_on_signals
 from ..lib.settings.load import Project, load
@@ -41,6 +42,10 @@ def load_project() -> Project:
             problem = {"task": "", "message": error.message, "hint": error.hint}
             print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
         raise InvalidDodoFile(str(error)) from error
+    if project.secrets:
+        secrets.publish(project.public)
+        secrets.keep(project.secrets)
+        sys.stdout, sys.stderr = secrets.Clean(sys.stdout), secrets.Clean(sys.stderr)
     for warning in project.warnings:
         print(f"{coloured('warning', YELLOW)}: {warning}", file=sys.stderr)
     return project

@@ -37,7 +37,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     endings: ClassVar[list[Callable[[list[dict[str, str]]], None]]] = []  # called last, with what went wrong
 
     def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
-        super().__init__(sys.stderr if outstream is sys.stdout else outstream, options)
+        super().__init__(sys.stderr if outstream in {sys.stdout, sys.__stdout__} else outstream, options)
         self.started: dict[str, float] = {}
         self.errors: list[dict[str, str]] = []
         self.terse = False

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from doit.exceptions import TaskFailed
 from doit.task import Task
 
+from ..lib.base import secrets
 from ..lib.base.errors import UsageError
 from .reporter import Reporter
 from .task import guarded
@@ -60,6 +61,7 @@ class Documents(dict[str, Any]):
         """Print the document, if it is wanted."""
         if getattr(self.line.arguments, "json", False):
             document = {"ok": not errors, "functions": self, "errors": errors}
+            document = secrets.cleaned(document)
             print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

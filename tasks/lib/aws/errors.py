@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
+from ..base import secrets
 from ..base.errors import BuildError, DeployError
 
 TRUST_POLICY = (
@@ -115,10 +116,10 @@ def code(error: BaseException) -> str:
 
 
 def said(error: BaseException) -> str:
-    """AWS's own sentence."""
+    """AWS's own sentence, without what it quotes of secrets."""
     response = getattr(error, "response", None)
     sentence = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
-    return str(sentence or error).strip()
+    return secrets.clean(str(sentence or error).strip(), foreign=True)
 
 
 def missing(error: BaseException) -> bool:
@@ -134,7 +135,7 @@ def status(error: BaseException) -> int:
     return int(metadata.get("HTTPStatusCode", 0) or 0)
 
 
-def describe(error: BaseException, secrets: Iterable[str] = ()) -> DeployError | None:
+def describe(error: BaseException) -> DeployError | None:
     """The DeployError for what botocore raised; None if it is no error of botocore or AWS."""
     if hasattr(error, "response") and hasattr(error, "operation_name"):
         kind = code(error) or "an error without a code"
@@ -146,7 +147,7 @@ def describe(error: BaseException, secrets: Iterable[str] = ()) -> DeployError |
             hint = CLASSES[FOREIGN][1]
         if "cannot be assumed by Lambda" in message:
             hint = f"Its trust policy must be {TRUST_POLICY}"
-        return DeployError(_masked(message, secrets), hint)
+        return DeployError(message, hint)
     if UNSENDABLE in str(error):  # botocore shows the header, and with it the session token
         return DeployError(
             "The AWS credentials have a character that no request can carry, such as a line break at the end.",
@@ -155,17 +156,17 @@ def describe(error: BaseException, secrets: Iterable[str] = ()) -> DeployError |
     for base in type(error).__mro__:
         if base.__name__ in CLASSES and base.__module__.startswith(("botocore", "boto3")):
             message, hint = CLASSES[base.__name__]
-            return DeployError(_masked(message.format(error=_line(str(error)).rstrip(".")), secrets), hint)
-    return _of_settings(error, secrets)
+            return DeployError(message.format(error=_line(str(error)).rstrip(".")), hint)
+    return _of_settings(error)
 
 
-def _of_settings(error: BaseException, secrets: Iterable[str]) -> DeployError | None:
+def _of_settings(error: BaseException) -> DeployError | None:
     """What botocore raises of Python's own errors when the settings of the machine are wrong."""
     if isinstance(error, ValueError) and "Invalid endpoint" in str(error):
         return DeployError(f"{_line(str(error))}.", "Correct AWS_ENDPOINT_URL: http:// or https://, host and port.")
     if isinstance(error, LookupError | OSError | ValueError) and _of_credentials(error):
         return DeployError(
-            f"The AWS credentials could not be read: {_masked(_line(str(error)), secrets)}.",
+            f"The AWS credentials could not be read: {_line(str(error))}.",
             "Run the profile's credential_process by hand: it has to print one JSON document.",
         )
     return None
@@ -182,28 +183,21 @@ def _of_credentials(error: BaseException) -> bool:
 
 
 @contextmanager
-def errors_while(secrets: Iterable[str] = ()) -> Iterator[None]:
-    """Turn botocore's errors inside the block into DeployErrors; `secrets` are masked wherever they turn up."""
-    secrets = tuple(secrets)
+def errors_while(hidden: Iterable[str] = ()) -> Iterator[None]:
+    """Turn botocore's errors inside the block into DeployErrors; `hidden` values are in none of them."""
+    secrets.keep(hidden)
     try:
         yield
     except BuildError:
         raise
     except Exception as error:
-        found = describe(error, secrets)
+        found = describe(error)
         if found is None:
             raise
-        if any(secret in str(error) for secret in secrets):
+        if secrets.clean(str(error), foreign=True) != str(error):
             raise found from None  # the cause would show what is masked
         raise found from error
 
 
 def _line(text: str) -> str:
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
-
-
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, "***")
-    return text
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", secrets.clean(text, foreign=True)).strip()

@@ -174,6 +174,20 @@ class Project:
     functions: tuple[Function, ...]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that no sentence may show: those of the keys that are declared secret."""
+        rows = [name for name, item in keys(Function).items() if item.metadata.get("secret")]
+        tables = [getattr(function, name) or {} for function in self.functions for name in rows]
+        return tuple(value for table in tables for value in table.values() if isinstance(value, str))
+
+    @property
+    def public(self) -> tuple[str, ...]:
+        """Words that lambda.toml says in the open: the values of all other keys of its functions, and the names."""
+        rows = [name for name, item in keys(Function).items() if not item.metadata.get("secret")]
+        values = [getattr(function, name) for function in self.functions for name in (*rows, "name")]
+        return tuple(str(value) for value in (*values, self.stage) if isinstance(value, str))
+
 
 def keys(model: type, *, overridable: bool = False) -> dict[str, Field[Any]]:
     """The keys of a table: the model's fields that carry a rule, in order; or only those a stage may override."""

@@ -28,7 +28,6 @@ from ...settings.model import Function
 
 Part = Literal["all", "code", "config"]
 CONTENT_TAG, UNLISTED_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}around"
-SHORTEST_SECRET = 4  # shorter values ("1", "on") are no secrets, and masking them would garble every message
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class DesiredState:
     def secrets(self) -> tuple[str, ...]:
         """Values that no output may show."""
         values = self.settings.get("Environment", {}).get("Variables", {}).values()
-        return tuple(value for value in values if len(value) >= SHORTEST_SECRET)
+        return tuple(values)
 
     def content_tag(self, code_sha256: str) -> str | None:
         """The tag that says: the code with this hash has the content that is desired."""

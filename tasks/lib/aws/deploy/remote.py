@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...base import secrets
 from ...base.errors import DeployError
 
 Answer = Mapping[str, Any]
@@ -44,11 +45,15 @@ def busy(version: Answer) -> bool:
 def failed(version: Answer) -> str:
     """AWS's reason and its code, verbatim, if creating or updating a version failed; else the empty string."""
     if version.get("State") == "Failed":
-        return f"{version.get('StateReason', '')} ({version.get('StateReasonCode', 'no code')})"
+        return f"{_foreign(version.get('StateReason', ''))} ({version.get('StateReasonCode', 'no code')})"
     if version.get("LastUpdateStatus") == "Failed":
         reason, reason_code = version.get("LastUpdateStatusReason", ""), version.get("LastUpdateStatusReasonCode")
-        return f"{reason} ({reason_code or 'no code'})"
+        return f"{_foreign(reason)} ({reason_code or 'no code'})"
     return ""
+
+
+def _foreign(sentence: str) -> str:
+    return secrets.clean(sentence, foreign=True)
 
 
 def get_function(client: Any, name: str, alias: str | None) -> Answer | None:
@@ -58,6 +63,7 @@ def get_function(client: Any, name: str, alias: str | None) -> Answer | None:
         answer: Answer = client.get_function(FunctionName=name, **qualifier)
     except client.exceptions.ResourceNotFoundException:
         return None
+    secrets.keep((answer["Configuration"].get("Environment") or {}).get("Variables", {}).values())
     return answer
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...base import secrets
 from ...base.errors import InvokeError, UsageError
 from ...platform.limits import EVENT_BYTES, LONGEST_S
 
@@ -70,6 +71,7 @@ def failure(handle: FunctionHandle, invocation: Invocation) -> InvokeError:
         said = None
     kind, message = (said.get("errorType"), said.get("errorMessage")) if isinstance(said, dict) else (None, None)
     return InvokeError(
-        f"{handle.name} failed ({invocation.error}): {kind or 'no type'}: {message or 'no message'}",
+        f"{handle.name} failed ({invocation.error}): {kind or 'no type'}: "
+        + secrets.clean(str(message or "no message"), foreign=True),
         f"Its log: doit logs:{handle.function.name}",
     )
