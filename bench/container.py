@@ -72,11 +72,11 @@ def copying(base: str) -> None:
     """Time and memory of copying one file in and out, by size."""
     from tasks.lib.engine import find as engine
     from tasks.lib.engine import leftovers
-    from tasks.lib.engine.client import connected
+    from tasks.lib.engine.client import connect
     from tasks.lib.engine.container import Container
     from tasks.lib.settings.load import Build
 
-    client = connected(engine.found()[0])
+    client = connect(engine.answering_engine()[0])
     name = f"bench-{hashlib.sha256(os.urandom(8)).hexdigest()[:8]}"
     image = client.api.inspect_image(base)["Id"]
     volumes = {name: "/build"}

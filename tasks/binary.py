@@ -41,7 +41,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         def log(line: str) -> None:
             show(function.name, line)
 
-        machine = builder.chosen(project.build, products.WORK, products.CACHE, log)
+        machine = builder.machine_for(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc is Libc.STATIC

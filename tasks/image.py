@@ -29,7 +29,7 @@ def define(project: Project) -> dict[str, Any]:
         show("image", line)
 
     def make() -> str:
-        toolchain = builder.chosen(*here, log).toolchain(log)
+        toolchain = builder.machine_for(*here, log).toolchain(log)
         files.write_json(products.IMAGE, toolchain)
         return toolchain.summary
 
@@ -38,24 +38,24 @@ def define(project: Project) -> dict[str, Any]:
             from .lib.engine import machine as docker
 
             with suppress(EngineError):  # an engine that is not there holds nothing back
-                for thing in docker.held(products.CACHE):
+                for thing in docker.inventory(products.CACHE):
                     print(f"left in the container engine (doit purge removes it): {thing}")
-        removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *gone(project)], dryrun)
+        removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *obsolete_products(project)], dryrun)
 
     made = task(
         doc="the toolchain: a container image, or this host's GHC",
         recipe=__name__,
         file_dep=[path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()],
         targets=[products.IMAGE],
-        reads=asdict(project.build) | {"engines": builder.places(project.build)},
-        watches=lambda: builder.witnesses(*here, products.IMAGE),
+        reads=asdict(project.build) | {"engines": builder.engine_candidates(project.build)},
+        watches=lambda: builder.toolchain_files(*here, products.IMAGE),
         action=make,
     )
     return made | {"clean": [Removal(clean)]}
 
 
-def gone(project: Project) -> list[Path]:
-    """What lambda.toml no more leads to: folders of functions, and in those that stay what was made by other names."""
+def obsolete_products(project: Project) -> list[Path]:
+    """Products in build/ that no function of lambda.toml makes any longer."""
     made = {product.folder: product.everything for product in map(products.Products, project.functions)}
     there = [path for path in sorted(products.BUILD.glob("[!.]*")) if path.is_dir()]
     old = [path for folder in there if folder in made for path in sorted(folder.iterdir()) if path not in made[folder]]

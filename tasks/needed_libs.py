@@ -35,7 +35,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
     def walk() -> str:
         from .lib.libs import needed
 
-        sysroot = builder.recorded(project.build, products.WORK, products.CACHE, products.IMAGE).sysroot()
+        sysroot = builder.recorded_machine(project.build, products.WORK, products.CACHE, products.IMAGE).sysroot()
         found = needed.needed(
             made.executable,
             sysroot=sysroot,

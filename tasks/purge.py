@@ -1,4 +1,4 @@
-"""`doit purge`: what `clean` leaves in the container engine, because an image takes minutes to make."""
+"""`doit purge`: remove this project's image, volumes and containers; `clean` keeps them, an image takes minutes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def define() -> Verb:
     def act(given: Any) -> None:
         from .lib.engine import machine as docker
 
-        things = docker.held(products.CACHE)
+        things = docker.inventory(products.CACHE)
         for thing in things:
             print(f"{'would remove' if given.dry_run else 'removing'} {thing}")
         if not things:

@@ -1,12 +1,7 @@
-"""Builders: one interface, and where the work is done behind it.
+"""Which machine builds: a container, or this host.
 
-machine.py       the interface: a machine that runs commands (this host, or a container) and what its toolchain is
-haskell.py       sources → executable with stack, cabal or ghc, on whatever machine
-stale.py         what a compiler must not see again
-host.py          this host
-docker.py        a container; engine.py finds the engine, relay.py reaches one behind ssh, client.py speaks to it,
-                 patience.py gives it up in time, image.py makes the image, container.py runs in it,
-                 image_files.py reads it, leftovers.py cleans up
+in   [build] of lambda.toml, the engines that answer, build/image.json of the last run
+out  `machine_for(build, …)` → the Machine that builds now; `recorded_machine(…)` → the one that built what is there
 """
 
 from __future__ import annotations
@@ -30,11 +25,11 @@ _choosing = threading.RLock()
 _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one container, or None for the host
 
 
-def chosen(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
+def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
     """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host.
 
     auto takes this host, too, where the engine has neither the base image nor a way to its registry. It is chosen
-    once a run, and the choice is told once.
+    once a run, and the choice is told once. EngineError when `builder = "docker"` and no engine answers.
     """
     if build.builder == "host":
         return _host(workspace, cache)
@@ -49,7 +44,7 @@ def _container(build: Build, cache: Path, log: Log) -> Docker | None:
     from .engine import find as engine
 
     try:
-        where, answer = engine.found()
+        where, answer = engine.answering_engine()
     except EngineError as error:
         if build.builder == "docker":
             raise
@@ -76,7 +71,7 @@ def _with_a_base(machine: Docker, log: Log) -> Docker | None:
     return machine
 
 
-def recorded(build: Build, workspace: Path, cache: Path, record: Path) -> Machine:
+def recorded_machine(build: Build, workspace: Path, cache: Path, record: Path) -> Machine:
     """The machine that `record` (image.json) tells of: where executables were made. No engine is asked."""
     if on_host(build, record):
         return _host(workspace, cache)
@@ -86,7 +81,7 @@ def recorded(build: Build, workspace: Path, cache: Path, record: Path) -> Machin
         if running := _chosen.get((cache.resolve(), repr(build))):
             return running
         machine = _docker(build, cache)
-        machine.recorded(Toolchain(**json.loads(record.read_bytes())))
+        machine.assume_toolchain(Toolchain(**json.loads(record.read_bytes())))
         return machine
 
 
@@ -98,21 +93,21 @@ def on_host(build: Build, record: Path) -> bool:
         return build.builder == "host"
 
 
-def places(build: Build) -> Mapping[str, str]:
+def engine_candidates(build: Build) -> Mapping[str, str]:
     """Where an engine would be asked for, as far as that can be told without asking: what a choice depends on."""
     if build.builder == "host":
         return {}
     from .engine import find as engine
 
     try:
-        return {place.address: place.origin for place in engine.places()}
+        return {place.address: place.origin for place in engine.candidates()}
     except EngineError as error:
         return {"": error.message}
 
 
-def witnesses(build: Build, workspace: Path, cache: Path, record: Path) -> list[Path]:
+def toolchain_files(build: Build, workspace: Path, cache: Path, record: Path) -> list[Path]:
     """Files of this host whose change means that the toolchain of `record` has to be looked at again."""
-    return _host(workspace, cache).witnesses() if on_host(build, record) else []
+    return _host(workspace, cache).toolchain_files() if on_host(build, record) else []
 
 
 def _host(workspace: Path, cache: Path) -> Host:

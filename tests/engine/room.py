@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tasks.lib.engine import leftovers
-from tasks.lib.engine.client import connected
+from tasks.lib.engine.client import connect
 from tasks.lib.engine.find import Engine
 from tasks.lib.engine.machine import project
 from tests.engine.engines import docker
@@ -66,7 +66,7 @@ class Room(Workshop):
         return docker(self.engine, "ps", "-aq", "--filter", f"label=haskell-on-lambda.project={self.id}").split()
 
     def purge(self) -> None:
-        leftovers.purge(connected(self.engine), self.id)
+        leftovers.purge(connect(self.engine), self.id)
 
 
 def _toml(value: Any) -> str:

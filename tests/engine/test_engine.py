@@ -61,26 +61,26 @@ def context(home: Path, name: str, host: str, **more: object) -> Path:
 )
 def test_docker_host_names_the_engine(monkeypatch: pytest.MonkeyPatch, host: str, address: str) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    assert engines.places() == [Engine(address, "DOCKER_HOST")]
+    assert engines.candidates() == [Engine(address, "DOCKER_HOST")]
 
 
 def test_docker_host_goes_before_a_context(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context(bare, "far", "tcp://far:2375")
     monkeypatch.setenv("DOCKER_CONTEXT", "far")
     monkeypatch.setenv("DOCKER_HOST", "tcp://near:2375")
-    assert [place.address for place in engines.places()] == ["tcp://near:2375"]
+    assert [place.address for place in engines.candidates()] == ["tcp://near:2375"]
 
 
 def test_the_current_context_is_followed(bare: Path) -> None:
     context(bare, "far", "ssh://me@far")
     (bare / ".docker/config.json").write_text('{"currentContext": "far"}')
-    assert engines.places() == [Engine("ssh://me@far", "docker context far")]
+    assert engines.candidates() == [Engine("ssh://me@far", "docker context far")]
 
 
 def test_a_contexts_certificates_are_used(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context(bare, "far", "tcp://far:2376", SkipTLSVerify=True).mkdir(parents=True)
     monkeypatch.setenv("DOCKER_CONTEXT", "far")
-    (place,) = engines.places()
+    (place,) = engines.candidates()
     assert place.certificates.endswith("/docker")
     assert not place.verify
 
@@ -88,13 +88,13 @@ def test_a_contexts_certificates_are_used(bare: Path, monkeypatch: pytest.Monkey
 def test_an_unknown_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "gone")
     with pytest.raises(EngineError, match="'gone', which docker does not know"):
-        engines.places()
+        engines.candidates()
 
 
 def test_a_broken_configuration_of_docker_is_none(bare: Path) -> None:
     (bare / ".docker").mkdir()
     (bare / ".docker/config.json").write_text("{")
-    engines.places()
+    engines.candidates()
 
 
 @pytest.mark.parametrize("name", ["docker.sock", "podman/podman.sock"])
@@ -102,7 +102,7 @@ def test_rootless_sockets_are_found(bare: Path, name: str) -> None:
     path = bare / "run" / name
     path.parent.mkdir(parents=True)
     path.touch()
-    assert f"unix://{path}" in [place.address for place in engines.places()]
+    assert f"unix://{path}" in [place.address for place in engines.candidates()]
 
 
 def test_a_folder_that_is_closed_to_this_user_holds_no_engine(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_folder_that_is_closed_to_this_user_holds_no_engine(tmp_path: Path) ->
     code = (
         "import os\nfrom tasks.lib.builders import engine\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "print(engine.places())"
+        "print(engines.candidates())"
     )
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(closed)}
     done = subprocess.run(
@@ -127,7 +127,7 @@ def test_a_folder_that_is_closed_to_this_user_holds_no_engine(tmp_path: Path) ->
 
 def test_podmans_own_variable_names_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTAINER_HOST", "unix:///run/p.sock")
-    assert engines.places() == [Engine("unix:///run/p.sock", "CONTAINER_HOST")]
+    assert engines.candidates() == [Engine("unix:///run/p.sock", "CONTAINER_HOST")]
 
 
 def test_what_answers_is_known_by_name_and_version() -> None:
@@ -222,7 +222,7 @@ def test_no_engine_costs_less_than_50_ms(tmp_path: Path, monkeypatch: pytest.Mon
     start = time.perf_counter()
     for _ in range(10):
         with pytest.raises(EngineError, match="no such socket"):
-            engines.found()
+            engines.answering_engine()
     assert (time.perf_counter() - start) / 10 < 0.05
 
 

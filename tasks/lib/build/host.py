@@ -55,7 +55,7 @@ class Host:
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
 
-    def witnesses(self) -> list[Path]:
+    def toolchain_files(self) -> list[Path]:
         """The tools' own files: an upgrade replaces them."""
         found = [shutil.which(tool) for tool in (*TOOLS, "gcc", "musl-gcc", "strip")]
         return [Path(path).resolve() for path in found if path]

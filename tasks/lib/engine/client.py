@@ -1,8 +1,8 @@
 """A client of a container engine: the Docker SDK, with our errors and our patience.
 
 in   an Engine (engine.py)
-out  `connected(engine)` → Client; `Client.api` is the SDK's low-level client, used only inside of
-     `client.told(doing)`, which turns the SDK's errors into EngineError, and through
+out  `connect(engine)` → Client; `Client.api` is the SDK's low-level client, used only inside of
+     `client.errors_while(doing)`, which turns the SDK's errors into EngineError, and through
      `client.watched(items)`, which gives up within seconds once the engine no longer answers, however long an item
      takes while it does
 """
@@ -60,7 +60,7 @@ class Client:
         def once() -> Iterator[T]:
             yield function(*arguments, **named)
 
-        with self.told(doing):
+        with self.errors_while(doing):
             return next(self.watched(once()))
 
     def watched(self, items: Iterable[T]) -> Iterator[T]:
@@ -76,7 +76,7 @@ class Client:
             raise
 
     @contextmanager
-    def told(self, doing: str) -> Iterator[None]:
+    def errors_while(self, doing: str) -> Iterator[None]:
         """The SDK's errors as ours; `doing` completes "while …"."""
         import requests
         import urllib3
@@ -87,23 +87,23 @@ class Client:
         except BuildError:
             raise
         except errors.APIError as error:
-            raise self.failed(doing, str(error.explanation or error), error.status_code) from error
+            raise self.error(doing, str(error.explanation or error), error.status_code) from error
         except (errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             self.ping()  # says better why, if the engine has gone
-            raise self.failed(doing, str(error)) from error
+            raise self.error(doing, str(error)) from error
 
-    def failed(self, doing: str, reason: str, status: int | None = None) -> EngineError:
+    def error(self, doing: str, reason: str, status: int | None = None) -> EngineError:
         """The engine's own words, and the next act where it is known."""
         kind = MissingError if status == MISSING else EngineError
         hint = next((hint for words, hint in KNOWN.items() if re.search(words, reason, re.IGNORECASE)), LOOK)
         return kind(f"The container engine failed while {doing}: {reason.strip()}", hint)
 
 
-def connected(engine: Engine) -> Client:
+def connect(engine: Engine) -> Client:
     """The client of an engine that answers; nothing is asked of it yet but its version."""
     import docker
 
-    engine = engines.reached(engine)
+    engine = engines.endpoint(engine)
     secured = _tls(engine) if engine.certificates else False
     answer = engines.ping(engine)
     api = docker.APIClient(base_url=engine.address, version=answer.api, timeout=None, tls=secured)

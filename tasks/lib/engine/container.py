@@ -115,7 +115,7 @@ class Container:
         said, wrong = b"".join(out or b"" for out, _ in parts), b"".join(err or b"" for _, err in parts)
         if code():
             reason = wrong.decode(errors="replace").strip()[-500:]
-            raise self.client.failed(f"running `{' '.join(command)[:60]}` in the container", reason)
+            raise self.client.error(f"running `{' '.join(command)[:60]}` in the container", reason)
         return said
 
     def _exec(self, command: Sequence[str], folder: str) -> tuple[Iterator[Output], Callable[[], int]]:
@@ -124,7 +124,7 @@ class Container:
         started = client.call(doing, client.api.exec_start, made, stream=True, demux=True)
 
         def pieces() -> Iterator[Output]:
-            with client.told(doing):
+            with client.errors_while(doing):
                 yield from client.watched(started)
 
         def code() -> int:
@@ -147,7 +147,7 @@ class Container:
     def get(self, path: str, target: IO[bytes]) -> int:
         """Copy a regular file out; its mode. MissingError when there is none."""
         api = self.client.api
-        with self.client.told(f"copying {path} out"):
+        with self.client.errors_while(f"copying {path} out"):
             stream, _ = self.client.call(f"copying {path} out", api.get_archive, self.id, path)
             with tarfile.open(fileobj=io.BufferedReader(_Pieces(self.client.watched(stream))), mode="r|") as archive:
                 info = archive.next()

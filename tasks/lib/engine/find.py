@@ -1,7 +1,8 @@
 """Which container engine, and does it answer? Found out without the Docker SDK, whose import alone costs 0.2 s.
 
 in   DOCKER_HOST, DOCKER_CONTEXT, docker's own config.json, CONTAINER_HOST, and the sockets that engines listen on
-out  `places()` → where an engine would be, best first, without asking any; `found()` → the first that answers;
+out  `candidates()` → where an engine would be, best first, without asking any;
+     `answering_engine()` → the first that answers;
      `ping(engine)` → what answers there, EngineError within seconds when nothing does
 """
 
@@ -48,7 +49,7 @@ class Answer(NamedTuple):
     api: str
 
 
-def places() -> list[Engine]:
+def candidates() -> list[Engine]:
     """Where an engine is said to be, or else every socket that is there; nobody is asked."""
     if named := _named():
         return [named]
@@ -113,10 +114,10 @@ def _usual_sockets() -> Iterator[Path]:
     yield Path("/run/podman/podman.sock")
 
 
-def found() -> tuple[Engine, Answer]:
+def answering_engine() -> tuple[Engine, Answer]:
     """The first engine that answers; EngineError says what was tried."""
     tried: list[EngineError] = []
-    for engine in places():
+    for engine in candidates():
         try:
             return engine, ping(engine)
         except EngineError as error:
@@ -133,7 +134,7 @@ def ping(engine: Engine, patience_s: float = PATIENCE_S) -> Answer:
     """Ask the engine for a sign of life; EngineError when it gives none in time."""
     where = f"{engine.address} ({engine.origin})"
     try:
-        said = _asked(engine, patience_s)
+        said = _ping_reply(engine, patience_s)
     except FileNotFoundError as error:
         raise EngineError(f"There is no container engine at {where}: no such socket.", START) from error
     except ConnectionError as error:  # refused, or reset while it dies
@@ -157,31 +158,31 @@ def ping(engine: Engine, patience_s: float = PATIENCE_S) -> Answer:
     return Answer(server[1].decode(errors="replace") if server else "engine", version[1].decode(errors="replace"))
 
 
-def reached(engine: Engine) -> Engine:
+def endpoint(engine: Engine) -> Engine:
     """The engine as it is reached from here: one behind ssh, through a socket of ours."""
     if not engine.address.startswith("ssh://"):
         return engine
     from . import ssh
 
-    return Engine(f"unix://{ssh.entrance(engine.address)}", f"{engine.origin}, {engine.address}")
+    return Engine(f"unix://{ssh.relay_socket(engine.address)}", f"{engine.origin}, {engine.address}")
 
 
-def _asked(engine: Engine, patience_s: float) -> bytes:
+def _ping_reply(engine: Engine, patience_s: float) -> bytes:
     """The answer to a ping, by whatever way leads to the engine."""
     if not engine.address.startswith("ssh://"):
-        return _answer(engine, patience_s)
+        return _reply_head(engine, patience_s)
     from . import ssh
 
     try:
-        said = _answer(reached(engine), patience_s)
+        said = _reply_head(endpoint(engine), patience_s)
     except ConnectionError:
         said = b""
     if not said:
-        raise OSError(ssh.complaint(engine.address) or "ssh ended without a word")
+        raise OSError(ssh.last_error(engine.address) or "ssh ended without a word")
     return said
 
 
-def _answer(engine: Engine, patience_s: float) -> bytes:
+def _reply_head(engine: Engine, patience_s: float) -> bytes:
     """The head of the answer to a ping; it has to be whole after `patience_s`, however slowly it drips."""
     until = time.monotonic() + patience_s
     with _connection(engine, patience_s) as line:

@@ -1,7 +1,8 @@
 """The image that Haskell is built in: made from ghc-centos/ and [build], once for each content of these.
 
 in   the folder with the Dockerfile, the settings that its arguments come from
-out  `Recipe` → tag and arguments; `ready(client, recipe, log)` → the image's id, built when it is not there
+out  `Recipe` → tag and arguments; `ensure_image(client, recipe, log)` → what the engine knows of it,
+     built when it is not there
 
 The tag ends in a hash of everything that goes in, so an image is looked up, never guessed. The engine sets the tag
 after the last step: a build that was cut short leaves none. Progress is a line a step, and the latest output now and
@@ -90,10 +91,10 @@ class Recipe:
         return packed.getvalue()
 
 
-def ready(client: Client, recipe: Recipe, log: Log) -> dict[str, Any]:
+def ensure_image(client: Client, recipe: Recipe, log: Log) -> dict[str, Any]:
     """What the engine knows of the image, which is built first where it is not there; EngineError when that fails."""
     try:
-        return inspected(client, recipe.tag)
+        return inspect(client, recipe.tag)
     except MissingError:
         if not (recipe.folder / "Dockerfile").is_file():
             raise EngineError(
@@ -103,12 +104,12 @@ def ready(client: Client, recipe: Recipe, log: Log) -> dict[str, Any]:
     log(f"building the image {recipe.tag}")
     started = time.monotonic()
     _build(client, recipe, log)
-    found = inspected(client, recipe.tag)
+    found = inspect(client, recipe.tag)
     log(f"built in {time.monotonic() - started:.0f} s, {found['Size'] / 1e9:.2f} GB")
     return found
 
 
-def inspected(client: Client, name: str) -> dict[str, Any]:
+def inspect(client: Client, name: str) -> dict[str, Any]:
     """What the engine knows of an image; MissingError when it has none of that name or id."""
     return dict(client.call(f"looking for the image {name}", client.api.inspect_image, name))
 
@@ -116,7 +117,7 @@ def inspected(client: Client, name: str) -> dict[str, Any]:
 def _build(client: Client, recipe: Recipe, log: Log) -> None:
     progress = Progress(log)
     network = None if recipe.build.network in {"bridge", "none"} else recipe.build.network
-    with client.told("building the image"):
+    with client.errors_while("building the image"):
         stream = client.call(
             "building the image",
             client.api.build,
@@ -191,7 +192,7 @@ class Progress:
     def failed(self, reason: str, client: Client) -> EngineError:
         """The step that failed, with the last that it said."""
         said = "".join(f"\n    {line}" for line in self.tail)
-        told = client.failed("building the image", f"{reason} {' '.join(self.tail)}")
+        told = client.error("building the image", f"{reason} {' '.join(self.tail)}")
         known = (
             told.hint if told.hint != LOOK else "Mend that in ghc-centos/ or in [build] of lambda.toml, then run again."
         )

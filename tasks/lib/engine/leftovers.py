@@ -1,7 +1,7 @@
 """What a project has in an engine: its containers, volumes and images; found by their labels, never by a name alone.
 
 in   a client, the project's id
-out  `sweep` removes containers whose process has gone; `held` and `told` list what is there; `purge` removes it all
+out  `sweep` removes containers whose process has gone; `inventory` and `describe` list what is there; `purge` removes it all
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def make_volumes(client: Client, project: str, names: Iterable[str]) -> None:
         client.call("making a volume", client.api.create_volume, name, labels={PROJECT: project})
 
 
-def held(client: Client, project: str) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
+def inventory(client: Client, project: str) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
     """The project's containers, volumes and images."""
     mine = {"label": f"{PROJECT}={project}"}
     volumes = client.call("listing volumes", client.api.volumes, filters=mine)["Volumes"] or []
@@ -42,7 +42,7 @@ def held(client: Client, project: str) -> tuple[list[dict[str, Any]], list[str],
 
 def purge(client: Client, project: str) -> None:
     """Remove all that the project has in the engine, and nothing else."""
-    containers, volumes, images = held(client, project)
+    containers, volumes, images = inventory(client, project)
     for container in containers:
         remove(client, str(container["Id"]))
     for volume in volumes:
@@ -52,9 +52,9 @@ def purge(client: Client, project: str) -> None:
             client.call("removing an image", client.api.remove_image, image["Id"], force=True)
 
 
-def told(client: Client, project: str) -> list[str]:
+def describe(client: Client, project: str) -> list[str]:
     """What the project has in the engine, in words."""
-    containers, volumes, images = held(client, project)
+    containers, volumes, images = inventory(client, project)
     return [
         *(f"container {str(container['Id'])[:12]}" for container in containers),
         *(f"volume {volume}" for volume in volumes),

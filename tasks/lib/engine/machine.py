@@ -43,9 +43,9 @@ from ..build.stale import lonely
 from ..platform.architecture import architecture_of
 from . import find as engines
 from . import leftovers
-from .client import Client, MissingError, connected
+from .client import Client, MissingError, connect
 from .container import STORES, WORKSPACE, Container
-from .image import NAME, Recipe, ready
+from .image import NAME, Recipe, ensure_image
 from .sync import arrival
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Docker:
                 self._toolchain = self._known(log)
             return self._toolchain
 
-    def recorded(self, toolchain: Toolchain) -> None:
+    def assume_toolchain(self, toolchain: Toolchain) -> None:
         """Take an image as it was found earlier, without asking the engine."""
         self._toolchain = toolchain
 
@@ -99,7 +99,7 @@ class Docker:
         return ImageFiles(self._folder(image), lambda path, target: self._running().get(path, target))
 
     def _known(self, log: Log) -> Toolchain:
-        found = ready(self._engine(), self._recipe, log)
+        found = ensure_image(self._engine(), self._recipe, log)
         image, architecture = str(found["Id"]), str(found["Architecture"])
         kept = self._folder(image) / "toolchain.json"
         if kept.exists():
@@ -127,7 +127,7 @@ class Docker:
     def _engine(self) -> Client:
         with self._starting:
             if self._client is None:
-                self._client = connected(engines.found()[0])
+                self._client = connect(engines.answering_engine()[0])
                 leftovers.sweep(self._client, self._recipe.project)
             return self._client
 
@@ -227,14 +227,14 @@ class Docker:
         self._running().fetch(path, target)
 
 
-def held(cache: Path) -> list[str]:
+def inventory(cache: Path) -> list[str]:
     """What this project has in the engine, in words; EngineError when no engine answers."""
-    return leftovers.told(connected(engines.found()[0]), project(cache))
+    return leftovers.describe(connect(engines.answering_engine()[0]), project(cache))
 
 
 def purge(cache: Path) -> None:
     """Remove this project's containers, volumes and images from the engine, and nothing else."""
-    leftovers.purge(connected(engines.found()[0]), project(cache))
+    leftovers.purge(connect(engines.answering_engine()[0]), project(cache))
 
 
 def project(cache: Path) -> str:

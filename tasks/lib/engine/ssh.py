@@ -1,7 +1,7 @@
 """An engine behind ssh, as a socket here: each connection becomes `ssh HOST docker system dial-stdio`.
 
 in   ssh://[user@]host[:port][/path of its socket]
-out  `entrance(address)` → the path of a socket that leads there, for as long as this process lives
+out  `relay_socket(address)` → the path of a socket that leads there, for as long as this process lives
 
 docker's own command line does the same. ssh's settings, keys and agent are the person's; nothing is asked for.
 """
@@ -24,7 +24,7 @@ from ..base.errors import EngineError
 _lock = threading.Lock()
 
 
-def entrance(address: str) -> Path:
+def relay_socket(address: str) -> Path:
     """The socket that leads to the engine."""
     with _lock:  # or two threads would each begin one
         return _relay(address)
@@ -58,9 +58,9 @@ def _ssh(address: str, folder: Path) -> list[str]:
     return ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *session, *port, *user]
 
 
-def complaint(address: str) -> str:
+def last_error(address: str) -> str:
     """What ssh had to say of a connection that failed."""
-    log = entrance(address).with_name("log")
+    log = relay_socket(address).with_name("log")
     return log.read_text(errors="replace").strip() if log.exists() else ""
 
 

@@ -26,7 +26,7 @@ class Message(NamedTuple):
     last: bool = False
 
 
-class Hose:
+class ReaderThread:
     """Takes items in a thread of its own; once it is shut, the thread ends with the item at hand."""
 
     def __init__(self, items: Iterable[Any]) -> None:
@@ -55,11 +55,11 @@ class Hose:
 
 def watched(items: Iterable[T], ask: Callable[[], object]) -> Iterator[T]:
     """The items as they come; after a silence `ask` is called, whose error ends the wait."""
-    hose = Hose(items)
+    reader = ReaderThread(items)
     try:
         while True:
             try:
-                message = hose.waiting.get(timeout=SILENCE_S)
+                message = reader.waiting.get(timeout=SILENCE_S)
             except queue.Empty:
                 ask()
                 continue
@@ -69,4 +69,4 @@ def watched(items: Iterable[T], ask: Callable[[], object]) -> Iterator[T]:
                 return
             yield message.item
     finally:
-        hose.shut.set()
+        reader.shut.set()
