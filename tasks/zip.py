@@ -45,24 +45,28 @@ def zipped(function: Function) -> dict[str, Any]:
         libs = {f"lib/{path.relative_to(made.libs)}": path for path in sorted(made.libs.rglob("*")) if path.is_file()}
         own = {function.program: made.executable, made.shim.name: made.shim}
         everything = members.joined(own, libs, members.included(function.include, source))
+        packed = members.members(everything)
         verdict = judge.examine(
-            everything,
+            packed,
             runtime=function.runtime,
             architecture=function.architecture,
             program=function.program,
             dlopen_names=members.libraries(function.include),
+            layers_unread=bool(function.layers),
         )
-        if not verdict.starts:
+        if verdict.problems:
             raise judge.error(verdict)
+        for lack in verdict.unproved:
+            warn(function.name, f"not proved: {lack.file}: {lack.message}\n  → {lack.hint}")
         if function.process is Process.PER_EVENT and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
         if ends := runtimes.ending(function.runtime):
             warn(function.name, ends)
-        content = archive.packed(members.members(everything), products.CACHE / "deflated")
+        content = archive.packed(packed, products.CACHE / "deflated")
         files.write(made.zip, content)
         files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
-        return f"{made.zip}  {files.human(len(content))}, {libraries}, starts on {function.runtime}"
+        return f"{made.zip}  {files.human(len(content))}, {libraries}, {verdict.verdict} on {function.runtime}"
 
     return task(
         name=function.name,
@@ -77,6 +81,7 @@ def zipped(function: Function) -> dict[str, Any]:
             "architecture": function.architecture,
             "program": function.program,
             "process": function.process,
+            "layers": bool(function.layers),
         },
         action=make,
         cleans=[made.deployed_hash],

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base.errors import ElfError
-from tasks.lib.gate import judge, lambda_root
+from tasks.lib.gate import judge
 from tasks.lib.libs import needed
 from tasks.lib.loader.root import elf_at
 from tasks.lib.platform import runtimes
 from tasks.lib.sysroot import root as sysroot
+from tasks.lib.sysroot.member import Member
 from tests.support import lacking, need
 
 pytestmark = pytest.mark.slow
@@ -130,7 +131,7 @@ def platform_of(root: Path) -> runtimes.Platform:
 
 def verdict(root: Path, members: Mapping[str, Path]) -> bool:
     host = sysroot.Host()
-    files = {name: lambda_root.Member(host, str(path), path.stat().st_mode & 0o777) for name, path in members.items()}
+    files = {name: Member(host, str(path), path.stat().st_mode & 0o777) for name, path in members.items()}
     return judge.verdict(files, platform_of(root), "main", shim=False).starts
 
 

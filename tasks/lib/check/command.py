@@ -1,11 +1,12 @@
 """`check`: would these files start on Lambda? Any executable, any zip, built by anybody; nothing is run.
 
-in   a command line: files, --runtime, --arch, --libc, --include, --handler, --sysroot, --json
+in   a command line: files, --runtime, --arch, --libc, --include, --handler, --layer, --sysroot, --pack-to, --json
 out  stdout: a tree and a verdict for each file, or one JSON document; stderr: progress and unusable input
-     exit 0 all start, 1 one does not, 2 one cannot be judged
+     exit 0 all start, 1 one does not, 2 one cannot be judged, 3 of one it is not proved
 
-An executable is judged as the package task would pack it, with libraries from the sysroot (this machine by default);
-a zip as Lambda would unpack it. What cannot be proved from here is noted as "not proved", never passed over.
+An executable is judged twice: as the package task would pack it, with libraries from the sysroot (this machine by
+default), and alone. A zip is judged as Lambda would unpack it, with its layers. What decides and cannot be read makes
+the verdict "not proved".
 """
 
 from __future__ import annotations
@@ -16,14 +17,21 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ..base.errors import BuildError, ElfError
+from ..base.errors import BuildError, ElfError, UsageError
 from ..base.files import as_json
-from ..gate.verdict import Note, Problem, Verdict, shown
-from ..platform.runtimes import ARCHITECTURES, ending, platform
+from ..gate.verdict import Note, Outcome, Problem, Unproved, Verdict, shown
+from ..platform.runtimes import ARCHITECTURES, Platform, ending, platform
 
-STARTS, DOES_NOT, UNUSABLE = 0, 1, 2
+if TYPE_CHECKING:
+    from ..libs.needed import Needed
+    from ..package.unzip import Unpacked
+    from ..sysroot.root import Sysroot
+
+STARTS, DOES_NOT, UNUSABLE, UNPROVED = 0, 1, 2, 3
+CODES = {Outcome.STARTS: STARTS, Outcome.FAILS: DOES_NOT, Outcome.UNPROVED: UNPROVED}
+WORST_FIRST = (UNUSABLE, DOES_NOT, UNPROVED, STARTS)
 FORMAT = 1
 NATIVE, NODE = "provided.al2023", "nodejs24.x"  # what a file is for, when nobody says
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -48,8 +56,13 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--arch", choices=ARCHITECTURES, help="default: the file's own")
     found.add_argument("--libc", choices=("auto", "runtime", "bundled", "static"), default="auto")
     found.add_argument("--include", action="append", default=[], metavar="SONAME", help="a library opened by name")
-    found.add_argument("--handler", default="run.handle", help="of a Node runtime (default: %(default)s)")
+    found.add_argument(
+        "--handler", default="", help="the function's handler (default on Node: run.handle, index.handler)"
+    )
+    found.add_argument("--layer", action="append", default=[], type=Path, metavar="ZIP", help="a layer of the zips")
     found.add_argument("--sysroot", type=Path, help="folder or tar archive to take libraries from (default: /)")
+    found.add_argument("--alone", action="store_true", help="judge executables as they are, with nothing packed")
+    found.add_argument("--pack-to", type=Path, metavar="FOLDER", help="write program, lib/ and a bootstrap there")
     found.add_argument("--json", action="store_true", help="one JSON document instead of trees")
     return found
 
@@ -63,11 +76,12 @@ def run(argv: Sequence[str], stdout: TextIO, stderr: TextIO | None = None) -> in
         return int(stop.code or 0)
     try:
         results = list(_all(chosen, errors))
-        code = max(result.code for result in results)
-        document = {"format": FORMAT, "starts": code == STARTS, "files": [result.document for result in results]}
+        code = worst(result.code for result in results)
+        document = {"format": FORMAT, "starts": code == STARTS, "verdict": word(code)}
+        document["files"] = [result.document for result in results]
     except BuildError as error:  # of the command line as a whole
         results, code = [], UNUSABLE
-        document = {"format": FORMAT, "starts": False, "files": [], "error": _error(error)}
+        document = {"format": FORMAT, "starts": False, "verdict": word(code), "files": [], "error": _error(error)}
         print(f"ERROR: {error}", file=errors)
     if chosen.json:
         stdout.write(as_json(document).decode())
@@ -76,22 +90,35 @@ def run(argv: Sequence[str], stdout: TextIO, stderr: TextIO | None = None) -> in
     return code
 
 
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several files together."""
+    found = set(codes)
+    return next((code for code in WORST_FIRST if code in found), STARTS)
+
+
+def word(code: int) -> str:
+    """An exit code as a verdict; "unusable" for what could not be judged."""
+    return next((str(known) for known, number in CODES.items() if number == code), "unusable")
+
+
 def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
     from ..sysroot.named import at
 
     platform(chosen.runtime or NATIVE, chosen.arch or ARCHITECTURES[0])  # wrong for all or none
     if ends := ending(chosen.runtime or NATIVE):
         print(f"warning: {ends}", file=errors)
+    if chosen.pack_to and len(chosen.files) > 1:
+        raise UsageError("--pack-to takes one executable.", "Check the others by themselves.")
     root = at(chosen.sysroot)
     for name in chosen.files:
         if len(chosen.files) > 1:
             print(f"checking {shown(name)}", file=errors)
         try:
-            yield _zip(Path(name), chosen) if _is_zip(Path(name)) else _elf(Path(name), chosen, root)
+            yield _zip(Path(name), chosen) if _is_zip(Path(name)) else _elf(Path(name), chosen, root, errors)
         except BuildError as error:
             print(f"ERROR: {shown(error.message)}\n  → {shown(error.hint)}", file=errors)
-            document = {"file": shown(name), "kind": "unusable", "starts": False, "error": _error(error)}
-            yield Checked(name, UNUSABLE, document, ())
+            document = {"file": shown(name), "kind": "unusable", "starts": False, "verdict": "unusable"}
+            yield Checked(name, UNUSABLE, document | {"error": _error(error)}, ())
 
 
 def _error(error: BuildError) -> dict[str, str]:
@@ -108,24 +135,38 @@ def _is_zip(path: Path) -> bool:
         raise ElfError(f"{path} cannot be read: {error.strerror}.", "Name an executable or a zip.") from error
 
 
-def _elf(path: Path, chosen: argparse.Namespace, root: Any) -> Checked:
+def _elf(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: TextIO) -> Checked:
     from ..libs import needed
     from .tree import tree
 
+    where = platform(chosen.runtime or NATIVE, chosen.arch or _own_architecture(path))
+    alone = needed.alone(path, where, tuple(chosen.include))
     found = needed.needed(
         path,
         sysroot=root,
-        runtime=chosen.runtime or NATIVE,
-        architecture=chosen.arch or _own_architecture(path),
+        runtime=where.runtime.id,
+        architecture=where.architecture,
         libc=chosen.libc,
         include=tuple(chosen.include),
     )
+    judged = alone if chosen.alone else found
     places = {item.name: item.path for item in found.pack}
     libc = f"libc = {found.libc.chosen}: {found.libc.reason}"
-    lines = [*tree(found.objects, places), libc, *_sayings(found.problems, found.notes)]
-    lines.append(_last_line(path.name, found.runtime, found.architecture, starts=found.starts))
+    lines = [*tree(judged.objects, {} if chosen.alone else places), *([] if chosen.alone else [libc])]
+    lines += sayings(judged.problems, judged.unproved, judged.notes)
+    lines.append(_last_line(path.name, where, alone) if chosen.alone else _two_verdicts(path.name, where, found, alone))
     document = {"file": shown(str(path)), "kind": "elf", **asdict(found)}
-    return Checked(str(path), STARTS if found.starts else DOES_NOT, document, tuple(lines))
+    document["alone"] = {key: value for key, value in asdict(alone).items() if key in _OF_ALONE}
+    if chosen.pack_to:
+        from .pack_to import pack_to
+
+        if found.problems:
+            raise UsageError(f"{path.name} would not start as packed, so nothing is written.", "See its problems.")
+        print(pack_to(found, path, root, chosen.pack_to), file=errors)
+    return Checked(str(path), CODES[judged.verdict], document, tuple(lines))
+
+
+_OF_ALONE = ("verdict", "starts", "problems", "unproved")
 
 
 def _own_architecture(path: Path) -> str:
@@ -137,63 +178,89 @@ def _own_architecture(path: Path) -> str:
 
 
 def _zip(path: Path, chosen: argparse.Namespace) -> Checked:
+    from ..gate import judge
     from ..package import unzip
     from .tree import tree
 
+    if chosen.pack_to:
+        raise UsageError("--pack-to takes an executable, and this is a zip.", "Leave it out.")
     with tempfile.TemporaryDirectory(prefix="check-") as folder:
-        archive = unzip.unpacked(path, Path(folder))
-        found = _zip_verdict(archive, chosen)
-    problems = (*archive.problems, *found.problems)
-    notes = (*archive.notes, *found.notes)
-    starts = not problems
-    lines = [*tree(found.objects), f"libc = {found.libc}", *_sayings(problems, notes)]
-    lines.append(_last_line(path.name, found.runtime, found.architecture, starts=starts))
+        places = [Path(folder) / str(number) for number in range(1 + len(chosen.layer))]
+        for place in places:
+            place.mkdir()
+        archive = unzip.unpacked(path, places[0])
+        layers = [unzip.unpacked(layer, place) for layer, place in zip(chosen.layer, places[1:], strict=True)]
+        odd = [problem for item in (archive, *layers) for problem in item.problems]
+        where, handler = _surroundings(archive, chosen)
+        if odd:
+            found = judge.nothing(where, odd)
+        else:
+            found = judge.foreign(
+                archive.contents,
+                where,
+                layer=unzip.merged([layer.contents for layer in layers]),
+                handler=handler,
+                dlopen_names=tuple(chosen.include),
+            )
+        found = judge.with_findings(found, [note for item in (archive, *layers) for note in item.notes])
+    lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
+    lines.append(_last_line(path.name, where, found))
     document = {"file": shown(str(path)), "kind": "zip", **asdict(found)}
-    document |= {"starts": starts, "problems": [asdict(item) for item in problems]}
-    document |= {"notes": [asdict(item) for item in notes]}
-    return Checked(str(path), STARTS if starts else DOES_NOT, document, tuple(lines))
+    return Checked(str(path), CODES[found.verdict], document, tuple(lines))
 
 
-def _zip_verdict(archive: Any, chosen: argparse.Namespace) -> Verdict:
-    from ..gate import judge
+def _surroundings(archive: Unpacked, chosen: argparse.Namespace) -> tuple[Platform, str]:
+    """The platform that a zip is for, and the handler where it is for Node."""
+    from ..gate import node
     from ..loader.root import elf_at
-    from ..package import unzip
-    from ..sysroot.root import Host
 
-    startable: dict[str, bool] = {}
-    architectures = []
-    for name, member in archive.members.items():
+    found = []
+    for member in archive.contents.members.values():
         try:
-            elf = elf_at(Host(), member.path)
-        except ElfError:
+            elf = elf_at(member.root, member.path)
+        except (ElfError, OSError):
             continue
-        startable[name] = elf.form in {"executable", "static", "static-pie"} and elf.soname is None
-        if startable[name]:
-            architectures.append(elf.kind.architecture)
-    known = [word for word in architectures if word in ARCHITECTURES]
-    runtime = chosen.runtime or (NODE if unzip.is_for_node(archive.members, chosen.handler) else NATIVE)
-    where = platform(runtime, chosen.arch or (known or list(ARCHITECTURES))[0])
-    program = unzip.program(archive.members, startable)
-    if archive.problems:
-        return judge.nothing(where)
-    found = judge.verdict(archive.members, where, program, tuple(chosen.include))
-    more = (
-        unzip.handler_problems(archive.members, chosen.handler)
-        if where.runtime.on_node
-        else unzip.script_problems(archive.members)
-    )
-    return judge.with_problems(found, more)
+        if elf.is_program:
+            found.append(elf.kind.architecture)
+    known = [name for name in found if name in ARCHITECTURES]
+    handler = node.handler_of(archive.contents.members, chosen.handler)
+    where = platform(chosen.runtime or (NODE if handler else NATIVE), chosen.arch or (known or list(ARCHITECTURES))[0])
+    if where.runtime.on_node:
+        return where, handler or chosen.handler or node.HANDLERS[0]
+    return where, chosen.handler
 
 
-def _sayings(problems: Iterable[Problem], notes: Iterable[Note]) -> Iterator[str]:
+def sayings(problems: Iterable[Problem], unproved: Iterable[Unproved], notes: Iterable[Note]) -> Iterator[str]:
+    """Problems, what is not proved, and notes, for people; one fact is said once."""
     for problem in problems:
         yield f"PROBLEM  {problem.message}"
         if len(problem.chain) > 1:
             yield f"         needed by: {' → '.join(problem.chain)}"
         yield f"         {problem.hint}"
+    for lack in unproved:
+        yield f"UNPROVED {lack.file}: {lack.message}"
+        yield f"         {lack.hint}"
     for note in notes:
         yield f"note     {note.file}: {note.message}"
 
 
-def _last_line(name: str, runtime: str, architecture: str, *, starts: bool) -> str:
-    return f"{shown(name)} {'starts' if starts else 'DOES NOT START'} on {runtime} ({architecture})"
+WORDS = {Outcome.STARTS: "starts", Outcome.FAILS: "DOES NOT START", Outcome.UNPROVED: "IS NOT PROVED to start"}
+
+
+def _last_line(name: str, where: Platform, found: Verdict | Needed) -> str:
+    return f"{shown(name)} {WORDS[found.verdict]} on {where.runtime.id} ({where.architecture})"
+
+
+def _two_verdicts(name: str, where: Platform, found: Needed, alone: Verdict) -> str:
+    """A verdict with its condition: what must travel with the program."""
+    line = _last_line(name, where, found)
+    if not found.pack:
+        return line
+    many = "1 file" if len(found.pack) == 1 else f"{len(found.pack)} files"
+    libraries = "its C library and other libraries" if found.libc.chosen == "bundled" else "its libraries"
+    by_itself = {
+        Outcome.STARTS: "it starts too",
+        Outcome.FAILS: "it DOES NOT START",
+        Outcome.UNPROVED: "it IS NOT PROVED to start",
+    }[alone.verdict]
+    return f"{line} when packed with {libraries} ({many} in lib/); alone, {by_itself}"

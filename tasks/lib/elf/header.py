@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 TYPE, MACHINE = enums.ENUM_E_TYPE, enums.ENUM_E_MACHINE
 MOST_HEADERS = 1170  # the kernel's limit: 64 KiB of program headers
-LOADABLE = (TYPE["ET_EXEC"], TYPE["ET_DYN"])
 EI_NIDENT = 16
 LINUX_ABIS = (0, 3)  # ELFOSABI_SYSV, ELFOSABI_GNU
 MACHINES = {(each.elf_machine, 64, True): str(each) for each in Architecture}

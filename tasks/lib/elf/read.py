@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from elftools.elf import enums
@@ -44,6 +45,22 @@ class VersionNeed:
     version: str
     weak: bool
     index: int
+
+
+class Form(StrEnum):
+    """What an ELF file is for."""
+
+    EXECUTABLE = "executable"
+    STATIC = "static"
+    STATIC_PIE = "static-pie"
+    LIBRARY = "library"
+    RELOCATABLE = "relocatable"
+    CORE = "core"
+
+    @property
+    def starts(self) -> bool:
+        """True for what the kernel can start."""
+        return self in {Form.EXECUTABLE, Form.STATIC, Form.STATIC_PIE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +98,25 @@ class Elf:
         return tuple(name for tag, name in self.libraries if tag == TAG["DT_NEEDED"])
 
     @property
-    def form(self) -> str:
-        """executable, static, static-pie, library, relocatable or core."""
+    def form(self) -> Form:
+        """What it is for."""
         if self.type in (TYPE["ET_REL"], TYPE["ET_CORE"]):
-            return "relocatable" if self.type == TYPE["ET_REL"] else "core"
+            return Form.RELOCATABLE if self.type == TYPE["ET_REL"] else Form.CORE
         if self.interpreter is not None:
-            return "executable"
+            return Form.EXECUTABLE
         if self.type == TYPE["ET_EXEC"]:
-            return "static"
-        return "static-pie" if self.flags_1 & DF_1_PIE or self.debug else "library"
+            return Form.STATIC
+        return Form.STATIC_PIE if self.flags_1 & DF_1_PIE or self.debug else Form.LIBRARY
+
+    @property
+    def is_static(self) -> bool:
+        """True for a program that no loader prepares."""
+        return self.form in {Form.STATIC, Form.STATIC_PIE}
+
+    @property
+    def is_program(self) -> bool:
+        """True for what the kernel can start; a loader or a library with an interpreter has a soname."""
+        return self.form.starts and self.soname is None
 
     @property
     def musl(self) -> bool:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..sysroot.file import File
 
 MOST_SYMBOLS = 1 << 20
-WEAK = enums.ENUM_ST_INFO_BIND["STB_WEAK"]
+MOST_RELOCATIONS_BYTES = 6 << 20
+WEAK, LOCAL = enums.ENUM_ST_INFO_BIND["STB_WEAK"], enums.ENUM_ST_INFO_BIND["STB_LOCAL"]
 TABLES = tuple(
     TAG[name] for name in ("DT_STRTAB", "DT_VERSYM", "DT_VERNEED", "DT_VERDEF", "DT_GNU_HASH", "DT_RELA", "DT_REL")
 )
@@ -34,13 +35,14 @@ class Symbol:
     """A dynamic symbol; `version` is its index in DT_VERSYM (0 and 1: none)."""
 
     name: str
+    number: int  # in the symbol table
     version: int
     defined: bool
     weak: bool
 
 
 def symbols(file: File, path: str) -> Iterator[Symbol]:
-    """All dynamic symbols, in table order."""
+    """All dynamic symbols but local ones, in table order; ElfError for a damaged file."""
     image = image_of(file, path)
     tags, form = image.tags, image.layout
     if TAG["DT_SYMTAB"] not in tags or TAG["DT_STRTAB"] not in tags:
@@ -53,10 +55,10 @@ def symbols(file: File, path: str) -> Iterator[Symbol]:
         versions = [index for (index,) in form.half.iter_unpack(table)]
     pick = form.symbol_fields
     records = form.symbol.iter_unpack(image.at(at, count * form.symbol.size))
-    for record, version in zip(records, versions, strict=True):
+    for number, (record, version) in enumerate(zip(records, versions, strict=True)):
         name, info, section = pick(record)
-        if name:
-            yield Symbol(image.text(name), version & INDEX_BITS, section != 0, info >> 4 == WEAK)
+        if name and info >> 4 != LOCAL:
+            yield Symbol(image.text(name), number, version & INDEX_BITS, section != 0, info >> 4 == WEAK)
 
 
 def _count(image: Image) -> int:
@@ -81,6 +83,26 @@ def _count(image: Image) -> int:
         if last > MOST_SYMBOLS:
             raise DamagedError(f"{image.path} is damaged: a chain of its hash table has no end.")
     return int(last) + 1
+
+
+def relocated(file: File, path: str) -> frozenset[int]:
+    """Numbers of the symbols that DT_RELA and DT_REL name: those that are bound before the program begins.
+
+    What DT_JMPREL names may be bound at the first call. ElfError for a damaged file.
+    """
+    image = image_of(file, path)
+    tags, word = image.tags, image.layout.word
+    found: set[int] = set()
+    for table, bytes_tag, fields in (("DT_RELA", "DT_RELASZ", 3), ("DT_REL", "DT_RELSZ", 2)):
+        if TAG[table] not in tags:
+            continue
+        step = image.layout.bloom_bytes  # of an address
+        content = image.at(image.offset(tags[TAG[table]]), min(tags.get(TAG[bytes_tag], 0), MOST_RELOCATIONS_BYTES))
+        size, big = fields * step, word.format.startswith(">")
+        for at in range(0, len(content) - size + 1, size):
+            info = int.from_bytes(content[at + step : at + 2 * step], "big" if big else "little")
+            found.add(info >> (32 if step == 8 else 8))  # noqa: PLR2004 - ELF64_R_SYM, ELF32_R_SYM
+    return frozenset(found)
 
 
 def users(file: File, path: str, index: int) -> tuple[str, ...]:

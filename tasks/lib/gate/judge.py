@@ -1,50 +1,64 @@
-"""The gate: every ELF file of a package, and whether the package starts on its runtime. Nothing is executed.
+"""The gate: what of a package is started, whether that starts on its runtime, and what lies beside it. Nothing is run.
 
-in   name in the zip → file, the runtime, the architecture, the program's name
-out  `examine(…)` → Verdict; `error(verdict)` → the GateError that says it
+in   the files of a zip and of layers, a Platform; for a zip of this project's, the program that its shim starts
+out  `examine(…)`, `verdict(…)` for our own zips, `foreign(…)` for anybody's → Verdict
+     `error(verdict)` → the GateError that says it
 
-Started are the program and the bootstrap; other executables of the package are taken for helpers that something starts.
-A library that nothing loads, or a file of another processor beside lib/, is noted and stops nothing.
+What the bootstrap starts must start (launch.py); other executables of the package are taken for helpers: of one that
+would not start it is noted.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError, GateError
-from ..base.files import FILE_MODE, PROGRAM_MODE
-from ..loader.closure import Closure, Loaded, chain
 from ..loader.root import elf_at
-from ..platform.layout import BUNDLED_LOADER, LIBRARY_PATH, TASK
-from ..platform.libc import in_libc_family
+from ..platform.layout import BOOTSTRAP, BUNDLED_LOADER, LIB, LIBRARY_PATH, LOADER, OPT, TASK
+from ..platform.libc import Libc
 from ..platform.limits import UNZIPPED_BYTES
 from ..platform.runtimes import Platform, platform
-from ..sysroot.root import Host
-from .lambda_root import OTHERS_RUN, LambdaRoot, Member
-from .proof import ISA_LEVELS, Entry, Proof, proved
-from .verdict import Floor, Note, Object, Problem, Verdict, family, gate_error, ordered, shown
-from .versions import first_user
+from . import later, node
+from .call import Entry
+from .lambda_root import NO_LAYER, Contents, LambdaRoot, shown_name
+from .launch import Launch
+from .objects import floors, idle, objects
+from .own import started_by_our_shim
+from .proof import Proof, proved
+from .unresolved import Tables
+from .verdict import Fault, Note, Outcome, Problem, Role, Unproved, Verdict, gate_error, outcome, shown
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
+    from ..sysroot.member import Member
 
-LIB = f"{TASK}/lib"
+TASK_LIB = f"{TASK}/{LIB}"
 
 
-def examine(
-    members: Mapping[str, Path], *, runtime: str, architecture: str, program: str, dlopen_names: tuple[str, ...] = ()
+@dataclass(slots=True)
+class Findings:
+    """What was found before anything was walked, and what is to be walked."""
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unproved: list[Unproved] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def examine(  # noqa: PLR0913 - a zip of ours has these settings
+    members: Mapping[str, Member],
+    *,
+    runtime: str,
+    architecture: str,
+    program: str,
+    dlopen_names: tuple[str, ...] = (),
+    layers_unread: bool = False,
 ) -> Verdict:
-    """The verdict on files that will be packed: 0755 what can be executed here, 0644 the rest."""
-    host = Host()
-    files = {
-        name: Member(host, os.path.realpath(path), PROGRAM_MODE if os.access(path, os.X_OK) else FILE_MODE)
-        for name, path in members.items()
-    }
-    return verdict(files, platform(runtime, architecture), program, dlopen_names)
+    """The verdict on the members of a zip of ours; UsageError for a runtime that there is not."""
+    where = platform(runtime, architecture)
+    return verdict(members, where, program, dlopen_names, layers_unread=layers_unread)
 
 
 def error(found: Verdict) -> GateError:
@@ -52,217 +66,211 @@ def error(found: Verdict) -> GateError:
     return gate_error(found)
 
 
-def verdict(
-    files: Mapping[str, Member], where: Platform, program: str, dlopen_names: tuple[str, ...] = (), *, shim: bool = True
+def verdict(  # noqa: PLR0913 - as above
+    members: Mapping[str, Member],
+    where: Platform,
+    program: str,
+    dlopen_names: tuple[str, ...] = (),
+    *,
+    shim: bool = True,
+    layers_unread: bool = False,
 ) -> Verdict:
-    """The verdict on members of a zip, wherever their bytes are; `shim`: with what the runtime itself asks for."""
-    root = LambdaRoot(files, where)
-    elves, notes, sizes = _elves(root)
-    problems = [*_size(sizes), *(_shim(root, program) if shim else ())]
-    entries = list(_entries(root, elves, program, dlopen_names))
-    if not shim and program in elves and elves[program].form == "library":
-        entries[0] = replace(entries[0], role="library", loader="")
-    proofs = [proved(root, entry) for entry in entries]
+    """The verdict on a program and what travels with it; `shim`: with what the runtime itself asks for."""
+    root = LambdaRoot(Contents(members), where, layers_unread=layers_unread)
+    elves, notes = _elves(root)
+    found = Findings(notes=notes)
+    found.problems += [*_size(root), *(_shim(root, program) if shim else ())]
+    found.entries += _own_entries(root, elves, program, dlopen_names)
+    elf = elves.get(f"{TASK}/{program}")
+    if not shim and elf is not None and elf.form == "library":
+        found.entries[0] = replace(found.entries[0], role=Role.LIBRARY, loader="")
+    return _judged(root, elves, found, program)
+
+
+def foreign(
+    zipped: Contents,
+    where: Platform,
+    *,
+    layer: Contents = NO_LAYER,
+    handler: str = "",
+    dlopen_names: tuple[str, ...] = (),
+) -> Verdict:
+    """The verdict on anybody's zip, with its layers; the first entry is what the bootstrap starts at last."""
+    root = LambdaRoot(zipped, where, layer)
+    elves, notes = _elves(root)
+    found = Findings(notes=notes)
+    found.problems += _size(root)
+    ours = started_by_our_shim(root)
+    if ours:
+        found.problems += _shim(root, ours)
+        found.entries += _own_entries(root, elves, ours, dlopen_names)
+        return _judged(root, elves, found, ours)
+    if where.runtime.on_node:
+        found.problems += node.problems(root, handler)
+        return _judged(root, elves, found, "", node.starts_programs(root, handler))
+    found.problems += _bootstrap(root)
+    if not found.problems:
+        launch = Launch(root, handler)
+        launch.start(f"{TASK}/{BOOTSTRAP}" if root.member(f"{TASK}/{BOOTSTRAP}") else f"{OPT}/{BOOTSTRAP}")
+        found.entries += [replace(entry, dlopen_names=dlopen_names) for entry in launch.entries]
+        found.problems += launch.problems
+        found.unproved += launch.unproved
+    return _judged(root, elves, found, found.entries[-1].name if found.entries else "")
+
+
+def nothing(where: Platform, problems: Sequence[Problem]) -> Verdict:
+    """The verdict on a package that was not even unpacked."""
+    empty = LambdaRoot(Contents({}), where)
+    return _judged(empty, {}, Findings(problems=list(problems)), "")
+
+
+def with_findings(found: Verdict, notes: Iterable[Note], problems: Iterable[Problem] = ()) -> Verdict:
+    """The verdict with what somebody else saw."""
+    together = (*problems, *found.problems)
+    word = outcome(together, found.unproved)
+    everything = _sorted((*notes, *found.notes))
+    return replace(found, problems=together, notes=everything, verdict=word, starts=word is Outcome.STARTS)
+
+
+def _judged(
+    root: LambdaRoot, elves: Mapping[str, Elf], found: Findings, program: str, starts_helpers: str = ""
+) -> Verdict:
+    """Walk what is started, note what lies beside it."""
+    tables = Tables(root)
+    proofs = [proved(root, entry, tables) for entry in found.entries]
     for proof in proofs:
-        problems += [problem for problem in proof.problems if problem not in problems]
-        notes += [note for note in proof.notes if note not in notes]
-    objects = _objects(root, elves, proofs)
-    notes += _idle(root, elves, {item.name for item in objects if item.role == "unused"})
+        found.problems += [item for item in proof.problems if item not in found.problems]
+        found.unproved += [item for item in proof.unproved if item not in found.unproved]
+        found.notes += [item for item in proof.notes if item not in found.notes]
+    helpers = [proved(root, entry, tables) for entry in _helpers(root, elves, found.entries, proofs)]
+    for helper in helpers:
+        name = shown(helper.entry.name)
+        if helper.problems and starts_helpers:
+            message = f"it may start {name}, which would not start: {helper.problems[0].message}"
+            found.unproved.append(Unproved("script", starts_helpers, message, helper.problems[0].hint))
+        elif helper.problems:
+            message = f"nothing was seen to start it, and it would not start: {helper.problems[0].message}"
+            found.notes.append(Note("helper", name, message))
+    listed = objects(root, elves, [*proofs, *helpers])
+    found.notes += idle(root, elves, listed)
+    found.notes += later.notes(root, [*proofs], tables)
+    word = outcome(found.problems, found.unproved)
+    where = root.platform
     return Verdict(
         runtime=where.runtime.id,
         architecture=where.architecture,
         libc=_libc(proofs, program),
         glibc=where.glibc,
-        starts=not problems,
-        problems=tuple(problems),
-        notes=tuple(sorted(notes, key=lambda note: (note.file, note.kind, note.message))),
-        floors=tuple(_floors(root, proofs)),
-        objects=tuple(objects),
+        verdict=word,
+        starts=word is Outcome.STARTS,
+        problems=tuple(found.problems),
+        unproved=tuple(found.unproved),
+        notes=_sorted(found.notes),
+        floors=tuple(floors(root, proofs, tables)),
+        objects=tuple(listed),
     )
 
 
-def with_problems(found: Verdict, more: Iterable[Problem]) -> Verdict:
-    """The verdict with problems that somebody else saw."""
-    problems = (*found.problems, *more)
-    return replace(found, problems=problems, starts=not problems)
+def _sorted(notes: Iterable[Note]) -> tuple[Note, ...]:
+    return tuple(sorted(dict.fromkeys(notes), key=lambda note: (note.file, note.kind, note.message)))
 
 
-def nothing(where: Platform) -> Verdict:
-    """The verdict on a package that was not even unpacked."""
-    return Verdict(where.runtime.id, where.architecture, "none", where.glibc, False, (), (), (), ())  # noqa: FBT003
-
-
-def _elves(root: LambdaRoot) -> tuple[dict[str, Elf], list[Note], dict[str, int]]:
-    """Every member that is an ELF file, and the sizes of all; damaged ones are noted, what starts is judged later."""
-    found, notes, sizes = {}, [], {}
-    for name, member in sorted(root.members.items()):
-        with member.root.open(member.path) as file:
-            sizes[name] = file.size
+def _elves(root: LambdaRoot) -> tuple[dict[str, Elf], list[Note]]:
+    """Every ELF file of the package, by path; damaged ones are noted, what starts is judged later."""
+    found: dict[str, Elf] = {}
+    notes = []
+    for path, member in root.members():
+        with member.open() as file:
             if file.pread(4, 0) != b"\x7fELF":
                 continue
+        name = shown(shown_name(path))
         try:
-            found[name] = elf_at(root, f"{TASK}/{name}")
+            found[path] = elf_at(root, path)
         except ElfError as error:
-            notes.append(Note("damaged", shown(name), shown(error.message.replace(f"{TASK}/", ""))))
+            notes.append(Note("damaged", name, shown(error.message.replace(f"{TASK}/", ""))))
         except OSError:
-            notes.append(Note("mode", shown(name), "the function's user cannot read it."))
-    return found, notes, sizes
+            notes.append(Note("mode", name, "the function's user cannot read it."))
+    return found, notes
 
 
-def _size(sizes: Mapping[str, int]) -> Iterator[Problem]:
-    """What Lambda would not unpack; said before anything as large is read."""
+def _size(root: LambdaRoot) -> Iterator[Problem]:
+    """What Lambda would not unpack."""
+    sizes = {}
+    for path, member in root.members():
+        with member.open() as file:
+            sizes[shown_name(path)] = file.size
     total = sum(sizes.values())
     if total > UNZIPPED_BYTES:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
         listed = ", ".join(f"{shown(name)} {sizes[name] / 1e6:.1f} MB" for name in largest)
         message = f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {listed}."
         hint = "Ship less with `include`, or move large files to a layer or to S3."
-        name = shown(largest[0])
-        yield Problem("size", (name,), name, message, hint, limit=str(UNZIPPED_BYTES))
+        yield Problem.of_file(Fault.SIZE, shown(largest[0]), message, hint, UNZIPPED_BYTES)
 
 
 def _shim(root: LambdaRoot, program: str) -> Iterator[Problem]:
-    """What the runtime itself looks for at the root of the zip."""
-    where = root.platform.runtime
-    if program not in root.members:
+    """What our shim starts, and what the runtime itself looks for."""
+    if root.member(f"{TASK}/{program}") is None:
         name = shown(program)
-        yield Problem(
-            "zip", (name,), name, f"There is no {name or 'executable'} in the package.", "Build the program first."
-        )
-    if where.on_node:
-        return
-    found = root.members.get("bootstrap")
-    if found is None:
-        message = f"There is no bootstrap at the root of the package, which {where.id} starts."
-        yield Problem("zip", ("bootstrap",), "bootstrap", message, "Add it, executable, at the root of the zip.")
-    elif not found.mode & OTHERS_RUN:
+        message = f"There is no {name or 'executable'} in the package."
+        yield Problem.of_file(Fault.ZIP, name, message, "Build the program first.")
+    if not root.platform.runtime.on_node:
+        yield from _bootstrap(root)
+
+
+def _bootstrap(root: LambdaRoot) -> Iterator[Problem]:
+    """What a `provided` runtime starts: in the zip, else in a layer."""
+    found = root.member(f"{TASK}/{BOOTSTRAP}") or root.member(f"{OPT}/{BOOTSTRAP}")
+    if found is not None and not found.is_program:
         message = "bootstrap has no permission to be executed in the zip: Runtime.InvalidEntrypoint."
-        yield Problem("mode", ("bootstrap",), "bootstrap", message, "Pack it with mode 0755.")
+        yield Problem.of_file(Fault.MODE, BOOTSTRAP, message, "Pack it with mode 0755.")
+    if found is not None:
+        return
+    message = f"There is no bootstrap at the root of the package, which {root.platform.runtime.id} starts."
+    hint = "Add it, executable, at the root of the zip; or name the layer that has it: --layer."
+    below = next((shown_name(path) for path, _ in root.members() if path.endswith(f"/{BOOTSTRAP}")), "")
+    if below:
+        message = f"There is no bootstrap at the root of the package, but {shown(below)}."
+        folder = shown(below.rpartition("/")[0])
+        hint = f"Zip the content of {folder}/, not the folder: (cd {folder} && zip -r ../lambda.zip .)"
+    yield Problem.of_file(Fault.ZIP, BOOTSTRAP, message, hint)
 
 
-def _entries(
+def _own_entries(
     root: LambdaRoot, elves: Mapping[str, Elf], program: str, dlopen_names: tuple[str, ...]
 ) -> Iterator[Entry]:
-    """What is started, and with which environment."""
-    loader = next((name for name in sorted(root.members) if BUNDLED_LOADER.fullmatch(name)), "")
-    children = LIBRARY_PATH if loader else f"{LIB}:{LIBRARY_PATH}"  # the shim sets it, but never to a C library
-    if program in root.members and program != "bootstrap":
-        library_path = LIB if loader else children
-        static = program in elves and elves[program].form in {"static", "static-pie"}
-        yield Entry(program, "program", library_path, "" if static else loader, dlopen_names)
-    if "bootstrap" in elves and not root.platform.runtime.on_node:
-        role = "program" if program == "bootstrap" else "bootstrap"
-        yield Entry("bootstrap", role, LIBRARY_PATH, dlopen_names=dlopen_names if role == "program" else ())
-    for name, elf in elves.items():
-        ours = elf.kind.architecture == root.platform.architecture and root.members[name].mode & OTHERS_RUN
-        starts = elf.form in {"executable", "static", "static-pie"} and elf.soname is None
-        if ours and starts and name not in {program, "bootstrap"} and not BUNDLED_LOADER.fullmatch(name):
-            yield Entry(name, "helper", children)
+    """What our shim starts, and with which environment; and the shim itself."""
+    names = [shown_name(path) for path, _ in root.members()]
+    loader = next((f"{TASK}/{name}" for name in names if BUNDLED_LOADER.fullmatch(name)), "")
+    path = f"{TASK}/{program}"
+    if root.member(path) is not None and program != BOOTSTRAP:
+        library_path = TASK_LIB if loader else f"{TASK_LIB}:{LIBRARY_PATH}"  # never a C library of our own in it
+        static = path in elves and elves[path].is_static
+        yield Entry(path, Role.PROGRAM, library_path, "" if static else loader, dlopen_names)
+    if f"{TASK}/{BOOTSTRAP}" in elves and not root.platform.runtime.on_node:
+        role = Role.PROGRAM if program == BOOTSTRAP else Role.BOOTSTRAP
+        names_too = dlopen_names if role is Role.PROGRAM else ()
+        yield Entry(f"{TASK}/{BOOTSTRAP}", role, LIBRARY_PATH, dlopen_names=names_too)
 
 
-def _libc(proofs: list[Proof], program: str) -> str:
+def _helpers(
+    root: LambdaRoot, elves: Mapping[str, Elf], entries: Sequence[Entry], proofs: Sequence[Proof]
+) -> Iterator[Entry]:
+    """Other programs of the package, which something may start."""
+    started = {entry.path for entry in entries} | {entry.loader for entry in entries}
+    started |= {item.path for proof in proofs if proof.closure for item in proof.closure.objects}
+    library_path = entries[0].library_path if entries else LIBRARY_PATH
+    for path, elf in elves.items():
+        member = root.member(path)
+        ours = elf.kind.architecture == root.platform.architecture and member is not None and member.is_program
+        if ours and elf.is_program and path not in started and not LOADER.fullmatch(path.rpartition("/")[2]):
+            yield Entry(path, Role.HELPER, library_path)
+
+
+def _libc(proofs: Sequence[Proof], program: str) -> Libc:
     for proof in proofs:
         if proof.entry.name == program:
             if proof.closure is None:
-                return "static" if not proof.problems else "none"
-            return "bundled" if proof.entry.loader else "runtime"
-    return "none"
-
-
-def _objects(root: LambdaRoot, elves: Mapping[str, Elf], proofs: list[Proof]) -> list[Object]:
-    """Every ELF member, and what the runtime adds, each once: by the first program that loads it."""
-    found: dict[str, Object] = {}
-    for proof in proofs:
-        for item in _loaded(proof) or _alone(elves, proof):
-            name = item.path.removeprefix(f"{TASK}/")
-            if name not in found:
-                found[name] = _object(root, proof, item)
-    for name, elf in elves.items():
-        if name not in found:
-            item = Loaded(name, f"{TASK}/{name}", elf, None, "", TASK)
-            found[name] = _object(root, None, item)
-    return [found[name] for name in sorted(found)]
-
-
-def _loaded(proof: Proof) -> list[Loaded]:
-    """What is in memory at the start, the interpreter too where no library asks for it."""
-    if proof.closure is None:
-        return []
-    interpreter = proof.closure.interpreter
-    more = [] if interpreter is None or interpreter in proof.closure.objects else [interpreter]
-    return [*proof.closure.objects, *more]
-
-
-def _alone(elves: Mapping[str, Elf], proof: Proof) -> Iterator[Loaded]:
-    elf = elves.get(proof.entry.name)
-    if elf is not None:
-        yield Loaded(proof.entry.name, f"{TASK}/{proof.entry.name}", elf, None, "program", TASK)
-
-
-def _object(root: LambdaRoot, proof: Proof | None, item: Loaded) -> Object:
-    elf = item.elf
-    name = item.path.removeprefix(f"{TASK}/")
-    role = "unused" if proof is None else "library"
-    if BUNDLED_LOADER.fullmatch(name) or (proof is not None and _is_interpreter(proof.closure, item)):
-        role = "loader"
-    elif proof is not None and item.needed_by is None:
-        role = proof.entry.role
-    level = max((bit for bit in ISA_LEVELS if elf.isa & bit), default=0)
-    newest: dict[tuple[str, str], str] = {}
-    for need in elf.versions:
-        key = (need.provider, family(need.version))
-        newest[key] = max(newest.get(key, need.version), need.version, key=ordered)
-    return Object(
-        name=shown(name),
-        source="package" if item.path.startswith(TASK) else "runtime",
-        role=role,
-        form=elf.form,
-        architecture=elf.kind.architecture,
-        tier=root.platform.tier(item.soname) if role in {"library", "loader"} else "",
-        size_bytes=elf.size,
-        chain=tuple(map(shown, chain(item))) if proof is not None else (),
-        rule=shown(item.rule),
-        interpreter=shown(elf.interpreter or ""),
-        needed=tuple(map(shown, elf.needed)),
-        rpath=shown(elf.rpath or ""),
-        runpath=shown(elf.runpath or ""),
-        versions=tuple(sorted(f"{shown(provider)} {shown(version)}" for (provider, _), version in newest.items())),
-        executable_stack=elf.executable_stack,
-        text_relocations=elf.text_relocations,
-        relr=elf.relr,
-        isa=ISA_LEVELS.get(level, ""),
-    )
-
-
-def _is_interpreter(walked: Closure | None, item: Loaded) -> bool:
-    return walked is not None and walked.interpreter is item
-
-
-def _floors(root: LambdaRoot, proofs: list[Proof]) -> Iterator[Floor]:
-    """The newest version of each family, by the program and what it loads from the package."""
-    newest: dict[str, tuple[tuple[tuple[int, int, str], ...], Loaded, int]] = {}
-    for proof in proofs:
-        for item in proof.closure.objects if proof.closure is not None else ():
-            if root.platform.tier(item.soname) == "T0":
-                continue  # a bundled C library needs itself
-            for number, need in enumerate(item.elf.versions):
-                name = family(need.version)
-                rank = ordered(need.version)
-                if need.version != "GLIBC_PRIVATE" and (name not in newest or newest[name][0] < rank):
-                    newest[name] = (rank, item, number)
-    for name, (_, item, number) in sorted(newest.items()):
-        need = item.elf.versions[number]
-        symbol = first_user(root, item, need)
-        yield Floor(shown(name), shown(need.version), shown(need.provider), shown(item.name), symbol)
-
-
-def _idle(root: LambdaRoot, elves: Mapping[str, Elf], unused: set[str]) -> Iterator[Note]:
-    """Members that nothing loads."""
-    wanted = root.platform.architecture
-    for name, elf in elves.items():
-        if shown(name) not in unused or in_libc_family(name.removeprefix("lib/")):
-            continue  # of a C library, everything travels that something may ask for later
-        if elf.kind.architecture != wanted:
-            yield Note("idle", shown(name), f"it is made for {elf.kind.architecture}; nothing loads it at start.")
-        elif name.startswith("lib/") and "/" not in name.removeprefix("lib/"):
-            yield Note("idle", shown(name), "nothing loads it at start; it travels for dlopen, or for nothing.")
+                return Libc.NONE if proof.problems else Libc.STATIC
+            return Libc.BUNDLED if proof.entry.loader else Libc.RUNTIME
+    return Libc.NONE

@@ -1,17 +1,19 @@
-"""The root a zip is unpacked into: its members below /var/task, and what the runtime offers in /lib64.
+"""A function's root file system: the zip below /var/task, layers below /opt, and what the runtime offers in /lib64.
 
-in   name in the zip → Member (where its bytes are, and its mode), a Platform
+in   Contents of the zip and of the layers (files, modes of folders, links), a Platform
 out  a Sysroot in which the dynamic loader's search can be walked as on Lambda, without any file of Lambda's
 
-The runtime's libraries are stand-ins: a soname, and the symbol versions it defines where data/ knows them.
+Links are followed inside it, and a folder that the function's user may not enter hides what lies in it. The runtime's
+libraries are stand-ins: a soname, and the symbol versions it defines where data/ knows them.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from elftools.elf import enums
@@ -19,66 +21,125 @@ from elftools.elf import enums
 from ..elf.header import MACHINES, Kind
 from ..elf.read import Elf
 from ..loader.root import StandIns
-from ..platform.layout import SYSTEM, TASK
-from ..sysroot.root import Sysroot
+from ..platform.layout import LINKS, OPT, SYSTEM, TASK
+from ..sysroot.member import OTHERS_RUN, Member
+from ..sysroot.root import Rooted
 
 if TYPE_CHECKING:
     from ..platform.runtimes import Platform
     from ..sysroot.file import File
 
-OTHERS_READ, OTHERS_RUN = 0o004, 0o001  # the function's user owns nothing in /var/task
+FOLDER_MODE = 0o755
+STANDARD = ("/var/lang", "/var/runtime", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/etc", "/dev", "/proc")
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A file of the zip: where its bytes are, and the mode it is unpacked with."""
+class Contents:
+    """What a zip unpacks to, by names below the folder it is unpacked in."""
 
-    root: Sysroot
-    path: str
-    mode: int
+    members: Mapping[str, Member]
+    folders: Mapping[str, int] = field(default_factory=dict)  # modes of those that it names; others get 0755
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
-class LambdaRoot(Sysroot, StandIns):
-    """/var/task and /lib64 of a function."""
+NO_LAYER = Contents({})
 
-    def __init__(self, members: Mapping[str, Member], platform: Platform) -> None:
+
+class LambdaRoot(Rooted, StandIns):
+    """The root of a function on a platform."""
+
+    def __init__(
+        self, zipped: Contents, platform: Platform, layer: Contents = NO_LAYER, *, layers_unread: bool = False
+    ) -> None:
+        super().__init__()
         self.name = platform.runtime.id
-        self.members, self.platform = members, platform
+        self.platform = platform
+        self.with_layers = layer is not NO_LAYER
+        self.layers_unread = layers_unread  # it will have layers, and their files are not at hand
         machine, bits, little = next(key for key, word in MACHINES.items() if word == platform.architecture)
         self.kind = Kind(bits, little, machine)
+        self._nodes: dict[str, Member | str | int] = {"/": FOLDER_MODE, **LINKS}
+        for path in (TASK, OPT, *STANDARD):
+            self._folder(path)
+        for start, contents in ((TASK, zipped), (OPT, layer)):
+            self._lay(start, contents)
+        self._runtime = {f"/usr/lib64/{soname}": soname for soname in platform.libraries}
+        self._runtime[self._walked(platform.loader.rpartition("/")[0]) + f"/{posixpath.basename(platform.loader)}"] = (
+            posixpath.basename(platform.loader)
+        )
         self._stand_ins: dict[str, Elf] = {}
-        self._numbers = {name: number for number, name in enumerate(sorted(members))}
+        self._numbers = {path: number for number, path in enumerate(sorted(self._nodes))}
 
-    def member(self, path: str) -> tuple[str, Member]:
-        """The member at a path in the root; OSError as the kernel's for one that the function cannot read."""
-        name = os.path.normpath(path).removeprefix(f"{TASK}/")
-        found = self.members.get(name)
-        if found is None:
-            folder = any(other.startswith(f"{name}/") for other in self.members)
-            number = errno.EISDIR if folder else errno.ENOENT
-            raise OSError(number, os.strerror(number), path)
-        if not found.mode & OTHERS_READ:
+    def _lay(self, start: str, contents: Contents) -> None:
+        for name in (*contents.members, *contents.links):
+            self._folder(f"{start}/{name}".rpartition("/")[0])
+        for name, mode in contents.folders.items():
+            self._folder(f"{start}/{name}")
+            self._nodes[f"{start}/{name}"] = mode
+        self._nodes.update((f"{start}/{name}", target) for name, target in contents.links.items())
+        self._nodes.update((f"{start}/{name}", member) for name, member in contents.members.items())
+
+    def _folder(self, path: str) -> None:
+        while path and path not in self._nodes:
+            self._nodes[path] = FOLDER_MODE
+            path = path.rpartition("/")[0]
+
+    def members(self) -> Iterator[tuple[str, Member]]:
+        """Every file of the zip and of the layers, by its path, sorted."""
+        for path in sorted(self._nodes):
+            node = self._nodes[path]
+            if isinstance(node, Member):
+                yield path, node
+
+    def folders(self) -> Iterator[tuple[str, int]]:
+        """Every folder of the zip and of the layers, with its mode."""
+        for path, node in self._nodes.items():
+            if isinstance(node, int) and path.startswith((f"{TASK}/", f"{OPT}/")):
+                yield path, node
+
+    def member(self, path: str) -> Member | None:
+        """The file at a path, links followed; None when there is none, or none that can be reached."""
+        try:
+            node = self._nodes.get(self.canonical(path))
+        except OSError:
+            return None
+        return node if isinstance(node, Member) else None
+
+    def _target(self, path: str) -> str | None:
+        parent = self._nodes.get(path.rpartition("/")[0] or "/")
+        if isinstance(parent, int) and not parent & OTHERS_RUN:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return name, found
+        node = self._nodes.get(path)
+        if node is None and path not in self._runtime:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return node if isinstance(node, str) else None
 
     def open(self, path: str) -> File:
-        """A member's bytes."""
-        name, found = self.member(path)
-        file = found.root.open(found.path)
+        """A member's bytes; OSError as the kernel's for one that the function's user cannot read."""
+        real = self.canonical(path)
+        node = self._nodes.get(real)
+        if isinstance(node, int):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not isinstance(node, Member):  # the runtime's: known by name only
+            raise FileNotFoundError(errno.ENODATA, os.strerror(errno.ENODATA), path)
+        if not node.is_readable:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        file = node.open()
         # unpacked, each member is a file of its own: links of the build host's are gone
-        file.identity, file.mode = (-1, self._numbers[name]), found.mode
+        file.identity, file.mode = (-1, self._numbers[real]), node.mode
         return file
 
     def stand_in(self, path: str) -> Elf | None:
-        """A stand-in for a library of the runtime."""
+        """The runtime's library at `path`."""
         name = self.offered(path)
         return self._stand_in(name) if name else None
 
     def offered(self, path: str) -> str:
         """The soname of the runtime's library at `path`, empty when there is none."""
-        folder, _, name = os.path.normpath(path).rpartition("/")
-        there = f"{folder}/" in SYSTEM or os.path.normpath(path) == self.platform.loader
-        return name if there and name in self.platform.libraries else ""
+        try:
+            return self._runtime.get(self.canonical(path), "")
+        except OSError:
+            return ""
 
     def _stand_in(self, soname: str) -> Elf:
         if soname not in self._stand_ins:
@@ -96,13 +157,8 @@ class LambdaRoot(Sysroot, StandIns):
             )
         return self._stand_ins[soname]
 
-    def canonical(self, path: str) -> str:
-        """Amazon Linux has /lib and /lib64 in /usr."""
-        normal = os.path.normpath(path)
-        return f"/usr{normal}" if normal.startswith(("/lib/", "/lib64/")) else normal
-
     def names(self, folder: str) -> tuple[str, ...]:  # noqa: ARG002 - the interface
-        """Nothing in a root is listed."""
+        """Nothing is listed: no rule of the loader's asks for it here."""
         return ()
 
     def exists(self, path: str) -> bool:
@@ -110,7 +166,12 @@ class LambdaRoot(Sysroot, StandIns):
         return bool(self.offered(path)) or super().exists(path)
 
     def content(self, path: str) -> bytes:
-        """ld.so.conf alone: a bundled linker finds the runtime's own libraries through the runtime's cache."""
+        """ld.so.conf, by which a bundled loader finds the runtime's own libraries; else a member's."""
         if path == "/etc/ld.so.conf":
             return "\n".join(SYSTEM).encode()
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return super().content(path)
+
+
+def shown_name(path: str) -> str:
+    """A file of the package as people know it: its name in the zip, or its path below /opt."""
+    return path.removeprefix(f"{TASK}/")

@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
+from ..elf.read import Form
 from ..loader.closure import Closure, Loaded, Missing
 from ..loader.root import elf_at
 from ..loader.search import Search
 from ..loader.walk import closure
-from ..platform.layout import LIBRARY_PATH, TASK
-from .lambda_root import OTHERS_RUN, LambdaRoot
-from .unresolved import unresolved
-from .verdict import Note, Problem, shown
+from ..platform.layout import OPT, TASK
+from ..platform.runtimes import ARCHITECTURES
+from .call import NAME_THE_LAYER, Entry
+from .lambda_root import LambdaRoot, shown_name
+from .unresolved import Lost, Tables, unresolved
+from .verdict import Fault, Note, Problem, Role, Unproved, shown
 from .versions import Versions, is_family, shown_chain
 
 if TYPE_CHECKING:
@@ -33,66 +36,71 @@ ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody p
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A program of the package that something starts."""
-
-    name: str  # in the zip
-    role: str  # program, bootstrap, helper; or library, for one that is judged alone
-    library_path: str = LIBRARY_PATH
-    loader: str = ""  # member that starts it, empty for the interpreter it names
-    dlopen_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Proof:
     """What became of an entry."""
 
     entry: Entry
     problems: tuple[Problem, ...]
+    unproved: tuple[Unproved, ...]
     notes: tuple[Note, ...]
     closure: Closure | None
 
 
-def proved(root: LambdaRoot, entry: Entry) -> Proof:
-    """Walk from the entry and look for every reason not to start."""
-    path = f"{TASK}/{entry.name}"
-    name = shown(entry.name)
+def proved(root: LambdaRoot, entry: Entry, tables: Tables | None = None) -> Proof:
+    """Walk from the entry and look for every reason not to start; `tables` keeps symbols that were read."""
+    tables = tables or Tables(root)
+    path, name = entry.path, shown(entry.name)
     try:
         elf = elf_at(root, path)
     except ElfError as error:
-        problem = Problem("form", (name,), name, shown(error.message.replace(path, entry.name)), error.hint)
-        return Proof(entry, (problem,), (), None)
+        problem = Problem.of_file(Fault.FORM, name, shown(error.message.replace(path, entry.name)), error.hint)
+        return Proof(entry, (problem,), (), (), None)
     except OSError:
-        problem = Problem("mode", (name,), name, f"{name} cannot be read by the function's user.", "Give it mode 0755.")
-        return Proof(entry, (problem,), (), None)
+        problem = Problem.of_file(
+            Fault.MODE, name, f"{name} cannot be read by the function's user.", "Give it mode 0755."
+        )
+        return Proof(entry, (problem,), (), (), None)
     found = list(_form(root, entry, elf))
-    if any(problem.kind in {"architecture", "form"} for problem in found) or elf.form in {"static", "static-pie"}:
+    if any(problem.kind in {Fault.ARCHITECTURE, Fault.FORM} for problem in found) or elf.is_static:
         here = Loaded(entry.name, path, elf, None, "program", TASK)
-        return Proof(entry, (*found, *_processor(here)), tuple(_notes(here)), None)
-    loader = f"{TASK}/{entry.loader}" if entry.loader else ""
-    search = Search(library_path=entry.library_path, dlopen_names=entry.dlopen_names, cwd=TASK, interpreter=loader)
+        return Proof(entry, (*found, *_processor(here)), (), tuple(_notes(here)), None)
+    search = Search(
+        library_path=entry.library_path, dlopen_names=entry.dlopen_names, cwd=entry.cwd, interpreter=entry.loader
+    )
     walked = closure(root, path, search)
     walked.program.name = entry.name  # with its folder in the zip
-    found += _links(root, entry, walked)
-    versions = Versions(root, walked)
+    versions = Versions(root, walked, tables)
+    links = list(_links(root, entry, walked))
+    found += [item for item in links if isinstance(item, Problem)]
+    unproved = [item for item in links if isinstance(item, Unproved)]
     found += versions.problems()
     notes = versions.notes
-    for lost in unresolved(root, walked):
-        who, library, symbol = (shown(word) for word in (lost.item.name, lost.need.provider, lost.symbol))
-        message = f"{who} needs {symbol} ({shown(lost.need.version)}) of {library}, which the one that travels lacks"
-        if lost.at_start:
-            hint = f"Pack the {library} that {who} was linked with."
-            chained = shown_chain(lost.item)
-            found.append(
-                Problem("symbol", chained, who, f"{message}.", hint, symbol, shown(lost.need.version), library)
-            )
+    for lost in unresolved(root, walked, tables):
+        said = _lost(lost)
+        if isinstance(said, Problem):
+            found.append(said)
         else:
-            notes.append(Note("symbol", who, f"{message}: it would fail when it is first called."))
+            notes.append(said)
     for item in walked.objects:
-        if item.path.startswith(TASK):
+        if item.from_package:
             found += _processor(item)
             notes += _notes(item)
-    return Proof(entry, tuple(found), tuple(notes), walked)
+    return Proof(entry, tuple(found), (*unproved, *versions.unproved), tuple(notes), walked)
+
+
+def _lost(lost: Lost) -> Problem | Note:
+    """A symbol that nothing defines."""
+    who, symbol = shown(lost.item.name), shown(lost.symbol)
+    if lost.need is None:
+        message = f"{who} needs {symbol}, which nothing that is loaded with it defines"
+        hint, version, library = "Pack the libraries that it was linked with; another build of one lacks it.", "", ""
+    else:
+        version, library = shown(lost.need.version), shown(lost.need.provider)
+        message = f"{who} needs {symbol} ({version}) of {library}, which the one that travels lacks"
+        hint = f"Pack the {library} that {who} was linked with."
+    if lost.at_start:
+        return Problem(Fault.SYMBOL, shown_chain(lost.item), who, f"{message}.", hint, symbol, version, library)
+    return Note("symbol", who, f"{message}: it would fail when it is first called.")
 
 
 def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:
@@ -100,40 +108,49 @@ def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:
     name, wanted = shown(entry.name), root.platform.architecture
     if elf.kind.architecture != wanted:
         message = f"{name} is made for {elf.kind.architecture}; the function's architecture is {wanted}."
-        hint = f'Build it for {wanted}, or set architecture = "{elf.kind.architecture}".'
-        yield Problem("architecture", (name,), name, message, hint, limit=wanted)
-    if elf.form in {"relocatable", "core"} or (elf.form == "library" and entry.role != "library"):
+        other = f', or set architecture = "{elf.kind.architecture}"' if elf.kind.architecture in ARCHITECTURES else ""
+        hint = f"Build it for {wanted}{other}."
+        yield Problem(Fault.ARCHITECTURE, (name,), name, message, hint, limit=wanted)
+    if not (elf.form.starts or (elf.form is Form.LIBRARY and entry.role is Role.LIBRARY)):
         what = {"relocatable": "an object file", "core": "a core dump", "library": "a shared library"}[elf.form]
-        yield Problem("form", (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
-    started = entry.loader or entry.name  # a loader that is started by name only reads the program
-    if entry.role != "library" and not root.members[started].mode & OTHERS_RUN:
-        message = f"{shown(started)} has no permission to be executed in the zip."
-        yield Problem("mode", (name,), shown(started), message, "Pack it with mode 0755.")
-    if elf.form in {"static", "static-pie"} and elf.needed:
+        yield Problem(Fault.FORM, (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
+    started = entry.loader or entry.path  # a loader that is started by name only reads the program
+    member = root.member(started)
+    if entry.role is not Role.LIBRARY and not (member and member.is_program):
+        message = f"{shown(shown_name(started))} has no permission to be executed in the zip."
+        yield Problem(Fault.MODE, (name,), shown(shown_name(started)), message, "Pack it with mode 0755.")
+    if elf.is_static and elf.needed:
         message = f"{name} needs {elf.needed[0]}, and names no interpreter that could load it."
         yield Problem(
-            "interpreter", (name,), name, message, "Link it anew: dynamically with an interpreter, or -static."
+            Fault.INTERPRETER, (name,), name, message, "Link it anew: dynamically with an interpreter, or -static."
         )
-    if elf.kernel > root.platform.kernel:
+    if _numbers(elf.kernel) > _numbers(root.platform.kernel):
         needs = ".".join(map(str, elf.kernel))
         limit = ".".join(map(str, root.platform.kernel))
         message = f"{name} needs Linux {needs}; Lambda has {limit}."
-        yield Problem("kernel", (name,), name, message, "Build it on an older distribution.", limit=limit)
+        yield Problem(Fault.KERNEL, (name,), name, message, "Build it on an older distribution.", limit=limit)
 
 
-def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem]:
+def _numbers(version: tuple[int, ...]) -> tuple[int, ...]:
+    """5.10.0 is 5.10."""
+    while version[-1:] == (0,):
+        version = version[:-1]
+    return version
+
+
+def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem | Unproved]:
     """The interpreter, missing and refused libraries, and halves of a C library."""
     name, where = shown(entry.name), root.platform.runtime.id
     if walked.interpreter_fault:
         path = shown(walked.interpreter_path)
         message = f"{name} is started by {path}, which {where} does not have."
-        yield Problem("interpreter", (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
+        yield Problem(Fault.INTERPRETER, (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
     for item in walked.missing:
         yield _missing(root, item)
-    from_package = [item for item in walked.objects[1:] if is_family(item) and item.path.startswith(TASK)]
-    from_runtime = [item for item in walked.objects[1:] if is_family(item) and not item.path.startswith(TASK)]
+    from_package = [item for item in walked.objects[1:] if is_family(item) and item.from_package]
+    from_runtime = [item for item in walked.objects[1:] if is_family(item) and not item.from_package]
     if from_package and from_runtime and walked.interpreter is not None:
-        bundled = walked.interpreter.path.startswith(TASK)
+        bundled = walked.interpreter.from_package
         odd = next(iter(from_runtime if bundled else from_package))
         if not bundled and _same_release(root, odd):
             return
@@ -144,7 +161,7 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem]
             "a C library and its loader are one."
         )
         hint = 'Pack the whole C library with its loader (libc = "bundled"), or nothing of it.'
-        yield Problem("libc", shown_chain(odd), shown(odd.name), message, hint)
+        yield Problem(Fault.LIBC, shown_chain(odd), shown(odd.name), message, hint)
 
 
 def _same_release(root: LambdaRoot, item: Loaded) -> bool:
@@ -152,21 +169,24 @@ def _same_release(root: LambdaRoot, item: Loaded) -> bool:
     return item.elf.defines is not None and item.elf.defines - {item.soname} == root.platform.versions.get(item.soname)
 
 
-def _missing(root: LambdaRoot, item: Missing) -> Problem:
+def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
     name, where = shown(item.name), root.platform.runtime.id
     who = shown(item.needed_by.name)
     passed = f" Passed by: {'; '.join(shown(text) for text in item.skipped)}" if item.skipped else ""
     if item.refused:
         message = f"{who} needs {name}, and the dynamic loader refuses what is there: {shown(item.refused)}"
-        return Problem("refused", shown_chain(item), name, message, "Put a whole library in its place.")
+        return Problem(Fault.REFUSED, shown_chain(item), name, message, "Put a whole library in its place.")
+    if root.layers_unread or item.name.startswith(f"{OPT}/"):
+        message = f"it needs {name}, which only a layer can hold."
+        return Unproved("layer", who, message, NAME_THE_LAYER)
     if "/" in item.name:
         message = f"{who} needs {name} by its path, which does not exist in {where}.{passed}"
         return Problem(
-            "missing", shown_chain(item), name, message, "Link it with -L and -l, and give the library a soname."
+            Fault.MISSING, shown_chain(item), name, message, "Link it with -L and -l, and give the library a soname."
         )
     message = f"{who} needs {name}, which is neither in the package nor in {where}.{passed}"
     hint = f"Install {name} where the program is built, and build again; or link it statically."
-    return Problem("missing", shown_chain(item), name, message, hint)
+    return Problem(Fault.MISSING, shown_chain(item), name, message, hint)
 
 
 def _processor(item: Loaded) -> Iterator[Problem]:
@@ -174,7 +194,7 @@ def _processor(item: Loaded) -> Iterator[Problem]:
         name = shown(item.name)
         message = f"{name} needs a processor of level {ISA_LEVELS[8]}; Lambda promises none above {ISA_LEVELS[2]}."
         yield Problem(
-            "isa", shown_chain(item), name, message, "Compile it without -march=x86-64-v4.", limit=ISA_LEVELS[2]
+            Fault.ISA, shown_chain(item), name, message, "Compile it without -march=x86-64-v4.", limit=ISA_LEVELS[2]
         )
 
 

@@ -1,11 +1,11 @@
-"""Symbols that a package promises and does not have: a library of the right version, but of another build.
+"""Symbols that a package promises and does not have: a library of the right name or version, but of another build.
 
-in   a walked Closure in its root
-out  `unresolved(…)` → each strong symbol with a version that nothing in the process defines
+in   a walked Closure in a LambdaRoot
+out  `Tables`: the dynamic symbols of each file, read once; `unresolved(…)` → each strong symbol that nothing defines
 
 A symbol may be defined by any object, not only by the one that its version names: glibc 2.34 moved libdl's and
-libpthread's into libc.so.6. Stand-ins of the runtime count by their versions. What has no version is not looked at:
-the runtime's own symbols are not known by name.
+libpthread's into libc.so.6. The runtime's libraries count by the names and versions that data/ knows; where a loaded
+one is not known by name, what has no version is not looked at.
 """
 
 from __future__ import annotations
@@ -16,12 +16,53 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
-from ..platform.layout import TASK
-from .lambda_root import LambdaRoot
+from .verdict import shown
 
 if TYPE_CHECKING:
     from ..elf.read import VersionNeed
     from ..loader.closure import Closure, Loaded
+    from .lambda_root import LambdaRoot
+
+
+class Tables:
+    """Dynamic symbols by file."""
+
+    def __init__(self, root: LambdaRoot) -> None:
+        self.root = root
+        self._tables: dict[tuple[int, int], tuple[elf_symbols.Symbol, ...]] = {}
+        self._users: dict[tuple[int, int], dict[int, str]] = {}
+
+    def of(self, item: Loaded) -> tuple[elf_symbols.Symbol, ...]:
+        """All of a file's, in table order; none for one that cannot be read."""
+        key = item.elf.identity
+        if key not in self._tables:
+            try:
+                with self.root.open(item.path) as file:
+                    self._tables[key] = tuple(elf_symbols.symbols(file, item.path))
+            except (ElfError, OSError):
+                self._tables[key] = ()
+        return self._tables[key]
+
+    def first_user(self, item: Loaded, need: VersionNeed) -> str:
+        """A symbol for which a version is needed, empty for a record that no symbol uses."""
+        key = item.elf.identity
+        if key not in self._users:
+            users: dict[int, str] = {}
+            for symbol in self.of(item):
+                if not symbol.defined and symbol.version > 1:
+                    users[symbol.version] = min(users.get(symbol.version, symbol.name), symbol.name)
+            self._users[key] = users
+        return shown(self._users[key].get(need.index, ""))
+
+    def bound_at_start(self, item: Loaded, number: int) -> bool:
+        """Whether a symbol is looked up before main: data and addresses of functions always are."""
+        if item.elf.bind_now:
+            return True
+        try:
+            with self.root.open(item.path) as file:
+                return number in elf_symbols.relocated(file, item.path)
+        except (ElfError, OSError):
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +70,29 @@ class Lost:
     """A symbol that is not there; fatal at the start only where it is bound then."""
 
     item: Loaded
-    need: VersionNeed
+    need: VersionNeed | None  # None: it has no version
     symbol: str
     at_start: bool
 
 
-def unresolved(root: LambdaRoot, walked: Closure) -> Iterator[Lost]:
-    """What nothing defines; only needs whose provider travels are looked at."""
-    real = [item for item in walked.objects if item.path.startswith(TASK)]
-    travelling = {name for item in real for name in (item.name, item.soname)}
-    if not any(need.provider in travelling for item in real for need in item.elf.versions):
+def unresolved(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost]:
+    """What nothing in the process defines."""
+    if walked.missing or walked.musl:  # of what is missing nothing is known; musl has no versions and binds by name
         return
-    tables = [(item, _symbols(root, item)) for item in real]
-    defined = {symbol.name for _, table in tables for symbol in table if symbol.defined}
-    offered = {version for item in walked.objects if item not in real for version in item.elf.defines or ()}
-    for item, table in tables:
+    real = [item for item in walked.objects if item.from_package]
+    theirs = [item for item in walked.objects if not item.from_package]
+    travelling = {name for item in real for name in (item.name, item.soname)}
+    defined = {symbol.name for item in real for symbol in tables.of(item) if symbol.defined}
+    offered = {version for item in theirs for version in item.elf.defines or ()}
+    known = root.platform.symbols
+    named = all(item.soname in known for item in theirs)
+    for item in theirs:
+        defined |= known.get(item.soname, frozenset())
+    for item in real:
         needs = {need.index: need for need in item.elf.versions if need.provider in travelling}
-        for symbol in table:
+        for symbol in tables.of(item):
+            if symbol.defined or symbol.weak or symbol.name in defined:
+                continue
             need = needs.get(symbol.version)
-            wanted = need is not None and not symbol.defined and not symbol.weak and symbol.name not in defined
-            if need is not None and wanted and need.version not in offered:
-                yield Lost(item, need, symbol.name, item.elf.bind_now)
-
-
-def _symbols(root: LambdaRoot, item: Loaded) -> list[elf_symbols.Symbol]:
-    try:
-        with root.open(item.path) as file:
-            return list(elf_symbols.symbols(file, item.path))
-    except (ElfError, OSError):
-        return []
+            if (need is not None and need.version not in offered) or (named and symbol.version <= 1):
+                yield Lost(item, need, symbol.name, tables.bound_at_start(item, symbol.number))

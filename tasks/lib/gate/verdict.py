@@ -2,6 +2,7 @@
 
     Verdict
     ├── problems   Problem: keeps it from starting
+    ├── unproved   Unproved: decides about the start, and could not be read
     ├── notes      Note: worth knowing, and no reason to stop
     ├── floors     Floor: the newest version needed of each family (GLIBC, GLIBCXX, …) and who needs it
     └── objects    Object: every ELF file that was looked at, and every library of the runtime that it would use
@@ -12,16 +13,57 @@ Plain frozen dataclasses: they go into needed-libs.json and into `check --json` 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
 
 from ..base.errors import GateError
+from ..platform.libc import Libc
+
+
+class Outcome(StrEnum):
+    """The three verdicts."""
+
+    STARTS = "starts"
+    FAILS = "does not start"
+    UNPROVED = "not proved"
+
+
+class Fault(StrEnum):
+    """Kinds of problems."""
+
+    ARCHITECTURE = "architecture"
+    FORM = "form"
+    INTERPRETER = "interpreter"
+    ISA = "isa"
+    KERNEL = "kernel"
+    LIBC = "libc"
+    MISSING = "missing"
+    MODE = "mode"
+    REFUSED = "refused"
+    SIZE = "size"
+    SYMBOL = "symbol"
+    VERSION = "version"
+    ZIP = "zip"
+
+
+class Role(StrEnum):
+    """What a file of the package is to the start."""
+
+    PROGRAM = "program"
+    BOOTSTRAP = "bootstrap"
+    LOADER = "loader"
+    LIBRARY = "library"
+    HELPER = "helper"
+    UNUSED = "unused"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One reason not to start; `chain` leads from the program to the file at fault."""
 
-    kind: str  # architecture, form, interpreter, isa, kernel, libc, missing, mode, refused, size, symbol, version, zip
+    kind: Fault
     chain: tuple[str, ...]
     file: str
     message: str
@@ -29,6 +71,21 @@ class Problem:
     symbol: str = ""
     version: str = ""
     limit: str = ""
+
+    @classmethod
+    def of_file(cls, kind: Fault, name: str, message: str, hint: str, limit: object = "") -> Self:
+        """A problem of a file by itself, which nobody's need leads to; `name` as it can be shown."""
+        return cls(kind, (name,), name, message, hint, limit=str(limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """Something that decides about the start and could not be read, why, and what would make it readable."""
+
+    kind: str  # script, layer, versions, symbol
+    file: str
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +114,7 @@ class Object:
 
     name: str
     source: str
-    role: str  # program, bootstrap, loader, library, helper, unused
+    role: Role
     form: str
     architecture: str
     tier: str
@@ -81,13 +138,20 @@ class Verdict:
 
     runtime: str
     architecture: str
-    libc: str  # runtime, bundled or static: whose C library the program would use
+    libc: Libc
     glibc: str  # the runtime's
-    starts: bool
+    verdict: Outcome
+    starts: bool  # it is proved to
     problems: tuple[Problem, ...]
+    unproved: tuple[Unproved, ...]
     notes: tuple[Note, ...]
     floors: tuple[Floor, ...]
     objects: tuple[Object, ...]
+
+
+def outcome(problems: Collection[Problem], unproved: Collection[Unproved]) -> Outcome:
+    """The verdict on what was found."""
+    return Outcome.FAILS if problems else Outcome.UNPROVED if unproved else Outcome.STARTS
 
 
 def shown(text: str) -> str:

@@ -1,7 +1,7 @@
 """Symbol versions: each (object, provider, version) record against what the provider defines.
 
 in   a walked Closure in its root
-out  `Versions(…).problems()` → Problem for each record that the loader would stop at; `.notes`
+out  `Versions(…).problems()` → Problem for each record that the loader would stop at; `.notes`, `.unproved`
 
 What ld.so checks is checked as ld.so does it: version *records*, whether a symbol uses them or not, and set membership
 in what each provider defines, never one greatest number. The symbol is looked up for the message alone.
@@ -12,28 +12,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..base.errors import ElfError
-from ..elf import symbols as elf_symbols
 from ..loader.closure import Closure, Loaded, Missing, chain
-from ..platform.layout import TASK
 from ..platform.libc import TRUSTED, in_libc_family
 from .lambda_root import LambdaRoot
-from .verdict import Note, Problem, ordered, shown
+from .unresolved import Tables
+from .verdict import Fault, Note, Problem, Unproved, ordered, shown
 
 if TYPE_CHECKING:
     from ..elf.read import VersionNeed
 
 RELR = "GLIBC_ABI_DT_RELR"
+PACK_IT = "Pack {} with the program: include it, or copy it into lib/."
 OLDER = 'Build on an older distribution, or set libc = "bundled" (the build host\'s C library travels) or "static".'
 
 
 class Versions:
     """Each (object, provider, version) record against what the provider defines."""
 
-    def __init__(self, root: LambdaRoot, walked: Closure) -> None:
-        self.root = root
+    def __init__(self, root: LambdaRoot, walked: Closure, tables: Tables) -> None:
+        self.root, self.tables = root, tables
         self.objects = walked.objects
         self.notes: list[Note] = []
+        self.unproved: list[Unproved] = []
         self.providers: dict[str, Loaded] = {}
         for item in walked.objects:
             for name in (item.name, item.soname):
@@ -43,23 +43,29 @@ class Versions:
         """Records that the loader would stop at."""
         for item in self.objects:
             unproved: dict[str, list[str]] = {}
+            bare: set[str] = set()
             for need in item.elf.versions:
                 provider = self.providers.get(need.provider)
                 if provider is None or provider is item:
                     continue  # a missing one is said as such
                 if provider.elf.defines is not None:
                     yield from self._record(item, need, provider)
+                elif provider.from_package:
+                    bare.add(provider.soname)
                 elif self._unknown(provider):
                     unproved.setdefault(provider.soname, []).append(need.version)
             self._note_unproved(item, unproved)
+            for soname in sorted(bare):
+                message = f"it asks for versions of {shown(soname)}, which has none: a warning at each start."
+                self.notes.append(Note("version", shown(item.name), message))
             if item.elf.relr and not any(need.version == RELR for need in item.elf.versions):
                 yield from self._relr(item)
 
     def _note_unproved(self, item: Loaded, unproved: dict[str, list[str]]) -> None:
         for soname, versions in unproved.items():
             listed = ", ".join(sorted(map(shown, versions), key=ordered))
-            message = f"it needs {listed} of the runtime's {soname}, whose versions are not known: not proved."
-            self.notes.append(Note("unproved", shown(item.name), message))
+            message = f"it needs {listed} of the runtime's {soname}, whose versions are not known here."
+            self.unproved.append(Unproved("versions", shown(item.name), message, PACK_IT.format(soname)))
 
     def _record(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Iterator[Problem]:
         if need.version not in (provider.elf.defines or ()):
@@ -73,17 +79,17 @@ class Versions:
 
     def _unknown(self, provider: Loaded) -> bool:
         """A library without version definitions accepts every version; one of the runtime's may just not be known."""
-        return not provider.path.startswith(TASK) and provider.soname not in self.root.platform.versions
+        return not provider.from_package and provider.soname not in self.root.platform.versions
 
     def _outsider(self, item: Loaded, provider: Loaded) -> bool:
-        return item.path.startswith(TASK) != provider.path.startswith(TASK)
+        return item.from_package != provider.from_package
 
     def _problem(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
         platform = self.root.platform
         symbol = self._symbol(item, need)
         because = f" (for {symbol})" if symbol else ""
         who, version, library = shown(item.name), shown(need.version), shown(need.provider)
-        if provider.path.startswith(TASK):
+        if provider.from_package:
             newest = max(provider.elf.defines or {"none"}, key=ordered)
             limit = f"the package's {library} defines up to {shown(newest)}"
             hint = f"Pack the {library} that {who} was linked with."
@@ -95,7 +101,7 @@ class Versions:
             if item.soname in TRUSTED:
                 hint = f"Leave {who} out of the package: the runtime has one that fits."
         message = f"{who} needs {version} of {library}{because}; {limit}."
-        return Problem("version", shown_chain(item), who, message, hint, symbol, version, limit)
+        return Problem(Fault.VERSION, shown_chain(item), who, message, hint, symbol, version, limit)
 
     def _private(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
         who = shown(item.name)
@@ -105,7 +111,7 @@ class Versions:
         )
         hint = 'Pack the whole C library (libc = "bundled"), or leave that library out.'
         return Problem(
-            "version", shown_chain(item), who, message, hint, symbol, need.version, "the same build of glibc"
+            Fault.VERSION, shown_chain(item), who, message, hint, symbol, need.version, "the same build of glibc"
         )
 
     def _relr(self, item: Loaded) -> Iterator[Problem]:
@@ -116,20 +122,12 @@ class Versions:
         who, platform = shown(item.name), self.root.platform
         message = f"{who} has packed relocations (DT_RELR), which glibc {platform.glibc} does not know: it would crash."
         hint = "Link it with -Wl,-z,nopack-relative-relocs."
-        yield Problem("version", shown_chain(item), who, message, hint, version=RELR, limit=f"glibc {platform.glibc}")
+        yield Problem(
+            Fault.VERSION, shown_chain(item), who, message, hint, version=RELR, limit=f"glibc {platform.glibc}"
+        )
 
     def _symbol(self, item: Loaded, need: VersionNeed) -> str:
-        return first_user(self.root, item, need)
-
-
-def first_user(root: LambdaRoot, item: Loaded, need: VersionNeed) -> str:
-    """A symbol for which a version is needed, empty for a record that no symbol uses."""
-    try:
-        with root.open(item.path) as file:
-            names = elf_symbols.users(file, item.path, need.index)
-    except (ElfError, OSError):
-        return ""
-    return shown(names[0]) if names else ""
+        return self.tables.first_user(item, need)
 
 
 def is_family(item: Loaded) -> bool:

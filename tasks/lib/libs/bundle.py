@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..base import files
-from ..gate.lambda_root import Member
+from ..sysroot.member import Member
 
 if TYPE_CHECKING:
     from ..loader.closure import Closure, Loaded

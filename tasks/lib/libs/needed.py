@@ -23,9 +23,8 @@ from ..base import files
 from ..base.errors import ElfError, PackageError
 from ..elf import read as elf
 from ..gate import judge
-from ..gate.lambda_root import Member
 from ..gate.proof import ITS_LOADER
-from ..gate.verdict import Floor, Note, Object, Problem, Verdict, shown
+from ..gate.verdict import Fault, Floor, Note, Object, Outcome, Problem, Unproved, Verdict, outcome, shown
 from ..gate.versions import OLDER
 from ..loader.closure import Closure, Loaded
 from ..loader.search import Search
@@ -33,6 +32,7 @@ from ..loader.walk import closure
 from ..platform.libc import in_libc_family
 from ..platform.runtimes import Platform, platform
 from ..sysroot.file import open_regular
+from ..sysroot.member import Member
 from ..sysroot.root import Host, Sysroot
 from .bundle import bundle, copies
 
@@ -41,7 +41,6 @@ CHUNK = 1 << 20
 NOT_BUILT_HERE = (
     "Take libraries from the sysroot it was built in, build it on an older distribution, or link it statically."
 )
-STATIC = frozenset({"static", "static-pie"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,10 @@ class Needed:
     architecture: str
     libc: Libc
     pack: tuple[Packed, ...]
-    starts: bool
+    verdict: Outcome
+    starts: bool  # it is proved to, as packed
     problems: tuple[Problem, ...]
+    unproved: tuple[Unproved, ...]
     notes: tuple[Note, ...]
     floors: tuple[Floor, ...]
     objects: tuple[Object, ...]
@@ -95,7 +96,7 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     where = platform(runtime, architecture)
     place = Path(program).absolute()
     main = _program(place)
-    if main.form in STATIC or main.kind.architecture != architecture or main.form in {"relocatable", "core"}:
+    if main.is_static or main.kind.architecture != architecture or main.form in {"relocatable", "core"}:
         return _done(where, place, Libc(libc, "static", "the program is one file and needs no library"), {}, include)
     if libc == "static":
         fault = f'{place.name} is linked dynamically, and libc = "static" was asked for.'
@@ -106,24 +107,31 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
             Libc(libc, "static", "asked for"),
             {},
             include,
-            Problem("libc", (place.name,), place.name, fault, hint),
+            Problem.of_file(Fault.LIBC, place.name, fault, hint),
         )
     walked = closure(sysroot, str(place), Search(dlopen_names=include, cwd=str(place.parent)), main)
     lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
     plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
-    if libc != "bundled" and plain.starts:
+    if libc != "bundled" and not plain.problems:
         return plain
     if libc == "runtime":
         return replace(plain, libc=Libc(libc, "runtime", "asked for"))
     reason = "asked for" if libc == "bundled" else plain.problems[0].message
     bundled = _done(where, place, Libc(libc, "bundled", reason), bundle(sysroot, walked), include)
-    if libc == "bundled" or bundled.starts:
+    if libc == "bundled" or not bundled.problems:
         return bundled
     # what is wrong is said of the plain package: its list is the shorter one
     problems = tuple(
         replace(item, hint=NOT_BUILT_HERE) if item.hint in {OLDER, ITS_LOADER} else item for item in plain.problems
     )
     return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
+
+
+def alone(program: Path, where: Platform, include: tuple[str, ...] = ()) -> Verdict:
+    """The verdict on a program with nothing beside it; ElfError when it is no ELF file."""
+    place = Path(program).absolute()
+    _program(place)
+    return _verdict(where, place, {}, include)
 
 
 def _program(place: Path) -> elf.Elf:
@@ -186,8 +194,10 @@ def _done(
         architecture=where.architecture,
         libc=libc,
         pack=tuple(_packed(where, lib)),
-        starts=not problems,
+        verdict=outcome(problems, found.unproved),
+        starts=outcome(problems, found.unproved) is Outcome.STARTS,
         problems=problems,
+        unproved=found.unproved,
         notes=found.notes,
         floors=found.floors,
         objects=tuple(item for item in found.objects if item.name != "bootstrap"),

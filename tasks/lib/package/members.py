@@ -1,7 +1,7 @@
 """What goes into a zip: the program, its shim, its libraries and what `include` names; nothing else.
 
 in   name in the zip → the file on disk
-out  `included(patterns, source)` → the same for `include`; `members(files)` → what archive.packed takes
+out  `included(patterns, source)` → the same for `include`; `members(files)` → Member: proved, then packed
 
 An included file keeps its path below the function's source folder, else its path as written. Modes: 0755 for what
 can be run, 0644 for the rest, whatever the umask was.
@@ -13,13 +13,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..base.errors import PackageError
 from ..base.files import FILE_MODE, PROGRAM_MODE, exists, is_file
-
-if TYPE_CHECKING:
-    from .zip import Member
+from ..sysroot.member import Member
 
 LIBRARY = re.compile(r"[^/]+\.so(\.\d+)*")
 
@@ -82,16 +79,17 @@ def _name(file: Path, source: Path) -> str:
 
 
 def members(files: Mapping[str, Path]) -> dict[str, Member]:
-    """Read the files: name in the zip → content and mode."""
-    from .zip import Member
+    """The files as members, each read once: 0755 what can be run here, 0644 the rest.
 
+    PackageError for a name that a zip cannot hold.
+    """
     found = {}
     for name, path in files.items():
         try:
             name.encode()
         except UnicodeEncodeError as error:
             raise PackageError(f"{name!r} cannot be a name in a zip: it is no UTF-8.", "Rename the file.") from error
-        found[name] = Member(path.read_bytes(), PROGRAM_MODE if os.access(path, os.X_OK) else FILE_MODE)
+        found[name] = Member.of(path.read_bytes(), PROGRAM_MODE if os.access(path, os.X_OK) else FILE_MODE)
     return found
 
 

@@ -1,10 +1,11 @@
-"""A zip as Lambda unpacks it: members with the modes they get there, and what the runtime looks for at the root.
+"""A zip as Lambda unpacks it: files, modes of files and folders, links; and what was odd about it.
 
 in   a zip file that anybody made
-out  `unpacked(path, folder)` → Members: name in the zip → Member, and notes; PackageError for no zip or an unsafe one
-     `handler_problems(…)` → what a Node runtime would not find
+out  `unpacked(path, folder)` → Unpacked: Contents, notes, problems; PackageError for no zip or an unsafe one
+     `merged(…)`: layers as Lambda lays them over each other below /opt
 
-Nothing is taken from a name: each member goes to a numbered file. What is larger than Lambda's limit is not unpacked.
+Nothing is taken from a name: large members go to numbered files, small ones stay in memory. What is larger than
+Lambda's limit is not unpacked.
 """
 
 from __future__ import annotations
@@ -12,150 +13,135 @@ from __future__ import annotations
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import PackageError
-from ..gate.lambda_root import Member
-from ..gate.verdict import Note, Problem, shown
+from ..base.files import FILE_MODE
+from ..gate.lambda_root import NO_LAYER, Contents
+from ..gate.verdict import Fault, Note, Problem, shown
 from ..platform.limits import UNZIPPED_BYTES, fits_a_request
+from ..sysroot.member import Member
 from ..sysroot.root import Host
 
 ENCRYPTED = 1  # a flag of each member
 UNIX = 3  # "version made by" of a zip that knows modes
 CHUNK = 1 << 20
+SMALL = 1 << 16  # bytes; a larger member is unpacked to a file
 MOST_LINK_BYTES = 4096
-SHELLS = ("/bin/sh", "/bin/bash", "/usr/bin/sh", "/usr/bin/bash", "/usr/bin/env")  # of Amazon Linux 2023 minimal
-NODE_SUFFIXES = (".js", ".mjs", ".cjs")
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """The members of a zip, and what was odd about it."""
+    """The content of a zip, and what was odd about it."""
 
-    members: dict[str, Member]
+    contents: Contents
     notes: tuple[Note, ...]
     problems: tuple[Problem, ...]
 
 
 def unpacked(path: Path, folder: Path) -> Unpacked:
-    """Unpack into `folder`, which is empty and ours."""
+    """Extract into `folder` (empty, private); PackageError for a damaged, encrypted or lying zip."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _unpacked(archive, path, folder)
+            return _Unpacking(archive, path, folder).run()
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, RuntimeError) as error:
         raise PackageError(f"{path} cannot be unzipped: {error}.", "Pack it anew.") from error
     except OSError as error:
         raise PackageError(f"{path} cannot be read: {error.strerror}.", "Look at the file.") from error
 
 
-def _unpacked(archive: zipfile.ZipFile, path: Path, folder: Path) -> Unpacked:
-    notes: list[Note] = []
-    problems: list[Problem] = []
-    entries = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-    if any(info.flag_bits & ENCRYPTED for info in entries.values()):
-        raise PackageError(f"{path} is encrypted.", "Pack it anew, without a password.")
-    total = sum(info.file_size for info in entries.values())
-    if total > UNZIPPED_BYTES:
-        message = f"{path.name} is {total:,} bytes unzipped; Lambda takes {UNZIPPED_BYTES:,}."
-        hint = "Ship less, or move large files to a layer or to S3."
-        problem = Problem("size", (path.name,), path.name, message, hint, limit=str(UNZIPPED_BYTES))
-        return Unpacked({}, (), (problem,))
-    if not fits_a_request(path.stat().st_size):
-        notes.append(Note("size", path.name, "it is too large for a direct upload, and goes through S3."))
-    members: dict[str, Member] = {}
-    links: dict[str, str] = {}
-    room = UNZIPPED_BYTES
-    host = Host()
-    for number, (name, info) in enumerate(sorted(entries.items())):
-        mode = info.external_attr >> 16 if info.create_system == UNIX else 0
+def merged(layers: Sequence[Contents]) -> Contents:
+    """Layers over each other, the later ones on top; NO_LAYER for none."""
+    if not layers:
+        return NO_LAYER
+    found = Contents({}, {}, {})
+    members, folders, links = dict(found.members), dict(found.folders), dict(found.links)
+    for layer in layers:
+        for name in (*layer.members, *layer.links):
+            members.pop(name, None)
+            links.pop(name, None)
+        members |= layer.members
+        folders |= layer.folders
+        links |= layer.links
+    return Contents(members, folders, links)
+
+
+@dataclass
+class _Unpacking:
+    """One zip at work."""
+
+    archive: zipfile.ZipFile
+    path: Path
+    folder: Path
+    notes: list[Note] = field(default_factory=list)
+    room: int = UNZIPPED_BYTES
+
+    def run(self) -> Unpacked:
+        infos = self.archive.infolist()
+        if any(info.flag_bits & ENCRYPTED for info in infos):
+            raise PackageError(f"{self.path} is encrypted.", "Pack it anew, without a password.")
+        total = sum(info.file_size for info in infos)
+        if total > UNZIPPED_BYTES:
+            message = f"{self.path.name} is {total:,} bytes unzipped; Lambda takes {UNZIPPED_BYTES:,}."
+            hint = "Ship less, or move large files to a layer or to S3."
+            problem = Problem.of_file(Fault.SIZE, shown(self.path.name), message, hint, UNZIPPED_BYTES)
+            return Unpacked(Contents({}), (), (problem,))
+        if not fits_a_request(self.path.stat().st_size):
+            self.notes.append(Note("size", shown(self.path.name), "it is too large for a direct upload: through S3."))
+        members: dict[str, Member] = {}
+        folders: dict[str, int] = {}
+        links: dict[str, str] = {}
+        for number, info in enumerate(infos):
+            name = self._clean(info)
+            mode = info.external_attr >> 16 if info.create_system == UNIX else 0
+            if not name:
+                continue
+            if name in members or name in links:
+                self.notes.append(Note("zip", shown(name), "it is twice in the zip; the last one is taken."))
+                members.pop(name, None)
+                links.pop(name, None)
+            if info.is_dir():
+                if mode & 0o777:
+                    folders[name] = stat.S_IMODE(mode)
+            elif stat.S_ISLNK(mode) and info.file_size <= MOST_LINK_BYTES:
+                links[name] = self.archive.read(info).decode("utf-8", "surrogateescape")
+            else:
+                members[name] = self._member(info, mode, number)
+        return Unpacked(Contents(members, folders, links), tuple(self.notes), ())
+
+    def _clean(self, info: zipfile.ZipInfo) -> str:
+        """A member's name below the folder; empty for one that leads out of it."""
+        name = info.filename
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            self.notes.append(Note("zip", shown(name), "its name leads out of the package; left out."))
+            return ""
+        if "\\" in name:
+            self.notes.append(Note("zip", shown(name), "its name has a backslash, which parts no folders on Lambda."))
         clean = str(PurePosixPath(name))
-        if clean.startswith("/") or ".." in PurePosixPath(name).parts:
-            notes.append(Note("zip", shown(name), "its name leads out of the package; left out."))
-        elif stat.S_ISLNK(mode) and info.file_size <= MOST_LINK_BYTES:
-            links[clean] = archive.read(info).decode("utf-8", "surrogateescape")
-        else:
-            file = folder / str(number)
-            room -= _extract(archive, info, file, room)
-            if not mode & 0o777:
-                notes.append(Note("mode", shown(name), "the zip gives it no mode; it will not be executable."))
-            members[clean] = Member(host, str(file), stat.S_IMODE(mode) if mode & 0o777 else 0o644)
-    for name, target in links.items():
-        found = members.get(_joined(name, target))
-        if found is not None:
-            members[name] = found
-    return Unpacked(members, tuple(notes), tuple(problems))
+        return "" if clean == "." else clean
 
+    def _member(self, info: zipfile.ZipInfo, mode: int, number: int) -> Member:
+        if not mode & 0o777:
+            self.notes.append(
+                Note("mode", shown(info.filename), "the zip gives it no mode; it will not be executable.")
+            )
+        unpacked_mode = stat.S_IMODE(mode) if mode & 0o777 else FILE_MODE
+        if info.file_size <= SMALL:
+            with self.archive.open(info) as source:
+                content = source.read(SMALL + 1)
+            self._take(info, len(content))
+            return Member.of(content, unpacked_mode)
+        file = self.folder / str(number)
+        with self.archive.open(info) as source, file.open("wb") as target:
+            while chunk := source.read(CHUNK):
+                self._take(info, len(chunk))
+                target.write(chunk)
+        return Member(Host(), str(file), unpacked_mode)
 
-def _joined(link: str, target: str) -> str:
-    parts: list[str] = list(PurePosixPath(link).parent.parts)
-    for part in PurePosixPath(target).parts:
-        if part == "..":
-            del parts[-1:]
-        else:
-            parts.append(part)
-    return "/".join(parts)
-
-
-def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: Path, room: int) -> int:
-    """Write a member; its size. A header that lies about the size does not fill the disk."""
-    size = 0
-    with archive.open(info) as source, file.open("wb") as target:
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            if size > room:
-                raise PackageError(f"{shown(info.filename)} is larger than its header says.", "Pack it anew.")
-            target.write(chunk)
-    return size
-
-
-def program(members: Mapping[str, Member], elves: Mapping[str, bool]) -> str:
-    """What the shim starts: the first executable at the root, else the bootstrap itself; `elves`: name → can start."""
-    at_root = sorted(name for name, starts in elves.items() if starts and "/" not in name and name != "bootstrap")
-    return at_root[0] if at_root else "bootstrap" if "bootstrap" in members else ""
-
-
-def is_for_node(members: Mapping[str, Member], handler: str) -> bool:
-    """Whether a package has the module of a Node handler, and no bootstrap."""
-    module = handler.rpartition(".")[0]
-    return "bootstrap" not in members and any(module + suffix in members for suffix in NODE_SUFFIXES)
-
-
-def handler_problems(members: Mapping[str, Member], handler: str) -> Iterator[Problem]:
-    """Node imports `<module>.js` (or .mjs, .cjs) and calls the function after the dot."""
-    module, _, function = handler.rpartition(".")
-    names = [module + suffix for suffix in NODE_SUFFIXES]
-    found = next((name for name in names if name in members), None)
-    if found is None:
-        message = f"The handler {handler} needs {names[0]} at the root of the package, and there is none."
-        yield Problem("zip", (names[0],), names[0], message, "Add it, or name the handler that is there: --handler.")
-        return
-    with members[found].root.open(members[found].path) as file:
-        text = file.pread(CHUNK, 0).decode("utf-8", "replace")
-    if function not in text:
-        message = f"{found} has no {function}, which the handler {handler} names."
-        yield Problem("zip", (found,), found, message, f"Export {function} from it.")
-
-
-def script_problems(members: Mapping[str, Member]) -> Iterator[Problem]:
-    """A bootstrap that is a script: the kernel takes its first line literally, a carriage return too."""
-    found = members.get("bootstrap")
-    if found is None:
-        return
-    with found.root.open(found.path) as file:
-        start = file.pread(256, 0)
-    if start.startswith(b"\x7fELF"):
-        return
-    line = start.partition(b"\n")[0]
-    words = line[2:].split(b" ") if line.startswith(b"#!") else []
-    interpreter = next((word for word in words if word), b"").decode("utf-8", "surrogateescape")
-    if not interpreter:
-        message = "bootstrap is neither an ELF file nor a script with a #! line: the kernel cannot start it."
-        yield Problem("form", ("bootstrap",), "bootstrap", message, "Put the runtime's own program there.")
-    elif interpreter.endswith("\r"):
-        message = f"bootstrap is a script for {shown(interpreter)}: its lines end with a carriage return."
-        yield Problem("form", ("bootstrap",), "bootstrap", message, "Save it with Unix line ends.")
-    elif interpreter not in SHELLS and interpreter.removeprefix("/var/task/") not in members:
-        message = f"bootstrap is a script for {shown(interpreter)}, which provided.al2023 does not have."
-        yield Problem("interpreter", ("bootstrap",), "bootstrap", message, "Use /bin/sh, or an ELF file.")
+    def _take(self, info: zipfile.ZipInfo, size: int) -> None:
+        """A header that lies about the size does not fill the disk."""
+        self.room -= size
+        if self.room < 0:
+            raise PackageError(f"{shown(info.filename)} is larger than its header says.", "Pack it anew.")

@@ -40,6 +40,20 @@ class File:
         self.close()
 
 
+class Bytes(File):
+    """A file that is held in memory."""
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(-1, len(content), 0o644, (-3, id(content)), base=1)
+        self._content = content
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset`."""
+        return self._content[offset : offset + size]
+
+
 def open_regular(path: str) -> File:
     """Open a regular file of this machine; neither a fifo nor a device can block it."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)

@@ -19,7 +19,7 @@ def package(path: Path, sha256: Path) -> Package:
         zip=path,
         code_sha256=sha256.read_text().strip(),
         digest=archive.content_digest(members),
-        unzipped_bytes=sum(len(member.content) for member in members.values()),
+        unzipped_bytes=sum(len(member.content()) for member in members.values()),
         libraries=tuple(sorted(name.removeprefix("lib/") for name in members if name.startswith("lib/"))),
         built=path.stat().st_mtime,
     )

@@ -1,0 +1,45 @@
+"""A start as data: what is executed with what (Call), and what must be proved in the end (Entry)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..platform.layout import LIBRARY_PATH, TASK
+from .lambda_root import shown_name
+from .verdict import Role
+
+NAME_THE_LAYER = "Check it together with its layers: doit check z.zip --layer layer.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A program of the package that something starts."""
+
+    path: str
+    role: Role  # LIBRARY, for one that is judged alone
+    library_path: str = LIBRARY_PATH
+    loader: str = ""  # path of the loader that starts it, empty for the interpreter it names
+    dlopen_names: tuple[str, ...] = ()
+    cwd: str = TASK
+
+    @property
+    def name(self) -> str:
+        """Its name in the zip."""
+        return shown_name(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An execve(2): its arguments and surroundings, and which file of the package asked for it."""
+
+    words: tuple[str, ...]
+    by: str
+    environment: Mapping[str, str]
+    cwd: str = TASK
+    depth: int = 0
+
+    def path(self, name: str) -> str:
+        """A name as a path from the root."""
+        return posixpath.normpath(posixpath.join(self.cwd, name))

@@ -1,0 +1,261 @@
+"""What the kernel, a shell and a loader make of a start: which program of the package runs at last, by which loader.
+
+in   a LambdaRoot and the path of the bootstrap
+out  `Launch(root).execute(…)`: `entries` to be proved, `problems`, `unproved`
+
+A chain is followed: `#!` lines as the kernel reads them, scripts by shell.py, `env`, a loader that is started by name,
+a script behind a script. What cannot be followed is said to be not proved.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+
+from ..platform.layout import LIBRARY_PATH, LOADER, OPT, PROGRAM_PATH, RUNTIME, TASK
+from .call import NAME_THE_LAYER, Call, Entry
+from .expansion import UNKNOWN
+from .lambda_root import LambdaRoot, shown_name
+from .script import READ_BY_EYE, Script
+from .shell import ASSIGNMENT
+from .verdict import Fault, Problem, Role, Unproved, shown
+
+SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE of the Linux kernel
+DEEPEST = 5  # scripts behind scripts; the kernel's own limit for #! is 4
+MOST_SCRIPT_BYTES = 1 << 20
+SHELLS = frozenset({"sh", "bash", "dash", "ash"})
+PASSES_ON = frozenset(
+    {"nohup", "nice", "stdbuf", "setsid", "timeout"}
+)  # start what follows; their options are not read
+LOADER_VALUES = frozenset(
+    {"--library-path", "--argv0", "--preload", "--audit", "--inhibit-rpath", "--glibc-hwcaps-mask"}
+)
+ENVIRONMENT = {
+    "LAMBDA_TASK_ROOT": TASK,
+    "LAMBDA_RUNTIME_DIR": RUNTIME,
+    "LD_LIBRARY_PATH": LIBRARY_PATH,
+    "PATH": PROGRAM_PATH,
+    "LANG": "en_US.UTF-8",
+    "TZ": ":UTC",
+    "_HANDLER": UNKNOWN,
+    "AWS_LAMBDA_RUNTIME_API": UNKNOWN,
+}
+PACK_IT = "Pack it at that place, executable, or correct the script."
+
+
+class Launch:
+    """Follows one start."""
+
+    def __init__(self, root: LambdaRoot, handler: str = "") -> None:
+        self.root = root
+        self.entries: list[Entry] = []
+        self.problems: list[Problem] = []
+        self.unproved: list[Unproved] = []
+        self.environment = ENVIRONMENT | ({"_HANDLER": handler} if handler else {})
+
+    def start(self, path: str) -> None:
+        """Follow what Lambda does: start the file at `path`, in /var/task, without arguments."""
+        self.execute(path, Call((path,), "Lambda", self.environment))
+
+    def execute(self, path: str, call: Call) -> None:
+        """Follow the start of the file at `path`."""
+        name = shown(shown_name(path))
+        if UNKNOWN in path:
+            what = shown(path.replace(UNKNOWN, "…"))
+            message = f"it starts {what}, and what stands for … is not known here."
+            self._not_proved("script", call.by, message, "Name it: --handler, or write the path out.")
+            return
+        member = self.root.member(path)
+        if member is None:
+            self._of_runtime(path, call)
+        elif not member.is_program:
+            message = f"{name} has no permission to be executed in the zip."
+            if path == f"{TASK}/bootstrap":
+                message = "bootstrap has no permission to be executed in the zip: Runtime.InvalidEntrypoint."
+            self._problem(Fault.MODE, name, message, "Pack it with mode 0755.")
+        else:
+            with member.open() as file:
+                start = file.pread(SHEBANG_BYTES, 0)
+                text = file.pread(MOST_SCRIPT_BYTES, 0) if start.startswith(b"#!") else b""
+            if start.startswith(b"\x7fELF"):
+                self._elf(path, call)
+            elif start.startswith(b"#!"):
+                self._script(path, text, call)
+            else:
+                message = f"{name} is neither an ELF file nor a script with a #! line: the kernel cannot start it."
+                self._problem(Fault.FORM, name, message, "Put the runtime's own program there.")
+
+    def _problem(self, kind: Fault, name: str, message: str, hint: str) -> None:
+        self.problems.append(Problem.of_file(kind, name, message, hint))
+
+    def _not_proved(self, kind: str, name: str, message: str, hint: str) -> None:
+        self.unproved.append(Unproved(kind, name, message, hint))
+
+    # ELF files
+
+    def _elf(self, path: str, call: Call) -> None:
+        if LOADER.fullmatch(posixpath.basename(path)) and len(call.words) > 1:
+            self._by_loader(path, call)
+            return
+        self._enter(path, call.environment.get("LD_LIBRARY_PATH", ""), "", call.cwd)
+
+    def _enter(self, path: str, library_path: str, loader: str, cwd: str) -> None:
+        if UNKNOWN in library_path or UNKNOWN in cwd:
+            message = "the folders that it searches for libraries depend on what is not known here."
+            self._not_proved("script", shown(shown_name(path)), message, READ_BY_EYE)
+            return
+        entry = Entry(path, Role.PROGRAM, library_path, loader, cwd=cwd)
+        if entry.path not in {known.path for known in self.entries}:
+            self.entries.append(entry)
+
+    def _by_loader(self, path: str, call: Call) -> None:
+        """ld.so [options] program …: the loader reads the program, the kernel does not."""
+        library_path, at = call.environment.get("LD_LIBRARY_PATH", ""), 1
+        while at < len(call.words) and call.words[at].startswith("--"):
+            option, equals, value = call.words[at].partition("=")
+            takes = option in LOADER_VALUES and not equals
+            if option == "--library-path":
+                library_path = call.words[at + 1] if takes and at + 1 < len(call.words) else value
+            at += 2 if takes else 1
+        if at >= len(call.words):
+            return
+        program = call.path(call.words[at])
+        by, name = shown(shown_name(path)), shown(shown_name(program).replace(UNKNOWN, "…"))
+        if UNKNOWN in program:
+            self._not_proved(
+                "script", by, f"it loads {name}, and what stands for … is not known here.", "Name it: --handler"
+            )
+        elif self.root.member(program) is None:
+            self._absent(program, by)
+        else:
+            self._enter(program, library_path, path if self.root.member(path) else "", call.cwd)
+
+    # what the runtime has
+
+    def _of_runtime(self, path: str, call: Call) -> None:
+        """A program that is not in the package."""
+        real = self._real(path)
+        name = posixpath.basename(real)
+        where = self.root.platform
+        if self.root.offered(path):
+            if len(call.words) > 1:
+                self._by_loader(path, call)
+        elif real.startswith(f"{OPT}/") and not self.root.with_layers:
+            message = f"it starts {shown(path)}, which only a layer can hold."
+            self._not_proved("layer", call.by, message, NAME_THE_LAYER)
+        elif posixpath.dirname(real) not in {"/usr/bin", "/usr/sbin"} or name in where.no_programs:
+            self._absent(path, call.by)
+        elif name not in where.programs:
+            message = f"it starts {shown(path)}, and whether {where.runtime.id} has that is not known here."
+            self._not_proved("script", call.by, message, "Pack a program of your own, or use one that is known.")
+        else:
+            self._known_program(name, call)
+
+    def _real(self, path: str) -> str:
+        folder, _, name = posixpath.normpath(path).rpartition("/")
+        try:
+            return f"{self.root.canonical(folder)}/{name}"
+        except OSError:
+            return path
+
+    def _absent(self, path: str, by: str) -> None:
+        name = shown(shown_name(path))
+        if path.startswith((f"{TASK}/", f"{OPT}/")):
+            message = f"{by} starts {name}, which is not in the package, or not to be reached by the function's user."
+            self.problems.append(Problem(Fault.MISSING, (by, name), name, message, PACK_IT))
+        else:
+            message = f"{by} is a script for {name}, which {self.root.platform.runtime.id} does not have."
+            hint = "Use /bin/sh, an ELF file, or pack that program (or name the layer that has it: --layer)."
+            self.problems.append(Problem(Fault.INTERPRETER, (by, name), name, message, hint))
+
+    def _known_program(self, name: str, call: Call) -> None:
+        if name in SHELLS:
+            self._shell(call)
+        elif name == "env":
+            self._env(replace(call, words=call.words[1:]))
+        elif name in PASSES_ON:
+            rest = [word for word in call.words[1:] if not word.startswith("-") and not word.replace(".", "").isdigit()]
+            if rest:
+                self.search(replace(call, words=tuple(rest)))
+
+    def _shell(self, call: Call) -> None:
+        """A shell: options and a script, or -c and its text."""
+        rest = list(call.words[1:])
+        while rest and rest[0].startswith(("-", "+")) and "c" not in rest[0].lstrip("-"):
+            rest.pop(0)
+        if rest and rest[0].startswith("-"):
+            arguments = tuple(rest[2:]) or (call.words[0],)
+            Script(self, replace(call, depth=call.depth + 1), arguments).run(rest[1] if len(rest) > 1 else "")
+        elif rest and UNKNOWN in rest[0]:
+            self._not_proved("script", call.by, "it reads a script whose name is not known here.", READ_BY_EYE)
+        elif rest:
+            path = call.path(rest[0])
+            member, name = self.root.member(path), shown(shown_name(path))
+            if member is None:
+                self._absent(path, call.by)
+            elif not member.is_readable:
+                self._problem(Fault.MODE, name, f"{name} cannot be read by the function's user.", "Give it mode 0755.")
+            else:
+                text = member.content()[:MOST_SCRIPT_BYTES].decode("utf-8", "surrogateescape")
+                Script(self, replace(call, by=name, depth=call.depth + 1), (path, *rest[1:])).run(text)
+
+    def _env(self, call: Call) -> None:
+        """As env(1): -i, -S text, -u NAME, NAME=value, then a program."""
+        given, rest = dict(call.environment), list(call.words)
+        while rest:
+            word = rest[0]
+            if word in {"-i", "-", "--ignore-environment"}:
+                given = {}
+            elif word == "-u" and len(rest) > 1:
+                given.pop(rest.pop(1), None)
+            elif word.startswith(("-S", "--split-string")):
+                text = word.removeprefix("-S").removeprefix("--split-string=")
+                rest[0:1] = ["", *(text.split() if text else [])]
+                if not text and len(rest) > 1:
+                    rest[1:2] = rest[1].split()
+            elif found := ASSIGNMENT.fullmatch(word):
+                given[found[1]] = found[2]
+            elif not word.startswith("-"):
+                break
+            rest.pop(0)
+        if rest:
+            self.search(replace(call, words=tuple(rest), environment=given))
+
+    def search(self, call: Call) -> None:
+        """Follow execvp(3): a name without slash is looked for along PATH."""
+        name = call.words[0]
+        if "/" in name or UNKNOWN in name:
+            self.execute(call.path(name), call)
+            return
+        for folder in call.environment.get("PATH", PROGRAM_PATH).split(":"):
+            if UNKNOWN in folder:
+                continue
+            path = call.path(posixpath.join(folder, name))
+            real = self._real(path)
+            known = posixpath.dirname(real) == "/usr/bin" and name in self.root.platform.programs
+            if known or ((member := self.root.member(path)) and member.is_program):
+                self.execute(path, call)
+                return
+        self.execute(f"/usr/bin/{name}", call)
+
+    # scripts
+
+    def _script(self, path: str, text: bytes, call: Call) -> None:
+        """A #! line as the kernel reads it: one interpreter, at most one argument."""
+        name = shown(shown_name(path))
+        line, newline, _ = text[2:SHEBANG_BYTES].partition(b"\n")
+        first = line.strip(b" \t").decode("utf-8", "surrogateescape")
+        interpreter, _, argument = first.replace("\t", " ").partition(" ")
+        if not interpreter or call.depth > DEEPEST or (not newline and len(text) > SHEBANG_BYTES and not argument):
+            message = f"{name} has no interpreter in its #! line that the kernel could start."
+            self._problem(Fault.FORM, name, message, "Write #!/bin/sh.")
+        elif first.endswith("\r"):
+            message = f"{name} is a script for {shown(first)}: its lines end with a carriage return."
+            self._problem(Fault.FORM, name, message, "Save it with Unix line ends.")
+        else:
+            given = [interpreter, *([argument.strip()] if argument.strip() else []), path, *call.words[1:]]
+            at = call.path(interpreter)
+            self.execute(at, replace(call, words=tuple(given), by=name, depth=call.depth + 1))
+            if self.root.member(at) is not None and posixpath.basename(at) not in SHELLS:
+                message = f"it is read by {shown(interpreter)}, and only the start of that is proved."
+                self._not_proved("script", name, message, READ_BY_EYE)
