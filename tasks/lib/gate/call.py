@@ -1,14 +1,15 @@
-"""A start as data: what is executed with what (Call), and what must be proved in the end (Entry)."""
+"""A start as data: what is executed with what (Call), what must be proved in the end (Entry), who follows it."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..platform.layout import LIBRARY_PATH, TASK
-from .lambda_root import shown_name
-from .verdict import Role
+from .lambda_root import LambdaRoot, shown_name
+from .verdict import Problem, Role, Unproved
 
 NAME_THE_LAYER = "Check it together with its layers: doit check z.zip --layer layer.zip"
 
@@ -43,3 +44,15 @@ class Call:
     def path(self, name: str) -> str:
         """A name as a path from the root."""
         return posixpath.normpath(posixpath.join(self.cwd, name))
+
+
+class Follower(Protocol):
+    """What follows a start, and keeps what it found."""
+
+    root: LambdaRoot
+    entries: list[Entry]
+    problems: list[Problem]
+    unproved: list[Unproved]
+
+    def search(self, call: Call) -> None:
+        """Follow execvp(3): a name without slash is looked for along PATH."""

@@ -9,15 +9,11 @@ A command that is not the last is taken to work; what follows `||` is for when i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from .call import Call
+from .call import Call, Follower
 from .expansion import UNKNOWN, Variables
 from .shell import ASSIGNMENT, Command, UnreadError, commands
 from .verdict import Fault, Problem, Unproved, shown
-
-if TYPE_CHECKING:
-    from .launch import Launch
 
 DEEPEST = 5  # scripts behind scripts
 READ_BY_EYE = "Read that part yourself, or start the program with a plain `exec`."
@@ -28,7 +24,7 @@ MOVES = frozenset({"cd", "set", "unset", "shift"})
 class Script:
     """One shell."""
 
-    def __init__(self, launch: Launch, call: Call, arguments: tuple[str, ...]) -> None:
+    def __init__(self, launch: Follower, call: Call, arguments: tuple[str, ...]) -> None:
         self.launch, self.name, self.depth = launch, call.by, call.depth
         self.variables = Variables.of(call.environment, call.cwd, arguments)
         self.stops = False  # set -e
