@@ -12,11 +12,13 @@ from tasks import (
     deploy,
     destroy,
     diff,
+    doctor,
     image,
     invoke,
     local,
     logs,
     needed_libs,
+    new,
     prune,
     purge,
     report,
@@ -25,6 +27,7 @@ from tasks import (
     shim,
     url,
     versions,
+    why,
 )
 from tasks import zip as package
 from tasks.graph.project import config, load_project
@@ -127,3 +130,18 @@ def task_destroy() -> Tasks:
 def task_purge() -> Tasks:
     """remove what is in the container engine: image, volumes, containers"""
     return purge.define()
+
+
+def task_new() -> Tasks:
+    """a program of your own, which builds at once"""
+    return new.define()
+
+
+def task_doctor() -> Tasks:
+    """what this machine has and lacks, with the command that mends it"""
+    return doctor.define(PROJECT)
+
+
+def task_why() -> Tasks:
+    """why a task would run now, or would not"""
+    return why.define(PROJECT)

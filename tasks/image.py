@@ -16,6 +16,7 @@ from .graph.task import Removal, removal, show, task
 from .lib import builder
 from .lib.base import files
 from .lib.base.errors import EngineError
+from .lib.base.resources import resource
 
 if TYPE_CHECKING:
     from .lib.settings.load import Project
@@ -45,7 +46,8 @@ def define(project: Project) -> dict[str, Any]:
     made = task(
         doc="the toolchain: a container image, or this host's GHC",
         recipe=__name__,
-        file_dep=[path for path in sorted(Path("ghc-centos").rglob("*")) if path.is_file()],
+        file_dep=[],
+        resources=[path for path in sorted(resource("ghc-centos").rglob("*")) if path.is_file()],
         targets=[products.IMAGE],
         reads=asdict(project.build) | {"engines": builder.engine_candidates(project.build)},
         watches=lambda: builder.toolchain_files(*here, products.IMAGE),

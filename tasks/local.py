@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
+from .graph.program import again
 from .graph.project import SETTINGS, settings_now
 from .graph.state import stat_of
 from .graph.verb import Line, Verb, parsed, verbs
@@ -108,7 +109,7 @@ class Watched:
 
     def _build(self) -> None:
         tasks = [f"zip:{function.name}" for function in self.functions]
-        if subprocess.run([sys.executable, "-m", "doit", *tasks], check=False, stdin=subprocess.DEVNULL).returncode:
+        if subprocess.run(again(tasks), check=False, stdin=subprocess.DEVNULL).returncode:
             return
         with suppress(BuildError):  # somebody is editing it: doit has said so, or will
             now = {function.name: function for function in settings_now().functions}

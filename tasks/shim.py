@@ -7,17 +7,17 @@ out  build/<fn>/run.js on Node runtimes, build/<fn>/bootstrap on provided.al2023
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.task import task
 from .lib.base import files
+from .lib.base.resources import resource
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
-SHIM = Path("shim")
+SHIM = resource("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
 SETTINGS = ("process", "input", "response")
 
@@ -42,13 +42,14 @@ def rendered(function: Function) -> dict[str, Any]:
         from .lib import shim
 
         files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**driven(function))).encode())
-        return f"{TEMPLATE} → {target}"
+        return f"shim/{TEMPLATE.name} → {target}"
 
     return task(
         name=function.name,
-        doc=f"{TEMPLATE} → {target}",
+        doc=f"shim/{TEMPLATE.name} → {target}",
         recipe=__name__,
-        file_dep=[TEMPLATE],
+        file_dep=[],
+        resources=[TEMPLATE],
         targets=[target],
         reads=driven(function),
         action=make,
@@ -64,14 +65,15 @@ def compiled(function: Function) -> dict[str, Any]:
         from .lib import shim
 
         shim.bootstrap(SHIM, shim.ShimSettings(**driven(function)), target, shim.compilers(function.architecture))
-        return f"{SHIM}/*.c → {target}  {files.human(target.stat().st_size)}"
+        return f"shim/*.c → {target}  {files.human(target.stat().st_size)}"
 
     return task(
         name=function.name,
-        doc=f"{SHIM}/*.c → {target}",
+        doc=f"shim/*.c → {target}",
         recipe=__name__,
         task_dep=["image"],
-        file_dep=[products.IMAGE, *sources],
+        file_dep=[products.IMAGE],
+        resources=sources,
         targets=[target],
         reads=driven(function) | {"architecture": function.architecture},
         action=make,

@@ -25,7 +25,8 @@ FLOORS = (  # the lowest first; what stands on one floor knows nothing of its ne
     ("lib/libs",),
     ("lib/build",),
     ("lib/engine",),
-    ("lib/builder.py", "lib/shim.py", "lib/local", "lib/aws", "lib/check", "lib/report"),
+    ("lib/builder.py", "lib/shim.py", "lib/local", "lib/aws", "lib/check", "lib/report", "lib/scaffold"),
+    ("lib/doctor.py",),
     ("products.py",),
     ("graph",),
     ("",),  # tasks/<task>.py

@@ -19,7 +19,7 @@ import ast
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from hashlib import md5
@@ -64,6 +64,21 @@ def reached(module: str) -> tuple[str, ...]:
             if _facts(name)["data"]:
                 waiting += _data(name)
     return tuple(sorted(found))
+
+
+def contents(resources: Iterable[Path]) -> str:
+    """Files of this tool by name and content as one digest, empty for none; OSError when one is unreadable."""
+    lines = []
+    for path in sorted(resources):
+        status = path.stat()
+        stat = [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+        name = f"resources/{path.parent.name}/{path.name}"
+        facts = _known.get(name)
+        if facts is None or facts[0] != stat:
+            _known[name] = facts = [stat, md5(path.read_bytes(), usedforsecurity=False).hexdigest(), [], [], []]
+            _learned.append(name)
+        lines.append(f"{name} {facts[1]}")
+    return md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest() if lines else ""
 
 
 def remember() -> None:

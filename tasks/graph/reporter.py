@@ -34,6 +34,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     desc = "progress on stderr, with durations and results"
     exit_code: ClassVar[int] = 0  # of a verb that has more to say than failed or not
+    tasks: ClassVar[dict[str, Any]] = {}  # every task of this run by name
     endings: ClassVar[list[Callable[[list[dict[str, str]]], None]]] = []  # called last, with what went wrong
 
     def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
@@ -49,6 +50,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def initialize(self, tasks: Any, selected_tasks: Any) -> None:
         """Before the first task: alone in this folder. Before a verb, tasks with nothing to do are not worth a line."""
+        Reporter.tasks = dict(tasks)
         self.terse = all((tasks[name].meta or {}).get("verb") for name in selected_tasks)
         lock()
 

@@ -12,8 +12,11 @@ reporter.py and lock.py (progress on stdout, two runs at once), database.py (a k
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +51,12 @@ def task(  # noqa: PLR0913 - a task has these parts
     copied: Callable[[], Iterable[Path]] = tuple,
     task_dep: Sequence[str] = (),
     cleans: Sequence[Path] = (),
+    resources: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """One task; its action answers with its note.
 
     `recipe`: the module whose code makes it; `reads`: settings; `watches`, `copied`: files outside the tree.
+    `resources`: files of this tool itself, known by content wherever it is installed.
     `task_dep`: the tasks that make `file_dep`, in the order in which they are to be done and shown. doit finds them by
     itself, but keeps file_dep as a set, whose order is another one in every run.
     """
@@ -61,18 +66,36 @@ def task(  # noqa: PLR0913 - a task has these parts
         "file_dep": [str(path) for path in file_dep],
         "task_dep": list(task_dep),
         "targets": [str(path) for path in targets],
-        "uptodate": [config_changed(_plain(reads)), (same_code, [recipe]), (intact, [targets, watches, copied])],
+        "uptodate": [
+            config_changed(_plain(reads)),
+            (remembered, [reads]),
+            (same_code, [recipe, resources]),
+            (intact, [targets, watches, copied]),
+        ],
         "actions": [(guarded, [action])],
         "clean": [Removal(removal, [[*targets, *cleans]])],
         "io": {"capture": False},
-        "meta": {},
+        "meta": {"reads": reads},
     }
     return made
 
 
-def same_code(task: Task, values: Mapping[str, Any], recipe: str) -> bool:
-    """False when the code that makes the task is another than it was made with."""
-    now = code.digest(recipe)
+def setting_digests(reads: Mapping[str, Any]) -> dict[str, str]:
+    """Each setting that a task reads, as a hash: a value may be a secret, and doit's database is a file."""
+    return {
+        key: md5(json.dumps(value, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+        for key, value in _plain(reads).items()
+    }
+
+
+def remembered(task: Task, values: Mapping[str, Any], reads: Mapping[str, Any]) -> None:  # noqa: ARG001 - doit's
+    """Keep when the task ran and which settings it read, for `doit why`; doit ignores an answer of None."""
+    task.value_savers.append(lambda: {"ran_at": time.time(), "settings": setting_digests(reads)})
+
+
+def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: Sequence[Path] = ()) -> bool:
+    """False when the code that makes the task, or a file of this tool that it works with, has another content."""
+    now = code.digest(recipe) + code.contents(resources)
     task.value_savers.append(lambda: {"recipe": now})
     return bool(values.get("recipe") == now)
 

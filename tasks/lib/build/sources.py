@@ -23,6 +23,7 @@ from ..base.errors import BuildError
 from ..base.files import exists, is_file, remove, sweep, write
 
 DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
+OURS = frozenset({"lambda.toml", "dodo.py", ".doit.db", ".doit.db-journal", ".gitignore"})  # at the top of a project
 PROJECT_FILES = ("stack.yaml", "cabal.project")
 OUTSIDE = re.compile(r"(?<![\w/])(\.\.(?:/[^\s'\",:\]}#]+)+)")
 
@@ -79,6 +80,7 @@ def _files(place: Path, derived: Path) -> Iterator[Path]:
         for name in names:
             junk = (
                 name in DERIVED
+                or (folder == os.curdir and name in OURS)
                 or name.startswith((".#", ".ghc.environment"))
                 or name.endswith(("~", ".swp", ".hi", ".o"))
             )

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import EngineError
 from ..base.files import FILE_MODE, PROGRAM_MODE, write, write_json
 from ..base.locks import locked
+from ..base.resources import resource
 from ..build.machine import TOOLS, Toolchain
 from ..build.sources import (
     Tree,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from ..settings.load import Build
     from ..sysroot.root import Sysroot
 
-RECIPE = Path("ghc-centos")
+RECIPE = resource("ghc-centos")
 VERSIONS = "getconf GNU_LIBC_VERSION || echo no glibc; " + "; ".join(
     f"{tool} --numeric-version 2>/dev/null || echo" for tool in TOOLS
 )

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InvokeError, ToolError
+from ..base.resources import resource
 from ..platform.architecture import own_architecture, with_elf_machine
 from ..platform.layout import LIBRARY_PATH, TASK
 from ..platform.runtimes import on_node
 
-RUNTIME_JS = Path(__file__).parents[3] / "shim/runtime.js"
+RUNTIME_JS = resource("shim/runtime.js").absolute()
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
 REGISTERED = Path("/proc/sys/fs/binfmt_misc")  # interpreters of foreign programs
 

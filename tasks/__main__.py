@@ -1,0 +1,10 @@
+"""`python -m haskell_on_lambda` is the console script."""
+
+from __future__ import annotations
+
+import sys
+
+from .command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""`haskell-on-lambda`: doit for a project that has a lambda.toml, from its folder or any below; dodo.py is not needed.
+
+in   the command line, as doit takes it; `init` and `new` work where there is no project yet
+out  doit's exit code
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .lib.base.errors import BuildError
+
+SETTINGS = "lambda.toml"
+HELP = """Takes any Haskell executable to AWS Lambda, and proves before the upload that it starts there.
+
+  haskell-on-lambda init        in a Haskell repository: write lambda.toml and dodo.py for its executables
+  haskell-on-lambda new NAME    a first program of your own: doit new --help shows the kinds
+  haskell-on-lambda             every zip; beside a dodo.py that init writes, `doit` is the same
+  haskell-on-lambda list        the tasks; each of doit's commands works, too
+"""
+
+
+def project_above(start: Path) -> Path | None:
+    """The nearest folder upwards, `start` included, that holds a lambda.toml; None when there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / SETTINGS).is_file()), None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["--version"]:
+        from importlib.metadata import version
+
+        print(version("haskell-on-lambda"))
+        return 0
+    if words[:1] in (["--help"], ["-h"]):
+        print(HELP, end="")
+        return 0
+    try:
+        if words[:1] == ["init"]:
+            from .lib.scaffold import init
+
+            return init.run(words[1:])
+        if words[:1] == ["new"]:
+            from .lib.scaffold import new
+
+            os.chdir(project_above(Path.cwd()) or Path.cwd())
+            return new.run(words[1:])
+    except BuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return doit(words)
+
+
+def doit(words: list[str]) -> int:
+    """Doit with the project's own dodo.py, or with our map where there is none."""
+    folder = project_above(Path.cwd())
+    if folder is None:
+        print(
+            f"error: There is no {SETTINGS} in {Path.cwd()}, nor in a folder above it.\n"
+            "  → haskell-on-lambda init writes one for what is here; haskell-on-lambda new NAME makes a first.",
+            file=sys.stderr,
+        )
+        return 3
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    sys.argv[1:] = words
+    from .graph.program import run
+
+    return run(words)

@@ -1,0 +1,79 @@
+"""`doit new NAME`: a program that builds at once, with a first test.
+
+in   a name, a kind
+out  its folder (package, Main.hs, handler, test), its table in lambda.toml; a line on stdout for each
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import UsageError
+from ..base.files import write
+from ..base.resources import resource
+from ..settings.model import FUNCTION_NAME
+from . import project
+from .templates import KINDS, LAMBDA_RUN
+
+
+def options(reader: ArgumentParser) -> None:
+    """`doit new NAME [--kind KIND]`."""
+    reader.description = "Make a program: its folder, a first test, its table in lambda.toml."
+    reader.add_argument("name", metavar="NAME", help="the function's name: letters, digits, - and _")
+    kinds = "; ".join(f"{name}: {kind.meaning}" for name, kind in KINDS.items())
+    reader.add_argument("--kind", choices=list(KINDS), default="program", help=kinds)
+
+
+def run(words: Sequence[str]) -> int:
+    """Read the command line and do it, in the current folder."""
+    reader = ArgumentParser(prog="haskell-on-lambda new")
+    options(reader)
+    return act(reader.parse_args(list(words)))
+
+
+def act(given: Any) -> int:
+    """Do it, and say what was done."""
+    for line in new(Path(), given.name, given.kind):
+        print(line)
+    return 0
+
+
+def new(root: Path, name: str, kind: str) -> list[str]:
+    """Make the program; UsageError when its name or its folder is taken."""
+    for _, sentence in FUNCTION_NAME.faults(name):
+        raise UsageError(f"{name!r} is no name of a function: it {sentence}.", f"Take {project.function_name(name)}.")
+    if name in project.functions(root):
+        raise UsageError(f"There is a [function.{name}] already.", "Choose another name, or edit that one.")
+    place = Path("hs", name) if (root / "hs").is_dir() else Path(name)
+    if (root / place).exists():
+        raise UsageError(
+            f"{place} exists already.", "Choose another name, or run haskell-on-lambda init to take it in."
+        )
+    chosen, package = KINDS[kind], _package(name)
+    said = []
+    if chosen.uses_lambda_run:
+        beside = place.parent / "lambda-run"
+        if not (root / beside).exists():
+            skipped = shutil.ignore_patterns("dist-newstyle", ".stack-work", "stack.yaml")
+            shutil.copytree(resource(LAMBDA_RUN), root / beside, ignore=skipped)
+            said.append(f"{beside}/: the module `Lambda`, to keep in this repository")
+    for path, text in chosen.files.items():
+        content = text.replace("PACKAGE", package).replace("EXECUTABLE", name)
+        write(root / place / path.replace("PACKAGE", package), content.encode())
+    said.append(f"{place}/: {chosen.meaning}; its handler is in {place}/{chosen.handler}, its test in {place}/test")
+    project.add_function(root, name, {"source": place.as_posix(), **chosen.table})
+    said.append(f"lambda.toml: [function.{name}]")
+    said += project.complete(root)
+    event = chosen.event.replace("'", "'\\''")
+    return [*said, f"Next: doit zip:{name}, then doit invoke:{name} --local --payload '{event}'"]
+
+
+def _package(name: str) -> str:
+    """A cabal package's name: words of letters and digits, each with a letter, joined by hyphens."""
+    words = [word if re.search("[A-Za-z]", word) else f"n{word}" for word in re.split(r"[-_]+", name) if word]
+    return "-".join(words) or "program"

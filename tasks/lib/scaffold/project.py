@@ -1,0 +1,92 @@
+"""The files that make a folder a project: lambda.toml, dodo.py, lines of .gitignore. What a person wrote there stays.
+
+in   the folder, tables for lambda.toml
+out  the files, and the sentences that say what was done
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import ConfigError
+from ..base.files import write
+from ..settings.model import FUNCTION_NAME
+
+SETTINGS = "lambda.toml"
+HEADER = """# What is built and where it goes: a table [function.<name>] for each.
+
+[defaults]
+memory_mb = 256
+timeout_s = 10
+role = "haskell-on-lambda" # doit role makes it
+"""
+DODO = '''"""`doit` makes what lambda.toml says; tasks of your own may stand below."""
+
+from haskell_on_lambda.dodo import *  # noqa: F403
+'''
+IGNORED = ("/build/", "/.doit.db*")
+
+
+def functions(folder: Path) -> dict[str, Any]:
+    """The tables [function.<name>] of a project; ConfigError when its lambda.toml is not TOML."""
+    try:
+        found = tomllib.loads((folder / SETTINGS).read_bytes().decode("utf-8-sig")).get("function", {})
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{folder / SETTINGS} is not TOML: {error}.", "Mend that place, then say it again."
+        ) from error
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def add_function(folder: Path, name: str, table: Mapping[str, str | list[str]]) -> None:
+    """Append [function.<name>] to lambda.toml, or begin one; all that stands there stays as it is."""
+    path = folder / SETTINGS
+    before = path.read_text(encoding="utf-8") if path.exists() else HEADER
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    gap = "" if before.endswith("\n\n") or not before else "\n" if before.endswith("\n") else "\n\n"
+    after = before + gap + "\n".join([f"[function.{name}]", *lines]) + "\n"
+    try:
+        tomllib.loads(after)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path} writes its functions in a way that no table can be added to: {error}.",
+            f"Add this to it: [function.{name}] {'; '.join(lines)}",
+        ) from error
+    write(path, after.encode())
+
+
+def complete(folder: Path) -> Iterator[str]:
+    """Write dodo.py and the lines of .gitignore where they lack; a sentence for each."""
+    dodo = folder / "dodo.py"
+    if not dodo.exists():
+        write(dodo, DODO.encode())
+        yield "dodo.py: written, so that plain `doit` works here"
+    elif "haskell_on_lambda" not in dodo.read_text(errors="replace") and not (folder / "tasks/lib/scaffold").exists():
+        yield "dodo.py: left as it is; add `from haskell_on_lambda.dodo import *` to it"
+    ignore = folder / ".gitignore"
+    before = ignore.read_text(errors="surrogateescape") if ignore.exists() else ""
+    known = {line.strip().strip("/") for line in before.splitlines()}
+    lacking = [line for line in IGNORED if line.strip("/") not in known]
+    if lacking:
+        gap = "\n" if before and not before.endswith("\n") else ""
+        write(ignore, (before + gap + "\n".join(lacking) + "\n").encode(errors="surrogateescape"))
+        yield f".gitignore: {' and '.join(lacking)} added"
+
+
+def function_name(text: str) -> str:
+    """A name as Lambda takes it, from any text: `my prog` → `my-prog`; `function` when nothing is left."""
+    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64]
+    return clean if clean and not list(FUNCTION_NAME.faults(clean)) else "function"
+
+
+def _toml(value: str | list[str]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,189 @@
+"""What `doit new` writes for each kind of program. PACKAGE and EXECUTABLE are filled in.
+
+A handler is a function in a module of its own, so that the test calls it without Lambda; Main.hs says how it is driven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+LAMBDA_RUN = "hs/lambda-run"
+
+
+class Kind(NamedTuple):
+    """One kind of program."""
+
+    meaning: str
+    table: Mapping[str, str | list[str]]
+    files: Mapping[str, str]
+    event: str
+    uses_lambda_run: bool = False
+    handler: str = "src/Handler.hs"
+
+
+def _package(depends: str, *, modules: str = "Handler", test_depends: str = "", options: str = "-Wall") -> str:
+    return f"""cabal-version: 2.0
+name:          PACKAGE
+version:       0.1.0
+build-type:    Simple
+
+executable EXECUTABLE
+  main-is:          Main.hs
+  other-modules:    {modules}
+  hs-source-dirs:   app, src
+  build-depends:    {depends}
+  default-language: Haskell2010
+  ghc-options:      {options}
+
+test-suite PACKAGE-test
+  type:             exitcode-stdio-1.0
+  main-is:          Main.hs
+  other-modules:    {modules}
+  hs-source-dirs:   test, src
+  build-depends:    {test_depends or depends}
+  default-language: Haskell2010
+  ghc-options:      -Wall
+"""
+
+
+BYTES = "base >=4 && <5, bytestring"
+HANDLER = """-- | What the function answers. It knows nothing of Lambda, so a test can call it.
+module Handler (handler) where
+
+import qualified Data.ByteString.Char8 as B
+
+-- | The event comes as it was sent, JSON; so does the answer go.
+handler :: B.ByteString -> B.ByteString
+handler event = B.concat [B.pack "{\\"hello\\": ", if B.null event then B.pack "null" else event, B.pack "}"]
+"""
+TEST = """-- | cabal test
+module Main (main) where
+
+import Control.Monad (unless)
+import qualified Data.ByteString.Char8 as B
+import Handler (handler)
+import System.Exit (exitFailure)
+
+main :: IO ()
+main = do
+  let answer = handler (B.pack "1")
+  unless (answer == B.pack "{\\"hello\\": 1}") $ do
+    B.putStrLn answer
+    exitFailure
+"""
+PROGRAM_MAIN = """-- | Reads the event from stdin to its end, writes the answer to stdout: in a shell as on Lambda.
+module Main (main) where
+
+import qualified Data.ByteString.Char8 as B
+import Handler (handler)
+
+main :: IO ()
+main = B.getContents >>= B.putStrLn . handler . fst . B.spanEnd (`elem` "\\r\\n")
+"""
+RUN_MAIN = """-- | One process for many events; in a shell it answers the one event on stdin.
+module Main (main) where
+
+import Handler (handler)
+import qualified Lambda
+
+main :: IO ()
+main = Lambda.run (\\_ event -> pure (handler event))
+"""
+TYPED_HANDLER = """{-# LANGUAGE DeriveGeneric #-}
+
+-- | What the function answers, in types of its own.
+module Handler (Event (..), Answer (..), handler) where
+
+import Data.Aeson (FromJSON, ToJSON)
+import GHC.Generics (Generic)
+
+newtype Event = Event {name :: String} deriving (Show, Eq, Generic)
+
+newtype Answer = Answer {greeting :: String} deriving (Show, Eq, Generic)
+
+instance FromJSON Event
+
+instance ToJSON Answer
+
+handler :: Event -> Answer
+handler event = Answer {greeting = "Hello, " ++ name event ++ "!"}
+"""
+TYPED_MAIN = """-- | An event of another shape ends the program, the reason on stderr: Lambda reports an error.
+module Main (main) where
+
+import Data.Aeson (eitherDecode, encode)
+import qualified Data.ByteString.Lazy.Char8 as L
+import Handler (handler)
+import System.Exit (die)
+
+main :: IO ()
+main = L.getContents >>= either die (L.putStrLn . encode . handler) . eitherDecode
+"""
+TYPED_TEST = """-- | cabal test
+module Main (main) where
+
+import Control.Monad (unless)
+import Data.Aeson (decode)
+import qualified Data.ByteString.Lazy.Char8 as L
+import Handler (Answer (..), Event (..), handler)
+import System.Exit (exitFailure)
+
+main :: IO ()
+main = do
+  let event = decode (L.pack "{\\"name\\": \\"you\\"}")
+  unless (event == Just (Event {name = "you"})) exitFailure
+  unless (handler (Event {name = "you"}) == Answer {greeting = "Hello, you!"}) exitFailure
+"""
+WITH_LAMBDA_RUN = "packages: . ../lambda-run\n"
+
+KINDS: Mapping[str, Kind] = {
+    "program": Kind(
+        "reads stdin, writes stdout, ends",
+        {},
+        {
+            "PACKAGE.cabal": _package(BYTES),
+            "app/Main.hs": PROGRAM_MAIN,
+            "src/Handler.hs": HANDLER,
+            "test/Main.hs": TEST,
+        },
+        '{"name": "you"}',
+    ),
+    "persistent": Kind(
+        "one process for many events, with the module `Lambda`",
+        {"process": "persistent"},
+        {
+            "PACKAGE.cabal": _package(f"{BYTES}, lambda-run", test_depends=BYTES),
+            "cabal.project": WITH_LAMBDA_RUN,
+            "app/Main.hs": RUN_MAIN,
+            "src/Handler.hs": HANDLER,
+            "test/Main.hs": TEST,
+        },
+        '{"name": "you"}',
+        uses_lambda_run=True,
+    ),
+    "native": Kind(
+        "asks Lambda's Runtime API itself, without a shim, with the module `Lambda`",
+        {"process": "native"},
+        {
+            "PACKAGE.cabal": _package(f"{BYTES}, lambda-run", test_depends=BYTES, options="-Wall -fno-omit-yields"),
+            "cabal.project": WITH_LAMBDA_RUN,
+            "app/Main.hs": RUN_MAIN,
+            "src/Handler.hs": HANDLER,
+            "test/Main.hs": TEST,
+        },
+        '{"name": "you"}',
+        uses_lambda_run=True,
+    ),
+    "typed": Kind(
+        "decodes the event into a type and encodes its answer, with aeson",
+        {},
+        {
+            "PACKAGE.cabal": _package("base >=4 && <5, aeson, bytestring"),
+            "app/Main.hs": TYPED_MAIN,
+            "src/Handler.hs": TYPED_HANDLER,
+            "test/Main.hs": TYPED_TEST,
+        },
+        '{"name": "you"}',
+    ),
+}

@@ -1,0 +1,118 @@
+"""The installed package in a person's own repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.newcomer.installed import Installed, wheel
+from tests.support import ROOT, TINY, need
+
+HOST = '[build]\nbuilder = "host"\ntool = "ghc"\n\n'
+ONE = HOST + '[function.app]\nsource = "."\n'
+IMPORT = "from haskell_on_lambda.dodo import *  # noqa: F403\n"
+
+
+@pytest.fixture
+def app(repository: Installed) -> Installed:
+    """A program at the root of its repository: the layout that most have."""
+    need("ghc")
+    repository.write("Main.hs", TINY)
+    repository.write("lambda.toml", ONE)
+    return repository
+
+
+def test_the_wheel_ships_every_file_that_the_clone_works_with(tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel(tmp_path)) as made:
+        shipped = set(made.namelist())
+    junk = {"__pycache__", ".stack-work", "dist-newstyle"}
+    for top, below in (("tasks", ""), ("shim", "resources/shim/"), ("ghc-centos", "resources/ghc-centos/")):
+        for path in (ROOT / top).rglob("*"):
+            if path.is_file() and not junk & set(path.parts):
+                assert f"haskell_on_lambda/{below}{path.relative_to(ROOT / top).as_posix()}" in shipped
+    assert not [name for name in shipped if "/tests/" in name or name.startswith("tests/")]
+
+
+def test_a_program_at_the_root_is_built_once_and_rests(app: Installed) -> None:
+    app.write("dodo.py", IMPORT)
+    first = app.good(module="doit")
+    assert "zip:app" in first.ran
+    for _ in range(2):
+        assert app.good(module="doit").ran == set()
+    settings = (app.folder / "lambda.toml").read_text()
+    app.write("lambda.toml", settings + "memory_mb = 512\n")
+    assert app.good(module="doit").ran == set()
+
+
+def test_it_works_without_a_dodo_file_and_from_a_folder_below(app: Installed) -> None:
+    (app.folder / "src/deep").mkdir(parents=True)
+    assert "zip:app" in app.good(below="src/deep").ran
+    assert (app.folder / "build/app/lambda.zip").is_file()
+    assert not (app.folder / "src/deep/build").exists()
+    assert "zip:app" in app.good("list", "--all", below="src").out
+
+
+def test_the_package_at_another_place_runs_nothing_again(app: Installed, tmp_path: Path) -> None:
+    app.good()
+    other = tmp_path / "another environment"
+    shutil.copytree(app.site, other)
+    assert Installed(other, app.folder).good().ran == set()
+    module = other / "haskell_on_lambda/lib/gate/judge.py"
+    module.write_text(module.read_text() + "\n# another version\n")
+    assert Installed(other, app.folder).good().ran == {"needed-libs:app", "zip:app"}
+
+
+def test_own_tasks_stand_beside_ours(app: Installed) -> None:
+    mine = 'def task_mine():\n    """mine"""\n    return {"actions": ["echo done > mine.txt"]}\n'
+    app.write("dodo.py", IMPORT + mine)
+    app.write("tasks/__init__.py", "")
+    app.write("tasks/shim.py", "raise RuntimeError\n")
+    run = app.good("mine", module="doit")
+    assert "mine" in run.ran
+    assert (app.folder / "mine.txt").exists()
+    listed = app.good("list", "-q", module="doit").out.split()
+    assert {"mine", "zip", "deploy", "why"} <= set(listed)
+
+
+def test_site_packages_may_be_read_only(app: Installed) -> None:
+    folders = [folder for folder, _, _ in os.walk(app.site)]
+    for folder in folders:
+        Path(folder).chmod(0o555)
+    try:
+        assert "zip:app" in app.good().ran
+        app.good("clean")
+    finally:
+        for folder in folders:
+            Path(folder).chmod(0o755)
+    assert sorted(path.name for path in app.folder.iterdir()) == ["Main.hs", "lambda.toml"]
+
+
+def test_no_project_is_said_with_the_next_act(repository: Installed) -> None:
+    run = repository.run()
+    assert run.code == 3
+    assert "no lambda.toml" in run.err
+    assert "haskell-on-lambda init" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_a_wrong_setting_is_said_without_a_dodo_file_too(app: Installed) -> None:
+    app.write("lambda.toml", ONE + "memory = 1\n")
+    run = app.run()
+    assert run.code == 3
+    assert "Traceback" not in run.err
+    assert "function.app.memory" in run.err
+
+
+def test_the_clone_and_the_package_pack_the_same_bytes(app: Installed, tmp_path: Path) -> None:
+    from tests.support import make_workshop
+
+    app.good()
+    clone = make_workshop(tmp_path / "clone", app='source = "."')
+    clone.write("Main.hs", TINY)
+    clone.good("zip:app")
+    packed = (app.folder / "build/app/lambda.zip").read_bytes()
+    assert (clone.folder / "build/app/lambda.zip").read_bytes() == packed

@@ -1,0 +1,125 @@
+"""`new` and `init`: what they write builds, and what a person wrote stays."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.base.errors import UsageError
+from tasks.lib.scaffold import init, new, project
+from tasks.lib.scaffold.executables import cabal_executables, executables, hpack_executables
+from tasks.lib.scaffold.templates import KINDS
+from tests.newcomer.installed import Installed
+from tests.support import TINY, need
+
+HOST = '\n[build]\nbuilder = "host"\n'
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_new_program_builds_at_once_and_its_test_passes(repository: Installed, kind: str) -> None:
+    need("cabal")
+    repository.write("lambda.toml", f"# mine{HOST}")
+    repository.good("new", "my-first_1", "--kind", kind)
+    assert (repository.folder / "lambda.toml").read_text().startswith("# mine")
+    assert "zip:my-first_1" in repository.good("zip:my-first_1", module="doit").ran
+    tested = subprocess.run(
+        [need("cabal"), "test", "--offline"],
+        cwd=repository.folder / "my-first_1",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_a_second_program_keeps_what_stands_there(tmp_path: Path) -> None:
+    before = '# first\n[function.b]  # of mine\nsource = "b"'
+    (tmp_path / "lambda.toml").write_text(before)
+    new.new(tmp_path, "a", "program")
+    after = (tmp_path / "lambda.toml").read_text()
+    assert after.startswith(before)
+    assert list(tomllib.loads(after)["function"]) == ["b", "a"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65, "../up", "a.b"])
+def test_a_name_that_lambda_does_not_take_is_refused_with_one_that_it_does(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        new.new(tmp_path, name, "program")
+    assert refused.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_or_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
+    new.new(tmp_path, "a", "program")
+    with pytest.raises(UsageError, match="already"):
+        new.new(tmp_path, "a", "program")
+    (tmp_path / "b").mkdir()
+    with pytest.raises(UsageError, match="exists"):
+        new.new(tmp_path, "b", "program")
+
+
+def test_init_finds_the_programs_of_a_repository_and_changes_nothing_the_second_time(tmp_path: Path) -> None:
+    (tmp_path / "one/app").mkdir(parents=True)
+    (tmp_path / "one/one.cabal").write_text(
+        "cabal-version: 2.2\nname: one\nversion: 1\n\ncommon shared\n  build-depends: base, hal\n\n"
+        "-- executable not-this\nexecutable serve\n  import: shared\n  main-is: Main.hs\n\n"
+        "Executable  work\n    main-is: W.hs\n    build-depends: base\n\nlibrary\n  build-depends: hal\n"
+    )
+    (tmp_path / "one/app/Main.hs").write_text(TINY)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/package.yaml").write_text(
+        "name: two\nexecutables:\n  work:\n    main: Main.hs\n  'other':\n    main: O.hs\n"
+    )
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three/Main.hs").write_text(TINY)
+    (tmp_path / "dist-newstyle").mkdir()
+    (tmp_path / "dist-newstyle/Main.hs").write_text(TINY)
+    said = init.init(tmp_path)
+    tables = tomllib.loads((tmp_path / "lambda.toml").read_text())["function"]
+    assert tables == {
+        "serve": {"source": "one", "process": "native"},
+        "work": {"source": "one"},
+        "three": {"source": "three"},
+        "other": {"source": "two"},
+        "two-work": {"source": "two", "executable": "work"},
+    }
+    assert any("dodo.py" in line for line in said)
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert init.init(tmp_path) == ["Nothing to do: every program is in lambda.toml."]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
+
+
+def test_init_leaves_a_dodo_file_and_names_the_line_for_it(tmp_path: Path) -> None:
+    (tmp_path / "Main.hs").write_text(TINY)
+    (tmp_path / "dodo.py").write_text("# mine\n")
+    (tmp_path / ".gitignore").write_text("build\n*.o")
+    said = init.init(tmp_path)
+    assert (tmp_path / "dodo.py").read_text() == "# mine\n"
+    assert any("from haskell_on_lambda.dodo import *" in line for line in said)
+    assert (tmp_path / ".gitignore").read_text() == "build\n*.o\n/.doit.db*\n"
+
+
+def test_init_without_a_program_names_new(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no Haskell program"):
+        init.init(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_is_made_of_any_text() -> None:
+    assert project.function_name("my repo/prog") == "my-repo-prog"
+    assert project.function_name("ä") == "function"
+
+
+def test_a_symbolic_link_in_a_circle_ends(tmp_path: Path) -> None:
+    (tmp_path / "Main.hs").write_text(TINY)
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert [item.folder for item in executables(tmp_path)] == [Path()]
+
+
+def test_stanzas_are_read_as_cabal_and_hpack_read_them() -> None:
+    assert [item.name for item in cabal_executables("executable a\n  x: y\ntest-suite executable\n")] == ["a"]
+    assert [item.name for item in hpack_executables("name: p\nexecutable:\n  main: Main.hs\n")] == ["p"]
+    assert [item.name for item in hpack_executables("library:\n  executables: no\n")] == []
