@@ -32,7 +32,7 @@ from ..lib.base import files
 PACKAGE = Path(__file__).parents[1]
 SEAM = Path(__file__).parent.name
 RECORD = products.CACHE / "recipe.json"
-FORMAT = 2  # of RECORD; another one is not read
+FORMAT = 3  # of RECORD; another one is not read
 DISTRIBUTIONS = {"elftools": "pyelftools"}  # where a library is installed under another name than it is imported by
 
 _learned: list[bool] = []  # something that RECORD does not hold
@@ -68,16 +68,16 @@ def reached(module: str) -> tuple[str, ...]:
 
 def contents(resources: Iterable[Path]) -> str:
     """Files of this tool by name and content as one digest, empty for none; OSError when one is unreadable."""
+    known: dict[str, Any] = _record()["resources"]
     lines = []
     for path in sorted(resources):
         status = path.stat()
         stat = [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
-        name = f"resources/{path.parent.name}/{path.name}"
-        facts = _known.get(name)
-        if facts is None or facts[0] != stat:
-            _known[name] = facts = [stat, md5(path.read_bytes(), usedforsecurity=False).hexdigest(), [], [], []]
-            _learned.append(name)
-        lines.append(f"{name} {facts[1]}")
+        name = f"{path.parent.name}/{path.name}"
+        if name not in known or known[name][0] != stat:
+            known[name] = [stat, md5(path.read_bytes(), usedforsecurity=False).hexdigest()]
+            _learned.append(True)
+        lines.append(f"{name} {known[name][1]}")
     return md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest() if lines else ""
 
 
@@ -93,7 +93,7 @@ def remember() -> None:
 def _record() -> dict[str, Any]:
     """What the last run learned, less what does not hold any more."""
     stats = _walk()
-    empty: dict[str, Any] = {"format": FORMAT, "stats": stats, "facts": {}, "digests": {}, "libraries": {}}
+    empty: dict[str, Any] = {"format": FORMAT, "stats": stats, "facts": {}, "digests": {}, "libraries": {}, "resources": {}}
     try:
         kept = json.loads(RECORD.read_bytes())
         if kept["format"] != FORMAT or kept["stats"].keys() != stats.keys():

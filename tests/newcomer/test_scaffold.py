@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -25,9 +26,12 @@ def test_a_new_program_builds_at_once_and_its_test_passes(repository: Installed,
     repository.good("new", "my-first_1", "--kind", kind)
     assert (repository.folder / "lambda.toml").read_text().startswith("# mine")
     assert "zip:my-first_1" in repository.good("zip:my-first_1", module="doit").ran
+    (repository.folder / "no-index").write_text("-- none\n")  # the packages of this GHC, and no network
     tested = subprocess.run(
         [need("cabal"), "test", "--offline"],
         cwd=repository.folder / "my-first_1",
+        env=os.environ
+        | {"CABAL_CONFIG": str(repository.folder / "no-index"), "CABAL_DIR": str(repository.folder / ".cabal")},
         capture_output=True,
         text=True,
         check=False,
