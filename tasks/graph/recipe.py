@@ -93,7 +93,14 @@ def remember() -> None:
 def _record() -> dict[str, Any]:
     """What the last run learned, less what does not hold any more."""
     stats = _walk()
-    empty: dict[str, Any] = {"format": FORMAT, "stats": stats, "facts": {}, "digests": {}, "libraries": {}, "resources": {}}
+    empty: dict[str, Any] = {
+        "format": FORMAT,
+        "stats": stats,
+        "facts": {},
+        "digests": {},
+        "libraries": {},
+        "resources": {},
+    }
     try:
         kept = json.loads(RECORD.read_bytes())
         if kept["format"] != FORMAT or kept["stats"].keys() != stats.keys():

@@ -1,7 +1,8 @@
 """What a project has in an engine: its containers, volumes and images; found by their labels, never by a name alone.
 
 in   a client, the project's id
-out  `sweep` removes containers whose process has gone; `inventory` and `describe` list what is there; `purge` removes it all
+out  `sweep` removes containers whose process has gone; `inventory` and `describe` list what is there; `purge`
+     removes it all
 """
 
 from __future__ import annotations

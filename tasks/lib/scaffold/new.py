@@ -16,7 +16,7 @@ from typing import Any
 from ..base.errors import UsageError
 from ..base.files import write
 from ..base.resources import resource
-from ..settings.model import FUNCTION_NAME
+from ..settings.forms import FUNCTION_NAME
 from . import project
 from .templates import KINDS, LAMBDA_RUN
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base.errors import ConfigError
 from ..base.files import write
-from ..settings.model import FUNCTION_NAME
+from ..settings.forms import FUNCTION_NAME
 
 SETTINGS = "lambda.toml"
 HEADER = """# What is built and where it goes: a table [function.<name>] for each.
