@@ -111,7 +111,10 @@ def main() -> None:
     ):
         path = chosen.out / f"{chosen.system}-{chosen.arch}{suffix}.txt"
         if suffix or not chosen.symbols_only:
-            lines = [*head(path, chosen.date, what), *(f"{name} {words}".rstrip() for name, words in sorted(found.items()))]
+            lines = [
+                *head(path, chosen.date, what),
+                *(f"{name} {words}".rstrip() for name, words in sorted(found.items())),
+            ]
             path.write_text("\n".join(lines) + "\n")
             print(f"{path}: {len(found)} libraries")
 

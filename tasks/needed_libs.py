@@ -43,10 +43,11 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
             architecture=function.architecture,
             libc=function.libc,
             include=wanted,
+            origin=Path(function.binary) if function.binary else None,
         )
         needed.pack(found, sysroot, made.libs)
         files.write_json(made.needed_libs, found)
-        names = [item.name for item in found.pack if "/" not in item.name]
+        names = [item.name for item in found.pack if "gconv/" not in item.name]
         shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")  # noqa: PLR2004 - what fits on a line
         total = files.human(sum(item.size_bytes for item in found.pack))
         packed = f"{len(found.pack)} to pack, {total}: {shown}; " if found.pack else ""

@@ -40,9 +40,14 @@ def zipped(function: Function) -> dict[str, Any]:
     def make() -> str:
         from .lib import shim
         from .lib.gate import judge
+        from .lib.libs.bundle import zip_name
         from .lib.package import zip as archive
 
-        libs = {f"lib/{path.relative_to(made.libs)}": path for path in sorted(made.libs.rglob("*")) if path.is_file()}
+        libs = {
+            zip_name(path.relative_to(made.libs).as_posix()): path
+            for path in sorted(made.libs.rglob("*"))
+            if path.is_file()
+        }
         own = {function.program: made.executable, made.shim.name: made.shim}
         everything = members.joined(own, libs, members.included(function.include, source))
         packed = members.members(everything)

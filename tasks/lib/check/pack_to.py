@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..base import files
 from ..base.errors import UsageError
+from ..libs.bundle import ORIGIN, zip_name
 from ..libs.needed import Needed, pack
 from ..platform.layout import BOOTSTRAP, LIB, LOADER
 
@@ -28,6 +29,10 @@ def pack_to(found: Needed, program: Path, sysroot: Sysroot, folder: Path) -> str
     folder.mkdir(parents=True, exist_ok=True)
     files.write(folder / name, program.read_bytes(), files.PROGRAM_MODE)
     pack(found, sysroot, folder / LIB)
+    for item in found.pack:  # what lies beside the program
+        if zip_name(item.name) != f"{LIB}/{item.name}":
+            files.write(folder / zip_name(item.name), (folder / LIB / item.name).read_bytes())
+    files.remove(folder / LIB / ORIGIN)
     files.write(folder / BOOTSTRAP, bootstrap(found, name).encode(), files.PROGRAM_MODE)
     return f"{folder}: {name}, {len(found.pack)} files in lib/, bootstrap; (cd {folder} && zip -r ../lambda.zip .)"
 

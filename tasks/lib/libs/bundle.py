@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..base import files
+from ..platform.layout import LIB
 from ..sysroot.member import Member
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ BESIDE = (
     "libc.so.6", "libm.so.6", "libmvec.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1",
     "libresolv.so.2", "libanl.so.1", "libnss_files.so.2", "libnss_dns.so.2", "libnss_compat.so.2",
 )  # fmt: skip
+ORIGIN = "@origin"  # a folder of the libraries: what lies in it goes beside the program
 CANCELLATION = "libgcc_s.so.1"  # glibc opens it for pthread_exit and pthread_cancel
 
 # text encodings beside those that glibc has built in (ASCII, UTF-8, UTF-16BE/LE as INTERNAL, UCS-2, UCS-4)
@@ -42,7 +44,7 @@ def bundle(root: Sysroot, walked: Closure) -> dict[str, Member]:
     found: dict[str, Member] = {}
     for item in walked.objects[1:]:
         if item is not walked.interpreter:
-            found |= dict.fromkeys(copies(item), Member(root, item.path, files.FILE_MODE))
+            found |= dict.fromkeys(copies(item, walked.program.origin), Member(root, item.path, files.FILE_MODE))
     if walked.interpreter is None:
         return found
     loader = walked.interpreter
@@ -54,9 +56,20 @@ def bundle(root: Sysroot, walked: Closure) -> dict[str, Member]:
     return found
 
 
-def copies(item: Loaded) -> list[str]:
-    """The names that a library needs in lib/; one with a slash is opened as it stands, never looked for there."""
+def copies(item: Loaded, origin: str = "/") -> list[str]:
+    """The names that a library needs in lib/; one that lies below the program's own folder keeps its place there.
+
+    One with a slash is opened as it stands, and never looked for in lib/.
+    """
+    below = item.path.removeprefix(f"{origin}/")
+    if origin != "/" and below != item.path and ".." not in below:
+        return [f"{ORIGIN}/{below}"]
     return [name for name in item.names if "/" not in name]
+
+
+def zip_name(name: str) -> str:
+    """The name in the zip of a file that is `name` in the folder of libraries."""
+    return name.removeprefix(f"{ORIGIN}/") if name.startswith(f"{ORIGIN}/") else f"{LIB}/{name}"
 
 
 def _beside(root: Sysroot, libc: Loaded) -> Iterator[tuple[str, Member]]:

@@ -14,6 +14,7 @@ Each choice is proved in the sandbox before it is made; a program without librar
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -34,7 +35,7 @@ from ..platform.runtimes import Platform, platform
 from ..sysroot.file import open_regular
 from ..sysroot.member import Member
 from ..sysroot.root import Host, Sysroot
-from .bundle import bundle, copies
+from .bundle import bundle, copies, zip_name
 
 FORMAT = 1
 CHUNK = 1 << 20
@@ -91,13 +92,18 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     architecture: str,
     libc: str = "auto",
     include: tuple[str, ...] = (),
+    origin: Path | None = None,
 ) -> Needed:
-    """What `program` needs to start; ElfError when it is no ELF file."""
+    """What `program` needs to start; `origin`: the file it is a copy of, whose folder $ORIGIN means to it.
+
+    ElfError when it is no ELF file.
+    """
     where = platform(runtime, architecture)
     place = Path(program).absolute()
     main = _program(place)
     if main.is_static or main.kind.architecture != architecture or main.form in {"relocatable", "core"}:
-        return _done(where, place, Libc(libc, "static", "the program is one file and needs no library"), {}, include)
+        reason = "the program is one file and needs no library" if main.is_static else "it cannot be started there"
+        return _done(where, place, Libc(libc, "static" if main.is_static else "runtime", reason), {}, include)
     if libc == "static":
         fault = f'{place.name} is linked dynamically, and libc = "static" was asked for.'
         hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
@@ -109,7 +115,9 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
             include,
             Problem.of_file(Fault.LIBC, place.name, fault, hint),
         )
-    walked = closure(sysroot, str(place), Search(dlopen_names=include, cwd=str(place.parent)), main)
+    walked = closure(
+        sysroot, os.path.realpath(origin or place), Search(dlopen_names=include, cwd=str(place.parent)), main
+    )
     lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
     plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
     if libc != "bundled" and not plain.problems:
@@ -118,13 +126,19 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
         return replace(plain, libc=Libc(libc, "runtime", "asked for"))
     reason = "asked for" if libc == "bundled" else plain.problems[0].message
     bundled = _done(where, place, Libc(libc, "bundled", reason), bundle(sysroot, walked), include)
-    if libc == "bundled" or not bundled.problems:
+    if not bundled.problems:
         return bundled
+    if libc == "bundled":  # asked for already: a hint that asks for it again helps nobody
+        problems = tuple(replace(item, hint=_other_hint(item.hint)) for item in bundled.problems)
+        return replace(bundled, problems=problems)
     # what is wrong is said of the plain package: its list is the shorter one
-    problems = tuple(
-        replace(item, hint=NOT_BUILT_HERE) if item.hint in {OLDER, ITS_LOADER} else item for item in plain.problems
-    )
+    problems = tuple(replace(item, hint=_other_hint(item.hint)) for item in plain.problems)
     return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
+
+
+def _other_hint(hint: str) -> str:
+    """A hint for whom a bundled C library does not help."""
+    return NOT_BUILT_HERE if hint in {OLDER, ITS_LOADER} else hint
 
 
 def alone(program: Path, where: Platform, include: tuple[str, ...] = ()) -> Verdict:
@@ -162,7 +176,7 @@ def _lean(walked: Closure, where: Platform) -> dict[str, str]:
                 continue
             seen.add(id(item))
             if item is not walked.interpreter and _travels(item, where):
-                found |= dict.fromkeys(copies(item), item.path)
+                found |= dict.fromkeys(copies(item, walked.program.origin), item.path)
                 queue.append(item)
     return found
 
@@ -206,7 +220,7 @@ def _done(
 
 def _verdict(where: Platform, place: Path, lib: Mapping[str, Member], opened_later: tuple[str, ...]) -> Verdict:
     """As the package will be, but for its shim, which has a proof of its own when the zip is made."""
-    members = {f"lib/{name}": member for name, member in lib.items()}
+    members = {zip_name(name): member for name, member in lib.items()}
     members[place.name] = Member(Host(), str(place), files.PROGRAM_MODE)
     return judge.verdict(members, where, place.name, opened_later, shim=False)
 
