@@ -33,7 +33,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
     wanted = members.libraries(function.include)
 
     def walk() -> str:
-        from .lib.libs import needed
+        from .lib.libs import needed, packed
 
         sysroot = builder.recorded_machine(project.build, products.WORK, products.CACHE, products.IMAGE).sysroot()
         found = needed.needed(
@@ -45,13 +45,13 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
             include=wanted,
             origin=Path(function.binary) if function.binary else None,
         )
-        needed.pack(found, sysroot, made.libs)
+        packed.pack(found, sysroot, made.libs)
         files.write_json(made.needed_libs, found)
         names = [item.name for item in found.pack if "gconv/" not in item.name]
         shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")  # noqa: PLR2004 - what fits on a line
         total = files.human(sum(item.size_bytes for item in found.pack))
-        packed = f"{len(found.pack)} to pack, {total}: {shown}; " if found.pack else ""
-        return f"{packed}libc = {found.libc.chosen}: {found.libc.reason}"
+        summary = f"{len(found.pack)} to pack, {total}: {shown}; " if found.pack else ""
+        return f"{summary}libc = {found.libc.chosen}: {found.libc.reason}"
 
     return task(
         name=function.name,

@@ -17,6 +17,7 @@ import pytest
 from tasks.lib.base.errors import ElfError
 from tasks.lib.gate import judge
 from tasks.lib.libs import needed
+from tasks.lib.libs import packed as packed_files
 from tasks.lib.loader.root import elf_at
 from tasks.lib.platform import runtimes
 from tasks.lib.sysroot import root as sysroot
@@ -108,7 +109,7 @@ def packed(program: Path, target: Path, libc: str) -> dict[str, Path]:
     """The program and what `needed` would pack with it."""
     host = sysroot.Host()
     found = needed.needed(program, sysroot=host, runtime="provided.al2023", architecture="x86_64", libc=libc)
-    needed.pack(found, host, target)
+    packed_files.pack(found, host, target)
     libraries = {f"lib/{path.relative_to(target).as_posix()}": path for path in target.rglob("*") if path.is_file()}
     return {"main": program} | libraries
 

@@ -15,6 +15,7 @@ from tasks.lib.base import files
 from tasks.lib.base.errors import ElfError, PackageError
 from tasks.lib.check.tree import tree
 from tasks.lib.libs import needed
+from tasks.lib.libs import packed as packed_files
 from tasks.lib.libs.needed import Needed
 from tasks.lib.sysroot import root as sysroot
 from tests.elf_fixtures import Yard
@@ -79,7 +80,7 @@ def test_runtime_mode_fails_where_auto_would_bundle(newer: Path) -> None:
 
 def test_bundled_mode_packs_the_loader_with_its_x_bit(plain: Path, tmp_path: Path) -> None:
     result = found(plain, libc="bundled")
-    needed.pack(result, HOST, tmp_path / "lib")
+    packed_files.pack(result, HOST, tmp_path / "lib")
     assert result.starts
     loader = tmp_path / "lib" / "ld-linux-x86-64.so.2"
     assert loader.stat().st_mode & 0o777 == 0o755
@@ -169,7 +170,7 @@ def test_a_name_with_a_slash_writes_nothing_outside_lib(tmp_path: Path) -> None:
         result = found(yard.at("/main"), sysroot.Folder(yard.root), libc=libc)
         assert not result.starts
         assert "by its path" in result.problems[0].message
-        needed.pack(result, sysroot.Folder(yard.root), tmp_path / "target" / "lib")
+        packed_files.pack(result, sysroot.Folder(yard.root), tmp_path / "target" / "lib")
     assert not outside.exists()
 
 
@@ -214,10 +215,10 @@ def test_pack_makes_the_folder_hold_exactly_that(plain: Path, tmp_path: Path) ->
     (target / "gconv" / "stale.so").write_text("")
     (target / "stale.so").write_text("")
     result = found(plain)
-    assert needed.pack(result, HOST, target) == 3
+    assert packed_files.pack(result, HOST, target) == 3
     assert [path.relative_to(target).as_posix() for path in sorted(target.rglob("*"))] == names(result)
     before = (target / "libgmp.so.10").stat().st_mtime_ns
-    assert needed.pack(result, HOST, target) == 0
+    assert packed_files.pack(result, HOST, target) == 0
     assert (target / "libgmp.so.10").stat().st_mtime_ns == before
 
 
@@ -229,7 +230,7 @@ def test_pack_refuses_what_changed_since(tmp_path: Path) -> None:
     result = found(yard.at("/main"), root)
     yard.lib("/lib64/liba.so", (), "-Wl,-z,now")
     with pytest.raises(PackageError, match="has changed"):
-        needed.pack(result, root, tmp_path / "lib")
+        packed_files.pack(result, root, tmp_path / "lib")
     yard.at("/lib64/liba.so").unlink()
     with pytest.raises(PackageError, match="cannot be read"):
-        needed.pack(result, sysroot.Folder(yard.root), tmp_path / "lib")
+        packed_files.pack(result, sysroot.Folder(yard.root), tmp_path / "lib")

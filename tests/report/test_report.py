@@ -14,6 +14,7 @@ import pytest
 
 from tasks.lib.base import files
 from tasks.lib.libs import needed as needed_libs
+from tasks.lib.libs import packed
 from tasks.lib.report import graph
 from tasks.lib.report import page as report
 from tasks.lib.sysroot import root as sysroot
@@ -38,7 +39,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             libc=libc,
             include=("libexpat.so.1",) if name == "broken" else (),
         )
-        needed_libs.pack(needed, sysroot.Host(), folder / "lib")
+        packed.pack(needed, sysroot.Host(), folder / "lib")
         files.write_json(folder / "needed-libs.json", needed)
         with zipfile.ZipFile(folder / "lambda.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(program, "ls")

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..base.errors import BuildError, ElfError, UsageError
 from ..base.files import as_json
-from ..gate.verdict import Note, Outcome, Problem, Unproved, Verdict, shown
+from ..gate.verdict import Outcome, shown
 from ..platform.runtimes import ARCHITECTURES, Platform, ending, platform
+from .words import last_line, sayings, two_verdicts
 
 if TYPE_CHECKING:
-    from ..libs.needed import Needed
     from ..package.unzip import Unpacked
     from ..sysroot.root import Sysroot
 
@@ -154,7 +154,7 @@ def _elf(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: TextIO) 
     libc = f"libc = {found.libc.chosen}: {found.libc.reason}"
     lines = [*tree(judged.objects, {} if chosen.alone else places), *([] if chosen.alone else [libc])]
     lines += sayings(judged.problems, judged.unproved, judged.notes)
-    lines.append(_last_line(path.name, where, alone) if chosen.alone else _two_verdicts(path.name, where, found, alone))
+    lines.append(last_line(path.name, where, alone) if chosen.alone else two_verdicts(path.name, where, found, alone))
     document = {"file": shown(str(path)), "kind": "elf", **asdict(found)}
     document["alone"] = {key: value for key, value in asdict(alone).items() if key in _OF_ALONE}
     if chosen.pack_to:
@@ -204,7 +204,7 @@ def _zip(path: Path, chosen: argparse.Namespace) -> Checked:
             )
         found = judge.with_findings(found, [note for item in (archive, *layers) for note in item.notes])
     lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
-    lines.append(_last_line(path.name, where, found))
+    lines.append(last_line(path.name, where, found))
     document = {"file": shown(str(path)), "kind": "zip", **asdict(found)}
     return Checked(str(path), CODES[found.verdict], document, tuple(lines))
 
@@ -228,39 +228,3 @@ def _surroundings(archive: Unpacked, chosen: argparse.Namespace) -> tuple[Platfo
     if where.runtime.on_node:
         return where, handler or chosen.handler or node.HANDLERS[0]
     return where, chosen.handler
-
-
-def sayings(problems: Iterable[Problem], unproved: Iterable[Unproved], notes: Iterable[Note]) -> Iterator[str]:
-    """Problems, what is not proved, and notes, for people; one fact is said once."""
-    for problem in problems:
-        yield f"PROBLEM  {problem.message}"
-        if len(problem.chain) > 1:
-            yield f"         needed by: {' → '.join(problem.chain)}"
-        yield f"         {problem.hint}"
-    for lack in unproved:
-        yield f"UNPROVED {lack.file}: {lack.message}"
-        yield f"         {lack.hint}"
-    for note in notes:
-        yield f"note     {note.file}: {note.message}"
-
-
-WORDS = {Outcome.STARTS: "starts", Outcome.FAILS: "DOES NOT START", Outcome.UNPROVED: "IS NOT PROVED to start"}
-
-
-def _last_line(name: str, where: Platform, found: Verdict | Needed) -> str:
-    return f"{shown(name)} {WORDS[found.verdict]} on {where.runtime.id} ({where.architecture})"
-
-
-def _two_verdicts(name: str, where: Platform, found: Needed, alone: Verdict) -> str:
-    """A verdict with its condition: what must travel with the program."""
-    line = _last_line(name, where, found)
-    if not found.pack:
-        return line
-    many = "1 file" if len(found.pack) == 1 else f"{len(found.pack)} files"
-    libraries = "its C library and other libraries" if found.libc.chosen == "bundled" else "its libraries"
-    by_itself = {
-        Outcome.STARTS: "it starts too",
-        Outcome.FAILS: "it DOES NOT START",
-        Outcome.UNPROVED: "it IS NOT PROVED to start",
-    }[alone.verdict]
-    return f"{line} when packed with {libraries} ({many} in lib/); alone, {by_itself}"

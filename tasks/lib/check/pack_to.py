@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ..base import files
 from ..base.errors import UsageError
 from ..libs.bundle import ORIGIN, zip_name
-from ..libs.needed import Needed, pack
+from ..libs.needed import Needed
+from ..libs.packed import pack
 from ..platform.layout import BOOTSTRAP, LIB, LOADER
 
 if TYPE_CHECKING:

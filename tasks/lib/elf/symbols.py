@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
-from .read import TAG, image_of
+from .dynamic import TAG
+from .read import image_of
 from .tables import DamagedError, Image
 
 if TYPE_CHECKING:

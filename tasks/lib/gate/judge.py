@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError, GateError
 from ..loader.root import elf_at
-from ..platform.layout import BOOTSTRAP, BUNDLED_LOADER, LIB, LIBRARY_PATH, LOADER, OPT, TASK
+from ..platform.layout import BOOTSTRAP, LIBRARY_PATH, LOADER, OPT, TASK
 from ..platform.libc import Libc
 from ..platform.limits import UNZIPPED_BYTES
 from ..platform.runtimes import Platform, platform
-from . import later, node
+from . import later, node, own
 from .call import Entry
 from .lambda_root import NO_LAYER, Contents, LambdaRoot, shown_name
 from .launch import Launch
 from .objects import floors, idle, objects
-from .own import started_by_our_shim
 from .proof import Proof, proved
 from .unresolved import Tables
 from .verdict import Fault, Note, Outcome, Problem, Role, Unproved, Verdict, gate_error, outcome, shown
@@ -33,8 +32,6 @@ from .verdict import Fault, Note, Outcome, Problem, Role, Unproved, Verdict, gat
 if TYPE_CHECKING:
     from ..elf.read import Elf
     from ..sysroot.member import Member
-
-TASK_LIB = f"{TASK}/{LIB}"
 
 
 @dataclass(slots=True)
@@ -79,8 +76,8 @@ def verdict(  # noqa: PLR0913 - as above
     root = LambdaRoot(Contents(members), where, layers_unread=layers_unread)
     elves, notes = _elves(root)
     found = Findings(notes=notes)
-    found.problems += [*_size(root), *(_shim(root, program) if shim else ())]
-    found.entries += _own_entries(root, elves, program, dlopen_names)
+    found.problems += [*_size(root), *(own.problems(root, program) if shim else ())]
+    found.entries += own.entries(root, elves, program, dlopen_names)
     elf = elves.get(f"{TASK}/{program}")
     if not shim and elf is not None and elf.form == "library":
         found.entries[0] = replace(found.entries[0], role=Role.LIBRARY, loader="")
@@ -100,15 +97,15 @@ def foreign(
     elves, notes = _elves(root)
     found = Findings(notes=notes)
     found.problems += _size(root)
-    ours = started_by_our_shim(root)
+    ours = own.started_by_our_shim(root)
     if ours:
-        found.problems += _shim(root, ours)
-        found.entries += _own_entries(root, elves, ours, dlopen_names)
+        found.problems += own.problems(root, ours)
+        found.entries += own.entries(root, elves, ours, dlopen_names)
         return _judged(root, elves, found, ours)
     if where.runtime.on_node:
         found.problems += node.problems(root, handler)
         return _judged(root, elves, found, "", node.starts_programs(root, handler))
-    found.problems += _bootstrap(root)
+    found.problems += own.bootstrap(root)
     if not found.problems:
         launch = Launch(root, handler)
         launch.start(f"{TASK}/{BOOTSTRAP}" if root.member(f"{TASK}/{BOOTSTRAP}") else f"{OPT}/{BOOTSTRAP}")
@@ -206,51 +203,6 @@ def _size(root: LambdaRoot) -> Iterator[Problem]:
         message = f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {listed}."
         hint = "Ship less with `include`, or move large files to a layer or to S3."
         yield Problem.of_file(Fault.SIZE, shown(largest[0]), message, hint, UNZIPPED_BYTES)
-
-
-def _shim(root: LambdaRoot, program: str) -> Iterator[Problem]:
-    """What our shim starts, and what the runtime itself looks for."""
-    if root.member(f"{TASK}/{program}") is None:
-        name = shown(program)
-        message = f"There is no {name or 'executable'} in the package."
-        yield Problem.of_file(Fault.ZIP, name, message, "Build the program first.")
-    if not root.platform.runtime.on_node:
-        yield from _bootstrap(root)
-
-
-def _bootstrap(root: LambdaRoot) -> Iterator[Problem]:
-    """What a `provided` runtime starts: in the zip, else in a layer."""
-    found = root.member(f"{TASK}/{BOOTSTRAP}") or root.member(f"{OPT}/{BOOTSTRAP}")
-    if found is not None and not found.is_program:
-        message = "bootstrap has no permission to be executed in the zip: Runtime.InvalidEntrypoint."
-        yield Problem.of_file(Fault.MODE, BOOTSTRAP, message, "Pack it with mode 0755.")
-    if found is not None:
-        return
-    message = f"There is no bootstrap at the root of the package, which {root.platform.runtime.id} starts."
-    hint = "Add it, executable, at the root of the zip; or name the layer that has it: --layer."
-    below = next((shown_name(path) for path, _ in root.members() if path.endswith(f"/{BOOTSTRAP}")), "")
-    if below:
-        message = f"There is no bootstrap at the root of the package, but {shown(below)}."
-        folder = shown(below.rpartition("/")[0])
-        hint = f"Zip the content of {folder}/, not the folder: (cd {folder} && zip -r ../lambda.zip .)"
-    yield Problem.of_file(Fault.ZIP, BOOTSTRAP, message, hint)
-
-
-def _own_entries(
-    root: LambdaRoot, elves: Mapping[str, Elf], program: str, dlopen_names: tuple[str, ...]
-) -> Iterator[Entry]:
-    """What our shim starts, and with which environment; and the shim itself."""
-    names = [shown_name(path) for path, _ in root.members()]
-    loader = next((f"{TASK}/{name}" for name in names if BUNDLED_LOADER.fullmatch(name)), "")
-    path = f"{TASK}/{program}"
-    if root.member(path) is not None and program != BOOTSTRAP:
-        library_path = TASK_LIB if loader else f"{TASK_LIB}:{LIBRARY_PATH}"  # never a C library of our own in it
-        static = path in elves and elves[path].is_static
-        yield Entry(path, Role.PROGRAM, library_path, "" if static else loader, dlopen_names)
-    if f"{TASK}/{BOOTSTRAP}" in elves and not root.platform.runtime.on_node:
-        role = Role.PROGRAM if program == BOOTSTRAP else Role.BOOTSTRAP
-        names_too = dlopen_names if role is Role.PROGRAM else ()
-        yield Entry(f"{TASK}/{BOOTSTRAP}", role, LIBRARY_PATH, dlopen_names=names_too)
 
 
 def _helpers(

@@ -12,8 +12,9 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
-from ..platform.layout import LIBRARY_PATH, LOADER, OPT, PROGRAM_PATH, RUNTIME, TASK
+from ..platform.layout import LOADER, OPT, PROGRAM_PATH, TASK
 from .call import NAME_THE_LAYER, Call, Entry
+from .environment import ENVIRONMENT, LOADER_VALUES, PASSES_ON, SHELLS
 from .expansion import UNKNOWN
 from .lambda_root import LambdaRoot, shown_name
 from .script import READ_BY_EYE, Script
@@ -23,23 +24,6 @@ from .verdict import Fault, Problem, Role, Unproved, shown
 SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE of the Linux kernel
 DEEPEST = 5  # scripts behind scripts; the kernel's own limit for #! is 4
 MOST_SCRIPT_BYTES = 1 << 20
-SHELLS = frozenset({"sh", "bash", "dash", "ash"})
-PASSES_ON = frozenset(
-    {"nohup", "nice", "stdbuf", "setsid", "timeout"}
-)  # start what follows; their options are not read
-LOADER_VALUES = frozenset(
-    {"--library-path", "--argv0", "--preload", "--audit", "--inhibit-rpath", "--glibc-hwcaps-mask"}
-)
-ENVIRONMENT = {
-    "LAMBDA_TASK_ROOT": TASK,
-    "LAMBDA_RUNTIME_DIR": RUNTIME,
-    "LD_LIBRARY_PATH": LIBRARY_PATH,
-    "PATH": PROGRAM_PATH,
-    "LANG": "en_US.UTF-8",
-    "TZ": ":UTC",
-    "_HANDLER": UNKNOWN,
-    "AWS_LAMBDA_RUNTIME_API": UNKNOWN,
-}
 PACK_IT = "Pack it at that place, executable, or correct the script."
 
 

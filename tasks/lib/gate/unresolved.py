@@ -19,7 +19,7 @@ from ..elf import symbols as elf_symbols
 from .verdict import shown
 
 if TYPE_CHECKING:
-    from ..elf.read import VersionNeed
+    from ..elf.dynamic import VersionNeed
     from ..loader.closure import Closure, Loaded
     from .lambda_root import LambdaRoot
 

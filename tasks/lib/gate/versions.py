@@ -19,7 +19,7 @@ from .unresolved import Tables
 from .verdict import Fault, Note, Problem, Unproved, ordered, shown
 
 if TYPE_CHECKING:
-    from ..elf.read import VersionNeed
+    from ..elf.dynamic import VersionNeed
 
 RELR = "GLIBC_ABI_DT_RELR"
 PACK_IT = "Pack {} with the program: include it, or copy it into lib/."

@@ -13,15 +13,13 @@ Each choice is proved in the sandbox before it is made; a program without librar
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base import files
-from ..base.errors import ElfError, PackageError
+from ..base.errors import ElfError
 from ..elf import read as elf
 from ..gate import judge
 from ..gate.proof import ITS_LOADER
@@ -36,9 +34,9 @@ from ..sysroot.file import open_regular
 from ..sysroot.member import Member
 from ..sysroot.root import Host, Sysroot
 from .bundle import bundle, copies, zip_name
+from .packed import Packed, listed
 
 FORMAT = 1
-CHUNK = 1 << 20
 NOT_BUILT_HERE = (
     "Take libraries from the sysroot it was built in, build it on an older distribution, or link it statically."
 )
@@ -51,18 +49,6 @@ class Libc:
     asked: str
     chosen: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A file of lib/: its name there, and the file of the sysroot that it is a copy of."""
-
-    name: str
-    path: str
-    size_bytes: int
-    sha256: str
-    executable: bool
-    tier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +104,22 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     walked = closure(
         sysroot, os.path.realpath(origin or place), Search(dlopen_names=include, cwd=str(place.parent)), main
     )
+    return _chosen(_Choice(where, place, libc, include), sysroot, walked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What a C library is chosen for."""
+
+    where: Platform
+    place: Path
+    asked: str
+    include: tuple[str, ...]
+
+
+def _chosen(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
+    """The runtime's C library where the verdict allows it, else a bundled one; as it was asked for."""
+    where, place, libc, include = choice.where, choice.place, choice.asked, choice.include
     lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
     plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
     if libc != "bundled" and not plain.problems:
@@ -207,7 +209,7 @@ def _done(
         runtime=where.runtime.id,
         architecture=where.architecture,
         libc=libc,
-        pack=tuple(_packed(where, lib)),
+        pack=tuple(listed(where, lib)),
         verdict=outcome(problems, found.unproved),
         starts=outcome(problems, found.unproved) is Outcome.STARTS,
         problems=problems,
@@ -223,44 +225,3 @@ def _verdict(where: Platform, place: Path, lib: Mapping[str, Member], opened_lat
     members = {zip_name(name): member for name, member in lib.items()}
     members[place.name] = Member(Host(), str(place), files.PROGRAM_MODE)
     return judge.verdict(members, where, place.name, opened_later, shim=False)
-
-
-def _packed(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
-    for name, member in sorted(lib.items()):
-        digest = hashlib.sha256()
-        with member.root.open(member.path) as file:
-            for offset in range(0, file.size, CHUNK):
-                digest.update(file.pread(CHUNK, offset))
-            size = file.size
-        soname = name.rpartition("/")[2]
-        kind = "T0" if name.startswith("gconv/") else where.tier(soname)
-        executable = member.mode == files.PROGRAM_MODE
-        yield Packed(shown(name), shown(member.path), size, digest.hexdigest(), executable, kind)
-
-
-def pack(found: Needed, sysroot: Sysroot, target: Path) -> int:
-    """Make the folder `target` hold exactly the files that `found` lists; the number of files that had to change."""
-    wanted = {item.name: item for item in found.pack}
-    changed = 0
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(target.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            with suppress(OSError):  # not empty: it is still needed
-                path.rmdir()
-        elif path.relative_to(target).as_posix() not in wanted:
-            path.unlink()
-            changed += 1
-    for name, item in wanted.items():
-        content = _content(sysroot, item)
-        changed += files.write(target / name, content, files.PROGRAM_MODE if item.executable else files.FILE_MODE)
-    return changed
-
-
-def _content(sysroot: Sysroot, item: Packed) -> bytes:
-    try:
-        content = sysroot.content(item.path)
-    except OSError as error:
-        raise PackageError(f"{item.path} cannot be read any more: {error.strerror}.", "Run the same again.") from error
-    if hashlib.sha256(content).hexdigest() != item.sha256:
-        raise PackageError(f"{item.path} has changed since needed-libs.json was written.", "Run the same again.")
-    return content

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
-from ..elf.read import TAG, Elf
+from ..elf.dynamic import TAG
+from ..elf.read import Elf
 from . import ldcache
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import notes as elf_notes
+from ..elf.dynamic import TAG
 from ..elf.header import TYPE, Kind
-from ..elf.read import DF_1_PIE, TAG, Elf
+from ..elf.read import DF_1_PIE, Elf
 from ..elf.tables import DamagedError
 from .closure import Closure, Loaded, Missing
 from .find import Finder
