@@ -1,7 +1,7 @@
 /* The Runtime API: HTTP/1.1 over one kept connection.
 
    A request is sent with one writev; an answer is read with whatever framing the server chose (Content-Length, chunked,
-   to the end of the connection; header names in any case and order). The socket never blocks: all waiting is `await`'s,
+   to the end of the connection; header names in any case and order). The socket never blocks: all waiting is `loop_wait`'s,
    and only sending a stream has a limit in time. A broken connection is made anew and the request sent once more: `next`
    changes nothing, and a second answer for one event is refused by the API. */
 #include "bootstrap.h"
@@ -37,15 +37,15 @@ static struct addrinfo *addresses;
 static int connection = -1;
 static char input[16384];
 static size_t input_from, input_to;
-static int failures;   /* connections that broke in a row while we waited for an event */
-static bool torn;      /* the connection ended in an error */
-static bool streaming; /* the head of a streamed answer is out, its end is not */
-static void nothing(void) {}
-static void (*meanwhile)(void) = nothing;
+static int failures;        /* connections that broke in a row while we waited for an event */
+static bool ended_in_error; /* the connection ended in an error */
+static bool streaming;      /* the head of a streamed answer is out, its end is not */
+static void do_nothing(void) {}
+static void (*on_reply_sent)(void) = do_nothing; /* an answer has been sent, and the API has not said yes yet */
 
 /* ---- connection ---- */
 
-static void hang_up(void)
+static void disconnect(void)
 {
     if (connection >= 0)
         close(connection);
@@ -53,7 +53,7 @@ static void hang_up(void)
     input_from = input_to = 0;
 }
 
-static bool dial(const struct addrinfo *address)
+static bool connect_to(const struct addrinfo *address)
 {
     connection = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection >= 0 && connect(connection, address->ai_addr, address->ai_addrlen) == 0) {
@@ -62,19 +62,19 @@ static bool dial(const struct addrinfo *address)
         return true;
     }
     int error = errno;
-    hang_up();
+    disconnect();
     errno = error;
     return false;
 }
 
 /* The emulator starts us before it listens, and an API that restarts is back in a moment. */
-static void connect_anew(void)
+static void reconnect(void)
 {
     int64_t until = now_ms() + CONNECT_MS;
-    hang_up();
+    disconnect();
     for (;;) {
         for (const struct addrinfo *address = addresses; address; address = address->ai_next)
-            if (dial(address))
+            if (connect_to(address))
                 return;
         int error = errno;
         if (now_ms() >= until)
@@ -85,11 +85,11 @@ static void connect_anew(void)
 
 /* A connection for the next request. A server that speaks before it was asked has hung up, or is out of step: its connection
    is not used again. */
-static void be_connected(void)
+static void ensure_connected(void)
 {
     struct pollfd one = {.fd = connection, .events = POLLIN};
     if (connection < 0 || input_from < input_to || poll(&one, 1, 0) > 0)
-        connect_anew();
+        reconnect();
 }
 
 /* `address` is the value of AWS_LAMBDA_RUNTIME_API: host:port, host or [v6]:port. */
@@ -116,7 +116,7 @@ void api_open(const char *address)
     }
     if (error)
         fail("AWS_LAMBDA_RUNTIME_API=%s: %s", address, gai_strerror(error));
-    connect_anew();
+    reconnect();
 }
 
 /* Whether what stands in the socket is 100 Continue or the like, not yet the reply. */
@@ -133,7 +133,7 @@ static bool send_all(struct iovec *parts, int count, int64_t until)
     while (count > 0) {
         ssize_t size = writev(connection, parts, count);
         if (size < 0 && errno == EAGAIN) {
-            short state = await_one(connection, POLLOUT | heard, until);
+            short state = loop_wait_one(connection, POLLOUT | heard, until);
             if (state & POLLIN && !(state & (POLLERR | POLLHUP)) && is_interim())
                 heard = 0; /* read_head passes over it */
             else if (state & ~POLLOUT || (until != NEVER && now_ms() >= until))
@@ -157,7 +157,7 @@ static bool send_all(struct iovec *parts, int count, int64_t until)
     return true;
 }
 
-/* Up to `room` bytes, as they come; 0 at the end of the connection, however it ended (`torn`: not in order). */
+/* Up to `room` bytes, as they come; 0 at the end of the connection, however it ended (`ended_in_error`: not in order). */
 static size_t receive(char *into, size_t room)
 {
     for (;;) {
@@ -165,11 +165,11 @@ static size_t receive(char *into, size_t room)
         if (size >= 0)
             return (size_t)size;
         if (errno == EAGAIN)
-            await_one(connection, POLLIN, NEVER);
+            loop_wait_one(connection, POLLIN, NEVER);
         else if (errno != EINTR)
             break;
     }
-    torn = true;
+    ended_in_error = true;
     return 0;
 }
 
@@ -257,14 +257,14 @@ static bool read_body(const struct reply *reply, struct buffer *body)
             room_for(body, reply->size);
         return read_exactly(body, reply->size);
     }
-    torn = false;
+    ended_in_error = false;
     while (body->size < BODY_LIMIT)
         if (read_some(body, BODY_STEP) == 0)
-            return !torn;
+            return !ended_in_error;
     return false;
 }
 
-static void keep(char **field, const char *value)
+static void store_header(char **field, const char *value)
 {
     free(*field);
     *field = *value ? strdup(value) : NULL;
@@ -278,7 +278,7 @@ static void take_header(struct reply *reply, struct event *event, const char *na
     } else if (!strcasecmp(name, "transfer-encoding")) {
         reply->chunked = reply->chunked || strcasecmp(value, "identity") != 0;
     } else if (!strcasecmp(name, "connection")) {
-        reply->last = !strcasecmp(value, "close") || (reply->last && strcasecmp(value, "keep-alive") != 0);
+        reply->last = !strcasecmp(value, "close") || (reply->last && strcasecmp(value, "store_header-alive") != 0);
     } else if (!event) {
         return;
     } else if (!strcasecmp(name, "lambda-runtime-aws-request-id")) {
@@ -286,13 +286,13 @@ static void take_header(struct reply *reply, struct event *event, const char *na
     } else if (!strcasecmp(name, "lambda-runtime-deadline-ms")) {
         event->deadline_ms = strtoll(value, NULL, 10);
     } else if (!strcasecmp(name, "lambda-runtime-invoked-function-arn")) {
-        keep(&event->arn, value);
+        store_header(&event->arn, value);
     } else if (!strcasecmp(name, "lambda-runtime-trace-id")) {
-        keep(&event->trace, value);
+        store_header(&event->trace, value);
     } else if (!strcasecmp(name, "lambda-runtime-client-context")) {
-        keep(&event->client, value);
+        store_header(&event->client, value);
     } else if (!strcasecmp(name, "lambda-runtime-cognito-identity")) {
-        keep(&event->identity, value);
+        store_header(&event->identity, value);
     }
 }
 
@@ -325,10 +325,10 @@ static bool read_head(struct reply *reply, struct event *event)
 }
 
 /* After a reply: hang up where the server does, so that the next request does not run into it. */
-static void settle(const struct reply *reply)
+static void disconnect_if_last(const struct reply *reply)
 {
     if (reply->last || (!reply->chunked && !reply->sized && reply->status != 204))
-        hang_up();
+        disconnect();
 }
 
 /* ---- next ---- */
@@ -339,9 +339,9 @@ void api_ask(void)
     char head[512];
     int size = snprintf(head, sizeof head, "GET " PATH "invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", host);
     struct iovec part = {head, (size_t)size};
-    be_connected();
+    ensure_connected();
     if (!send_all(&part, 1, NEVER))
-        hang_up(); /* api_next sees it */
+        disconnect(); /* api_next sees it */
 }
 
 static void forget(struct event *event)
@@ -365,10 +365,10 @@ bool api_next(struct event *event)
 {
     struct reply reply;
     forget(event);
-    if (connection >= 0 && !await_one(connection, POLLIN, now_ms() + IDLE_MS))
+    if (connection >= 0 && !loop_wait_one(connection, POLLIN, now_ms() + IDLE_MS))
         release_spares();
     if (connection < 0 || !read_head(&reply, event)) {
-        hang_up();
+        disconnect();
         if (++failures > PATIENCE)
             fail("the Runtime API breaks every connection");
         poll(NULL, 0, failures == 1 ? 0 : 1 << failures); /* the first may be one that died in a freeze */
@@ -381,18 +381,18 @@ bool api_next(struct event *event)
     if (!is_usable(event->id))
         fail("the Runtime API sent an event without a usable Lambda-Runtime-Aws-Request-Id");
     if (event->whole)
-        settle(&reply);
+        disconnect_if_last(&reply);
     else
-        hang_up();
+        disconnect();
     return true;
 }
 
 /* ---- answers ---- */
 
 /* `work` is done each time that an answer is on its way, before the API's word on it is waited for. */
-void api_meanwhile(void (*work)(void))
+void api_on_reply_sent(void (*work)(void))
 {
-    meanwhile = work;
+    on_reply_sent = work;
 }
 
 /* Read the reply to an answer; its status, or 0 when the connection broke before. */
@@ -402,16 +402,16 @@ static int read_verdict(void)
     struct reply reply;
     struct buffer body = {0};
     answer_is_due(&pace);
-    await_one(connection, POLLIN, NEVER);
+    loop_wait_one(connection, POLLIN, NEVER);
     answer_came(&pace);
     if (!read_head(&reply, NULL)) {
-        hang_up();
+        disconnect();
         return 0;
     }
     if (read_body(&reply, &body))
-        settle(&reply);
+        disconnect_if_last(&reply);
     else
-        hang_up();
+        disconnect();
     if (reply.status >= 300)
         note("the Runtime API answered %d: %.*s", reply.status, SHOWN(body));
     release(&body);
@@ -423,17 +423,18 @@ static int post(const char *path, const char *headers, const struct buffer *body
 {
     struct buffer head = {0};
     int status = 0;
-    append_format(&head, "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+    append_format(&head,
+                  "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
                   path, host, headers, body->size);
     for (int tries = 0; tries < TRIES && status == 0; tries++) {
-        be_connected();
+        ensure_connected();
         struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
         bool sent = send_all(parts, body->size ? 2 : 1, NEVER);
         if (tries == 0)
-            meanwhile();
+            on_reply_sent();
         status = read_verdict(); /* even so: a server that has had enough says why (413) and hangs up */
         if (!sent)
-            hang_up();
+            disconnect();
     }
     release(&head);
     return status;
@@ -459,7 +460,7 @@ static int post_failure(const char *path, const struct failure *failure)
 }
 
 /* 5xx: the sandbox is beyond repair, and Lambda wants us to go. All else concerns this event only, and was noted. */
-static void judge(int status)
+static void act_on_status(int status)
 {
     if (status == 0)
         note("the Runtime API hung up on the answer");
@@ -471,14 +472,14 @@ void api_answer(const char *id, const struct buffer *answer)
 {
     char path[200];
     snprintf(path, sizeof path, "invocation/%s/response", id);
-    judge(post(path, "", answer));
+    act_on_status(post(path, "", answer));
 }
 
 void api_fail(const char *id, const struct failure *failure)
 {
     char path[200];
     snprintf(path, sizeof path, "invocation/%s/error", id);
-    judge(post_failure(path, failure));
+    act_on_status(post_failure(path, failure));
 }
 
 void api_fail_init(const struct failure *failure)
@@ -507,13 +508,13 @@ bool api_stream(const char *id, const char *data, size_t size, int64_t until)
                               "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
                               "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n",
                               id, host);
-        be_connected();
+        ensure_connected();
         struct iovec part = {head, (size_t)length};
         streaming = send_all(&part, 1, until);
     }
     streaming = streaming && send_chunk(data, size, until);
     if (!streaming)
-        hang_up();
+        disconnect();
     return streaming;
 }
 
@@ -549,10 +550,10 @@ void api_stream_end(const struct failure *failure)
     struct iovec part = {end.data, end.size};
     streaming = false;
     bool sent = send_all(&part, 1, now_ms() + GRACE_MS);
-    meanwhile();
+    on_reply_sent();
     if (sent)
-        judge(read_verdict());
+        act_on_status(read_verdict());
     else
-        hang_up();
+        disconnect();
     release(&end);
 }

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,161 +18,7 @@
 /* Read by tasks/lib/gate/own.py, so that a zip tells which program it starts. */
 __attribute__((used)) static const char mark[] = "haskell-on-lambda starts: " SHIM_MAIN;
 
-static const bool starts_ahead = SHIM_PROCESS == PERSISTENT || (SHIM_PROCESS == PER_EVENT && SHIM_AHEAD);
-
-/* ---- why there is no answer ---- */
-
-static const char *signal_name(int number)
-{
-    static const struct {
-        int number;
-        const char *name;
-    } names[] = {{SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},   {SIGHUP, "SIGHUP"}, {SIGILL, "SIGILL"},
-                 {SIGINT, "SIGINT"},   {SIGKILL, "SIGKILL"}, {SIGPIPE, "SIGPIPE"}, {SIGSEGV, "SIGSEGV"},
-                 {SIGSYS, "SIGSYS"},   {SIGTERM, "SIGTERM"}, {SIGTRAP, "SIGTRAP"}, {SIGXCPU, "SIGXCPU"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].number == number)
-            return names[i].name;
-    return "unknown";
-}
-
-static void add_tail(struct buffer *message)
-{
-    size_t before = message->size;
-    append_text(message, "; the end of its stderr:\n");
-    size_t start = message->size;
-    log_tail(message);
-    if (message->size == start)
-        message->size = before;
-}
-
-static struct failure not_started(int error)
-{
-    struct failure failure = {.type = "Runtime.InvalidEntrypoint"};
-    const char *why = error == EACCES    ? "it is not an executable file (mode 0755)"
-                      : error == ENOEXEC ? "it is no program for this processor"
-                      : error == ENOENT  ? "it, or the interpreter it asks for, does not exist"
-                                         : NULL;
-    append_format(&failure.message, "cannot start %s: %s", child_program(), strerror(error));
-    if (why)
-        append_format(&failure.message, "; %s", why);
-    return failure;
-}
-
-static struct failure ended(void)
-{
-    struct failure failure = {.type = "Function.ExitError"};
-    if (WIFSIGNALED(child.status))
-        append_format(&failure.message, "%s was killed by signal %d (%s)", SHIM_MAIN, WTERMSIG(child.status),
-                      signal_name(WTERMSIG(child.status)));
-    else
-        append_format(&failure.message, "%s ended with exit code %d", SHIM_MAIN, WEXITSTATUS(child.status));
-    if (SHIM_PROCESS == PERSISTENT)
-        append_text(&failure.message, " before it had answered");
-    add_tail(&failure.message);
-    return failure;
-}
-
-static struct failure timed_out(const struct event *event)
-{
-    struct failure failure = {.type = "Function.Timeout"};
-    char date[32];
-    time_t second = (time_t)(event->deadline_ms / 1000);
-    struct tm parts;
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", gmtime_r(&second, &parts));
-    append_format(&failure.message, "%s had not %s shortly before the deadline %s.%03dZ of request %s and was killed", SHIM_MAIN,
-                  SHIM_PROCESS == PER_EVENT && child.out < 0 ? "ended (though it had closed its stdout)" : "answered", date,
-                  (int)(event->deadline_ms % 1000), event->id);
-    add_tail(&failure.message);
-    return failure;
-}
-
-static struct failure no_response(void)
-{
-    struct failure failure = {.type = "Function.NoResponse"};
-    append_format(&failure.message, "%s wrote no answer to its stdout; a program with nothing to say writes null", SHIM_MAIN);
-    add_tail(&failure.message);
-    return failure;
-}
-
-/* The program itself says what went wrong. */
-static struct failure told(const struct buffer *message)
-{
-    struct failure failure = {.type = "Function.HandlerError"};
-    append(&failure.message, message->data, message->size);
-    return failure;
-}
-
-static struct failure simple(const char *type, const char *what)
-{
-    struct failure failure = {.type = type};
-    append_format(&failure.message, "%s %s", SHIM_MAIN, what);
-    add_tail(&failure.message);
-    return failure;
-}
-
-static struct failure too_large(void)
-{
-    struct failure failure = {.type = "Function.ResponseSizeTooLarge"};
-    append_format(&failure.message, "the answer of %s is above %d bytes, Lambda's limit; stream it, or leave it in S3", SHIM_MAIN,
-                  ANSWER_LIMIT);
-    return failure;
-}
-
-/* ---- the event on its way to the program ---- */
-
-static void append_member(struct buffer *out, const char *name, const char *value)
-{
-    append_format(out, ",\"%s\":", name);
-    if (value)
-        append_quoted(out, value, strlen(value));
-    else
-        append_text(out, "null");
-}
-
-/* Client context and identity are JSON already. */
-static void append_raw_member(struct buffer *out, const char *name, const char *value)
-{
-    append_format(out, ",\"%s\":%s", name, value && is_json(value, strlen(value)) ? value : "null");
-}
-
-/* What stands behind the event in an envelope. */
-static void append_context(struct buffer *out, const struct event *event)
-{
-    append_text(out, ",\"context\":{\"awsRequestId\":");
-    append_quoted(out, event->id, strlen(event->id));
-    append_member(out, "functionName", getenv("AWS_LAMBDA_FUNCTION_NAME"));
-    append_member(out, "functionVersion", getenv("AWS_LAMBDA_FUNCTION_VERSION"));
-    append_member(out, "invokedFunctionArn", event->arn);
-    append_member(out, "memoryLimitInMB", getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"));
-    if (event->deadline_ms)
-        append_format(out, ",\"deadlineMs\":%lld", (long long)event->deadline_ms);
-    else
-        append_text(out, ",\"deadlineMs\":null");
-    append_member(out, "traceId", event->trace);
-    append_raw_member(out, "clientContext", event->client);
-    append_raw_member(out, "identity", event->identity);
-    append_text(out, "}}");
-}
-
-/* One line: line breaks between the tokens of a pretty-printed event become spaces (inside a JSON string are none). */
-static void make_line(struct buffer *event)
-{
-    for (char *at = event->data, *end = at + event->size; at && (at = memchr(at, '\n', (size_t)(end - at))); at++)
-        *at = ' ';
-    for (char *at = event->data, *end = at + event->size; at && (at = memchr(at, '\r', (size_t)(end - at))); at++)
-        *at = ' ';
-}
-
-/* In an envelope, no event at all is null. */
-static void fill_empty(struct buffer *event)
-{
-    size_t spaces = 0;
-    while (spaces < event->size && (event->data[spaces] == ' ' || event->data[spaces] == '\t'))
-        spaces++;
-    if (spaces == event->size)
-        append_text(event, "null");
-}
+static const bool prestarts = SHIM_PROCESS == PERSISTENT || (SHIM_PROCESS == PER_EVENT && SHIM_PRESTART);
 
 static void add_part(struct exchange *exchange, const char *data, size_t size)
 {
@@ -255,7 +99,7 @@ static int ready_program(const struct event *event)
         return 0;
     child_kill();
     log_forward();
-    if (starts_ahead)
+    if (prestarts)
         return start();
     log_forget();
     return start_for(event);
@@ -266,14 +110,14 @@ static void send_answer(const struct event *event, struct exchange *exchange)
     struct buffer *answer = &exchange->answer;
     struct failure failure = {0};
     if (exchange->answered == 0)
-        failure = no_response();
+        failure = failure_of_silence();
     if (!SHIM_STREAM && !failure.type && !is_json(answer->data, answer->size)) {
         struct buffer quoted = {0};
         append_quoted(&quoted, answer->data, answer->size);
         release(answer);
         *answer = quoted;
         if (answer->size > ANSWER_LIMIT)
-            failure = too_large();
+            failure = failure_of_size();
     }
     if (failure.type)
         api_fail(event->id, &failure);
@@ -287,12 +131,12 @@ static void send_answer(const struct event *event, struct exchange *exchange)
 static struct failure reason(const struct event *event, const struct exchange *exchange, enum outcome outcome)
 {
     switch (outcome) {
-    case FAILED: return told(&exchange->answer);
-    case ENDED: return ended();
-    case TIMED_OUT: return timed_out(event);
-    case TOO_LARGE: return too_large();
-    case CLOSED: return simple("Function.NoResponse", "closed its stdout before it had answered");
-    default: return simple("Function.InvalidFrame", exchange->breach);
+    case FAILED: return failure_from_program(&exchange->answer);
+    case ENDED: return failure_at_end();
+    case TIMED_OUT: return failure_at_deadline(event);
+    case TOO_LARGE: return failure_of_size();
+    case CLOSED: return failure_of("Function.NoResponse", "closed its stdout before it had answered");
+    default: return failure_of("Function.InvalidFrame", exchange->breach);
     }
 }
 
@@ -356,7 +200,7 @@ static void handle(struct event *event)
     struct failure failure = {0};
     int error = event->whole ? ready_program(event) : 0;
     if (error) {
-        failure = not_started(error);
+        failure = failure_to_start(error);
     } else if (!event->whole) {
         failure.type = "Runtime.TruncatedEvent";
         append_text(&failure.message, "the connection to the Runtime API broke in the middle of the event");
@@ -368,20 +212,20 @@ static void handle(struct event *event)
     release(&failure.message);
 }
 
-static void start_ahead(void)
+static void prestart(void)
 {
-    if (starts_ahead && (!child.pid || child.ended))
+    if (prestarts && (!child.pid || child.ended))
         start(); /* when that fails, it is tried once more for the event, and answered */
 }
 
 /* The answer is on its way: whoever gave it has done its work, and the next can start while the API takes it. */
-static void change_programs(void)
+static void prestart_next(void)
 {
     log_forget();
     if (SHIM_PROCESS == PER_EVENT) {
         sched_yield(); /* whoever shares our processor takes the answer first */
         child_kill();
-        start_ahead();
+        prestart();
     }
 }
 
@@ -389,7 +233,7 @@ static void change_programs(void)
 
 _Noreturn static void give_up(int error)
 {
-    struct failure failure = not_started(error);
+    struct failure failure = failure_to_start(error);
     api_fail_init(&failure);
     exit(1);
 }
@@ -397,15 +241,15 @@ _Noreturn static void give_up(int error)
 _Noreturn static void serve(void)
 {
     static struct event event;
-    int error = starts_ahead ? start() : child_startable();
+    int error = prestarts ? start() : child_startable();
     if (error)
         give_up(error);
-    api_meanwhile(change_programs);
+    api_on_reply_sent(prestart_next);
     for (;;) {
         api_ask();
         if (SHIM_PROCESS == PERSISTENT)
             children_reap();
-        start_ahead();
+        prestart();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
         else
@@ -421,7 +265,7 @@ _Noreturn static void serve(void)
 
 /* Managed instances send several events at once: as many copies of us serve them, true in each of them. When one goes,
    all go. */
-static bool multiply(void)
+static bool fork_workers(void)
 {
     const char *wanted = getenv("AWS_LAMBDA_MAX_CONCURRENCY");
     int copies = wanted ? atoi(wanted) : 1;
@@ -451,10 +295,12 @@ int main(void)
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
     child_prepare();
-    if (!multiply() && SHIM_PROCESS == PERSISTENT)
-        stay_here();
+    if (!fork_workers() && SHIM_PROCESS == PERSISTENT)
+        pin_to_cpu();
     int error = SHIM_PROCESS == NATIVE ? child_become() : 0;
-    log_open();
+    if (!log_open())
+        fail("cannot make a pipe: %s", strerror(errno));
+    loop_open(&(struct loop_acts){.reap = children_reap, .stop = child_stop});
     api_open(api);
     if (error)
         give_up(error);

@@ -1,17 +1,22 @@
 /* What the parts of the bootstrap know of each other.
 
-     bootstrap.c  settings, start-up, the loop: next event → program → one answer
-     api.c        the Runtime API: HTTP/1.1 over one kept connection
+     text.c       growing buffers
+     json.c       is it JSON, and text as a JSON string
+     log.c        the program's stderr on its way to ours
+     loop.c       waiting, clocks, signals, the end
      child.c      the program as a child: environment, start, end, its group
+     api.c        the Runtime API: HTTP/1.1 over one kept connection
+     failure.c    why there is no answer
+     envelope.c   the event with its context around it
      exchange.c   one event in, one answer out, both at the same time
-     log.c        waiting, and the program's stderr on its way to ours
-     text.c       growing buffers, JSON
+     bootstrap.c  settings, start-up, the loop: next event → program → one answer
 
-   Everything runs in one thread, and everything that waits waits in log.c's `await`. */
+   Each file uses only those above it. Everything runs in one thread, and everything that waits waits in `loop_wait`. */
 #ifndef BOOTSTRAP_H
 #define BOOTSTRAP_H
 
 #include <poll.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +25,7 @@
 
 /* Settings: tasks/lib/shim.py compiles them in. */
 #ifndef SHIM_MAIN
-#error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_AHEAD, SHIM_STREAM and SHIM_ANSWER_BYTES come from tasks/lib/shim.py"
+#error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_PRESTART, SHIM_STREAM and SHIM_ANSWER_BYTES come from tasks/lib/shim.py"
 #endif
 enum process { PER_EVENT, PERSISTENT, NATIVE };
 
@@ -43,25 +48,43 @@ char *room_for(struct buffer *buffer, size_t more);
 void append(struct buffer *buffer, const void *data, size_t size);
 void append_text(struct buffer *buffer, const char *text);
 void append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void append_quoted(struct buffer *buffer, const char *text, size_t size);
 void release(struct buffer *buffer);
 void release_spares(void);
+void on_out_of_memory(void (*act)(size_t));
+_Noreturn void out_of_memory(size_t size);
+
+/* ---- json.c ---- */
+
 bool is_json(const char *text, size_t size);
+void append_quoted(struct buffer *buffer, const char *text, size_t size);
 
 /* ---- log.c ---- */
 
-void log_open(void);
+bool log_open(void);
 int log_descriptor(void);
 void log_forward(void);
 void log_forget(void);
 void log_tail(struct buffer *out);
 void log_line(const char *data, size_t size);
+void log_finish(void);
+struct pollfd log_interest(void);
+void log_progress(const struct pollfd *seen, bool looked);
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void note_list(const char *format, va_list values) __attribute__((format(printf, 1, 0)));
+
+/* ---- loop.c ---- */
+
+struct loop_acts {
+    bool (*reap)(void); /* a child has ended; true when it was the program */
+    void (*stop)(void); /* the bootstrap ends: end the program */
+};
+
+void loop_open(const struct loop_acts *given);
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int64_t now_us(void);
 int64_t now_ms(void);
-bool await(struct pollfd *watched, nfds_t count, int64_t until);
-short await_one(int descriptor, short events, int64_t until);
+bool loop_wait(struct pollfd *watched, nfds_t count, int64_t until);
+short loop_wait_one(int descriptor, short events, int64_t until);
 void watch_idle(int descriptor, void (*ready)(void));
 bool idle_is_silent(void);
 
@@ -89,13 +112,13 @@ extern struct child child;
 void child_prepare(void);
 const char *child_program(void);
 int child_become(void);
-void stay_here(void);
+void pin_to_cpu(void);
 int child_startable(void);
 int child_start(char *const more[]);
 void child_close_in(void);
 void child_close_out(void);
 void child_kill(void);
-void children_reap(void);
+bool children_reap(void);
 void child_stop(void);
 
 /* ---- api.c ---- */
@@ -116,12 +139,28 @@ struct failure {
 void api_open(const char *address);
 void api_ask(void);
 bool api_next(struct event *event);
-void api_meanwhile(void (*work)(void));
+void api_on_reply_sent(void (*work)(void));
 void api_answer(const char *id, const struct buffer *answer);
 void api_fail(const char *id, const struct failure *failure);
 void api_fail_init(const struct failure *failure);
 bool api_stream(const char *id, const char *data, size_t size, int64_t until);
 void api_stream_end(const struct failure *failure);
+
+/* ---- failure.c ---- */
+
+struct failure failure_to_start(int error);
+struct failure failure_at_end(void);
+struct failure failure_at_deadline(const struct event *event);
+struct failure failure_of_silence(void);
+struct failure failure_of_size(void);
+struct failure failure_from_program(const struct buffer *message);
+struct failure failure_of(const char *type, const char *what);
+
+/* ---- envelope.c ---- */
+
+void make_line(struct buffer *event);
+void fill_empty(struct buffer *event);
+void append_context(struct buffer *out, const struct event *event);
 
 /* ---- exchange.c ---- */
 

@@ -31,7 +31,7 @@ static char *command[6];
 static char **environment; /* without the variables of a single event */
 static size_t environment_size;
 static cpu_set_t processors; /* that we were given */
-static bool stays;           /* we keep to one of them */
+static bool pinned;          /* we keep to one of them */
 extern char **environ;
 
 static char *joined(const char *one, const char *two, const char *three)
@@ -99,7 +99,7 @@ void child_prepare(void)
         count++;
     environment = calloc(count + 16, sizeof *environment);
     if (!environment)
-        fail("out of memory");
+        out_of_memory(count * sizeof *environment);
     memcpy(environment, environ, count * sizeof *environment);
     environment_size = count;
 
@@ -123,15 +123,15 @@ void child_prepare(void)
 
 /* Keep to the processor we are on; the program may use all of them. Each event wakes us four times for a few
    microseconds, and a kernel that looks for the idlest processor each time spends more than it gains. */
-void stay_here(void)
+void pin_to_cpu(void)
 {
     cpu_set_t here;
     int number = sched_getcpu();
-    if (stays || number < 0 || number >= CPU_SETSIZE || sched_getaffinity(0, sizeof processors, &processors))
+    if (pinned || number < 0 || number >= CPU_SETSIZE || sched_getaffinity(0, sizeof processors, &processors))
         return;
     CPU_ZERO(&here);
     CPU_SET(number, &here);
-    stays = sched_setaffinity(0, sizeof here, &here) == 0;
+    pinned = sched_setaffinity(0, sizeof here, &here) == 0;
 }
 
 /* The program's path, for messages. */
@@ -180,7 +180,7 @@ static char **environment_with(char *const more[])
         extra++;
     char **all = calloc(environment_size + extra + 1, sizeof *all);
     if (!all)
-        fail("out of memory");
+        out_of_memory(environment_size * sizeof *all);
     for (size_t i = 0; i < environment_size; i++)
         if (!is_named(environment[i], more))
             all[count++] = environment[i];
@@ -194,9 +194,9 @@ static void exec_child(int in, int out, char *const variables[], volatile int *e
     sigset_t none;
     sigemptyset(&none);
     if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && dup2(in, STDIN_FILENO) >= 0 &&
-        dup2(out, STDOUT_FILENO) >= 0 && dup2(log_descriptor(), STDERR_FILENO) >= 0 &&
-        signal(SIGPIPE, SIG_DFL) != SIG_ERR && sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
-        if (stays)
+        dup2(out, STDOUT_FILENO) >= 0 && dup2(log_descriptor(), STDERR_FILENO) >= 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
+        sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
+        if (pinned)
             sched_setaffinity(0, sizeof processors, &processors);
         execve(command[0], command, variables);
     }
@@ -283,12 +283,12 @@ void child_kill(void)
 
 /* Reap orphans of earlier programs, and see whether ours has ended: child_kill reaps that one, when its answer is on its
    way. */
-void children_reap(void)
+bool children_reap(void)
 {
     while (!child.ended) {
         siginfo_t ended = {0};
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) || ended.si_pid == 0)
-            return;
+            break;
         if (ended.si_pid == child.pid) {
             child.status = ended.si_code == CLD_EXITED ? ended.si_status << 8 : ended.si_status;
             child.ended = true;
@@ -296,6 +296,7 @@ void children_reap(void)
             waitpid(ended.si_pid, NULL, 0);
         }
     }
+    return child.ended;
 }
 
 /* We are asked to go: pass that on, and give the program time to tidy up. */

@@ -16,7 +16,7 @@
 enum {
     PIPE = 65536, /* what a pipe holds */
     WIDE_PIPE = 1 << 20,
-    HEAD = 192,        /* a frame's head is shorter */
+    HEAD = 192, /* a frame's head is shorter */
     LENGTH_DIGITS = 10,
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
 };
@@ -57,7 +57,7 @@ static bool feed(struct exchange *exchange)
     return true;
 }
 
-/* Asked while its stdin is open still: what it did not read stays in the pipe. */
+/* Asked while its stdin is open still: what it did not read pinned in the pipe. */
 static void see_unread(struct exchange *exchange)
 {
     int waiting;
@@ -107,7 +107,7 @@ static bool await_program(const struct exchange *exchange)
         ends[count++] = (struct pollfd){.fd = child.in, .events = POLLOUT};
     if (child.out >= 0)
         ends[count++] = (struct pollfd){.fd = child.out, .events = POLLIN};
-    return await(ends, count, exchange->until);
+    return loop_wait(ends, count, exchange->until);
 }
 
 /* ---- per-event ---- */
@@ -335,7 +335,7 @@ enum outcome persistent(struct exchange *exchange)
             return TIMED_OUT;
     }
     for (int64_t until = now_ms() + LAST_WORDS_MS; !child.ended;)
-        if (!await(NULL, 0, until))
+        if (!loop_wait(NULL, 0, until))
             return CLOSED;
     see_unread(exchange);
     return ENDED;

@@ -1,27 +1,22 @@
-/* Waiting, and the program's stderr on its way to ours.
+/* The program's stderr on its way to ours.
 
-   All children write to one pipe, and `await` carries it on while it waits for whatever else: so a flood, or a reader of
+   All children write to one pipe, and the loop carries it on while it waits for whatever else: so a flood, or a reader of
    our own stderr that has gone to sleep, holds up the program at most, never the shim. The last bytes are kept for the
    error message. */
 #include "bootstrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     STEP = 4096, /* PIPE_BUF: as much as a pipe that poll calls writable takes at once */
     TAIL = 2048,
     STEPS_AT_ONCE = 64, /* more than a pipe holds */
-    WAITING_LIMIT = 1 << 20,
-    QUICK_US = 150 /* an answer that comes in this time is not slept for */
+    WAITING_LIMIT = 1 << 20
 };
 
 static int tee_out = -1, tee_in = -1; /* we read, the children write */
@@ -31,41 +26,18 @@ static char tail[2 * TAIL];
 static size_t tail_size;
 static struct buffer waiting; /* stdout that was no answer, and stderr that had to be known at once */
 static size_t waiting_from;
-static int idle_descriptor = -1;
-static void (*idle_ready)(void);
-static bool nothing_said; /* when `await` looked last */
-static bool idle_silent;  /* likewise */
-static int64_t eager_until; /* on now_us' clock: so long the next wait looks before it sleeps; 0: not at all */
-static volatile sig_atomic_t stop_asked;
+static bool nothing_said; /* when the loop looked last */
 
-static void on_child(int number)
-{
-    (void)number; /* it only has to end ppoll */
-}
-
-static void on_stop(int number)
-{
-    stop_asked = number;
-}
-
-/* SIGCHLD and SIGTERM stay blocked outside ppoll, so that none can slip in between a check and the wait. */
-void log_open(void)
+/* Make the pipe; false and errno when there is none. */
+bool log_open(void)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC))
-        fail("cannot make a pipe: %s", strerror(errno));
+        return false;
     tee_out = ends[0];
     tee_in = ends[1];
     fcntl(tee_out, F_SETFL, O_NONBLOCK);
-
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGCHLD);
-    sigaddset(&blocked, SIGTERM);
-    sigprocmask(SIG_BLOCK, &blocked, NULL);
-    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_child}, NULL);
-    sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_stop}, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    return true;
 }
 
 /* Where children write their stderr. */
@@ -189,7 +161,8 @@ void log_tail(struct buffer *out)
     append(out, from, (size_t)(end - from));
 }
 
-static void say(const char *format, va_list values)
+/* A line of our own in the log; dropped rather than waited for. */
+void note_list(const char *format, va_list values)
 {
     char line[1024];
     int used = snprintf(line, sizeof line, "bootstrap: ");
@@ -202,142 +175,38 @@ static void say(const char *format, va_list values)
     }
 }
 
-/* A line of our own in the log; dropped rather than waited for. */
 void note(const char *format, ...)
 {
     va_list values;
     va_start(values, format);
-    say(format, values);
+    note_list(format, values);
     va_end(values);
 }
 
-static void last_words(void)
+/* Before the loop waits: what it has to watch for us. */
+struct pollfd log_interest(void)
+{
+    bool held_back = held_from < held_to || waiting_from < waiting.size;
+    return held_back ? (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}
+                     : (struct pollfd){.fd = tee_out, .events = POLLIN};
+}
+
+/* After it has waited: what poll says of that; `looked` is false when the wait was cut short and nothing is known. */
+void log_progress(const struct pollfd *seen, bool looked)
+{
+    bool held_back = seen->events == POLLOUT;
+    nothing_said = looked && !seen->revents && !held_back;
+    if (!looked || !seen->revents)
+        return;
+    if (held_from == held_to)
+        read_log();
+    if (held_back)
+        write_log();
+}
+
+/* The last look: whatever is still there belongs to the log, though nobody has waited for it. */
+void log_finish(void)
 {
     nothing_said = false;
-    child_stop();
     log_forward();
-}
-
-/* The end of the bootstrap; Lambda starts a new one. */
-_Noreturn void fail(const char *format, ...)
-{
-    va_list values;
-    va_start(values, format);
-    say(format, values);
-    va_end(values);
-    last_words();
-    exit(1);
-}
-
-/* Microseconds on a clock that nobody sets. */
-int64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* Milliseconds on the same clock. */
-int64_t now_ms(void)
-{
-    return now_us() / 1000;
-}
-
-/* While `await` waits, `ready` is called when `descriptor` has something to read; -1: nothing more. */
-void watch_idle(int descriptor, void (*ready)(void))
-{
-    idle_descriptor = descriptor;
-    idle_ready = ready;
-}
-
-/* The descriptor of watch_idle had nothing to say when `await` looked last. */
-bool idle_is_silent(void)
-{
-    return idle_silent;
-}
-
-/* The next `await` looks for a moment before it sleeps, when the last answer of this kind was quick: waking up takes as long
-   as many an answer. */
-void answer_is_due(struct pace *pace)
-{
-    pace->asked_us = now_us();
-    eager_until = pace->slow ? 0 : pace->asked_us + QUICK_US;
-}
-
-void answer_came(struct pace *pace)
-{
-    pace->slow = now_us() - pace->asked_us >= QUICK_US;
-}
-
-static int look(struct pollfd *all, nfds_t count)
-{
-    int ready;
-    while ((ready = poll(all, count, 0)) == 0 && now_us() < eager_until)
-        sched_yield(); /* whoever shares our processor goes first */
-    eager_until = 0;
-    return ready;
-}
-
-static void stop(void)
-{
-    last_words();
-    _exit(0);
-}
-
-/* Wait until one of `watched` is ready, a child has ended, or `until` has come (NEVER: it does not); false if it has.
-   The caller looks at `revents` and at the child again. */
-bool await(struct pollfd *watched, nfds_t count, int64_t until)
-{
-    struct pollfd all[5];
-    nfds_t tee = count, idle = count + 1, total = count + 1;
-    for (nfds_t i = 0; i < count; i++)
-        all[i] = watched[i];
-    bool held_back = held_from < held_to || waiting_from < waiting.size;
-    all[tee] = held_back ? (struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}
-                         : (struct pollfd){.fd = tee_out, .events = POLLIN};
-    if (idle_descriptor >= 0)
-        all[total++] = (struct pollfd){.fd = idle_descriptor, .events = POLLIN};
-
-    int64_t left = until == NEVER ? 0 : until - now_ms();
-    if (until != NEVER && left <= 0)
-        return false;
-    struct timespec limit = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
-    sigset_t open;
-    sigemptyset(&open);
-    int ready = eager_until ? look(all, total) : 0;
-    if (ready == 0)
-        ready = ppoll(all, total, until == NEVER ? NULL : &limit, &open);
-    if (stop_asked)
-        stop();
-    if (ready < 0 && errno != EINTR)
-        fail("cannot wait: %s", strerror(errno));
-    for (nfds_t i = 0; i < count; i++)
-        watched[i].revents = ready < 0 ? 0 : all[i].revents;
-    nothing_said = ready > 0 && !all[tee].revents && !held_back;
-    idle_silent = ready > 0 && total > idle && !all[idle].revents;
-    if (ready < 0)
-        children_reap();
-    if (ready < 0 && child.ended && idle_ready) { /* between events nobody else asks how it ended */
-        idle_ready();
-        children_reap();
-    }
-    if (ready > 0 && all[tee].revents) {
-        if (held_from == held_to)
-            read_log();
-        if (held_back)
-            write_log();
-    }
-    if (ready > 0 && total > idle && all[idle].revents)
-        idle_ready();
-    return true;
-}
-
-/* `await` for a single descriptor, until it is ready: what poll says of it, 0 when the time ran out. */
-short await_one(int descriptor, short events, int64_t until)
-{
-    struct pollfd one = {.fd = descriptor, .events = events};
-    while (!one.revents)
-        if (!await(&one, 1, until))
-            return 0;
-    return one.revents;
 }

@@ -12,11 +12,11 @@ const os = require('node:os');
 const path = require('node:path');
 
 const main = '$$main$$';
-const settings = JSON.parse('$$settings$$'); // process, input, ahead, response, answer_bytes
+const settings = JSON.parse('$$settings$$'); // process, input, prestart, response, answer_bytes
 const perEvent = settings.process === 'per-event';
 const persistent = settings.process === 'persistent';
 const streamed = settings.response === 'stream';
-const startsAhead = persistent || (perEvent && settings.ahead);
+const prestarts = persistent || (perEvent && settings.prestart);
 
 const ANSWER_LIMIT = settings.answer_bytes;
 const GRACE_MS = 300; // we answer this long before Lambda's own deadline
@@ -302,8 +302,8 @@ const waiting = []; // started ahead, or persistent and idle
 let events = 0; // under way
 
 // A persistent program that is at work will wait for the next event, so none is started beside it.
-function startAhead() {
-  if (startsAhead && waiting.length === 0 && (perEvent || events === 0)) waiting.push(new Program());
+function prestart() {
+  if (prestarts && waiting.length === 0 && (perEvent || events === 0)) waiting.push(new Program());
 }
 
 // A program for this event: one that waits, or a new one where that has gone in the meantime.
@@ -314,7 +314,7 @@ async function readyProgram(context, deadline) {
     if (!one.gone) return one;
     one.drop();
   }
-  return new Program(startsAhead ? {} : eventVariables(context, deadline));
+  return new Program(prestarts ? {} : eventVariables(context, deadline));
 }
 
 // Where several events are served at once, the environment cannot tell.
@@ -470,7 +470,7 @@ async function run(event, context, give, begun = () => {}) {
   } finally {
     events -= 1;
     clearTimeout(timer);
-    setImmediate(() => setImmediate(startAhead)); // AWS's client sends the answer first
+    setImmediate(() => setImmediate(prestart)); // AWS's client sends the answer first
   }
 }
 
@@ -562,5 +562,5 @@ if (settings.process === 'native') {
   if (error) throw notStarted(error);
   process.exit(status ?? 1);
 }
-startAhead();
+prestart();
 exports.handle = streamed ? awslambda.streamifyResponse(stream) : buffered;

@@ -22,9 +22,9 @@ TEMPLATE = SHIM / "run-tmpl.js"
 SETTINGS = ("process", "input", "response")
 
 
-def driven(function: Function) -> dict[str, Any]:
+def shim_settings(function: Function) -> dict[str, Any]:
     """How the executable is driven, as tasks.lib.shim.ShimSettings has it."""
-    own = {"main": function.program, "ahead": function.prestart}
+    own = {"main": function.program, "prestart": function.prestart}
     return own | {name: str(getattr(function, name)) for name in SETTINGS}
 
 
@@ -51,7 +51,7 @@ def rendered(function: Function) -> dict[str, Any]:
         file_dep=[],
         resources=[TEMPLATE],
         targets=[target],
-        reads=driven(function),
+        reads=shim_settings(function),
         action=make,
     )
 
@@ -75,6 +75,6 @@ def compiled(function: Function) -> dict[str, Any]:
         file_dep=[products.IMAGE],
         resources=sources,
         targets=[target],
-        reads=driven(function) | {"architecture": function.architecture},
+        reads=shim_settings(function) | {"architecture": function.architecture},
         action=make,
     )

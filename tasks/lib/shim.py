@@ -20,7 +20,18 @@ from .base.files import PROGRAM_MODE, replaced
 from .platform.architecture import own_architecture
 from .platform.limits import ANSWER_BYTES
 
-SOURCES = ("text.c", "log.c", "child.c", "api.c", "exchange.c", "bootstrap.c")  # each uses only those before it
+SOURCES = (  # each uses only those before it
+    "text.c",
+    "json.c",
+    "log.c",
+    "loop.c",
+    "child.c",
+    "api.c",
+    "failure.c",
+    "envelope.c",
+    "exchange.c",
+    "bootstrap.c",
+)
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
 CROSS = {
     "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
@@ -35,7 +46,7 @@ class ShimSettings:
     main: str
     process: str = "per-event"  # or persistent, native
     input: str = "event"  # or envelope
-    ahead: bool = True
+    prestart: bool = True
     response: str = "buffered"  # or stream
 
     def __post_init__(self) -> None:
@@ -53,7 +64,7 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
     """Compile the bootstrap of `settings` from the C files in `sources` to `target`; ToolError when that fails."""
     with replaced(target, PROGRAM_MODE) as temporary:
         command = [*compiler, *FLAGS, *_macros(settings)]
-        for source in SOURCES[:-1]:  # one translation unit: half the time of six
+        for source in SOURCES[:-1]:  # one translation unit: half the time of ten
             command += ["-include", source]
         result = _run([*command, "-o", str(temporary.absolute()), SOURCES[-1]], sources)
         if result.returncode:
@@ -102,7 +113,7 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
         f'-DSHIM_MAIN="{name}"',
         f"-DSHIM_PROCESS={settings.process.upper().replace('-', '_')}",
         f"-DSHIM_ENVELOPE={int(settings.input == 'envelope')}",
-        f"-DSHIM_AHEAD={int(settings.ahead)}",
+        f"-DSHIM_PRESTART={int(settings.prestart)}",
         f"-DSHIM_STREAM={int(settings.response == 'stream')}",
         f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
     )

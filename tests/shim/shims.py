@@ -68,7 +68,7 @@ class Way:
     def __str__(self) -> str:
         about = self.settings
         words = [self.shim, about.process, *["envelope"][: about.input == "envelope"]]
-        words += ["not-ahead"][: not about.ahead] + ["stream"][: about.response == "stream"]
+        words += ["no-prestart"][: not about.prestart] + ["stream"][: about.response == "stream"]
         return "-".join(words)
 
     def but(self, **settings: Any) -> Way:

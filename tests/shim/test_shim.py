@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -29,9 +30,9 @@ NAMES = ["main", "two words", "it's", 'a"b', "$& $1 $$", "ü-λ", "\\n", "%s", "
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
     template = "process.stdout.write(JSON.stringify(['$$main$$', JSON.parse('$$settings$$')]))"
-    (tmp_path / "run.js").write_text(shim.run_js(template, ShimSettings(name, input="envelope", ahead=False)))
+    (tmp_path / "run.js").write_text(shim.run_js(template, ShimSettings(name, input="envelope", prestart=False)))
     seen = json.loads(subprocess.run([need("node"), tmp_path / "run.js"], capture_output=True, check=True).stdout)
-    settings = {"process": "per-event", "input": "envelope", "ahead": False, "response": "buffered"}
+    settings = {"process": "per-event", "input": "envelope", "prestart": False, "response": "buffered"}
     assert seen == [name, settings | {"answer_bytes": 6291556}]
 
 
@@ -135,7 +136,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bytes],
     target = tmp_path_factory.mktemp("text") / "text"
     command = [*CHECKED, "-std=c11", "-D_GNU_SOURCE", f"-I{SHIM}", "-DSHIM_PROCESS=PER_EVENT", "-DSHIM_STREAM=0"]
     command += ["-DSHIM_ANSWER_BYTES=6291556"]
-    subprocess.run([*command, "-o", str(target), str(PROGRAMS / "json.c")], check=True)
+    subprocess.run([*command, "-o", str(target), str(PROGRAMS / "is_json.c")], check=True)
     with subprocess.Popen([target], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin
@@ -193,3 +194,19 @@ def test_other_text_is_told_and_quoted_as_it_is(text: Callable[[bytes], tuple[bo
 def test_depth_is_the_senders_choice(text: Callable[[bytes], tuple[bool, str]]) -> None:
     assert text(b"[" * 1_000_000 + b"]" * 1_000_000)[0]
     assert not text(b"[" * 1_000_000)[0]
+
+
+def test_each_c_file_uses_only_those_before_it() -> None:
+    declared = dict.fromkeys(shim.SOURCES, "")
+    sections = re.split(r"/\* ---- (\w+\.c) ---- \*/", (SHIM / "bootstrap.h").read_text())
+    declared |= dict(zip(sections[1::2], sections[2::2], strict=True))
+    owner = {
+        name: source
+        for source, text in declared.items()
+        for name in re.findall(r"^[\w _]+?\*?(\w+)\(", text, re.MULTILINE)
+    }
+    assert {"append", "is_json", "note", "loop_wait", "child_start", "api_next", "per_event"} <= set(owner)
+    for position, source in enumerate(shim.SOURCES):
+        used = set(re.findall(r"\b\w+\b(?=\()", (SHIM / source).read_text()))
+        above = {name for name in used & set(owner) if shim.SOURCES.index(owner[name]) > position}
+        assert not above, f"{source} uses {above}"

@@ -16,8 +16,8 @@ import pytest
 from tests.shim.runtime_api import Event, RuntimeApi
 from tests.shim.shims import Running, Way, running, ways
 
-ALL = [*ways(), *ways(("bootstrap", "node"), process="per-event", ahead=False)]
-CHECKED = [*ALL, *ways(("checked",)), *ways(("checked",), process="per-event", ahead=False)]
+ALL = [*ways(), *ways(("bootstrap", "node"), process="per-event", prestart=False)]
+CHECKED = [*ALL, *ways(("checked",)), *ways(("checked",), process="per-event", prestart=False)]
 Start = Callable[..., AbstractContextManager[Running]]
 
 
@@ -220,7 +220,7 @@ def test_a_program_that_left_its_group_is_killed_too(way: Way, start: Start, api
 
 def assert_settled(shim: Running, way: Way) -> None:
     """Nothing is left of what was killed: at most the program that waits."""
-    wait_until(lambda: len(shim.children()) <= (way.settings.process == "persistent" or way.settings.ahead))
+    wait_until(lambda: len(shim.children()) <= (way.settings.process == "persistent" or way.settings.prestart))
     wait_until(lambda: not shim.zombies())
 
 
@@ -282,7 +282,7 @@ def test_a_program_that_cannot_start_is_an_init_error(
     if content is not None:
         program.write_bytes(content)
         program.chmod(0o644 if fault == "mode" else 0o755)
-    if way.shim != "node" and not way.settings.ahead and fault in {"arm64", "text", "empty"}:
+    if way.shim != "node" and not way.settings.prestart and fault in {"arm64", "text", "empty"}:
         with start(way, program=program):
             assert api.ask(b"1").error_type == "Runtime.InvalidEntrypoint"
         return
@@ -463,7 +463,7 @@ CONTEXT = {
 }
 
 
-@pytest.mark.parametrize("way", [way for way in ALL if not way.settings.ahead], ids=str)
+@pytest.mark.parametrize("way", [way for way in ALL if not way.settings.prestart], ids=str)
 def test_a_program_not_started_ahead_finds_the_context_in_its_environment(
     way: Way, start: Start, api: RuntimeApi
 ) -> None:

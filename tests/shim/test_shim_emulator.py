@@ -15,7 +15,7 @@ from tests.shim.test_lambda_run import program
 from tests.support import ROOT
 
 CACHE = ROOT / "build/.cache"
-WAYS = [*ways(), *ways(process="per-event", ahead=False)]
+WAYS = [*ways(), *ways(process="per-event", prestart=False)]
 FAILURES = {
     '{"do": "exit3"}': ("Function.ExitError", "exit code 3"),
     '{"do": "partial"}': ("Function.ExitError", "exit code 4"),

@@ -1,6 +1,6 @@
 """Our shims beside their peers, each answering with its event, in turn in one run.
 
-    .venv/bin/python bench/shim.py [--rounds 5] [--peers FOLDER] [--write]
+    .venv/bin/python bench/shim/compare.py [--rounds 5] [--peers FOLDER] [--write]
 
 Two settings: through the real emulator (what `doit local` uses), and against a bare Runtime API in C
 (bench/shim/api.c), where differences below 0.2 ms show. The floor is a C program that echoes in process
@@ -28,7 +28,7 @@ from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tasks.lib import shim  # noqa: E402
@@ -131,7 +131,7 @@ def variants(folder: Path, peers: Path) -> dict[str, Variant]:
         NATIVE: native("native", "Echo", process="native"),
         PERSISTENT: native("persistent", "Echo", process="persistent"),
         PER_EVENT: native("per-event", "Interact"),
-        NOT_AHEAD: native("not-ahead", "Interact", ahead=False),
+        NOT_AHEAD: native("not-ahead", "Interact", prestart=False),
     }
     if node[0]:
         found |= {
@@ -287,7 +287,7 @@ def report(rounds: int, peers: Path) -> list[str]:
         "## Shims",
         "",
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {machine()}. Microseconds, p50 / p99, medians of",
-        f"{rounds} rounds in turn; ×: p50 against the floor's. `bench/shim.py --write` makes this section.",
+        f"{rounds} rounds in turn; ×: p50 against the floor's. `bench/shim/compare.py --write` makes this section.",
         *([f"Peers: {(peers / 'VERSIONS').read_text().strip()}"] if (peers / "VERSIONS").exists() else []),
         "",
         *table("Through the real emulator", slow, memory=False),

@@ -1,0 +1,106 @@
+/* Why there is no answer: the failures of a program, named and described for people. */
+#include "bootstrap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static const char *signal_name(int number)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } names[] = {{SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},   {SIGHUP, "SIGHUP"},   {SIGILL, "SIGILL"},
+                 {SIGINT, "SIGINT"},   {SIGKILL, "SIGKILL"}, {SIGPIPE, "SIGPIPE"}, {SIGSEGV, "SIGSEGV"}, {SIGSYS, "SIGSYS"},
+                 {SIGTERM, "SIGTERM"}, {SIGTRAP, "SIGTRAP"}, {SIGXCPU, "SIGXCPU"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].number == number)
+            return names[i].name;
+    return "unknown";
+}
+
+static void add_tail(struct buffer *message)
+{
+    size_t before = message->size;
+    append_text(message, "; the end of its stderr:\n");
+    size_t start = message->size;
+    log_tail(message);
+    if (message->size == start)
+        message->size = before;
+}
+
+struct failure failure_to_start(int error)
+{
+    struct failure failure = {.type = "Runtime.InvalidEntrypoint"};
+    const char *why = error == EACCES    ? "it is not an executable file (mode 0755)"
+                      : error == ENOEXEC ? "it is no program for this processor"
+                      : error == ENOENT  ? "it, or the interpreter it asks for, does not exist"
+                                         : NULL;
+    append_format(&failure.message, "cannot start %s: %s", child_program(), strerror(error));
+    if (why)
+        append_format(&failure.message, "; %s", why);
+    return failure;
+}
+
+struct failure failure_at_end(void)
+{
+    struct failure failure = {.type = "Function.ExitError"};
+    if (WIFSIGNALED(child.status))
+        append_format(&failure.message, "%s was killed by signal %d (%s)", SHIM_MAIN, WTERMSIG(child.status),
+                      signal_name(WTERMSIG(child.status)));
+    else
+        append_format(&failure.message, "%s ended with exit code %d", SHIM_MAIN, WEXITSTATUS(child.status));
+    if (SHIM_PROCESS == PERSISTENT)
+        append_text(&failure.message, " before it had answered");
+    add_tail(&failure.message);
+    return failure;
+}
+
+struct failure failure_at_deadline(const struct event *event)
+{
+    struct failure failure = {.type = "Function.Timeout"};
+    char date[32];
+    time_t second = (time_t)(event->deadline_ms / 1000);
+    struct tm parts;
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", gmtime_r(&second, &parts));
+    append_format(&failure.message, "%s had not %s shortly before the deadline %s.%03dZ of request %s and was killed",
+                  SHIM_MAIN,
+                  SHIM_PROCESS == PER_EVENT && child.out < 0 ? "ended (though it had closed its stdout)" : "answered", date,
+                  (int)(event->deadline_ms % 1000), event->id);
+    add_tail(&failure.message);
+    return failure;
+}
+
+struct failure failure_of_silence(void)
+{
+    struct failure failure = {.type = "Function.NoResponse"};
+    append_format(&failure.message, "%s wrote no answer to its stdout; a program with nothing to say writes null", SHIM_MAIN);
+    add_tail(&failure.message);
+    return failure;
+}
+
+/* The program itself says what went wrong. */
+struct failure failure_from_program(const struct buffer *message)
+{
+    struct failure failure = {.type = "Function.HandlerError"};
+    append(&failure.message, message->data, message->size);
+    return failure;
+}
+
+struct failure failure_of(const char *type, const char *what)
+{
+    struct failure failure = {.type = type};
+    append_format(&failure.message, "%s %s", SHIM_MAIN, what);
+    add_tail(&failure.message);
+    return failure;
+}
+
+struct failure failure_of_size(void)
+{
+    struct failure failure = {.type = "Function.ResponseSizeTooLarge"};
+    append_format(&failure.message, "the answer of %s is above %d bytes, Lambda's limit; stream it, or leave it in S3",
+                  SHIM_MAIN, ANSWER_LIMIT);
+    return failure;
+}
