@@ -41,7 +41,7 @@ def rendered(function: Function) -> dict[str, Any]:
     def make() -> str:
         from .lib import shim
 
-        files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**driven(function))).encode())
+        files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**shim_settings(function))).encode())
         return f"shim/{TEMPLATE.name} → {target}"
 
     return task(
@@ -64,7 +64,9 @@ def compiled(function: Function) -> dict[str, Any]:
     def make() -> str:
         from .lib import shim
 
-        shim.bootstrap(SHIM, shim.ShimSettings(**driven(function)), target, shim.compilers(function.architecture))
+        shim.bootstrap(
+            SHIM, shim.ShimSettings(**shim_settings(function)), target, shim.compilers(function.architecture)
+        )
         return f"shim/*.c → {target}  {files.human(target.stat().st_size)}"
 
     return task(
