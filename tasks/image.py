@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from . import products
 from .graph.task import Removal, removal, show, task
 from .lib import builder
-from .lib.base import files
+from .lib.base import derived, files
 from .lib.base.errors import EngineError
 from .lib.base.resources import resource
 
@@ -57,8 +57,6 @@ def define(project: Project) -> dict[str, Any]:
 
 
 def obsolete_products(project: Project) -> list[Path]:
-    """Products in build/ that no function of lambda.toml makes any longer."""
-    made = {product.folder: product.everything for product in map(products.Products, project.functions)}
-    there = [path for path in sorted(products.BUILD.glob("[!.]*")) if path.is_dir()]
-    old = [path for folder in there if folder in made for path in sorted(folder.iterdir()) if path not in made[folder]]
-    return [*old, *(folder for folder in there if folder not in made)]
+    """Products in build/ that no function of lambda.toml makes any longer; what others put there is none of them."""
+    now = {path for product in map(products.Products, project.functions) for path in product.everything}
+    return [path for path in derived.made() if not now & {path, *path.parents}]

@@ -4,6 +4,7 @@ build/image.json           the toolchain
 build/<fn>/…               what a function's tasks make, and in the end its lambda.zip
 build/.work/               copies of the sources, where compilers may leave their files
 build/.cache/              what can be made again: deflated members, the emulator, package stores
+build/.tmp/, .made         what is half written, and the list of what was made: lib/base/derived.py, the owner of all
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .lib.base import derived
+
 if TYPE_CHECKING:
     from .lib.settings.load import Function
 
-BUILD = Path("build")
+BUILD = derived.BUILD
 IMAGE = BUILD / "image.json"
 REPORT = BUILD / "report.html"
 WORK = BUILD / ".work"

@@ -6,6 +6,7 @@ out  build/<fn>/lambda.zip, build/<fn>/lambda.sha256 (its CodeSha256)
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -43,11 +44,8 @@ def zipped(function: Function) -> dict[str, Any]:
         from .lib.libs.bundle import zip_name
         from .lib.package import zip as archive
 
-        libs = {
-            zip_name(path.relative_to(made.libs).as_posix()): path
-            for path in sorted(made.libs.rglob("*"))
-            if path.is_file()
-        }
+        listed = json.loads(made.needed_libs.read_bytes())["pack"]  # a file that somebody put into lib/ does not travel
+        libs = {zip_name(item["name"]): made.libs / item["name"] for item in listed}
         own = {function.program: made.executable, made.shim.name: made.shim}
         everything = members.joined(own, libs, members.included(function.include, source))
         packed = members.members(everything)

@@ -2,9 +2,10 @@
 
 doit writes its database once, when it closes it: a kill loses everything that was done. It ends a file that is locked,
 damaged or foreign, and a disk that is full, in a traceback. So four methods of its SqliteDB are replaced when this
-module is loaded (`_sqlite3`, `_get_task_data`, `remove`, `dump`). The clean way, a backend of our own named under
-[tool.doit.plugins.backend] in pyproject.toml, was tried: `python -m doit` finds it, `.venv/bin/doit` does not, because
-doit loads plugins before the folder of dodo.py is on sys.path ("module not found").
+module is loaded (`_sqlite3`, `_get_task_data`, `remove`, `dump`), and `Dependency.save_success`, for `doit reset-dep`.
+The clean way, a backend of our own named under [tool.doit.plugins.backend] in pyproject.toml, was tried: `python -m
+doit` finds it, `.venv/bin/doit` does not, because doit loads plugins before the folder of dodo.py is on sys.path
+("module not found").
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from doit.dependency import DatabaseException, SqliteDB
+from doit.dependency import DatabaseException, Dependency, SqliteDB
 from doit.exceptions import InvalidDodoFile
 from doit.globals import Globals
+from doit.task import Task
 
-from .state import refreshed
-
-_alone: list[bool] = []
+from .lock import lock, was_alone
+from .state import has_begun, refreshed
 
 
 def remember() -> None:
@@ -37,11 +38,6 @@ def remember() -> None:
         print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
 
 
-def alone() -> None:
-    """From here on this process alone works in the folder, so what it looked at may be written down, too."""
-    _alone.append(True)
-
-
 def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
     """Open the database; in place of doit's own, which ends one that cannot be had in a traceback."""
     try:
@@ -54,19 +50,45 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
             f"{Path(name).absolute()} cannot be opened: {reason}.\n"
             "  → doit needs this file, and has to be able to write it and its folder."
         ) from error
+    try:
+        connection.execute("select task_id, task_data from doit limit 1")
+    except sqlite3.OperationalError:  # somebody else's database
+        connection.close()
+        aside = Path(f"{name}.other")
+        Path(name).replace(aside)
+        print(
+            f"{name} is of another kind: it is {aside} now, and finished work is looked at once more.", file=sys.stderr
+        )
+        return _open(database, name)
+    except sqlite3.DatabaseError:  # damaged further on: said when that is read
+        pass
     return connection
 
 
 def _read(database: SqliteDB, task: str) -> dict[str, Any]:
     """What is known of a task; nothing where the database turns out to be damaged."""
     try:
-        return dict(_doits_read(database, task))
+        known = _doits_read(database, task)
+    except (ValueError, TypeError):  # SQLite has no checksums: a row may be no JSON
+        known = None
     except sqlite3.DatabaseError as error:
         if not _is_damaged(error):
             raise
         database._conn.close()  # noqa: SLF001
         database._conn = _anew(database, database.name)  # noqa: SLF001
         return {}
+    if not _is_sound(known):
+        print(f"{database.name} holds nonsense about {task}, which is looked at anew.", file=sys.stderr)
+        return {}
+    return dict(known)
+
+
+def _is_sound(known: Any) -> bool:
+    """Whether this can be what was written of a task: doit's own values by words with a colon, else files' states."""
+    if not isinstance(known, dict) or not isinstance(known.get("_values_:", {}), dict):
+        return False
+    states = [state for name, state in known.items() if not name.endswith(":")]
+    return all(isinstance(state, list) and len(state) == 5 for state in states)  # noqa: PLR2004 - of ContentChecker
 
 
 def _is_damaged(error: BaseException | None) -> bool:
@@ -81,22 +103,33 @@ def _anew(database: SqliteDB, name: str) -> sqlite3.Connection:
 
 
 def _forget(database: SqliteDB, task: str) -> None:
-    """Forget a task; where nothing can be written, its targets being gone is enough."""
+    """Forget a task; where nothing can be written, its targets being gone is enough.
+
+    Alone in the folder first: whoever waits for another doit while it has begun to write keeps that one from writing.
+    """
+    lock()
     with suppress(sqlite3.DatabaseError):
         _doits_forget(database, task)
 
 
 def _close(database: SqliteDB) -> None:
     """Save and close: instead of doit's own, which ends a full disk in a traceback."""
-    if _alone and refreshed:
+    if was_alone and refreshed:
         database._dirty.update(task for task, known in database._cache.items() if known)  # noqa: SLF001
     remember()
     with suppress(sqlite3.Error):
         empty = database._conn.execute("select count(*) as rows from doit").fetchone()["rows"] == 0  # noqa: SLF001
         database._conn.close()  # noqa: SLF001
-        if _alone and empty:  # after `doit clean`
+        if was_alone and empty:  # after `doit clean`
             Path(database.name).unlink(missing_ok=True)
 
 
+def _save(manager: Dependency, task: Task, result_hash: Any = None) -> None:
+    """Save a task that has run. `doit reset-dep` saves others: then an edit would count as built, and never be."""
+    if has_begun(task):
+        _doits_save(manager, task, result_hash)
+
+
+_doits_save, Dependency.save_success = Dependency.save_success, _save
 _doits_open, _doits_read, _doits_forget = SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove  # noqa: SLF001
 SqliteDB._sqlite3, SqliteDB._get_task_data, SqliteDB.remove, SqliteDB.dump = _open, _read, _forget, _close  # noqa: SLF001

@@ -5,16 +5,21 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 from .. import products
-from ..lib.base.files import sweep
-from .database import alone
+from ..lib.base import derived
 
 _lock: list[int] = []
+was_alone: list[bool] = []  # this process has been alone in the folder: what it looked at may be written down
 
 
-def lock() -> None:
-    """Wait until no other doit works in this folder, then sweep up; the kernel lets go when the process ends."""
+def lock(folders: Iterable[Path] = ()) -> None:
+    """Wait until no other doit works in this folder, then sweep up; the kernel lets go when the process ends.
+
+    `folders`: those below build/ that tasks write to, where no link may stand.
+    """
     if _lock:
         return
     handle = os.open(".", os.O_RDONLY)
@@ -24,9 +29,9 @@ def lock() -> None:
         print("Another doit is at work in this folder; waiting for it to end.", file=sys.stderr, flush=True)
         fcntl.flock(handle, fcntl.LOCK_EX)
     _lock.append(handle)
-    alone()
-    for folder in (products.BUILD, *products.BUILD.glob("*"), *products.BUILD.glob("*/lib"), *products.CACHE.glob("*")):
-        sweep(folder)
+    was_alone.append(True)
+    derived.settle([products.WORK, products.CACHE, derived.TEMPORARY, *folders])
+    derived.sweep()
 
 
 def unlock() -> None:

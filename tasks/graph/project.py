@@ -19,6 +19,7 @@ from ..lib.base import secrets
 from ..lib.base.errors import BuildError
 from ..lib.base.processes import end_on_signals
 from ..lib.settings.load import Project, load
+from .failures import speak
 from .reporter import YELLOW, Reporter, coloured
 from .state import ContentChecker
 
@@ -35,6 +36,7 @@ def load_project() -> Project:
     """lambda.toml of the current folder; what is wrong with it ends doit with exit 3 and no traceback."""
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
+    speak()
     try:
         project = settings_now()
     except BuildError as error:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
@@ -52,7 +53,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         """Before the first task: alone in this folder. Before a verb, tasks with nothing to do are not worth a line."""
         Reporter.tasks = dict(tasks)
         self.terse = all((tasks[name].meta or {}).get("verb") for name in selected_tasks)
-        lock()
+        lock({Path(target).parent for task in tasks.values() for target in task.targets})
 
     def execute_task(self, task: Any) -> None:
         """A task begins; verbs speak for themselves, and outlast the lock."""

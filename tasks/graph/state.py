@@ -19,6 +19,8 @@ _digests: dict[tuple[Any, ...], str] = {}  # (path, *stat) → MD5, for this run
 refreshed: list[list[Any]] = []  # what is remembered of files whose stat moved while their content stayed
 _seen: dict[str, Stat | None] = {}  # the file_dep of the task that is just being saved, as they were before it ran
 
+_begun: set[str] = set()
+
 
 def stat_of(path: str) -> Stat | None:
     """Modification and change time (ns), size and inode; None when there is no file."""
@@ -31,6 +33,7 @@ def stat_of(path: str) -> Stat | None:
 
 def before(task: Task) -> None:
     """Note every file_dep as it is before the task runs; doit itself looks only afterwards."""
+    _begun.add(task.name)
     stats = {path: stat_of(path) for path in task.file_dep}
 
     def hand_over() -> dict[str, Any]:
@@ -39,6 +42,11 @@ def before(task: Task) -> None:
         return {}
 
     task.value_savers.append(hand_over)
+
+
+def has_begun(task: Task) -> bool:
+    """Whether a task was run in this process."""
+    return task.name in _begun
 
 
 def intact(
@@ -60,7 +68,10 @@ def intact(
     known = values.get("intact")
     if known is None or any(str(path) not in known for path in [*targets, *watches()]):
         return False
-    return all(is_same(Path(name), found) for name, found in known.items())
+    try:
+        return all(is_same(Path(name), found) for name, found in known.items())
+    except (AttributeError, LookupError, TypeError):  # no fingerprints: a damaged database
+        return False
 
 
 def fingerprint(path: Path) -> Any:

@@ -12,6 +12,7 @@ reporter.py and lock.py (progress on stdout, two runs at once), database.py (a k
 
 from __future__ import annotations
 
+import atexit
 import json
 import sys
 import time
@@ -25,8 +26,8 @@ from doit.exceptions import TaskFailed
 from doit.task import Task
 from doit.tools import config_changed
 
-from ..lib.base.errors import BuildError
-from ..lib.base.files import remove
+from ..lib.base import derived
+from ..lib.base.errors import BuildError, refused
 from . import order  # noqa: F401 - loaded for its effect
 from . import recipe as code
 from .lock import lock
@@ -122,12 +123,6 @@ def guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | None:
     return None
 
 
-def refused(error: OSError) -> BuildError:
-    """What the file system would not do, as our error."""
-    where = f"{error.filename}: " if error.filename else ""
-    return BuildError(f"{where}{error.strerror}.", "Mend that and run the same command again.")
-
-
 def failure(error: BuildError) -> TaskFailed:
     """Our error as doit's; the reporter prints it."""
     failed = TaskFailed(str(error))
@@ -153,18 +148,18 @@ class Removal(PythonAction):  # type: ignore[misc]
 
 
 def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
-    """Remove files and folders that a task made, and the folders above them that are empty then."""
+    """Remove what a task made, and the folders that are empty then; what others put there stays."""
     lock()
     try:
-        for path in paths:
-            if path.exists() or path.is_symlink():
-                if not dryrun:
-                    remove(path)
-                print(f"{'would remove' if dryrun else 'removed'} {path}")
-        for path in [] if dryrun else paths:
-            for folder in path.parents[:-1]:
-                if folder.is_dir() and not any(folder.iterdir()):
-                    folder.rmdir()
+        for path in dict.fromkeys(item for place in paths for item in derived.ours(place)):
+            if not dryrun:
+                derived.remove(path)
+                derived.remove_empty(path.parent)
+            print(f"{'would remove' if dryrun else 'removed'} {path}")
+        if not dryrun:
+            for path in paths:
+                derived.remove_empty(path)
+            atexit.register(derived.tidy)  # once, after the last task's: whoever registers it twice gets one call more
     except OSError as error:  # doit would print a traceback, and end well
         print(f"{coloured('error', RED)} in clean: {refused(error)}", file=sys.stderr)
         raise SystemExit(1) from error

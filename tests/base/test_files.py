@@ -49,14 +49,6 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
-    dead, alive, foreign = (tmp_path / f".a.{pid}.x.tmp" for pid in ("99999999", os.getpid(), "name"))
-    for path in (dead, alive, foreign):
-        path.touch()
-    files.sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([alive, foreign])
-
-
 @pytest.mark.parametrize(("size", "shown"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (3_449_000, "3.4 MB")])
 def test_sizes_are_readable(size: int, shown: str) -> None:
     assert files.human(size) == shown

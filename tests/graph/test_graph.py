@@ -15,9 +15,9 @@ ALL = {f"{stage}:{name}" for stage in STAGES for name in ("one", "two")}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What was built; what is remembered of our own files' times is none of it."""
-    made = (path for path in sorted((folder / "build").rglob("*.*")) if path.is_file() and path.name != "recipe.json")
-    return {str(path): path.read_bytes() for path in made}
+    """What was built; the list of it, and what is remembered of our own files' times, are none of it."""
+    made = (path for path in sorted((folder / "build").rglob("*.*")) if path.name not in {"recipe.json", ".made"})
+    return {str(path): path.read_bytes() for path in made if path.is_file()}
 
 
 def edit(tiny: Workshop, name: str, old: str, new: str) -> None:

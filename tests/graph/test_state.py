@@ -15,6 +15,7 @@ import pytest
 
 from tasks.graph import task as adapter
 from tasks.graph.state import ContentChecker
+from tasks.lib.base import derived
 from tests.support import TINY, Workshop, need
 
 
@@ -178,7 +179,8 @@ def test_a_clean_that_is_refused_ends_with_a_sentence(
     def remove(path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(adapter, "remove", remove)
+    monkeypatch.setattr(derived, "ours", lambda path: [path])
+    monkeypatch.setattr(derived, "remove", remove)
     monkeypatch.setattr(adapter, "lock", lambda: None)
     with pytest.raises(SystemExit) as ended:
         adapter.removal([Path(__file__)], dryrun=False)

@@ -209,17 +209,21 @@ def test_document_is_the_same_from_any_folder(plain: Path, tmp_path: Path, monke
 # lib/
 
 
-def test_pack_makes_the_folder_hold_exactly_that(plain: Path, tmp_path: Path) -> None:
-    target = tmp_path / "lib"
-    (target / "gconv").mkdir(parents=True)
-    (target / "gconv" / "stale.so").write_text("")
-    (target / "stale.so").write_text("")
+def test_pack_removes_what_an_earlier_list_had_and_nothing_else(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = Path("build/f/lib")
+    files.write(target / "gconv/stale.so", b"")
+    files.write(target / "stale.so", b"")
     result = found(plain)
     assert packed_files.pack(result, HOST, target) == 3
     assert [path.relative_to(target).as_posix() for path in sorted(target.rglob("*"))] == names(result)
+    (target / "mine.so").touch()
     before = (target / "libgmp.so.10").stat().st_mtime_ns
     assert packed_files.pack(result, HOST, target) == 0
     assert (target / "libgmp.so.10").stat().st_mtime_ns == before
+    assert (target / "mine.so").exists()
 
 
 def test_pack_refuses_what_changed_since(tmp_path: Path) -> None:

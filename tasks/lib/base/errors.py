@@ -17,6 +17,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 
 class BuildError(Exception):
     """Something a person can mend; `hint` names the next act, and may be empty."""
@@ -68,3 +72,23 @@ class DeployError(BuildError):
 
 class UsageError(BuildError):
     """The command line asks for something that does not exist."""
+
+
+def refused(error: OSError) -> BuildError:
+    """What the file system would not do: which file, and, where a disk is full, which disk."""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    message = f"{where}{error.strerror}."
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        disk = _mount_point(Path(os.fsdecode(error.filename)) if where else Path())
+        return BuildError(message, f"Make room on the file system at {disk}, and run the same command again.")
+    return BuildError(message, "Mend that and run the same command again.")
+
+
+def _mount_point(path: Path) -> Path:
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    place = place.resolve()
+    while not os.path.ismount(place):
+        place = place.parent
+    return place

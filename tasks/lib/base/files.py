@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written to a temporary name beside the target, then renamed.
+"""Files that are whole or absent: written to a temporary name on the target's disk, then renamed.
 
 A target whose content would not change is left untouched, so that what depends on it rests too.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,36 +14,50 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from . import derived
+
 FILE_MODE, PROGRAM_MODE = 0o644, 0o755
 
 
 @contextmanager
 def replaced(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
-    """Yield a temporary path in the target's folder; on success it becomes `target` with `mode`, else it goes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.{os.getpid()}.", suffix=".tmp", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """Yield a temporary path on the target's disk; on success it becomes `target` with `mode`, else it goes.
+
+    What the disk refuses is an OSError that names the target.
+    """
+    derived.make_folder(target.parent)
+    derived.note(target)
+    temporary = _temporary(target)
     try:
         yield temporary
         temporary.chmod(mode)
         temporary.replace(target)
+    except OSError as error:
+        if error.errno is not None and error.filename in {None, str(temporary)}:
+            error.filename, error.filename2 = str(target), None
+        raise
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder."""
-    for path in folder.glob(".*.*.*.tmp"):
-        owner = path.name.split(".")[-3]
-        if owner.isdigit() and not Path("/proc", owner).exists():
-            path.unlink(missing_ok=True)
+def _temporary(target: Path) -> Path:
+    """A new file in build/.tmp for what is below build/, else beside the target; its name tells whose it is."""
+    folder = target.parent
+    if derived.below(target) is not None:
+        derived.make_folder(derived.TEMPORARY)
+        if folder.stat().st_dev == derived.TEMPORARY.stat().st_dev:  # else it could not be renamed
+            folder = derived.TEMPORARY.absolute()
+    short = target.name.encode()[:64].decode(errors="ignore")  # a name may have 255 bytes, with ours in it
+    handle, name = tempfile.mkstemp(prefix=f".{short}.{os.getpid()}.", suffix=".tmp", dir=folder)
+    os.close(handle)
+    return Path(name)
 
 
 def write(target: Path, content: bytes, mode: int = FILE_MODE) -> bool:
     """Make `target` hold `content` with `mode`; True if anything had to change."""
-    with suppress(OSError):
+    with suppress(OSError):  # an equal one may be from a version that kept no list
+        derived.note(target)
         status = target.stat()
         if status.st_size == len(content) and status.st_mode & 0o777 == mode and target.read_bytes() == content:
             return False
@@ -72,14 +85,6 @@ def exists(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """Whether a regular file is there; a path that cannot be looked at (too long, forbidden) names none."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for such a path
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder; nothing there is fine."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def human(size_bytes: int) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .derived import make_folder
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[int]:
     """The descriptor of a lock on a folder, which nobody else builds in meanwhile."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:

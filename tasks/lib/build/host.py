@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base import processes
+from ..base import derived, processes
 from .machine import BIN, TOOLS
 from ..platform.architecture import own_architecture
 from ..base.locks import locked
@@ -69,19 +69,20 @@ class Host:
     @contextmanager
     def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
         """Bring the copy up to date, under locks that a child which outlives us still holds."""
-        from .stale import drop, lonely, stale
+        from .stale import OUTPUTS, drop, lonely, stale
 
         workspace = Path(self.workspace, variant)
         with ExitStack() as stack:
             self._locks = [stack.enter_context(locked(place)) for place in packages(sources, workspace)]
             places = folders(sources, workspace)
+            derived.settle(place / name for place in places for name in ("", BIN, *OUTPUTS))
             processes.run(["sh", "-c", lonely(places)], log=lambda _: None)
             news = changed(sources, workspace)
             if news:
                 begun(sources, workspace, news)
                 drop(places, stale(sources.files, news))
             folder = mirror(sources, workspace)
-            (folder / BIN).mkdir(exist_ok=True)
+            derived.make_folder(folder / BIN)
             yield str(folder)
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:

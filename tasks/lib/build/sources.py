@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import BuildError
-from ..base.files import exists, is_file, remove, sweep, write
+from ..base.derived import remove
+from ..base.files import exists, is_file, write
 
 DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
 OURS = frozenset({"lambda.toml", "dodo.py", ".doit.db", ".doit.db-journal", ".gitignore"})  # at the top of a project
@@ -140,14 +141,12 @@ def mirror(sources: Tree, into: Path) -> Path:
     now = hashes(sources)  # a file that is edited from here on is copied again
     for file in changed(sources, into):
         if file not in sources.files:
-            (into / inside(file)).unlink(missing_ok=True)
+            remove(into / inside(file))
     for file in sources.files:
         copy = into / inside(file)
-        if copy.is_dir():  # it was a folder of the sources until now
+        if copy.is_dir() or copy.is_symlink():  # it was a folder of the sources until now, or leads elsewhere
             remove(copy)
         write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
-    for place in {(into / inside(file)).parent for file in sources.files}:
-        sweep(place)
     write(into / note_name(sources), note_of(now))
     return into / inside(sources.folder)
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..base import files
+from ..base import derived, files
 from ..base.errors import PackageError
 from ..gate.verdict import shown
 from ..platform.libc import Tier
@@ -61,20 +60,18 @@ def listed(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
 
 
 def pack(found: Lists, sysroot: Sysroot, target: Path) -> int:
-    """Make the folder `target` hold exactly the files that `found` lists; the number of files that had to change.
+    """Make the folder `target` hold the files of `found`, and none of an earlier list; how many had to change.
 
-    PackageError for a library that changed meanwhile.
+    What others put there stays. PackageError for a library that changed meanwhile.
     """
     wanted = {item.name: item for item in found.pack}
     changed = 0
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(target.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            with suppress(OSError):  # not empty: it is still needed
-                path.rmdir()
-        elif path.relative_to(target).as_posix() not in wanted:
-            path.unlink()
+    for path in derived.ours(target):
+        if path.relative_to(target).as_posix() not in wanted:
+            derived.remove(path)
+            derived.remove_empty(path.parent)
             changed += 1
+    derived.make_folder(target)
     for name, item in wanted.items():
         content = _content(sysroot, item)
         changed += files.write(target / name, content, files.PROGRAM_MODE if item.executable else files.FILE_MODE)

@@ -1,0 +1,207 @@
+"""Faults of the machine and of people: each is said in a line, none comes back in the next run, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import TINY, Run, Workshop, lacking, need
+
+PROGRAM = b"#include <stdio.h>\nint main(void) { int c; while ((c = getchar()) != EOF) putchar(c); return 0; }\n"
+
+
+def plain_user() -> list[str]:
+    """In front of a command: root without its right to read everything, as any other user."""
+    if os.geteuid() != 0:
+        return []
+    rights = "-dac_override,-dac_read_search"
+    return [need("setpriv"), f"--bounding-set={rights}", f"--inh-caps={rights}"]
+
+
+@pytest.fixture(scope="session")
+def prebuilt(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A program that needs nothing but libc."""
+    folder = tmp_path_factory.mktemp("prebuilt")
+    (folder / "p.c").write_bytes(PROGRAM)
+    subprocess.run([need("gcc"), "-O1", "-s", "-o", folder / "p", folder / "p.c"], check=True)
+    return (folder / "p").read_bytes()
+
+
+@pytest.fixture
+def pre(workshop: Callable[..., Workshop], prebuilt: bytes) -> Workshop:
+    """A built project with one prebuilt function: the quick one."""
+    made = workshop(pre='binary = "prebuilt/p"')
+    (made.folder / "prebuilt").mkdir()
+    (made.folder / "prebuilt/p").write_bytes(prebuilt)
+    made.good()
+    return made
+
+
+def as_plain_user(project: Workshop, *words: str) -> Run:
+    done = subprocess.run(
+        [*plain_user(), *project.command(*words)],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def said(run: Run, *words: str) -> None:
+    assert "Traceback" not in run.out + run.err, run.err
+    for word in words:
+        assert word in run.err, run.err
+
+
+def test_the_files_behind_a_linked_folder_of_libraries_stay(tiny: Workshop) -> None:
+    keep = tiny.write("victim/keep", "keep")
+    lib = tiny.folder / "build/two/lib"
+    shutil.rmtree(lib)
+    lib.symlink_to("../../victim")
+    assert "needed-libs:two" in tiny.good().ran
+    assert keep.read_text() == "keep"
+    assert not lib.is_symlink()
+    assert tiny.good().ran == set()
+
+
+def test_a_function_folder_that_became_a_link_is_built_anew_in_one_run(tiny: Workshop) -> None:
+    whole = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    (tiny.folder / "build/two").rename(tiny.folder / "moved")
+    (tiny.folder / "build/two").symlink_to("../moved")
+    before = {path.name: path.stat().st_mtime_ns for path in (tiny.folder / "moved").iterdir()}
+    tiny.write("hs/two/Main.hs", TINY + "-- a comment\n")
+    tiny.good()
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == whole
+    assert {path.name: path.stat().st_mtime_ns for path in (tiny.folder / "moved").iterdir()} == before
+
+
+def test_clean_behind_a_linked_build_folder_leaves_what_is_foreign(pre: Workshop) -> None:
+    pre.good("clean")
+    photo = pre.write("shared/photos/p.jpg", "p")
+    (pre.folder / "build").symlink_to("shared")
+    pre.good()
+    pre.good("clean")
+    assert [path.name for path in (pre.folder / "shared").rglob("*")] == ["photos", "p.jpg"]
+    assert photo.read_text() == "p"
+
+
+@pytest.mark.parametrize("name", ["build/.tmp/.x.999999.abc.tmp", "build/pre/.x.999999.abc.tmp"])
+def test_a_leftover_that_cannot_be_removed_stops_nobody(pre: Workshop, name: str) -> None:
+    (pre.folder / name).mkdir(parents=True)
+    run = pre.good()
+    said(run)
+    assert run.ran == set()
+
+
+def test_an_unreadable_build_folder_is_said_in_a_line(pre: Workshop) -> None:
+    (pre.folder / "build").chmod(0)
+    try:
+        run = as_plain_user(pre)
+    finally:
+        (pre.folder / "build").chmod(0o755)
+    assert run.code != 0
+    said(run, "build", "Permission denied", "→")
+    assert pre.good().ran == set()
+
+
+NONSENSE = (
+    "{x",
+    "",
+    "[]",
+    "3",
+    '{"_values_:": 3}',
+    '{"prebuilt/p": 7}',
+    '{"_values_:": {"intact": {"a": [1]}}}',
+    "\udcff",
+)
+
+
+@pytest.mark.parametrize("row", NONSENSE)
+@pytest.mark.parametrize("task", ["zip:pre", "image"])
+def test_a_damaged_row_is_forgotten_and_the_run_goes_on(pre: Workshop, task: str, row: str) -> None:
+    with sqlite3.connect(pre.folder / ".doit.db") as database:
+        content = row.encode(errors="surrogateescape")
+        database.execute("update doit set task_data = cast(? as text) where task_id = ?", (content, task))
+    run = pre.good()
+    said(run)
+    assert task in run.ran
+    assert pre.good().ran == set()
+
+
+def test_a_foreign_database_is_put_aside(pre: Workshop) -> None:
+    (pre.folder / ".doit.db").unlink()
+    with sqlite3.connect(pre.folder / ".doit.db") as database:
+        database.execute("create table doit (other text)")
+    said(pre.good(), ".doit.db.other")
+    assert pre.good().ran == set()
+    with sqlite3.connect(pre.folder / ".doit.db.other") as database:
+        assert database.execute("select * from doit").fetchall() == []
+
+
+def test_a_waiting_clean_holds_no_lock_of_the_database(pre: Workshop) -> None:
+    pre.good("clean")
+    gcc = pre.write("slow/musl-gcc", f'#!/bin/sh\ntouch "{pre.folder}/begun"\nsleep 1\nexec {need("gcc")} "$@"\n')
+    gcc.chmod(0o755)
+    first = pre.start(PATH=f"{gcc.parent}:{os.environ['PATH']}")
+    while not (pre.folder / "begun").exists():
+        assert first.poll() is None
+    pre.good("clean")
+    _, err = first.communicate(timeout=120)
+    assert first.returncode == 0
+    assert "locked" not in err
+
+
+def test_reset_dep_freezes_no_stale_zip(tiny: Workshop) -> None:
+    before = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    tiny.write("hs/two/Main.hs", TINY.replace("interact id", "interact (drop 2)"))
+    tiny.good("reset-dep")
+    assert {"binary:two", "zip:two"} <= tiny.good().ran
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() != before
+    (tiny.folder / "hs/two/More.hs").write_text("module More where\n")
+    tiny.good()
+    (tiny.folder / "hs/two/More.hs").unlink()
+    tiny.good("reset-dep")
+    assert "binary:two" in tiny.good().ran
+
+
+def test_a_full_disk_is_named_with_the_file(pre: Workshop) -> None:
+    if os.geteuid() != 0:
+        lacking("mounting needs root")
+    pre.good("clean")
+    (pre.folder / "build").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", pre.folder / "build"], check=True)
+    try:
+        run = pre.doit()
+        assert run.code != 0
+        said(run, "No space left on device", "build/pre/", f"Make room on the file system at {pre.folder}/build")
+    finally:
+        subprocess.run(["umount", pre.folder / "build"], check=True)
+    pre.good()
+
+
+@pytest.mark.parametrize("words", [("list",), ("info", "zip:pre")])
+def test_a_reader_that_has_gone_is_no_error_worth_a_word(pre: Workshop, words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        pre.command(*words), cwd=pre.folder, env=pre.environment(), stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
+def test_a_fifo_as_lambda_toml_is_refused_at_once(pre: Workshop) -> None:
+    (pre.folder / "lambda.toml").unlink()
+    os.mkfifo(pre.folder / "lambda.toml")
+    run = pre.doit("list")
+    assert run.code == 3
+    said(run, "lambda.toml", "→")
