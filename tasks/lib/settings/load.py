@@ -33,6 +33,8 @@ OWN = frozenset({"source", "binary", "executable"})  # never a default of all fu
 
 def load(path: Path, stage: str | None = None) -> Project:
     """Read lambda.toml; ConfigError lists every problem with dotted key, value and rule."""
+    if path.exists() and not path.is_file():  # a fifo would be waited for
+        raise ConfigError(f"{path} is no file.", "Write it as one: a table [function.<name>] with source = …")
     try:
         text = path.read_bytes().decode("utf-8-sig")
         raw = tomllib.loads(text)
