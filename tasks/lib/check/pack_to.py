@@ -10,7 +10,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base import files
+from ..base import derived, files
 from ..base.errors import UsageError
 from ..libs.bundle import ORIGIN, zip_name
 from ..libs.needed import Needed
@@ -33,7 +33,7 @@ def pack_to(found: Needed, program: Path, sysroot: Sysroot, folder: Path) -> str
     for item in found.pack:  # what lies beside the program
         if zip_name(item.name) != f"{LIB}/{item.name}":
             files.write(folder / zip_name(item.name), (folder / LIB / item.name).read_bytes())
-    files.remove(folder / LIB / ORIGIN)
+    derived.remove(folder / LIB / ORIGIN)
     files.write(folder / BOOTSTRAP, bootstrap(found, name).encode(), files.PROGRAM_MODE)
     return f"{folder}: {name}, {len(found.pack)} files in lib/, bootstrap; (cd {folder} && zip -r ../lambda.zip .)"
 
