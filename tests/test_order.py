@@ -23,6 +23,7 @@ FLOORS = (  # the lowest first; what stands on one floor knows nothing of its ne
     ("lib/gate",),
     ("lib/package",),
     ("lib/libs",),
+    ("lib/room",),
     ("lib/build",),
     ("lib/engine",),
     ("lib/builder.py", "lib/shim.py", "lib/local", "lib/aws", "lib/check", "lib/report", "lib/scaffold"),

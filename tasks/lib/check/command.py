@@ -23,7 +23,7 @@ from ..base.errors import BuildError, ElfError, UsageError
 from ..base.files import as_json
 from ..gate.verdict import Outcome, shown
 from ..platform.runtimes import ARCHITECTURES, Platform, ending, platform
-from .words import last_line, sayings, two_verdicts
+from .words import last_line, sayings, two_verdicts, with_run
 
 if TYPE_CHECKING:
     from ..package.unzip import Unpacked
@@ -49,7 +49,9 @@ class Checked:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    found = argparse.ArgumentParser(prog="check", description="Would it start on Lambda? Nothing is run.")
+    found = argparse.ArgumentParser(
+        prog="check", description="Would it start on Lambda? Nothing is run but with --run."
+    )
     found.add_argument("files", nargs="+", metavar="FILE", help="an executable, a library or a zip")
     default = f"default: {NATIVE}, or {NODE} for a zip with the handler's module and without a bootstrap"
     found.add_argument("--runtime", help=f"Lambda runtime ({default})")
@@ -63,6 +65,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--sysroot", type=Path, help="folder or tar archive to take libraries from (default: /)")
     found.add_argument("--alone", action="store_true", help="judge executables as they are, with nothing packed")
     found.add_argument("--pack-to", type=Path, metavar="FOLDER", help="write program, lib/ and a bootstrap there")
+    found.add_argument("--run", metavar="EVENT", help="start it once, in a room like Lambda: JSON, or @FILE")
+    found.add_argument("--memory-mb", type=int, default=128, help="of the run (default: %(default)s)")
+    found.add_argument("--timeout-s", type=float, default=10, help="of the run (default: %(default)s)")
     found.add_argument("--json", action="store_true", help="one JSON document instead of trees")
     return found
 
@@ -163,7 +168,14 @@ def _elf(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: TextIO) 
         if found.problems:
             raise UsageError(f"{path.name} would not start as packed, so nothing is written.", "See its problems.")
         print(pack_to(found, path, root, chosen.pack_to), file=errors)
-    return Checked(str(path), CODES[judged.verdict], document, tuple(lines))
+    code = CODES[judged.verdict]
+    if chosen.run is not None and code != DOES_NOT:
+        from .visit import How, event_of, run_program
+
+        ran = run_program(path, found, root, where, How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s))
+        lines, code = with_run(lines, ran, code)
+        document["run"] = ran.document
+    return Checked(str(path), code, document, tuple(lines))
 
 
 _OF_ALONE = ("verdict", "starts", "problems", "unproved")
@@ -202,11 +214,22 @@ def _zip(path: Path, chosen: argparse.Namespace) -> Checked:
                 handler=handler,
                 dlopen_names=tuple(chosen.include),
             )
+        ran = None
+        if chosen.run is not None and not found.problems:
+            from .visit import How, event_of, run_zip
+
+            shims = ("/var/task/bootstrap",) if any(item.role == "bootstrap" for item in found.objects) else ()
+            how = How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s, handler, shims)
+            ran = run_zip(archive.contents, unzip.merged([layer.contents for layer in layers]), where, how)
         found = judge.with_findings(found, [note for item in (archive, *layers) for note in item.notes])
     lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
     lines.append(last_line(path.name, where, found))
     document = {"file": shown(str(path)), "kind": "zip", **asdict(found)}
-    return Checked(str(path), CODES[found.verdict], document, tuple(lines))
+    code = CODES[found.verdict]
+    if ran is not None:
+        lines, code = with_run(lines, ran, code)
+        document["run"] = ran.document
+    return Checked(str(path), code, document, tuple(lines))
 
 
 def _surroundings(archive: Unpacked, chosen: argparse.Namespace) -> tuple[Platform, str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..gate.verdict import Verdict
     from ..libs.needed import Needed
     from ..platform.runtimes import Platform
+    from .visit import Ran
 
 
 def sayings(problems: Iterable[Problem], unproved: Iterable[Unproved], notes: Iterable[Note]) -> Iterator[str]:
@@ -53,3 +54,9 @@ def two_verdicts(name: str, where: Platform, found: Needed, alone: Verdict) -> s
         Outcome.UNPROVED: "it IS NOT PROVED to start",
     }[alone.verdict]
     return f"{line} when packed with {libraries} ({many} in lib/); alone, {by_itself}"
+
+
+def with_run(lines: list[str], ran: Ran, code: int) -> tuple[list[str], int]:
+    """The lines and the exit code of a check with those of its run."""
+    *above, last = lines
+    return [*above, *ran.lines, last if ran.ok else f"{last}; the run FAILED"], code if ran.ok else 1

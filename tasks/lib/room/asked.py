@@ -1,0 +1,125 @@
+"""What a program asked for and did not get: the record without what every start asks for in vain.
+
+in   Seen.record, what the program is; `failed`: whether it ended badly
+out  `asked(…)` → Asked, each path once, with who asked, a sentence and the line that would cure it
+
+The rules, in order: who asked; what was found further on; the loader's own search; locales; known probes; searches
+along PATH as one row. Certificates, time zones and encodings are always told: they fail silently.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..platform.layout import LIBRARY_PATH, OPT, PROGRAM_PATH, TASK
+
+LOST = frozenset({"ENOENT", "ENOTDIR", "EACCES", "EROFS", "EPERM"})
+SHARED = re.compile(r"\.so(\.[\d.]+)?$")
+SEARCHED = (*LIBRARY_PATH.split(":"), "/lib", "/usr/lib")
+PROGRAMS = tuple(folder.rstrip("/") for folder in PROGRAM_PATH.split(":"))
+LEVELS = re.compile(r"/(glibc-hwcaps|tls|x86_64|haswell|avx512_1|atomics)(/|$)")
+PROBES = ("/proc/", "/sys/", "/usr/lib/locale", "/usr/share/locale", "/dev/")
+PROBE_FILES = frozenset({
+    "/etc/ld.so.preload", "/etc/ld.so.cache", "/etc/host.conf", "/etc/gai.conf", "/etc/localtime", "/etc/resolv.conf",
+})  # fmt: skip
+SILENT = (
+    (re.compile(r"/etc/(ssl|pki)|/cacerts|/certs?(/|$)|cert\.pem"), "certificates"),
+    (re.compile(r"zoneinfo"), "a time zone"),
+    (re.compile(r"/gconv"), "a text encoding"),
+    (re.compile(r"/fonts?(/|$)"), "fonts"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A file that was asked for and was not there, or not to be written."""
+
+    path: str
+    by: str
+    error: str
+    message: str
+    hint: str
+
+
+def asked(record: Sequence[dict[str, Any]], shims: Collection[str] = (), *, outside: bool = False) -> list[Asked]:
+    """The short list; `shims`: programs that are not told of; `outside`: what was found beside the zip counts too."""
+    last_found = {row["path"].rpartition("/")[2]: number for number, row in enumerate(record) if not row["error"]}
+    found: dict[str, Asked] = {}
+    for number, row in enumerate(record):
+        path, name = row["path"], row["path"].rpartition("/")[2]
+        elsewhere = outside and not row["error"] and _is_outside(path)
+        if (row["error"] not in LOST and not elsewhere) or row["exe"] in shims or _is_noise(path, row):
+            continue
+        of_system = row["exe"].startswith("/usr/bin/") and not row["call"].startswith("exec")
+        if of_system and posixpath.dirname(path) not in PROGRAMS:  # what the system's own programs probe for
+            continue
+        if last_found.get(name, -1) > number and (SHARED.search(name) or posixpath.dirname(path) in PROGRAMS):
+            continue
+        told = _told(path, row)
+        found.setdefault(f"{told.hint}{told.message}", told)
+    return list(found.values())
+
+
+def _is_outside(path: str) -> bool:
+    """A file of this machine that a function would not have."""
+    inside = (f"{TASK}/", f"{OPT}/", "/tmp/", "/proc/", "/dev/", "/lib", "/usr/lib", "/etc/ld.so")  # noqa: S108
+    return not path.startswith(inside)
+
+
+def _is_noise(path: str, row: dict[str, Any]) -> bool:
+    folder = posixpath.dirname(path)
+    loaders = folder in SEARCHED and SHARED.search(path) is None and row["call"] in {"newfstatat", "stat"}
+    return (
+        path in PROBE_FILES
+        or path in SEARCHED
+        or loaders
+        or path.startswith(PROBES)
+        or path.endswith("gconv-modules.cache")
+        or (LEVELS.search(path) is not None and any(path.startswith(f"{each}/") for each in SEARCHED))
+    )
+
+
+def _told(path: str, row: dict[str, Any]) -> Asked:
+    by = posixpath.basename(row["exe"])
+    if row["writes"] and row["error"] in {"EROFS", "EACCES", "EPERM"}:
+        message = f"{by} writes to {path}, which is read-only on Lambda."
+        return Asked(path, by, row["error"], message, "Only /tmp can be written: write there.")
+    name = posixpath.basename(path)
+    if row["call"].startswith("exec") or (
+        posixpath.dirname(path) in PROGRAMS and row["call"] in {"stat", "newfstatat"}
+    ):
+        message = f"{by} starts {name}, which is not there (looked in {', '.join(PROGRAMS)})."
+        return Asked(name, by, row["error"], message, f'Ship it, and call it by its path: include = ["{name}"]')
+    if SHARED.search(path):
+        message = f"{by} opens the library {name}, which is not there."
+        return Asked(name, by, row["error"], message, f'include = ["{name}"]')
+    for pattern, what in SILENT:
+        if pattern.search(path):
+            message = f"{by} asks for {what} ({path}), and Lambda may have none; many programs go on without a word."
+            return Asked(path, by, row["error"], message, f'include = ["{path}"], and tell the program where it lies.')
+    why = "cannot be read by the function's user" if row["error"] == "EACCES" else "is not there"
+    variable = _data_variable(path)
+    below = f"{TASK}{path}" if not path.startswith(f"{TASK}/") else path
+    cure = (
+        f'include = ["{path}"]' if not path.startswith(f"{TASK}/") else f'include = ["{path.removeprefix(f"{TASK}/")}"]'
+    )
+    if variable:
+        cure += f', environment = {{ {variable} = "{posixpath.dirname(below)}" }}'
+    return Asked(path, by, row["error"], f"{by} asks for {path}, which {why}.", cure)
+
+
+def _data_variable(path: str) -> str:
+    """The variable by which a Cabal package finds its data files, for a path in its share folder."""
+    found = re.search(r"/share/[^/]*ghc-[\d.]+[^/]*/([A-Za-z][A-Za-z0-9-]*)-[\d.]+/", path)
+    return f"{found[1].replace('-', '_')}_datadir" if found else ""
+
+
+def sentences(found: Sequence[Asked]) -> Iterator[str]:
+    """For people."""
+    for item in found:
+        yield f"asked    {item.message}"
+        yield f"         {item.hint}"

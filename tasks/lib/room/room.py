@@ -1,0 +1,249 @@
+"""A room shaped like Lambda, for one visit of a program: its root, its user, its limits, and a record of its files.
+
+in   Visit: the unpacked package, the command, an event for the Runtime API or for stdin, a Platform
+out  `visit(…)` → Seen: how it ended, what it said, what it asked for and did not get; `room_problem()` → why there
+     can be none here, with the line that would cure it
+
+The program sees /var/task and /opt (read only), an empty /tmp, a bare /etc and /usr/share, the libraries and programs
+that the runtime has and this host too, and no HOME. Where namespaces are forbidden it runs in its folder instead, with
+the same environment, limits and record. Facts that are assumed: the user's numbers, and certificates in /etc/pki.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import ToolError
+from ..loader import ldcache
+from ..loader.search import ABIS
+from ..platform.architecture import Architecture, own_architecture
+from ..platform.layout import LIBRARY_PATH, LINKS, OPT, PROGRAM_PATH, RUNTIME, TASK
+from ..platform.runtimes import Platform
+from ..sysroot.root import Host
+
+APPARMOR = "kernel/apparmor_restrict_unprivileged_userns"
+SPARE_S = 20  # for the helper itself, beyond the program's time
+ETC = {
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
+    "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
+    "/etc/hosts": "127.0.0.1 localhost\n",
+    "/etc/resolv.conf": "nameserver 127.0.0.1\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+}
+CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+BUNDLE = "/etc/pki/tls/certs/ca-bundle.crt"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What is run, and as what."""
+
+    task: Path  # the unpacked package
+    command: tuple[str, ...]  # paths as inside: /var/task/bootstrap
+    platform: Platform
+    event: bytes | None = None  # for the Runtime API; None for a program that is given `stdin`
+    stdin: bytes = b""
+    layers: Path | None = None
+    handler: str = "function"
+    memory_mb: int = 128
+    timeout_s: float = 10.0
+    tmp_mb: int = 512
+    environment: Mapping[str, str] = field(default_factory=dict)
+    isolated: bool = True  # no network but loopback
+    recorded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of a visit. `room`: a sentence on where it was; `record`: calls that failed, and opened files."""
+
+    status: int | None  # exit code, negative for a signal; None where nothing was started
+    answer: bytes | None
+    failure: bytes | None
+    timed_out: bool
+    stdout: bytes
+    stderr: bytes
+    record: tuple[dict[str, Any], ...]
+    recorded: bool
+    room: str
+
+
+@cache
+def room_problem() -> str:
+    """Why there can be no room on this machine, in a sentence with its cure; empty where there can be one."""
+    if sys.platform != "linux":
+        return "room: none here (this is no Linux)."
+    with tempfile.TemporaryDirectory(prefix="room-") as folder:
+        spec = _spec(Path(folder), None, room=True)
+        spec["command"] = ["/nothing"]
+        found = _run(spec, Path(folder), b"", 5)[0]
+    if not found["problem"]:
+        return ""
+    cures = [
+        (APPARMOR, "1", f"sudo sysctl {APPARMOR.replace('/', '.')}=0"),
+        ("user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=10000"),
+    ]
+    cure = next((line for name, bad, line in cures if _sysctl(name) == bad), "")
+    cure = cure or "in Docker: --security-opt seccomp=unconfined, or as root --cap-add SYS_ADMIN"
+    return (
+        f"room: none here (namespaces are forbidden: {found['problem']}); it ran in a plain folder, and files found "
+        f"outside the zip are listed instead. {cure}"
+    )
+
+
+def _sysctl(name: str) -> str:
+    try:
+        return (Path("/proc/sys") / name).read_text().strip()
+    except OSError:
+        return ""
+
+
+def visit(wanted: Visit) -> Seen:
+    """Run the command once; ToolError for a program of another processor."""
+    if wanted.platform.architecture != own_architecture():
+        raise ToolError(
+            f"A program for {wanted.platform.architecture} cannot be run on this {own_architecture()} machine.",
+            "Run it on one of its kind; the check without --run needs none.",
+        )
+    problem = room_problem()
+    with tempfile.TemporaryDirectory(prefix="room-") as folder:
+        spec = _spec(Path(folder), wanted, room=not problem)
+        found, stdout, stderr = _run(spec, Path(folder), wanted.stdin, wanted.timeout_s)
+        rows = _rows(Path(spec["record"]), "" if not problem else str(wanted.task))
+    glibc = os.confstr("CS_GNU_LIBC_VERSION") or "another C library"
+    sentence = problem or f"room: as on Lambda, but with {glibc} of this host; Lambda has {wanted.platform.glibc}."
+    if not found["recorded"]:
+        sentence += f" Not recorded: {found['problem'] or 'not asked for'}."
+    return Seen(
+        found["status"],
+        _decoded(found.get("answer")),
+        _decoded(found.get("failure")),
+        found["timed_out"],
+        stdout,
+        stderr,
+        rows,
+        found["recorded"],
+        sentence,
+    )
+
+
+def _decoded(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+def _rows(record: Path, task: str) -> tuple[dict[str, Any], ...]:
+    """The record, with paths as they are on Lambda."""
+    try:
+        lines = record.read_text().splitlines()
+    except OSError:
+        return ()
+    found = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:  # cut off by a kill
+            continue
+        for key in ("path", "exe"):
+            if task and (row[key] == task or row[key].startswith(f"{task}/")):
+                row[key] = TASK + row[key].removeprefix(task)
+        found.append(row)
+    return tuple(found)
+
+
+def _run(spec: dict[str, Any], folder: Path, stdin: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes, bytes]:
+    path = folder / "spec.json"
+    path.write_text(json.dumps(spec))
+    package = __package__ or "tasks.lib.room"
+    above = Path(__file__).parents[len(package.split("."))]
+    words = [sys.executable, "-m", f"{package}.helper", str(path)]
+    environment = {"PYTHONPATH": str(above), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    try:
+        out, err = process.communicate(stdin, timeout_s + SPARE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+    try:
+        return json.loads(Path(spec["result"]).read_bytes()), out, err
+    except (OSError, ValueError):
+        last = err.decode(errors="replace").strip().splitlines()[-1:]
+        problem = last[0] if last else "the helper ended early"
+        return {"status": None, "problem": problem, "recorded": False, "timed_out": True}, out, err
+
+
+def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
+    """Everything that the helper must know, as JSON."""
+    task = TASK if room or wanted is None else str(wanted.task)
+    command = list(wanted.command) if wanted else ["/nothing"]
+    return {
+        "room": room,
+        "isolated": wanted.isolated if wanted else True,
+        "recorded": wanted.recorded if wanted else False,
+        "command": [word.replace(TASK, task, 1) if word.startswith(TASK) else word for word in command],
+        "cwd": task if wanted else "/",
+        "event": base64.b64encode(wanted.event).decode() if wanted and wanted.event is not None else None,
+        "timeout_s": wanted.timeout_s if wanted else 5,
+        "tmp_mb": wanted.tmp_mb if wanted else 16,
+        "memory_bytes": (wanted.memory_mb if wanted else 128) << 20,
+        "environment": environment(wanted, task) if wanted else {},
+        "files": ETC,
+        "links": {**LINKS, "/etc/ssl/certs": "../pki/tls/certs"} if wanted else LINKS,
+        "binds": _binds(wanted) if wanted and room else [],
+        "record": str(folder / "record.jsonl"),
+        "result": str(folder / "result.json"),
+    }
+
+
+def environment(wanted: Visit, task: str = TASK) -> dict[str, str]:
+    """Exactly what a function meets: no HOME, nothing of this machine's, and its own variables."""
+    return {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": PROGRAM_PATH,
+        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, task),
+        "LAMBDA_TASK_ROOT": task,
+        "LAMBDA_RUNTIME_DIR": RUNTIME,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": wanted.handler,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(wanted.memory_mb),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "_HANDLER": wanted.handler,
+        **wanted.environment,
+    }
+
+
+def _binds(wanted: Visit) -> list[tuple[str, str]]:
+    """What of this host stands in the room: what the runtime is known to have, where the host has it."""
+    platform, host = wanted.platform, Host()
+    found = [(str(wanted.task), TASK), *([(str(wanted.layers), OPT)] if wanted.layers else [])]
+    architecture = Architecture(platform.architecture)
+    cache_file = ldcache.cache(host)
+    flags = ABIS[architecture.elf_machine, 64].flags
+    for soname in sorted(platform.libraries):
+        path = cache_file.path(soname, flags) if cache_file else None
+        if path:
+            found.append((os.path.realpath(path), f"/usr/lib64/{soname}"))
+    loader = os.path.realpath(platform.loader)
+    found.append((loader, f"/usr/{platform.loader.lstrip('/')}"))
+    for name in sorted(platform.programs):
+        path = f"/usr/bin/{name}"
+        if host.exists(path):
+            found.append((os.path.realpath(path), path))
+    bundle = next((path for path in CERTIFICATES if host.exists(path)), "")
+    found += [(os.path.realpath(bundle), BUNDLE)] if bundle else []
+    by_target = {target: source for source, target in found}
+    return [(source, target) for target, source in by_target.items()]
