@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
-from . import forms
+from . import forms, web
 from .forms import PATH, VARIABLE
 from .rules import Choice, Flag, Rule, Text, Whole, Word
 from .tables import Either, Many, Pairs, Raw, Shape
@@ -111,6 +111,17 @@ class Function:
     input: Input = key(Word(Input), "what it reads: the event, or event and context", Input.EVENT)
     prestart: bool = key(Flag(), "per-event: start the next process before its event is there", default=True)
     response: Response = key(Word(Response), "answer whole, or as it is written", Response.BUFFERED)
+    port: int = key(web.PORT, "http: where the server listens; told as PORT, AWS_LAMBDA_HTTP_ENDPOINT and {port}", 0)
+    socket: str = key(web.SOCKET, "http: a Unix socket in place of a port, told as {socket}", "")
+    arguments: tuple[str, ...] = key(web.ARGUMENTS, "http: of the server's command line; {port} is filled in", ())
+    ready: str = key(web.READY, "http: when the server is ready: it listens, or a path answers", "listen")
+    ready_timeout_s: float = key(web.READY_TIMEOUT, "http: how long the start waits for that", web.READY_LONGEST_S)
+    base_path: str = key(web.BASE_PATH, "http: taken off the front of each path, once", "")
+    stage: str = key(Choice(("strip", "keep")), "http: the stage in front of an HTTP API's path", "strip")
+    events: str = key(web.EVENTS, "http: the path for events that are no HTTP request; empty: refused", "/events")
+    binary_types: tuple[str, ...] = key(web.BINARY, "http: types sent as base64, though they are text", ())
+    error_status: tuple[str, ...] = key(web.ERROR_STATUS, "http: statuses that are errors of the function", ())
+    shutdown: bool = key(Flag(), "http: SIGTERM half a second before the end", default=False)
     include: tuple[str, ...] = key(Many(PATH), "files, folders or globs to ship; `libx.so.1` ships a library", ())
     handler: str = key(
         Text(r"[^\s]+", "text without blanks", 128),

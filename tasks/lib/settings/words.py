@@ -32,6 +32,7 @@ class Process(StrEnum):
     PER_EVENT = "per-event"
     PERSISTENT = "persistent"
     NATIVE = "native"
+    HTTP = "http"
 
 
 class Input(StrEnum):
