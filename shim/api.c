@@ -39,6 +39,7 @@ static char input[16384];
 static size_t input_from, input_to;
 static int failures;        /* connections that broke in a row while we waited for an event */
 static bool ended_in_error; /* the connection ended in an error */
+static const char *stream_type = "application/octet-stream";
 static bool streaming;      /* the head of a streamed answer is out, its end is not */
 static void do_nothing(void) {}
 static void (*on_reply_sent)(void) = do_nothing; /* an answer has been sent, and the API has not said yes yet */
@@ -497,6 +498,12 @@ static bool send_chunk(const char *data, size_t size, int64_t until)
     return send_all(parts, 3, until);
 }
 
+/* What streamed answers are from now on; `type` stays the caller's. */
+void api_stream_type(const char *type)
+{
+    stream_type = type;
+}
+
 /* Send a piece of the answer as it comes; the first one opens the request. False: nobody takes it any more. */
 bool api_stream(const char *id, const char *data, size_t size, int64_t until)
 {
@@ -504,10 +511,10 @@ bool api_stream(const char *id, const char *data, size_t size, int64_t until)
         char head[1024];
         int length = snprintf(head, sizeof head,
                               "POST " PATH "invocation/%s/response HTTP/1.1\r\nHost: %s\r\n"
-                              "Content-Type: application/octet-stream\r\n"
+                              "Content-Type: %s\r\n"
                               "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
                               "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n",
-                              id, host);
+                              id, host, stream_type);
         ensure_connected();
         struct iovec part = {head, (size_t)length};
         streaming = send_all(&part, 1, until);

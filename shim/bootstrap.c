@@ -2,7 +2,8 @@
 
    start-up    child.c prepares the environment; a program that cannot be started is an init error
    the loop    ask for the next event, start the program meanwhile, exchange event and answer, send exactly one answer
-   native      the program knows the Runtime API itself: become it */
+   native      the program knows the Runtime API itself: become it
+   http        the program is a web server: http.c starts it, asks it and answers */
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -198,6 +199,10 @@ static void exchange_with_program(struct event *event)
 static void handle(struct event *event)
 {
     struct failure failure = {0};
+    if (SHIM_PROCESS == HTTP && event->whole) {
+        http_handle(event, last_moment(event));
+        return;
+    }
     int error = event->whole ? ready_program(event) : 0;
     if (error) {
         failure = failure_to_start(error);
@@ -241,7 +246,7 @@ _Noreturn static void give_up(int error)
 _Noreturn static void serve(void)
 {
     static struct event event;
-    int error = prestarts ? start() : child_startable();
+    int error = SHIM_PROCESS == HTTP ? http_start() : prestarts ? start() : child_startable();
     if (error)
         give_up(error);
     api_on_reply_sent(prestart_next);
@@ -252,7 +257,7 @@ _Noreturn static void serve(void)
         prestart();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
-        else
+        else if (SHIM_PROCESS != HTTP) /* a server that has ended is missed with its event */
             watch_idle(-1, child_kill); /* one that has ended before its event */
         while (!api_next(&event))
             api_ask();

@@ -27,7 +27,7 @@
 #ifndef SHIM_MAIN
 #error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_PRESTART, SHIM_STREAM and SHIM_ANSWER_BYTES come from tasks/lib/shim.py"
 #endif
-enum process { PER_EVENT, PERSISTENT, NATIVE };
+enum process { PER_EVENT, PERSISTENT, NATIVE, HTTP };
 
 enum {
     ANSWER_LIMIT = SHIM_ANSWER_BYTES,
@@ -114,6 +114,7 @@ const char *child_program(void);
 int child_become(void);
 void pin_to_cpu(void);
 int child_startable(void);
+void child_set_arguments(char *const arguments[]);
 int child_start(char *const more[]);
 void child_close_in(void);
 void child_close_out(void);
@@ -144,6 +145,7 @@ void api_answer(const char *id, const struct buffer *answer);
 void api_fail(const char *id, const struct failure *failure);
 void api_fail_init(const struct failure *failure);
 bool api_stream(const char *id, const char *data, size_t size, int64_t until);
+void api_stream_type(const char *type);
 void api_stream_end(const struct failure *failure);
 
 /* ---- failure.c ---- */
@@ -163,6 +165,11 @@ void fill_empty(struct buffer *event);
 void append_context(struct buffer *out, const struct event *event);
 
 /* ---- exchange.c ---- */
+
+/* ---- http.c, where the program is a web server ---- */
+
+int http_start(void);
+void http_handle(struct event *event, int64_t until);
 
 enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };
 

@@ -27,7 +27,7 @@ enum { STOP_MS = 250 }; /* Lambda's own patience after SIGTERM is 300 ms or more
 struct child child = {.in = -1, .out = -1};
 
 static char *program;
-static char *command[6];
+static char *command[64];
 static char **environment; /* without the variables of a single event */
 static size_t environment_size;
 static cpu_set_t processors; /* that we were given */
@@ -58,6 +58,15 @@ static void set(const char *name, const char *value)
     environment[at] = joined(name, "=", value);
     if (at == environment_size)
         environment_size++;
+}
+
+static void unset(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t at = 0; at < environment_size; at++)
+        if (strncmp(environment[at], name, length) == 0 && environment[at][length] == '=')
+            environment[at--] = environment[--environment_size];
+    environment[environment_size] = NULL;
 }
 
 /* Lambda itself sets LANG=en_US.UTF-8, a locale that Amazon Linux 2023 does not have: a Haskell program would fall back
@@ -92,7 +101,7 @@ static void prepare_command(const char *root, const char *lib)
 
 void child_prepare(void)
 {
-    static const char *const ways[] = {"per-event", "persistent", "native"};
+    static const char *const ways[] = {"per-event", "persistent", "native", "http"};
     const char *root = is_set("LAMBDA_TASK_ROOT") ? getenv("LAMBDA_TASK_ROOT") : "/var/task";
     size_t count = 0;
     while (environ[count])
@@ -114,6 +123,8 @@ void child_prepare(void)
         set("GCONV_PATH", gconv);
     free(lib);
     free(gconv);
+    if (SHIM_PROCESS == HTTP)
+        unset("AWS_LAMBDA_RUNTIME_API"); /* a server that links a runtime must not fetch events */
     set("LAMBDA_SHIM_PROCESS", ways[SHIM_PROCESS]);
     set("LAMBDA_SHIM_INPUT", SHIM_ENVELOPE ? "envelope" : "event");
     if (chdir(root))
@@ -204,10 +215,30 @@ static void exec_child(int in, int out, char *const variables[], volatile int *e
     _exit(127);
 }
 
+/* A server reads no stdin, and what it writes is log. */
+static __attribute__((noinline)) int start_server_with(char *const variables[])
+{
+    volatile int error = 0;
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pid_t pid = vfork();
+    if (pid == 0)
+        exec_child(nothing, log_descriptor(), variables, &error);
+    if (pid < 0)
+        error = errno;
+    close(nothing);
+    if (error && pid > 0)
+        waitpid(pid, NULL, 0);
+    if (!error)
+        child = (struct child){.pid = pid, .in = -1, .out = -1};
+    return error;
+}
+
 /* Not inlined: what lives in the frame of a vfork must not be anybody else's. */
 static __attribute__((noinline)) int start_with(char *const variables[])
 {
     int in[2], out[2];
+    if (SHIM_PROCESS == HTTP)
+        return start_server_with(variables);
     if (pipe2(in, O_CLOEXEC))
         return errno;
     if (pipe2(out, O_CLOEXEC)) {
@@ -235,6 +266,17 @@ static __attribute__((noinline)) int start_with(char *const variables[])
     fcntl(out[0], F_SETFL, O_NONBLOCK);
     child = (struct child){.pid = pid, .in = in[1], .out = out[0]};
     return 0;
+}
+
+/* What stands behind the program in its command line; the texts stay the caller's. */
+void child_set_arguments(char *const arguments[])
+{
+    size_t at = 0;
+    while (command[at] && command[at] != program)
+        at++;
+    for (at++; *arguments && at + 1 < sizeof command / sizeof *command; at++)
+        command[at] = *arguments++;
+    command[at] = NULL;
 }
 
 /* Start the program; 0 or errno. `more`: further variables, or NULL. */

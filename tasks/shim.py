@@ -13,6 +13,8 @@ from . import products
 from .graph.task import task
 from .lib.base import files
 from .lib.base.resources import resource
+from .lib.settings import web
+from .lib.settings.words import Process
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -24,7 +26,9 @@ SETTINGS = ("process", "input", "response")
 
 def shim_settings(function: Function) -> dict[str, Any]:
     """How the executable is driven, as tasks.lib.shim.ShimSettings has it."""
-    own = {"main": function.program, "prestart": function.prestart}
+    own: dict[str, Any] = {"main": function.program, "prestart": function.prestart}
+    if function.process is Process.HTTP:
+        own["http"] = {name: getattr(function, name) for name in web.KEYS}
     return own | {name: str(getattr(function, name)) for name in SETTINGS}
 
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replaced
 from .platform.architecture import own_architecture
 from .platform.limits import ANSWER_BYTES
+from .settings.web import status_ranges
 
 SOURCES = (  # each uses only those before it
     "text.c",
@@ -32,6 +34,7 @@ SOURCES = (  # each uses only those before it
     "exchange.c",
     "bootstrap.c",
 )
+HTTP_SOURCES = ("http_event.c", "http_request.c", "http_link.c", "http_answer.c", "http.c")  # of a web server
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
 CROSS = {
     "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
@@ -40,18 +43,38 @@ CROSS = {
 
 
 @dataclass(frozen=True)
+class HttpSettings:
+    """How a web server is started and spoken to; docs/web-servers.md says what each means."""
+
+    port: int = 0  # 0: a free one
+    socket: str = ""
+    arguments: tuple[str, ...] = ()
+    ready: str = "listen"  # or a path
+    ready_timeout_s: float = 9.5
+    base_path: str = ""
+    stage: str = "strip"  # or keep
+    events: str = "/events"
+    binary_types: tuple[str, ...] = ()
+    error_status: tuple[str, ...] = ()
+    shutdown: bool = False
+
+
+@dataclass(frozen=True)
 class ShimSettings:
     """How the executable is driven; shim/README.md says what each means."""
 
     main: str
-    process: str = "per-event"  # or persistent, native
+    process: str = "per-event"  # or persistent, native, http
     input: str = "event"  # or envelope
     prestart: bool = True
     response: str = "buffered"  # or stream
+    http: HttpSettings | Mapping[str, Any] | None = None  # with process = "http"
 
     def __post_init__(self) -> None:
         if not self.main or "/" in self.main or "\0" in self.main:
             raise BuildError(f"{self.main!r} is no file name, so no executable can have it.")
+        if self.process == "http" and not isinstance(self.http, HttpSettings):
+            object.__setattr__(self, "http", HttpSettings(**(self.http or {})))
 
 
 def run_js(template: str, settings: ShimSettings) -> str:
@@ -64,7 +87,7 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
     """Compile the bootstrap of `settings` from the C files in `sources` to `target`; ToolError when that fails."""
     with replaced(target, PROGRAM_MODE) as temporary:
         command = [*compiler, *FLAGS, *_macros(settings)]
-        for source in SOURCES[:-1]:  # one translation unit: half the time of ten
+        for source in sources_of(settings)[:-1]:  # one translation unit: half the time of ten
             command += ["-include", source]
         result = _run([*command, "-o", str(temporary.absolute()), SOURCES[-1]], sources)
         if result.returncode:
@@ -72,6 +95,11 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
                 f"{compiler[0]} cannot make {target.name}:\n{result.stderr.strip()}",
                 "./setup.sh installs a compiler that can (musl-tools); after an edit of shim/, mend it.",
             )
+
+
+def sources_of(settings: ShimSettings) -> tuple[str, ...]:
+    """The C files of a bootstrap with these settings, in order."""
+    return (*SOURCES[:-1], *(HTTP_SOURCES if settings.http else ()), SOURCES[-1])
 
 
 def compilers(architecture: str) -> tuple[str, ...]:
@@ -108,15 +136,42 @@ def _js_text(text: str) -> str:
 
 def _macros(settings: ShimSettings) -> tuple[str, ...]:
     """`settings` for the C preprocessor; each byte of the name as an octal escape, which no name can break."""
-    name = "".join(f"\\{byte:03o}" for byte in settings.main.encode())
     return (
-        f'-DSHIM_MAIN="{name}"',
+        f"-DSHIM_MAIN={_c_text(settings.main)}",
         f"-DSHIM_PROCESS={settings.process.upper().replace('-', '_')}",
         f"-DSHIM_ENVELOPE={int(settings.input == 'envelope')}",
         f"-DSHIM_PRESTART={int(settings.prestart)}",
         f"-DSHIM_STREAM={int(settings.response == 'stream')}",
         f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
+        *(_http_macros(settings.http) if isinstance(settings.http, HttpSettings) else ()),
     )
+
+
+def _http_macros(settings: HttpSettings) -> tuple[str, ...]:
+    """A web server's settings for the C preprocessor; lists end with a comma, for an end of the sources' own."""
+    statuses = "".join(f"{{{first},{last}}}," for first, last in status_ranges(settings.error_status))
+    return (
+        f"-DSHIM_PORT={settings.port}",
+        f"-DSHIM_SOCKET={_c_text(settings.socket)}",
+        f"-DSHIM_ARGUMENTS={_c_texts(settings.arguments)}",
+        f"-DSHIM_READY={_c_text('' if settings.ready == 'listen' else settings.ready)}",
+        f"-DSHIM_READY_MS={round(settings.ready_timeout_s * 1000)}",
+        f"-DSHIM_BASE_PATH={_c_text(settings.base_path)}",
+        f"-DSHIM_STAGE_KEEP={int(settings.stage == 'keep')}",
+        f"-DSHIM_EVENTS={_c_text(settings.events)}",
+        f"-DSHIM_BINARY={_c_texts(settings.binary_types)}",
+        f"-DSHIM_ERROR_STATUS={statuses}",
+        f"-DSHIM_SHUTDOWN={int(settings.shutdown)}",
+    )
+
+
+def _c_text(text: str) -> str:
+    """`text` as a C string; each byte as an octal escape, which nothing can break."""
+    return '"' + "".join(f"\\{byte:03o}" for byte in text.encode()) + '"'
+
+
+def _c_texts(texts: Sequence[str]) -> str:
+    return "".join(f"{_c_text(text)}," for text in texts)
 
 
 def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -53,7 +53,7 @@ def bootstrap(settings: ShimSettings, *, checked: bool = False) -> Path:
 def compile_checked(settings: ShimSettings, target: Path) -> None:
     """The bootstrap as a dynamic program that stops at the first thing the sanitizers see."""
     flags = [flag for flag in shim.FLAGS if flag not in {"-static", "-s"}]
-    files = [word for name in shim.SOURCES[:-1] for word in ("-include", name)]
+    files = [word for name in shim.sources_of(settings)[:-1] for word in ("-include", name)]
     command = [*CHECKED, *flags, *shim._macros(settings), *files, "-o", str(target), shim.SOURCES[-1]]
     subprocess.run(command, cwd=SHIM, check=True)
 

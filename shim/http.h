@@ -1,0 +1,99 @@
+/* A web server as the program: what the parts of `process = "http"` know of each other.
+
+     http_event.c    one forward scan of an event: which front sent it, and where its fields stand
+     http_request.c  the event as the bytes of an HTTP request, encoded as that front encodes
+     http_link.c     one connection to the server: reuse, sending, reading of its response
+     http_answer.c   the response as the answer that the front expects, or as the prelude of a stream
+     http.c          the server's life: start, readiness, one exchange, what went wrong
+
+   The rules for each front stand in docs/web-servers.md. */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "bootstrap.h"
+
+#ifndef SHIM_PORT
+#error "the SHIM_ settings of a web server come from tasks/lib/shim.py"
+#endif
+
+enum {
+    REUSE_MS = 4000,        /* a connection is used again so long after the last response: a freeze makes older ones a trap */
+    CONTEXT_LIMIT = 16384,  /* bytes of the context headers; servers take some 50 KB of headers in all */
+    RESPONSE_HEAD = 65536,  /* bytes of a response's head, at most */
+    SHOWN_BODY = 2048       /* bytes of a body in an error message */
+};
+
+/* ---- http_event.c ---- */
+
+/* The text of a JSON value inside the event: strings with their quotes. NULL: absent, or null. */
+struct json {
+    char *at;
+    size_t size;
+};
+
+enum front { OTHER, REST, HTTP_API_1, HTTP_API_2, FUNCTION_URL, ALB, ALB_MULTI, LATTICE_1, LATTICE_2 };
+
+struct http_event {
+    enum front front;
+    struct json method, path, query;              /* strings */
+    struct json headers, multi_headers;           /* maps */
+    struct json queries, multi_queries;           /* maps */
+    struct json cookies, body, base64;
+    struct json context, authorizer, stage, domain; /* requestContext and what stands in it */
+    struct json http_path;
+};
+
+void http_read_event(struct http_event *out, char *event, size_t size);
+bool json_is(const struct json *value, const char *text);
+bool json_next(struct json *rest, struct json *name, struct json *value);
+bool json_next_item(struct json *rest, struct json *value);
+bool json_is_map(const struct json *value);
+size_t json_unescape(char *out, const struct json *value);
+void append_unescaped(struct buffer *out, const struct json *value);
+
+/* ---- http_request.c ---- */
+
+struct http_request {
+    struct buffer head;
+    char *body; /* inside the event, decoded in its place */
+    size_t size;
+    bool is_head, resendable;
+    const char *refused; /* why there is no request: the client is answered 400 */
+};
+
+void http_write_request(struct http_request *out, struct http_event *http, struct event *event);
+void http_write_other(struct http_request *out, struct event *event);
+
+/* ---- http_link.c ---- */
+
+struct http_head {
+    int status;
+    struct buffer text; /* its lines */
+    bool chunked, sized, last, bodiless;
+    uint64_t size;
+};
+
+enum link_end { LINK_OPEN, LINK_DONE, LINK_CUT, LINK_RESET, LINK_TIMEOUT, LINK_BAD };
+
+void link_set_address(int port, const char *path);
+bool link_try(void);
+bool link_is_fresh(void);
+bool link_be_connected(int64_t until);
+void link_hang_up(void);
+void link_send(const struct http_request *request);
+enum link_end link_read_head(struct http_head *head, bool is_head, int64_t until);
+enum link_end link_read_body(struct buffer *body, int64_t until);
+void link_settle(const struct http_head *head);
+bool link_heard_nothing(void);
+bool link_was_dead_early(void);
+const char *link_first_bytes(size_t *size);
+bool head_next(const struct http_head *head, size_t *at, struct iovec *name, struct iovec *value);
+
+/* ---- http_answer.c ---- */
+
+size_t http_begin_answer(struct buffer *answer, enum front front, const struct http_head *head);
+void http_end_answer(struct buffer *answer, size_t body_from, enum front front, const struct http_head *head);
+void http_write_prelude(struct buffer *out, enum front front, const struct http_head *head);
+void http_write_refusal(struct buffer *answer, enum front front, const char *why);
+
+#endif

@@ -1,0 +1,113 @@
+"""Web servers under the shims: asked through the fronts, their answers read as each front would read them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tasks.lib.local.fronts.answers import SEPARATOR, HttpAnswer, answer, prelude
+from tasks.lib.local.fronts.events import FRONTS
+from tasks.lib.local.fronts.request import HttpRequest
+from tasks.lib.shim import HttpSettings, ShimSettings
+from tests.shim.runtime_api import Post, RuntimeApi
+from tests.shim.shims import Running, Way, running, workshop
+
+ALL = tuple(FRONTS)
+SHIMS = ("checked",)
+
+
+@cache
+def subject() -> Path:
+    """The server that behaves as its path asks, under this very Python."""
+    target = workshop() / "server"
+    text = (Path(__file__).parent / "programs/subject.py").read_text()
+    target.write_text(text.replace("/usr/bin/env python3", sys.executable, 1))
+    target.chmod(0o755)
+    return target
+
+
+def http_way(
+    shim: str = "checked", *, response: str = "buffered", arguments: tuple[str, ...] = ("{port}",), **more: Any
+) -> Way:
+    settings = HttpSettings(arguments=arguments, **more)
+    return Way(shim, ShimSettings("main", process="http", response=response, http=settings))
+
+
+def request(
+    method: str = "GET", target: str = "/", headers: list[tuple[str, str]] | None = None, body: bytes = b"", **more: Any
+) -> HttpRequest:
+    path, _, query = target.partition("?")
+    given = headers if headers is not None else [("Host", "example.org")]
+    if body and not any(name.lower() == "content-length" for name, _ in given):
+        given = [*given, ("Content-Length", str(len(body)))]
+    return HttpRequest(method, path, query, given, body, **({"domain": "example.org"} | more))
+
+
+@dataclass
+class Server:
+    """A server under a shim, and the API that asks it."""
+
+    api: RuntimeApi
+    shim: Running
+    file: Path
+
+    def post(self, event: Any, **rest: Any) -> Post:
+        return self.api.ask(event, **rest)
+
+    def ask(self, front: str, one: HttpRequest, **rest: Any) -> HttpAnswer:
+        """The answer that the front sends its client."""
+        post = self.post(FRONTS[front](one), **rest)
+        assert post.kind == "response", post.body[:2000]
+        return answer(front, post.body)
+
+    def tell(self, front: str, one: HttpRequest, **rest: Any) -> dict[str, Any]:
+        """What the server saw of the request."""
+        got = self.ask(front, one, **rest)
+        assert got.status == 200, got
+        return dict(json.loads(got.body))
+
+    def seen(self) -> list[str]:
+        """Every request that reached the server, and each of its starts."""
+        return self.file.read_text().splitlines() if self.file.exists() else []
+
+    def requests(self) -> list[str]:
+        return [line for line in self.seen() if line != "listening"]
+
+
+@contextmanager
+def serving(
+    folder: Path, way: Way, program: Path | None = None, variables: dict[str, str] | None = None
+) -> Iterator[Server]:
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = folder / "seen"
+    with (
+        RuntimeApi() as api,
+        running(
+            way, api.address, folder / "task", program or subject(), {"SEEN": str(seen)} | (variables or {})
+        ) as one,
+    ):
+        yield Server(api, one, seen)
+
+
+def streamed(post: Post) -> HttpAnswer:
+    """A streamed answer, its prelude read."""
+    assert post.kind == "response"
+    head, found, body = post.body.partition(SEPARATOR)
+    assert found
+    told = prelude(head)
+    return HttpAnswer(told.status, told.headers, body)
+
+
+def header(told: dict[str, Any], name: str) -> list[str]:
+    return [value for key, value in told["headers"] if key.lower() == name.lower()]
+
+
+def body(told: dict[str, Any]) -> bytes:
+    return base64.b64decode(told["body"])
