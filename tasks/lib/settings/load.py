@@ -21,7 +21,7 @@ from ..base.errors import ConfigError, UsageError
 from ..platform.limits import ENVIRONMENT_BYTES
 from ..platform.runtimes import on_node
 from . import raw as raw_fields
-from . import web
+from . import web_faults
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
 from .rules import Fault, Word, nearest
@@ -212,7 +212,7 @@ def _build_contradictions(function: Function, where: str) -> Iterator[Fault]:
         yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
     if function.process is Process.NATIVE and function.response is Response.STREAM:
         yield f"{where}.response", 'is the program\'s own business with process = "native"'
-    yield from web.contradictions(function, where)
+    yield from web_faults.contradictions(function, where)
     if function.binary is not None and function.libc is Libc.STATIC:
         yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
 

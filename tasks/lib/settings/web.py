@@ -1,7 +1,7 @@
-"""The keys of `process = "http"`: what a web server says beside what every function says, and what contradicts.
+"""The rules of the keys of `process = "http"`: what a web server says beside what every function says.
 
-in   a function of lambda.toml
-out  the rules of the keys (model.py declares them), `contradictions` of their values
+in   a value of lambda.toml
+out  its faults; model.py declares the keys, web_faults.py holds them against each other
 
 The words are those of AWS's own services where they have one; the ports that Lambda itself uses are refused.
 """
@@ -9,14 +9,10 @@ The words are those of AWS's own services where they have one; the ports that La
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .rules import Fault, Text
 from .tables import Many
-from .words import Input, Process
-
-if TYPE_CHECKING:
-    from .model import Function
 
 RESERVED_PORTS = {9001: "is the Runtime API's on Lambda", 3000: "is taken by Lambda Insights where that is on"}
 KEYS = (
@@ -87,25 +83,3 @@ def status_ranges(error_status: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """`error_status` as pairs of the first and the last status."""
     pairs = (one.partition("-") for one in error_status)
     return tuple((int(first), int(last or first)) for first, _, last in pairs)
-
-
-def contradictions(function: Function, where: str) -> Iterator[Fault]:
-    """What the keys of a web server say against each other, or against `process`."""
-    plain = type(function)
-    if function.process is not Process.HTTP:
-        for name in KEYS:
-            if getattr(function, name) != getattr(plain, name):
-                yield f"{where}.{name}", 'is about web servers, and needs process = "http"'
-        return
-    if function.on_node:
-        yield f"{where}.process", f'"http" needs runtime = "{plain.runtime}"'
-    if function.input is Input.ENVELOPE:
-        yield f"{where}.input", 'has no place with process = "http": the context travels in headers'
-    if function.socket and function.port:
-        yield f"{where}.port", "is said beside socket; a server listens on one of them"
-    for first, last in status_ranges(function.error_status):
-        if first > last:
-            yield f"{where}.error_status", f'has the range "{first}-{last}", which is empty'
-    told = [*function.arguments, *(function.environment or {}).values()]
-    if function.socket and not any("{socket}" in one or function.socket in one for one in told):
-        yield f"{where}.socket", "is told to nobody: put {socket} into arguments or environment"

@@ -1,0 +1,35 @@
+"""What the keys of a web server say against each other, or against the way the executable is driven.
+
+in   a function of lambda.toml, each of its values good by itself
+out  `contradictions`: (dotted key, sentence) pairs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import web
+from .model import Function
+from .rules import Fault
+from .words import Input, Process
+
+
+def contradictions(function: Function, where: str) -> Iterator[Fault]:
+    """What the keys of a web server say against each other, or against `process`."""
+    if function.process is not Process.HTTP:
+        for name in web.KEYS:
+            if getattr(function, name) != getattr(Function, name):
+                yield f"{where}.{name}", 'is about web servers, and needs process = "http"'
+        return
+    if function.on_node:
+        yield f"{where}.process", f'"http" needs runtime = "{Function.runtime}"'
+    if function.input is Input.ENVELOPE:
+        yield f"{where}.input", 'has no place with process = "http": the context travels in headers'
+    if function.socket and function.port:
+        yield f"{where}.port", "is said beside socket; a server listens on one of them"
+    for first, last in web.status_ranges(function.error_status):
+        if first > last:
+            yield f"{where}.error_status", f'has the range "{first}-{last}", which is empty'
+    told = [*function.arguments, *(function.environment or {}).values()]
+    if function.socket and not any("{socket}" in one or function.socket in one for one in told):
+        yield f"{where}.socket", "is told to nobody: put {socket} into arguments or environment"
