@@ -1,7 +1,7 @@
 """The executable of each function.
 
 in   its sources and build/image.json, or a prebuilt file
-out  build/<fn>/<executable>, stripped
+out  build/<fn>/<executable>, stripped; build/<fn>/build.log, all that the compilers printed
 """
 
 from __future__ import annotations
@@ -32,21 +32,26 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 
 def built(project: Project, function: Function) -> dict[str, Any]:
     """Build the sources."""
-    target = products.Products(function).executable
+    target, logged = products.Products(function).executable, products.Products(function).build_log
     sources = tree(Path(function.source or ""), products.BUILD)
 
     def make() -> str:
         from .lib.build import haskell
+        from .lib.build.job import Job
 
         def log(line: str) -> None:
             show(function.name, line)
 
         machine = builder.machine_for(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
+        said: list[str] = []
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc is Libc.STATIC
-        job = haskell.Job(sources, function.executable, project.build.tool, options, target, static)
-        tool = haskell.build(machine, toolchain, job, log)
+        job = Job(sources, function.executable, project.build.tool, options, target, static)
+        try:
+            tool = haskell.build(machine, toolchain, job, log, said.append)
+        finally:
+            files.write(logged, "".join(f"{line}\n" for line in said).encode())
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
     return task(
@@ -59,6 +64,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         reads={"source": function.source, "executable": function.executable, "static": function.libc is Libc.STATIC}
         | asdict(project.build),
         action=make,
+        cleans=[logged],
     )
 
 

@@ -37,13 +37,27 @@ class Products(NamedTuple):
     @property
     def everything(self) -> frozenset[Path]:
         """All that its tasks make there."""
-        made = (self.executable, self.needed_libs, self.libs, self.shim, self.zip, self.sha256, self.deployed_hash)
+        made = (
+            self.build_log,
+            self.executable,
+            self.needed_libs,
+            self.libs,
+            self.shim,
+            self.zip,
+            self.sha256,
+            self.deployed_hash,
+        )
         return frozenset(made)
 
     @property
     def executable(self) -> Path:
         """The program as it travels, stripped."""
         return self.folder / self.function.program
+
+    @property
+    def build_log(self) -> Path:
+        """All that the compilers printed in the last build."""
+        return self.folder / "build.log"
 
     @property
     def needed_libs(self) -> Path:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tasks.lib.build import haskell
-from tasks.lib.build.haskell import Job
+from tasks.lib.build.hints import next_act
 from tasks.lib.build.host import Host
+from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
 from tasks.lib.build.machine import Toolchain
 from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build.sources import tree
+
+if TYPE_CHECKING:
+    from tasks.lib.build.machine import Machine
 
 ALL = {"ghc": "9.0.2", "cabal": "3.4.1.0", "stack": "2.7.5"}
 
@@ -30,7 +36,7 @@ def job(tool: str = "auto", executable: str = "f", **files: str) -> Job:
 
 
 def tools(made: Job, **versions: str) -> list[str]:
-    return list(haskell._tools(made, Toolchain("host", "", "x86_64", "glibc 2.36", versions or ALL)))
+    return [name for name, _ in haskell._ways(made, Toolchain("host", "", "x86_64", "glibc 2.36", versions or ALL))]
 
 
 CABAL = {"f.cabal": "executable f\n  main-is: Main.hs\n"}
@@ -60,15 +66,33 @@ def test_ghc_without_a_cabal_file() -> None:
     assert tools(job()) == ["ghc"]
 
 
-def test_a_resolver_for_another_ghc_leaves_it_to_cabal() -> None:
-    assert tools(job(**CABAL, **{"stack.yaml": "resolver: ghc-9.6.6\n"})) == ["cabal"]
+@pytest.mark.parametrize("resolver", ["ghc-9.6.6", "lts-19.33", "nightly-2024-01-01"])
+def test_a_snapshot_that_is_not_installed_is_tried_with_the_installed_compiler(resolver: str) -> None:
+    found = tools(job(**CABAL, **{"stack.yaml": f"resolver: {resolver}\n"}))
+    assert found == ["stack"] * (not resolver.startswith("ghc")) + ["stack --resolver ghc-9.0.2", "cabal"]
+
+
+def test_a_package_yaml_alone_is_built_by_stack() -> None:
+    assert tools(job(**{"package.yaml": "name: f\n"})) == ["stack --resolver ghc-9.0.2"]
+    with pytest.raises(ToolError, match="stack is not installed"):
+        tools(job(**{"package.yaml": "name: f\n"}), ghc="9.0.2", cabal="3.4.1.0", stack="")
+
+
+def test_a_library_is_refused_before_cabal_stumbles_over_it() -> None:
+    with pytest.raises(BuildError, match="f is a library"):
+        refuse_what_cannot_be(job(**{"f.cabal": "library\n  build-depends: base\n"}))
+
+
+@pytest.mark.parametrize("written", ["executable f{", "Executable   f", "  executable f"])
+def test_how_a_cabal_file_is_written_is_cabals_business(written: str) -> None:
+    refuse_what_cannot_be(job(**{"f.cabal": f"{written}\n"}))
 
 
 def test_only_a_cabal_file_of_its_own_tells_which_executables_there_are() -> None:
-    haskell._known(job(executable="new", **CABAL, **{"package.yaml": "executables: {new: {main: Main.hs}}\n"}))
+    refuse_what_cannot_be(job(executable="new", **CABAL, **{"package.yaml": "executables: {new: {main: Main.hs}}\n"}))
     Path("f/package.yaml").unlink()
     with pytest.raises(BuildError, match="makes no executable 'new'; it makes f"):
-        haskell._known(job(executable="new", **CABAL))
+        refuse_what_cannot_be(job(executable="new", **CABAL))
 
 
 def test_the_tool_can_be_set() -> None:
@@ -86,24 +110,63 @@ def test_a_tool_that_was_asked_for_and_is_missing_is_named() -> None:
 
 def test_an_executable_that_is_not_declared_is_refused_before_the_build() -> None:
     with pytest.raises(BuildError, match="makes no executable 'g'; it makes f"):
-        haskell._known(job(executable="g", **CABAL))
+        refuse_what_cannot_be(job(executable="g", **CABAL))
+
+
+class Manager:
+    """A machine whose package manager knows some packages."""
+
+    workspace = "/mnt/.work"
+
+    def __init__(self, name: str, *known: str) -> None:
+        self.name, self.known = name, known
+
+    def run(self, command: Sequence[str], _: str, log: Callable[[str], None]) -> int:
+        return 0 if command[-1] in self.known else 1
+
+
+def act(line: str, made: Job, name: str = "host", *known: str) -> str:
+    return next_act(cast("Machine", Manager(name, *known)), made, [line])
+
+
+LENS = "[__1] unknown package: lens (dependency of main)"
+ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
 
 
 @pytest.mark.parametrize(
-    ("line", "hint"),
+    ("line", "name", "known", "hint"),
     [
-        ("    unknown package: lens (dependency of main)", "libghc-lens-dev"),
-        ("    Could not find module ‘Data.Map’", "Data.Map"),
-        ("HttpExceptionRequest Request {", "resolver: ghc-"),
-        ("Main.hs:1:1: error: parse error", "above"),
+        (LENS, "host", "libghc-lens-dev", "apt-get install libghc-lens-dev"),
+        (LENS, "docker", "ghc-lens-devel", "Add ghc-lens-devel to `packages`"),
+        (LENS, "host", "", "no package of lens"),
+        (ALEX, "host", "alex", "apt-get install alex"),
+        ("The program 'happy' is required but it could not be found.", "host", "happy", "the build tool happy"),
+        ("    Could not find module ‘Data.Map’", "host", "", "Data.Map"),
+        ("HttpExceptionRequest Request {", "host", "", "resolver: ghc-"),
+        ("Main.hs:1:1: error: parse error", "host", "", "above"),
     ],
 )
-def test_the_next_act_fits_the_failure(line: str, hint: str) -> None:
-    assert hint in haskell._next_act([line])
+def test_the_next_act_fits_the_failure(line: str, name: str, known: str, hint: str) -> None:
+    assert hint in act(line, job(**CABAL), name, known)
+
+
+def test_a_package_that_nobody_has_is_not_to_be_installed() -> None:
+    assert "apt-get" not in act(LENS, job(**CABAL))
+
+
+def test_a_version_conflict_names_the_bound_its_place_and_what_is_installed() -> None:
+    line = "[__1] rejecting: base-4.15.1.0/installed-4.15.1.0 (conflict: f => base<4.2)"
+    made = job(**{"f.cabal": "executable f\n  build-depends: base <4.2\n"})
+    assert act(line, made) == "f/f.cabal:2 wants base<4.2, and 4.15.1.0 is installed: widen that bound."
+
+
+def test_a_file_that_was_left_out_is_named_with_the_reason() -> None:
+    made = job(**CABAL | {"web/.package-lock.json": "{}", "web/index.html": ""})
+    assert "f/web/index.html is there and was left out" in act("web/index.html: openFile: does not exist", made)
 
 
 @pytest.mark.parametrize("name", ["f.hs", "app/Main.hs", "src/Main.hs"])
 def test_the_main_module_is_found(name: str) -> None:
     made = job(**{name: "", "Other.hs": ""})
     Path("f/Main.hs").unlink()
-    assert haskell._main_module(Job(tree(Path("f"), Path("build")), "f", "ghc", (), made.target)) == Path(name)
+    assert main_module(Job(tree(Path("f"), Path("build")), "f", "ghc", (), made.target)) == Path(name)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tasks.lib.base.errors import BuildError
-from tasks.lib.build.sources import begun, changed, mirror, tree
+from tasks.lib.build.copy import changes, manifest_text, mirror, partial_manifest
+from tasks.lib.build.sources import Tree, tree
+from tests.support import need
 
 BUILD = Path("build")
 
@@ -26,19 +29,73 @@ def put(*names: str, text: str = "") -> None:
         path.write_text(text)
 
 
+def copied(sources: Tree, here: Path, settings: str = "") -> Path:
+    """Bring the copy up to date."""
+    return mirror(sources, here / "work", here / "work.sources", settings)
+
+
 def names(source: str) -> list[str]:
     return [str(path) for path in tree(Path(source), BUILD).files]
 
 
 def test_derived_files_are_no_sources(here: Path) -> None:
-    put("f/Main.hs", "f/f.cabal", "f/stack.yaml", "f/stack.yaml.lock", "f/.stack-work/x", "f/dist-newstyle/y")
-    put("f/.#Main.hs", "f/Main.hs~", "f/Main.o", "f/.git/config")
+    put("f/Main.hs", "f/f.cabal", "f/stack.yaml", "f/.stack-work/stack.sqlite3", "f/.stack-work/x", "f/.ghc/Main.hi")
+    put("f/dist-newstyle/cache/plan.json", "f/dist-newstyle/y", "f/dist/setup-config", "f/dist/build/x")
+    put("f/.#Main.hs", "f/Main.hs~", "f/Main.o", "f/Main.hi", "f/.git.old/HEAD", "f/.git.old/objects/x", "f/.git.old/refs/x")
+    put("f/.ghc.environment.x86_64-linux-9.0.2", "f/node_modules/.package-lock.json", "f/node_modules/a.js")
+    Path("f/.ghc/Main.hi").unlink()
     assert names("f") == ["f/Main.hs", "f/f.cabal", "f/stack.yaml"]
 
 
+def test_a_folder_is_derived_by_what_is_in_it_and_not_by_its_name(here: Path) -> None:
+    """A front end's dist is embedded, and hidden folders may hold templates."""
+    kept = ["f/.templates/a.html", "f/Main.hs", "f/node_modules/own.js", "f/stack.yaml.lock", "f/web/dist/index.html"]
+    put(*kept)
+    assert names("f") == kept
+
+
 def test_the_whole_repository_as_source_leaves_out_what_is_built(here: Path) -> None:
-    put("Main.hs", "x.cabal", "build/f/f", ".venv/bin/python", "node_modules/a/b")
+    put("Main.hs", "x.cabal", "build/f/f", ".venv/pyvenv.cfg", ".venv/bin/python", ".doit.db", "lambda.toml")
     assert names(".") == ["Main.hs", "x.cabal"]
+
+
+def git(*words: str) -> None:
+    subprocess.run([need("git"), "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True, capture_output=True)
+
+
+def test_git_says_what_a_source_is(here: Path) -> None:
+    put("f/Main.hs", "f/web/dist/index.html", "f/dist-newstyle/cache/plan.json", "f/generated/x", "f/new.txt", "f/old.txt")
+    put(".gitignore", text="dist-newstyle/\ngenerated/\n")
+    git("init", "-q")
+    git("add", "f/Main.hs", "f/old.txt")
+    git("add", "-f", "f/generated/x")
+    Path("f/old.txt").unlink()
+    assert names("f") == ["f/Main.hs", "f/generated/x", "f/new.txt", "f/web/dist/index.html"]
+
+
+def test_what_git_ignores_as_a_whole_is_looked_at_itself(here: Path) -> None:
+    """A scratch folder inside of somebody's repository."""
+    put("scratch/f/Main.hs")
+    put(".gitignore", text="scratch\n")
+    git("init", "-q")
+    assert names("scratch/f") == ["scratch/f/Main.hs"]
+
+
+def test_a_submodule_of_the_program_belongs_to_it(here: Path) -> None:
+    put("lib/Lib.hs", "f/Main.hs")
+    git("init", "-q", "lib")
+    git("-C", "lib", "add", ".")
+    git("-C", "lib", "commit", "-qm", "x")
+    git("init", "-q")
+    git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(here / "lib"), "f/vendor")
+    assert names("f") == ["f/Main.hs", "f/vendor/Lib.hs"]
+
+
+def test_a_missing_git_is_no_matter(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("f/Main.hs")
+    git("init", "-q")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert names("f") == ["f/Main.hs"]
 
 
 def test_local_packages_beside_the_source_belong_to_it(here: Path) -> None:
@@ -63,7 +120,7 @@ def test_a_linked_folder_belongs_to_the_sources(here: Path) -> None:
     put("shared/Lib/A.hs", "f/Main.hs")
     Path("f/Lib").symlink_to("../shared/Lib")
     assert names("f") == ["f/Lib/A.hs", "f/Main.hs"]
-    work = mirror(tree(Path("f"), BUILD), here / "work")
+    work = copied(tree(Path("f"), BUILD), here)
     assert (work / "Lib/A.hs").is_file()
 
 
@@ -78,53 +135,53 @@ def test_links_that_lead_upwards_or_out_of_the_project_are_left(here: Path, tmp_
 
 def test_a_missing_folder_has_no_files_and_says_so_when_built(here: Path) -> None:
     with pytest.raises(BuildError, match="no sources in nowhere"):
-        mirror(tree(Path("nowhere"), BUILD), here / "work")
+        copied(tree(Path("nowhere"), BUILD), here)
 
 
 def test_the_copy_follows_by_content(here: Path) -> None:
     put("f/Main.hs", "f/Old.hs", text="a")
-    work = mirror(tree(Path("f"), BUILD), here / "work")
+    work = copied(tree(Path("f"), BUILD), here)
     (work / ".stack-work").mkdir()
     before = (work / "Main.hs").stat()
     Path("f/Old.hs").unlink()
     put("f/Main.hs", text="a")
-    mirror(tree(Path("f"), BUILD), here / "work")
+    copied(tree(Path("f"), BUILD), here)
     assert (work / "Main.hs").stat() == before
-    assert sorted(path.name for path in work.iterdir()) == [".stack-work", "Main.hs"]
+    assert sorted(path.name for path in work.iterdir()) == [".bin", ".stack-work", "Main.hs"]
 
 
 def test_a_copy_that_was_cut_short_leaves_its_sources_changed(here: Path) -> None:
     put("f/Main.hs", "f/Old.hs", text="a")
     sources = tree(Path("f"), BUILD)
-    work = mirror(sources, here / "work")
+    work, manifest = copied(sources, here), here / "work.sources"
     Path("f/Old.hs").unlink()
     put("f/Main.hs", text="b")
     sources = tree(Path("f"), BUILD)
-    begun(sources, here / "work", changed(sources, here / "work"))
+    manifest.write_bytes(partial_manifest(manifest.read_bytes(), changes(sources, manifest.read_bytes(), "")))
     put("f/Main.hs", text="a")
-    assert changed(sources, here / "work") == [Path("f/Main.hs"), Path("f/Old.hs")]
-    mirror(sources, here / "work")
-    assert changed(sources, here / "work") == []
+    assert changes(sources, manifest.read_bytes(), "").files == [Path("f/Main.hs"), Path("f/Old.hs")]
+    copied(sources, here)
+    assert changes(sources, manifest.read_bytes(), "").files == []
     assert not (work / "Old.hs").exists()
 
 
 def test_a_folder_that_became_a_file_makes_way(here: Path) -> None:
     put("f/Main.hs", "f/data/x")
-    mirror(tree(Path("f"), BUILD), here / "work")
+    copied(tree(Path("f"), BUILD), here)
     Path("f/data/x").unlink()
     Path("f/data").rmdir()
     put("f/data", text="a file now")
-    work = mirror(tree(Path("f"), BUILD), here / "work")
+    work = copied(tree(Path("f"), BUILD), here)
     assert (work / "data").read_text() == "a file now"
 
 
 def test_a_changed_file_is_newer_in_the_copy_whatever_its_own_time(here: Path) -> None:
     put("f/Main.hs", text="a")
-    work = mirror(tree(Path("f"), BUILD), here / "work")
+    work = copied(tree(Path("f"), BUILD), here)
     before = (work / "Main.hs").stat().st_mtime_ns
     put("f/Main.hs", text="b")
     os.utime("f/Main.hs", (1, 1))
-    mirror(tree(Path("f"), BUILD), here / "work")
+    copied(tree(Path("f"), BUILD), here)
     assert (work / "Main.hs").stat().st_mtime_ns > before
 
 
@@ -132,6 +189,69 @@ def test_sources_outside_the_project_are_copied_inside(here: Path) -> None:
     put("out/Main.hs")
     (here / "project").mkdir()
     os.chdir(here / "project")
-    work = mirror(tree(Path("../out"), BUILD), here / "project/work")
+    work = copied(tree(Path("../out"), BUILD), here / "project")
     assert work.is_relative_to(here / "project/work")
     assert (work / "Main.hs").exists()
+
+
+def test_the_copy_is_the_same_wherever_the_repository_lies(here: Path) -> None:
+    """Else a path of this machine would get into the executable."""
+    for name in ("one", "two/deeper"):
+        put(f"{name}/lib/Lib.hs", f"{name}/app/Main.hs", f"{name}/app/app.cabal")
+        put(f"{name}/app/stack.yaml", text="packages: [., ../lib]\n")
+    found = []
+    for name in ("one", "two/deeper"):
+        os.chdir(here / name)
+        sources = tree(Path("app"), BUILD)
+        work = copied(sources, Path.cwd())
+        found.append((work.relative_to(Path.cwd()), [sources.inside(path) for path in sources.files]))
+    assert found[0] == found[1]
+
+
+def test_what_a_build_made_beside_the_sources_goes_with_the_next_change(here: Path) -> None:
+    """A cabal file that hpack wrote would be built by cabal, after package.yaml has changed."""
+    put("f/Main.hs", "f/package.yaml", text="a")
+    work = copied(tree(Path("f"), BUILD), here)
+    (work / "f.cabal").touch()
+    (work / "gen").mkdir()
+    (work / "gen/X.hs").touch()
+    (work / ".stack-work").mkdir()
+    (work / ".stack-work/kept").touch()
+    copied(tree(Path("f"), BUILD), here)
+    assert (work / "f.cabal").exists()
+    put("f/package.yaml", text="b")
+    copied(tree(Path("f"), BUILD), here)
+    assert sorted(path.name for path in work.iterdir()) == [".bin", ".stack-work", "Main.hs", "package.yaml"]
+    assert (work / ".stack-work/kept").exists()
+
+
+def test_other_settings_make_the_copy_anew(here: Path) -> None:
+    put("f/Main.hs")
+    work = copied(tree(Path("f"), BUILD), here, "-O1")
+    (work / ".ghc").mkdir()
+    copied(tree(Path("f"), BUILD), here, "-O2")
+    assert not (work / ".ghc").exists()
+
+
+@pytest.mark.parametrize("packages", ["packages: [., ..]\n", "packages:\n- .\n- ../\n", "packages: ['.', '..']\n"])
+def test_a_package_in_the_folder_above_is_brought_along(here: Path, packages: str) -> None:
+    put("f/f.cabal", "f/F.hs", "f/examples/x.cabal")
+    put("f/examples/stack.yaml", text=packages)
+    found = tree(Path("f/examples"), BUILD)
+    assert found.folder == Path("f/examples")
+    assert Path("f/F.hs") in found.files
+
+
+def test_a_project_file_above_that_does_not_name_the_package_is_anothers(here: Path) -> None:
+    put("stack.yaml", text="packages: [app]\n")
+    put("app/app.cabal", "hs/f/f.cabal", "hs/f/Main.hs")
+    assert tree(Path("hs/f"), BUILD).folder == Path("hs/f")
+    assert tree(Path("app"), BUILD).folder == Path()
+    put("stack.yaml", text="packages:\n  - hs/*\n")
+    assert tree(Path("hs/f"), BUILD).folder == Path()
+
+
+def test_a_project_file_beside_the_tool_is_not_above_a_source_outside(here: Path) -> None:
+    put("out/Main.hs", "tool/stack.yaml")
+    os.chdir(here / "tool")
+    assert tree(Path("../out"), BUILD).folder == Path("../out")

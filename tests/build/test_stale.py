@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.build.stale import drop, lonely, stale
+from tasks.lib.build.sources import Tree
+from tasks.lib.build.stale import Package, delete_outputs, output_globs, rm_half_written_interfaces, stale_modules
 from tests.support import Workshop, need
 
 PROGRAM = {
@@ -28,26 +29,75 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def sources(**more: str) -> Tree:
+    """The program, and more files beside it."""
+    for name, text in more.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    return Tree(Path(), tuple(sorted(path for path in Path().rglob("*") if path.is_file())))
+
+
+def forgotten(made: Tree, *changed: str) -> set[str] | None:
+    """The modules to forget; None for all of a package's."""
+    found = stale_modules(made, map(Path, changed))
+    assert len(found) <= 1
+    return next(iter(found.values()), set())
+
+
 def test_a_changed_module_takes_its_importers_along() -> None:
-    files = [Path(name) for name in PROGRAM]
-    assert stale(files, [Path("Main.hs")]) == {"Main"}
-    assert stale(files, [Path("A.hs")]) == {"A", "B", "Main"}
-    assert stale(files, [Path("README.md")]) == set()
-    assert stale(files, [Path("p.cabal")]) is None
+    made = sources()
+    assert forgotten(made, "Main.hs") == {"Main"}
+    assert forgotten(made, "A.hs") == {"A", "B", "Main"}
+    assert forgotten(sources(**{"p.cabal": "name: p\n"}), "p.cabal") is None
 
 
 def test_a_module_that_has_gone_takes_its_importers_along() -> None:
     Path("A.hs").unlink()
-    assert stale([Path("B.hs"), Path("Main.hs")], [Path("src/A.hs")]) == {"A", "B", "Main"}
+    assert forgotten(sources(), "src/A.hs") == {"A", "B", "Main"}
+
+
+@pytest.mark.parametrize("name", ["mail.txt", "README.md", "notes", "web/dist/a.rst", "C.hs"])
+@pytest.mark.parametrize("able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# LANGUAGE CPP #-}", "{-# OPTIONS_GHC -F -pgmF x #-}"])
+def test_every_change_counts_for_a_module_that_may_read_any_file(name: str, able: str) -> None:
+    before = forgotten(sources(), name) or set()
+    Path("B.hs").write_text(f"{able}\n{PROGRAM['B.hs']}")
+    assert (forgotten(sources(), name) or set()) - before == {"B", "Main"}
+
+
+def test_a_file_that_nothing_can_read_forgets_nothing() -> None:
+    assert forgotten(sources(), "README.md", "mail.txt") == set()
+
+
+@pytest.mark.parametrize("line", ["c-sources: a.c", "build-type: Custom", "default-extensions: TemplateHaskell", "build-tools: alex"])
+def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
+    assert forgotten(sources(**{"p.cabal": f"name: p\n{line}\n"}), "a.h") is None
+
+
+def test_a_changed_main_forgets_no_other_packages_main() -> None:
+    texts = {f"{name}/{name}.cabal": f"name: {name}\n" for name in ("a", "b")}
+    made = sources(**texts, **{"a/app.hs": "main = print 1\n", "b/app.hs": "main = print 2\n"})
+    assert stale_modules(made, [Path("a/app.hs")]) == {Package(Path("a"), "a"): {"Main"}}
+    globs = output_globs(made, [Path("a/app.hs")])
+    assert not any("b" in glob.split("/")[0] for glob in globs if not glob.startswith("*"))
+
+
+def test_an_importer_in_another_package_is_forgotten_too() -> None:
+    texts = {f"{name}/{name}.cabal": f"name: {name}\n" for name in ("a", "b")}
+    made = sources(**texts, **{"a/X.hs": "module X where\n", "b/Y.hs": "module Y where\nimport X\n"})
+    found = stale_modules(made, [Path("a/X.hs")])
+    assert found == {Package(Path("a"), "a"): {"X"}, Package(Path("b"), "b"): {"Y"}}
 
 
 def test_only_outputs_of_compilers_go(here: Path) -> None:
-    kept = [Path(".ghc/B.o"), Path("dist-newstyle/cache/plan.json"), Path("A.o"), Path(".stack-work/x/XA.hi")]
-    gone = [Path(".ghc/A.hi"), Path(".stack-work/dist/build/A.dyn_o"), Path("dist-newstyle/x/cache/build")]
+    made = sources(**{"p.cabal": "name: p\n"})
+    kept = [Path(".ghc/C.o"), Path("dist-newstyle/cache/plan.json"), Path("A.o"), Path(".stack-work/x/XA.hi")]
+    kept += [Path("dist-newstyle/build/x86_64-linux/ghc-9/q-1/build/A.o")]
+    gone = [Path(".ghc/A.hi"), Path(".stack-work/dist/build/A.dyn_o")]
+    gone += [Path("dist-newstyle/build/x86_64-linux/ghc-9/p-1", name) for name in ("cache/build", "build/Paths_p.hi")]
     for path in kept + gone:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    drop([here], {"A"})
+    delete_outputs(here, output_globs(made, [Path("A.hs")]))
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
 
@@ -60,7 +110,7 @@ def test_an_interface_without_its_object_goes(here: Path) -> None:
     for name in kept + gone:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).touch()
-    subprocess.run(["sh", "-c", lonely([here])], check=True)
+    subprocess.run(["sh", "-c", rm_half_written_interfaces(here)], check=True)
     assert all(Path(name).exists() for name in kept)
     assert not any(Path(name).exists() for name in gone)
 
@@ -77,7 +127,7 @@ def test_an_edit_and_its_undoing_give_the_bytes_of_a_fresh_build(here: Path, nam
     fresh, file = build(), Path(name)
     for text in (PROGRAM[name] + "\n-- edited\nunused :: Int\nunused = 3\n", PROGRAM[name]):
         file.write_text(text)
-        drop([here], stale(map(Path, PROGRAM), [file]))
+        delete_outputs(here, output_globs(Tree(Path(), tuple(map(Path, PROGRAM))), [file]))
         again = build()
     assert again == fresh
 
@@ -119,7 +169,7 @@ def test_what_a_killed_cabal_left_is_not_believed(workshop: Callable[..., Worksh
         return subprocess.run([made.folder / "build/one/one"], capture_output=True, text=True, check=True).stdout
 
     assert printed("first") == "first"
-    outputs = made.folder / "build/.work/hs/one/dist-newstyle"
+    (outputs,) = (made.folder / "build/.work").glob("*/dist-newstyle")
     (record,) = outputs.glob("**/x/one/cache/build")
     before = record.read_bytes()
     assert printed("second") == "second"

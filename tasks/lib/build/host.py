@@ -9,16 +9,20 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base import derived, processes
-from .machine import BIN, TOOLS
+from ..base import processes
+from .machine import TOOLS
 from ..platform.architecture import own_architecture
 from ..base.locks import locked
-from ..base.files import replaced, write
+from ..base.files import PROGRAM_MODE, replaced, write
 from ..base.processes import Log
-from .sources import Tree, begun, changed, folders, mirror, packages
+from . import fixed
+from .copy import copy_name, mirror
+from .sources import Tree
+from .stale import rm_half_written_interfaces
 
 if TYPE_CHECKING:
     from .machine import Toolchain
@@ -33,10 +37,25 @@ class Host:
     name = "host"
 
     def __init__(self, workspace: Path, cache: Path) -> None:
-        self.workspace = str(workspace.resolve())
-        self.offline = not package_indexes()
+        self._real = workspace.resolve()
+        self._parent = self._real.parent
         self._cabal = (cache / "cabal").resolve()
         self._locks: list[int] = []
+        self.offline = not package_indexes()
+
+    @cached_property
+    def unfixed(self) -> str:
+        """Why this host cannot build at the one place that is the same for all clones; "" where it can."""
+        return fixed.hindrance(self._parent) if self._cabal.is_relative_to(self._parent) else "the cache lies elsewhere"
+
+    @property
+    def _fixed(self) -> bool:
+        return not self.unfixed
+
+    @property
+    def workspace(self) -> str:
+        """The folder of the copies, by the name that the compilers see."""
+        return str(fixed.PLACE / self._real.name) if self._fixed else str(self._real)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,7 +63,8 @@ class Host:
         given = {name: value for name, value in os.environ.items() if name not in MISLEADING} | {"LC_ALL": "C.UTF-8"}
         if self.offline:  # without a config of its own cabal writes one, and wants the index it names
             write(self._cabal / "config", b"-- none\n")
-            given["CABAL_DIR"] = str(self._cabal)
+            seen = fixed.PLACE / self._cabal.relative_to(self._parent) if self._fixed else self._cabal
+            given["CABAL_DIR"] = str(seen)
         return given
 
     def toolchain(self, _: Log) -> Toolchain:
@@ -67,45 +87,45 @@ class Host:
         return sysroot.Host()
 
     @contextmanager
-    def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
-        """Bring the copy up to date, under locks that a child which outlives us still holds."""
-        from .stale import OUTPUTS, drop, lonely, stale
-
-        workspace = Path(self.workspace, variant)
-        with ExitStack() as stack:
-            self._locks = [stack.enter_context(locked(place)) for place in packages(sources, workspace)]
-            places = folders(sources, workspace)
-            derived.settle(place / name for place in places for name in ("", BIN, *OUTPUTS))
-            processes.run(["sh", "-c", lonely(places)], log=lambda _: None)
-            news = changed(sources, workspace)
-            if news:
-                begun(sources, workspace, news)
-                drop(places, stale(sources.files, news))
-            folder = mirror(sources, workspace)
-            derived.make_folder(folder / BIN)
-            yield str(folder)
+    def sync_sources(self, sources: Tree, settings: str, variant: str = "") -> Iterator[str]:
+        """Bring the copy up to date, under a lock that a child which outlives us still holds."""
+        sources.require()
+        name = copy_name(sources, variant)
+        into = Path(self._real, name)
+        with locked(Path(self._real, ".locks", name)) as lock:
+            self._locks = [lock]
+            processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
+            folder = mirror(sources, into, Path(self._real, f"{name}.sources"), f"{settings} {self.workspace}")
+            yield f"{self.workspace}/{folder.relative_to(self._real)}"
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
-        """Run a command in a folder of the workspace."""
+        """Run a command in a folder of the workspace; ToolError when it is not installed."""
         with ExitStack() as stack:
             keep = list(self._locks)
-            if command[0] == "stack":  # two of them trip over each other when their root is new
-                keep.append(stack.enter_context(locked(stack_root())))
+            if command[0] == "stack" and not any(stack_root().glob("setup-exe-cache/*/*")):
+                keep.append(stack.enter_context(locked(stack_root())))  # two trip over each other in a new root
+            if self._fixed:
+                return processes.run([*fixed.enter(self._parent, folder), *command], log=log, env=self.environment, keep=keep)
             return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=keep)
 
-    def index(self, _: Log) -> bool:
+    def ensure_package_index(self, _: Log) -> bool:
         """What cabal keeps in a home folder is the person's own."""
         return not self.offline
 
     def read(self, path: str) -> bytes | None:
         """A file's content."""
-        file = Path(path)
+        file = self._on_disk(path)
         return file.read_bytes() if file.is_file() else None
 
-    def fetch(self, path: str, target: Path) -> None:
+    def copy_out(self, path: str, target: Path) -> None:
         """Copy an executable to where it travels from."""
-        with replaced(target, 0o755) as temporary:
-            shutil.copyfile(path, temporary)
+        with replaced(target, PROGRAM_MODE) as temporary:
+            shutil.copyfile(self._on_disk(path), temporary)
+
+    def _on_disk(self, path: str) -> Path:
+        """A path of the workspace, or any other, as it is outside of the fixed place."""
+        below = os.path.relpath(path, self.workspace)
+        return Path(path) if below.startswith("..") else Path(self._real, below)
 
 
 def stack_root() -> Path:

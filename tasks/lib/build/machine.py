@@ -39,8 +39,11 @@ class Machine(Protocol):
     """Where commands run. Paths are the machine's own; `workspace` is a folder that lasts from build to build."""
 
     name: str
-    workspace: str
     offline: bool  # no package index here: cabal must not ask for one
+
+    @property
+    def workspace(self) -> str:
+        """The folder of the copies."""
 
     def toolchain(self, log: Log) -> Toolchain:
         """Make the toolchain ready, and say what it is; what takes long tells `log` about it."""
@@ -48,20 +51,21 @@ class Machine(Protocol):
     def sysroot(self) -> Sysroot:
         """The file system that executables made here find their libraries in."""
 
-    def bring(self, sources: Tree, variant: str = "") -> AbstractContextManager[str]:
-        """Bring sources in; gives the folder to build in, which nobody else uses meanwhile. One copy a variant.
+    def sync_sources(self, sources: Tree, settings: str, variant: str = "") -> AbstractContextManager[str]:
+        """Bring the copy up to date; gives the folder to build in, which nobody else uses meanwhile. One copy a variant.
 
-        The folder has a subfolder BIN.
+        `settings`: what else the build depends on; a copy that was built with others is made anew. The folder has a
+        subfolder BIN. BuildError when there are no sources.
         """
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command there, its output line by line into `log`; its exit code."""
 
-    def index(self, log: Log) -> bool:
+    def ensure_package_index(self, log: Log) -> bool:
         """Fetch the package index where this machine may do so by itself; True if there is one now."""
 
     def read(self, path: str) -> bytes | None:
         """A small file's content, None when it is not there."""
 
-    def fetch(self, path: str, target: Path) -> None:
+    def copy_out(self, path: str, target: Path) -> None:
         """Bring an executable out to the host: whole or not at all, mode 0755."""

@@ -1,39 +1,59 @@
-"""The source files of a Haskell program, and the copy of them that a compiler may work in.
+"""The source files of a Haskell program.
 
 in   the folder named in lambda.toml
-out  `tree(folder)` → the project folder and every source file, sorted;
-     `mirror(tree, into)` → a copy at the same relative places, with nothing written beside the sources themselves
+out  `tree(folder, derived)` → the folder where stack or cabal is run, and every file that may be read, sorted
 
-A copy is brought up to date by content. A file that changed bears the time of the copying, never an older one: GHC
-before 9.4 compares times, and would take an older file for an unchanged one. What compilers left there stays.
+Which files of a folder count is listing.py's; this module finds the folders: that of the project, which may lie above
+`source`, and those of local packages that its project files name.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import BuildError
-from ..base.derived import remove
-from ..base.files import exists, is_file, write
+from ..base.files import exists
+from .listing import listed
 
-DERIVED = frozenset({"dist", "dist-newstyle", "node_modules", "__pycache__", "stack.yaml.lock"})
-OURS = frozenset({"lambda.toml", "dodo.py", ".doit.db", ".doit.db-journal", ".gitignore"})  # at the top of a project
 PROJECT_FILES = ("stack.yaml", "cabal.project")
-OUTSIDE = re.compile(r"(?<![\w/])(\.\.(?:/[^\s'\",:\]}#]+)+)")
+NAMING = frozenset({*PROJECT_FILES, "package.yaml", "cabal.project.local", "cabal.project.freeze"})
+OUTSIDE = re.compile(r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)")
+ABOVE = re.compile(r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)")  # a folder above as a whole, in a list of packages
+PACKAGES = re.compile(r"^packages:(?P<list>.*(?:\n(?:[ \t-].*)?)*)", re.MULTILINE)
 
 
-class Tree(NamedTuple):
-    """A program's sources. `folder`: where stack or cabal is run; `files`: all that is read; relative to the root."""
+class Files(NamedTuple):
+    """The two parts of a Tree."""
 
     folder: Path
     files: tuple[Path, ...]
+
+
+class Tree(Files):
+    """A program's sources. `folder`: where stack or cabal is run; `files`: all that may be read; relative to the root."""
+
+    @cached_property
+    def base(self) -> str:
+        """The absolute folder that holds all of them, and is the top of their copy."""
+        folders = {os.path.abspath(self.folder), *(os.path.dirname(os.path.abspath(file)) for file in self.files)}  # noqa: PTH120
+        return os.path.commonpath(folders)
+
+    def inside(self, path: Path) -> Path:
+        """Where a source, or a folder of them, lies in the copy."""
+        return Path(os.path.relpath(os.path.abspath(path), self.base))
+
+    def require(self) -> None:
+        """BuildError when there is nothing to build."""
+        if not self.files:
+            raise BuildError(
+                f"There are no sources in {self.folder}.", "Correct `source` in lambda.toml, or put the program there."
+            )
 
 
 def tree(source: Path, derived: Path) -> Tree:
@@ -43,14 +63,17 @@ def tree(source: Path, derived: Path) -> Tree:
     """
     folder = project_folder(source)
     found: set[Path] = set()
-    waiting = [folder]
+    waiting, seen = [folder], set()
     while waiting:
         place = waiting.pop()
-        files = set(_files(place, derived)) - found
+        if place in seen:
+            continue
+        seen.add(place)
+        files = set(listed(place, derived)) - found
         found |= files
         for file in files:
-            if file.suffix == ".cabal" or file.name in {*PROJECT_FILES, "package.yaml", "cabal.project.local"}:
-                waiting += [other for other in _named_outside(file) if not any(other in f.parents for f in found)]
+            if file.suffix == ".cabal" or file.name in NAMING:
+                waiting += _named_outside(file)
     return Tree(folder, tuple(sorted(found)))
 
 
@@ -59,43 +82,28 @@ def project_folder(source: Path) -> Path:
     if any(exists(source / name) for name in PROJECT_FILES):
         return source
     for folder in source.parents:
-        if any(exists(folder / name) for name in PROJECT_FILES):
-            return folder
+        if ".." in source.parts and ".." not in folder.parts:
+            break  # not above it, but here
+        for name in PROJECT_FILES:
+            if exists(folder / name) and _has_part(folder / name, source):
+                return folder
     return source
 
 
-def _files(place: Path, derived: Path) -> Iterator[Path]:
-    if is_file(place):
-        yield place
-        return
-    for folder, below, names in os.walk(place, followlinks=True):
-        here = Path(os.path.normpath(folder))
-        below[:] = [
-            name
-            for name in below
-            if name not in DERIVED
-            and not name.startswith(".")
-            and here / name != derived
-            and not ((here / name).is_symlink() and _leads_out(here / name, place, derived))
-        ]
-        for name in names:
-            junk = (
-                name in DERIVED
-                or (folder == os.curdir and name in OURS)
-                or name.startswith((".#", ".ghc.environment"))
-                or name.endswith(("~", ".swp", ".hi", ".o"))
-            )
-            if not junk and is_file(here / name):
-                yield here / name
-
-
-def _leads_out(link: Path, place: Path, derived: Path) -> bool:
-    """Whether a linked folder is no source: a tool's (nix's `result` is absolute), built, or a way upwards."""
-    if link.readlink().is_absolute():
+def _has_part(project: Path, source: Path) -> bool:
+    """Whether a project file above a folder counts it in; a folder without a package of its own is part of one above."""
+    if not any(source.glob("*.cabal")) and not exists(source / "package.yaml"):
         return True
-    real, built = link.resolve(), derived.resolve()
-    above = [folder.resolve() for folder in link.parents if folder == place or place in folder.parents]
-    return real.is_relative_to(built) or any(folder.is_relative_to(real) for folder in [built, *above])
+    try:
+        text = project.read_text(errors="replace")
+    except OSError:
+        return False
+    named = [word for match in PACKAGES.finditer(text) for word in re.split(r"[\s,'\"\[\]]+", match["list"])]
+    if not any(named):  # the folder's own package, where it has one
+        return not any(project.parent.glob("*.cabal")) and not exists(project.parent / "package.yaml")
+    relative = str(source.relative_to(project.parent))
+    patterns = {os.path.normpath(re.sub(r"/?[^/]*\.cabal$", "", word) or ".") for word in named if word not in ("", "-")}
+    return any(fnmatch(relative, pattern) or (pattern.startswith("**") and fnmatch(relative, "*")) for pattern in patterns)
 
 
 def _named_outside(file: Path) -> Iterator[Path]:
@@ -104,96 +112,12 @@ def _named_outside(file: Path) -> Iterator[Path]:
         text = file.read_text(errors="replace")
     except OSError:
         return
-    for match in OUTSIDE.finditer(text):
-        path = Path(os.path.normpath(file.parent / match[1].split("*")[0]))
+    named = [match[1] for match in OUTSIDE.finditer(text)]
+    if file.name in PROJECT_FILES:
+        named += [match[1] for part in PACKAGES.finditer(text) for match in ABOVE.finditer(part["list"])]
+    if file.suffix == ".cabal":
+        named += re.findall(r"^\s*hs-source-dirs:\s*((?:\.\./)*\.\.)/?\s*$", text, re.MULTILINE)
+    for name in named:
+        path = Path(os.path.normpath(file.parent / name.split("*")[0]))
         if exists(path):
             yield path
-
-
-def begun(sources: Tree, into: Path, news: Sequence[Path]) -> None:
-    """Note that a new copy is being made: whatever happens from here on, these sources count as changed until it is."""
-    note = into / note_name(sources)
-    write(note, note_of_begun(note.read_bytes() if note.exists() else b"", news))
-
-
-def changed(sources: Tree, into: Path) -> list[Path]:
-    """Sources that are not as the last copy of this tree had them, and those that have gone since."""
-    note = into / note_name(sources)
-    return differing(hashes(sources), note.read_bytes() if note.exists() else b"")
-
-
-def differing(now: Mapping[str, str], note: bytes) -> list[Path]:
-    """Sources whose hashes are not as the note of the last copy has them, and those that have gone since."""
-    before = _noted(note)
-    return sorted(Path(name) for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-
-
-def _noted(note: bytes) -> dict[str, str]:
-    found: dict[str, str] = {}
-    with suppress(ValueError):
-        found = json.loads(note)
-    return found
-
-
-def mirror(sources: Tree, into: Path) -> Path:
-    """Make `into` hold the sources; the folder to build in. BuildError when there are none."""
-    present(sources)
-    now = hashes(sources)  # a file that is edited from here on is copied again
-    for file in changed(sources, into):
-        if file not in sources.files:
-            remove(into / inside(file))
-    for file in sources.files:
-        copy = into / inside(file)
-        if copy.is_dir() or copy.is_symlink():  # it was a folder of the sources until now, or leads elsewhere
-            remove(copy)
-        write(copy, file.read_bytes(), 0o755 if os.access(file, os.X_OK) else 0o644)
-    write(into / note_name(sources), note_of(now))
-    return into / inside(sources.folder)
-
-
-def present(sources: Tree) -> None:
-    """BuildError when there is nothing to build."""
-    if not sources.files:
-        raise BuildError(
-            f"There are no sources in {sources.folder}.", "Correct `source` in lambda.toml, or put the program there."
-        )
-
-
-def folders(sources: Tree, into: Path) -> list[Path]:
-    """Every folder of the copy: compilers leave their files in some of them."""
-    return sorted({into / inside(sources.folder), *((into / inside(file)).parent for file in sources.files)})
-
-
-def packages(sources: Tree, into: Path) -> list[Path]:
-    """The folders of the copy that tools build in: the project's, and those of local packages. Sorted."""
-    made = {file.parent for file in sources.files if file.suffix == ".cabal" or file.name == "package.yaml"}
-    return sorted({into / inside(place) for place in {sources.folder, *made}})
-
-
-def hashes(sources: Tree) -> dict[str, str]:
-    """What each source holds, and whether it may be executed."""
-    return {
-        str(file): hashlib.sha256(file.read_bytes()).hexdigest() + ("x" if os.access(file, os.X_OK) else "")
-        for file in sources.files
-    }
-
-
-def note_name(sources: Tree) -> str:
-    """The file beside a copy that says what was copied last: what else is there belongs to the compilers."""
-    return re.sub(r"\W", "-", str(inside(sources.folder))) + ".sources"
-
-
-def note_of(now: Mapping[str, str]) -> bytes:
-    """What that file says of sources with these hashes."""
-    return json.dumps(now, indent=0, sort_keys=True).encode()
-
-
-def note_of_begun(noted: bytes, news: Sequence[Path]) -> bytes:
-    """What it says while these sources are being copied."""
-    return note_of(_noted(noted) | {str(file): "" for file in news})
-
-
-def inside(path: Path) -> Path:
-    """Where a path lies in the copy: as it is below the root, else by its absolute name."""
-    outside = path.is_absolute() or path.parts[:1] == ("..",)
-    return Path("outside", *path.resolve().parts[1:]) if outside else path

@@ -1,14 +1,18 @@
 """What a compiler left from earlier builds, and must not see again, so that the same sources give the same bytes.
 
 in   the sources, and those of them that changed
-out  `stale(files, changed)` → the modules to compile as if for the first time; `outdated(modules)` → what they left;
-     `drop(folders, modules)` removes it from folders of this host
-     `lonely(folders)`, a shell command, removes interfaces without an object: their compilation was cut short
+out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them here
+     `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, whose compilation was cut short
 
 GHC reads a module's old interface when it compiles the module anew, names things in another order then, and lays out
 its closure tables differently (seen with GHC 9.0.2): an edit that is undone again would give other bytes than a fresh
-build. Without the old interface it is the fresh build, so the interfaces of changed modules, and of those that import
-them, go before the build. Any other file (a cabal file, a header) takes all of them along.
+build. Without the old interface it is the fresh build, so the interfaces of changed modules, of those that import them,
+and of modules that Cabal generates (Paths_x) go before the build.
+
+Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
+while it is compiled (TemplateHaskell, QuasiQuotes, CPP, a plugin) may read any file, so every change counts for it.
+A package that does so as a whole (C sources, a Custom setup, extensions in its cabal file) is compiled anew with every
+change.
 """
 
 from __future__ import annotations
@@ -18,67 +22,145 @@ import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-HASKELL = frozenset({".hs", ".lhs", ".hs-boot"})
-WITHOUT_EFFECT = frozenset({".md", ".txt", ".rst", ".markdown"})
+from .sources import Tree
+
+HASKELL = frozenset({".hs", ".lhs", ".hs-boot", ".lhs-boot", ".hsig"})
+PREPROCESSED = frozenset({".x", ".y", ".ly", ".hsc", ".chs", ".gc", ".cpphs"})  # Cabal's knownSuffixHandlers
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
-MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie"})
+MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie", ".hi-boot", ".o-boot"})
+PROJECT = frozenset({"stack.yaml", "stack.yaml.lock", "cabal.project", "cabal.project.local", "cabal.project.freeze"})
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
-RECORDS = ("*/cache/build", "*/stack-build-caches/*")
-MODULE = re.compile(r"^(?:>\s*)?module\s+([A-Z][\w.']*)", re.MULTILINE)
+RECORDS = ("cache/build", "stack-build-caches/*")
+GENERATED = ("Paths_*", "PackageInfo_*")  # modules of Cabal's own, whose sources are in no tree
+MODULE = re.compile(r"^[>{\s]*module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
-    r"^(?:>\s*)?import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)", re.MULTILINE
+    r"^(?:>\s*)?\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)", re.MULTILINE
+)
+READS = re.compile(r"TemplateHaskell|QuasiQuotes|\bCPP\b|CApiFFI|-F\b|-pgm|-fplugin|-cpp\b")
+READS_AS_A_WHOLE = re.compile(
+    READS.pattern + r"|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b|build-tool|build-type:\s*(?!Simple)\w|custom-setup)"
 )
 
 
-def stale(files: Iterable[Path], changed: Iterable[Path]) -> set[str] | None:
-    """Names of the modules to forget; None for all of them."""
-    touched = [path for path in changed if path.suffix not in WITHOUT_EFFECT]
-    if any(path.suffix not in HASKELL for path in touched):
-        return None
-    texts = {path: path.read_text(errors="replace") for path in files if path.suffix in HASKELL and path.exists()}
-    found = {_name(path, texts) for path in touched}
-    imports = {(_name(path, texts), imported) for path, text in texts.items() for imported in IMPORT.findall(text)}
-    while more := {name for name, imported in imports if imported in found} - found:
+class Package(NamedTuple):
+    """A package of the tree: its folder and the name that its outputs bear; the whole project where it has no parts."""
+
+    folder: Path
+    name: str
+
+
+def output_globs(sources: Tree, changed: Iterable[Path]) -> list[str]:
+    """Shell patterns, relative to the copy, of what must be forgotten before these sources are compiled."""
+    found = stale_modules(sources, changed)
+    globs: list[str] = []
+    for package, modules in sorted(found.items()):
+        folder = sources.inside(package.folder)
+        here = "" if folder == Path() else f"{folder}/"
+        places = [f"{here}.stack-work/*", f"{here}.ghc", f"*dist-newstyle/build/*/{package.name}-[0-9]*"]
+        if not package.name:
+            places = ["*.stack-work/*", "*dist-newstyle/*", "*.ghc", "*.ghc/*"]
+        names = ["*"] if modules is None else [*sorted(name.replace(".", "/") for name in modules), *GENERATED]
+        made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
+        globs += [f"{place}/{name}" for place in places for name in (*made, *RECORDS)]
+    return globs
+
+
+def stale_modules(sources: Tree, changed: Iterable[Path]) -> dict[Package, set[str] | None]:
+    """Names of the modules to forget, by package; None for all of a package's."""
+    changed = list(changed)
+    packages = _packages(sources)
+    texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
+    modules = {path: (_package(path, packages), _name(path, text)) for path, text in texts.items()}
+    everything = any(path.name in PROJECT for path in changed)
+    whole: set[Package] = {package for package in packages if everything or _reads(package, sources)} if changed else set()
+    found: set[tuple[Package, str]] = set()
+    for path in changed:
+        package = _package(path, packages)
+        if path.suffix == ".cabal" or path.name == "package.yaml" or path.suffix in PREPROCESSED:
+            whole.add(package)
+        elif path.suffix in HASKELL:
+            found.add(modules.get(path) or (package, _name_of_gone(path)))
+    if changed:
+        found |= {modules[path] for path, text in texts.items() if READS.search(text)}
+    while True:
+        found |= {module for module in modules.values() if module[0] in whole}
+        known = {name for _, name in found}
+        more = {modules[path] for path, text in texts.items() if known.intersection(IMPORT.findall(text))} - found
+        if not more:
+            break
         found |= more
-    return found
+    stale: dict[Package, set[str] | None] = {}
+    for package, name in found:
+        stale[package] = (stale.get(package) or set()) | {name}
+    return stale | dict.fromkeys(whole)
 
 
-def _name(path: Path, texts: dict[Path, str]) -> str:
-    """A file's module: as its header has it; a file that has gone, by the part of its path that is a module's name."""
-    if path in texts:
-        named = MODULE.search(texts[path])
-        return named[1] if named else "Main"
+def _is_module(path: Path) -> bool:
+    return path.suffix in HASKELL or path.suffix in PREPROCESSED
+
+
+def _packages(sources: Tree) -> list[Package]:
+    """The packages of the tree, the deepest first; one for all of it where sources lie across their borders."""
+    described = [path for path in sources.files if path.suffix == ".cabal" or path.name == "package.yaml"]
+    texts = {path: path.read_text(errors="replace") for path in described if path.exists()}
+    crossing = any(re.search(r"(?m)^\s*(?:-\s*)?(?:hs-)?source-dirs:[^\n]*\.\.", text) for text in texts.values())
+    if crossing or not texts:
+        return [Package(Path(sources.base), "")]
+    found: dict[Path, Package] = {}
+    for path, text in texts.items():
+        named = re.search(r"(?mi)^name:\s*['\"]?([\w-]+)", text)
+        found[path.parent] = Package(path.parent, named[1] if named else path.stem)
+    outer = [] if sources.folder in found else [Package(Path(sources.base), "")]
+    return [*sorted(found.values(), key=lambda package: -len(package.folder.parts)), *outer]
+
+
+def _package(path: Path, packages: list[Package]) -> Package:
+    return next((package for package in packages if package.folder in path.parents), packages[-1])
+
+
+def _reads(package: Package, sources: Tree) -> bool:
+    """Whether a package's description says that any file may be read while it is built."""
+    described = [
+        path
+        for path in sources.files
+        if (path.parent == package.folder and (path.suffix == ".cabal" or path.name == "package.yaml"))
+        or path.name in PROJECT
+    ]
+    return any(READS_AS_A_WHOLE.search(path.read_text(errors="replace")) for path in described if path.exists())
+
+
+def _name(path: Path, text: str) -> str:
+    named = MODULE.search(text)
+    return named[1] if named else "Main"
+
+
+def _name_of_gone(path: Path) -> str:
+    """The module of a file that has gone: the part of its path that is a module's name."""
     parts = path.with_suffix("").parts
     start = next((index for index, part in enumerate(parts) if part[:1].isupper()), len(parts) - 1)
     return ".".join(parts[start:])
 
 
-def outdated(modules: set[str] | None) -> list[str]:
-    """Shell patterns of the paths that these modules' outputs have in a folder of OUTPUTS; None: all that was built."""
-    if modules is None:
-        return [*(f"*{ending}" for ending in sorted(MADE)), *RECORDS]
-    made = [f"*/{name.replace('.', '/')}{ending}" for name in sorted(modules) for ending in sorted(MADE)]
-    return [*made, *RECORDS] if made else []
-
-
-def lonely(folders: Iterable[Path | str]) -> str:
-    """A shell command that removes the interfaces below these folders of compilers whose object is not there.
+def rm_half_written_interfaces(folder: Path | str) -> str:
+    """A shell command that removes the interfaces below a copy whose object is not there.
 
     GHC writes the interface first. What stack installs has its objects in an archive, and stays.
     """
     rest = 'for hi; do test -e "${hi%hi}o" || rm -f "$hi"; done'
-    places = " ".join(shlex.quote(f"{folder}/{name}") for folder in folders for name in OUTPUTS)
-    found = f"-path '*/install/*' -prune -o -type f -name '*hi' -exec sh -c {shlex.quote(rest)} sh {{}} +"
-    return f'for place in {places}; do test ! -d "$place" || find "$place" {found}; done'
+    inside = " -o ".join(f"-path '*/{name}/*'" for name in OUTPUTS)
+    found = f"-path '*/install/*' -prune -o -type f -name '*hi' \\( {inside} \\) -exec sh -c {shlex.quote(rest)} sh {{}} +"
+    place = shlex.quote(str(folder))
+    return f"test ! -d {place} || find {place} {found}"
 
 
-def drop(folders: Iterable[Path], modules: set[str] | None) -> None:
-    """Remove the outputs of these modules from the compilers' folders below these."""
-    gone = re.compile("|".join(fnmatch.translate(pattern) for pattern in outdated(modules)) or r"\Z.")
-    for folder in folders:
-        for place in OUTPUTS:
-            for path in (folder / place).rglob("*"):
-                if gone.match(str(path)) and path.is_file():
+def delete_outputs(folder: Path, globs: list[str]) -> None:
+    """Remove what these patterns match below a copy."""
+    gone = re.compile("|".join(fnmatch.translate(pattern) for pattern in globs) or r"\Z.")
+    for name in {*OUTPUTS} if globs and folder.is_dir() else ():
+        for place in folder.rglob(name):
+            for path in place.rglob("*"):
+                if gone.match(str(path.relative_to(folder))) and path.is_file():
                     path.unlink()

@@ -161,7 +161,7 @@ class Container:
                     raise EngineError(f"The copy of {path} was cut short.", "Run the same command again.") from error
                 return int(info.mode)
 
-    def fetch(self, path: str, target: Path) -> None:
+    def copy_out(self, path: str, target: Path) -> None:
         """Copy a program out: whole or not at all."""
         with replaced(target, PROGRAM_MODE) as temporary, temporary.open("wb") as file:
             self.get(path, file)

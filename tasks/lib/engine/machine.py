@@ -17,37 +17,27 @@ import os
 import shlex
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import EngineError
-from ..base.files import FILE_MODE, PROGRAM_MODE, write, write_json
+from ..base.files import FILE_MODE, write, write_json
 from ..base.locks import locked
 from ..base.resources import resource
+from ..build.copy import Changes, changes, copy_name, manifest_text, mode, partial_manifest
 from ..build.machine import TOOLS, Toolchain
-from ..build.sources import (
-    Tree,
-    differing,
-    folders,
-    hashes,
-    inside,
-    note_name,
-    note_of,
-    note_of_begun,
-    packages,
-    present,
-)
-from ..build.stale import lonely
+from ..build.sources import Tree
+from ..build.stale import rm_half_written_interfaces
 from ..platform.architecture import architecture_of
 from . import find as engines
 from . import leftovers
 from .client import Client, MissingError, connect
 from .container import STORES, WORKSPACE, Container
 from .image import NAME, Recipe, ensure_image
-from .sync import arrival
+from .sync import sync_script
 
 if TYPE_CHECKING:
     from ..base.processes import Log
@@ -162,48 +152,47 @@ class Docker:
                 self._container = None
 
     @contextmanager
-    def bring(self, sources: Tree, variant: str = "") -> Iterator[str]:
+    def sync_sources(self, sources: Tree, settings: str, variant: str = "") -> Iterator[str]:
         """Copy in what changed. Times are those of the engine's clock: the compilers' files bear the same."""
-        present(sources)
-        into = Path(WORKSPACE, variant)
-        with ExitStack() as stack:
-            for place in packages(sources, self._cache / "locks" / variant):
-                stack.enter_context(locked(place))
+        sources.require()
+        name = copy_name(sources, variant)
+        with locked(self._cache / "locks" / name):
             box = self._running()
-            folder = str(into / inside(sources.folder))
-            note = shlex.quote(str(into / note_name(sources)))
             config = f"{STORES['CABAL_DIR']}/config"
+            manifest = shlex.quote(f"{WORKSPACE}/{name}.sources")
             look = (
-                f"{lonely(folders(sources, into))}; test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
-                f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; cat {note} 2>/dev/null || true"
+                f"{rm_half_written_interfaces(f'{WORKSPACE}/{name}')}; "
+                f"test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
+                f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; "
+                f"cat {manifest} 2>/dev/null || true"
             )
-            indexes, _, noted = box.output(["sh", "-c", look]).partition(b"\n")
+            indexes, _, before = box.output(["sh", "-c", look]).partition(b"\n")
             self.offline = int(indexes) == 0
-            now = hashes(sources)
-            if differing(now, noted):
-                self._copy(box, sources, into, now, noted)
-            yield folder
+            changed = changes(sources, before, settings)
+            if changed.files or changed.all:
+                self._copy(box, sources, name, before, changed)
+            yield str(Path(WORKSPACE, name) / sources.inside(sources.folder))
 
-    def _copy(self, box: Container, sources: Tree, into: Path, now: Mapping[str, str], noted: bytes) -> None:
-        """Send what is new. The note has the hashes from before: a file that is edited meanwhile is sent again."""
-        note, news = note_name(sources), differing(now, noted)
-        arrived = hashlib.sha256(f"{into}/{note}".encode()).hexdigest()[:16]  # two builds may bring theirs at once
-        script = arrival(sources, into, news, f"{WORKSPACE}/{INCOMING}/{arrived}").encode()
+    def _copy(self, box: Container, sources: Tree, name: str, before: bytes, changed: Changes) -> None:
+        """Send what is new. The manifest has the hashes from before: a file edited meanwhile is sent again."""
+        arrived = f"{WORKSPACE}/{INCOMING}/{name}"
+        script = sync_script(sources, f"{WORKSPACE}/{name}", changed, arrived).encode()
+        sent = sources.files if changed.all else [file for file in changed.files if str(file) in changed.manifest]
         files: list[tuple[str, bytes | Path, int]] = [
-            (f"tree/{inside(file)}", file, PROGRAM_MODE if now[str(file)].endswith("x") else FILE_MODE)
-            for file in news
-            if str(file) in now
+            (f"tree/{sources.inside(file)}", file, mode(changed.manifest[str(file)])) for file in sent
         ]
-        notes = {"begun": note_of_begun(noted, news), "note": note_of(now)}
-        files += [(name, content, FILE_MODE) for name, content in {**notes, "script": script}.items()]
-        box.put([(f"{INCOMING}/{arrived}/{name}", content, mode) for name, content, mode in files], WORKSPACE)
-        box.output(["sh", f"{WORKSPACE}/{INCOMING}/{arrived}/script"])
+        names = "".join(sorted(f"./{sources.inside(file)}\n" for file in sources.files))
+        texts = {"partial": partial_manifest(before, changed), "manifest": manifest_text(changed.manifest)}
+        texts |= {"files": names.encode(), "script": script}
+        files += [(text, content, FILE_MODE) for text, content in texts.items()]
+        box.put([(f"{INCOMING}/{name}/{text}", content, given) for text, content, given in files], WORKSPACE)
+        box.output(["sh", f"{arrived}/script"])
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the container."""
         return self._running().run(command, folder, log)
 
-    def index(self, log: Log) -> bool:
+    def ensure_package_index(self, log: Log) -> bool:
         """Fetch the index of Hackage into cabal's store, where there is a network; True if it is there now."""
         if not self.offline or self._build.network == "none":
             return not self.offline
@@ -223,9 +212,9 @@ class Docker:
             return None
         return held.getvalue()
 
-    def fetch(self, path: str, target: Path) -> None:
+    def copy_out(self, path: str, target: Path) -> None:
         """Copy an executable out."""
-        self._running().fetch(path, target)
+        self._running().copy_out(path, target)
 
 
 def inventory(cache: Path) -> list[str]:

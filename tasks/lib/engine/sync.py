@@ -1,46 +1,59 @@
-"""The script that brings a container's copy of the sources up to date, from files that have just arrived beside it.
+r"""The script that brings a container's copy of the sources up to date, from files that have just arrived beside it.
 
-in   the sources, those of them that changed or have gone, the folder of the copy, the folder where the new ones lie
-out  `arrival(…)` → a shell script
+in   the sources, what changed of them, the folder of the copy, the folder where the new files lie
+out  `sync_script(…)` → a shell script such as this one, for a changed app/Main.hs of hs/hello:
 
-The copy is made as `tasks.lib.sources.mirror` makes it on the host: what compilers left of changed modules goes
-first, changed files bear the time of the copying (by the clock of the engine, whose compilers compare it), the note
-comes last. A script that was cut short is begun anew by the next run, because the note still calls the files changed.
+    set -eu
+    mkdir -p /build/hs-hello-5f3a01
+    mv -f /build/.incoming/hs-hello-5f3a01/partial /build/hs-hello-5f3a01.sources
+    find . -type f \\( -path './.stack-work/*/Main.hi' -o … \\) -delete      forget what compilers made of it
+    find . \\( -name .stack-work -o … \\) -prune -o -type f -print | sort | comm -23 - …/files | xargs rm …
+    cp -R --remove-destination …/tree/. .                                   the copy
+    mv -f …/manifest /build/hs-hello-5f3a01.sources
+
+The copy is made as build/copy.py makes it on the host: changed files bear the time of the copying (by the clock of the
+engine, whose compilers compare it), the manifest comes last. A script that was cut short is begun anew by the next
+run, because the partial manifest still calls the files changed.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
+from ..build.copy import Changes
 from ..build.machine import BIN
-from ..build.sources import Tree, folders, inside, note_name
-from ..build.stale import OUTPUTS, outdated, stale
+from ..build.sources import Tree
+from ..build.stale import OUTPUTS, output_globs
 
 # What was a folder until now, and is a file: cp would not replace it
 CLEARED = 'into=$1; shift; for file; do test ! -d "$into/$file" || rm -rf "$into/$file"; done'
+KEPT = " -o ".join(f"-name {name}" for name in (*OUTPUTS, BIN))
+NOT_KEPT = " ".join(f"! -path './{name}' ! -path '*/{name}/*' ! -path '*/{name}'" for name in (*OUTPUTS, BIN))
 
 
-def arrival(sources: Tree, into: Path, news: Sequence[Path], arrived: str) -> str:
-    """Forget what compilers made of what is new, copy it, note it."""
-    there = set(sources.files)
-    gone = [shlex.quote(str(into / inside(file))) for file in news if file not in there]
-    places = " ".join(shlex.quote(f"{folder}/{name}") for folder in folders(sources, into) for name in OUTPUTS)
-    made = [f"-path {shlex.quote(pattern)}" for pattern in outdated(stale(sources.files, news))]
-    copy, note = shlex.quote(str(into)), shlex.quote(str(into / note_name(sources)))
-    lines = ["set -eu", f"mkdir -p {copy}", f"mv -f {arrived}/begun {note}"]
-    if made:
-        found = f'find "$place" -type f \\( {" -o ".join(made)} \\) -delete'
-        lines.append(f'for place in {places}; do test ! -d "$place" || {found}; done')
-    if gone:
-        lines.append(f"rm -f -- {' '.join(gone)}")
+def sync_script(sources: Tree, into: str, changed: Changes, arrived: str) -> str:
+    """Forget what compilers made of what is new, remove what is no source, copy, and write the manifest."""
+    copy, manifest = shlex.quote(into), shlex.quote(f"{into}.sources")
+    lines = ["set -eu", f"mkdir -p {copy}", f"mv -f {arrived}/partial {manifest}"]
+    globs = [f"-path {shlex.quote(f'./{glob}')}" for glob in output_globs(sources, changed.files)]
+    if changed.all:
+        lines += [f"rm -rf {copy}", f"mkdir -p {copy}", f"cd {copy}"]
+    else:
+        lines.append(f"cd {copy}")
+        if globs:
+            lines.append(f"find . -type f \\( {' -o '.join(globs)} \\) -delete")
+        strangers = (
+            f"find . \\( {KEPT} \\) -prune -o ! -type d -print | LC_ALL=C sort | LC_ALL=C comm -23 - {arrived}/files"
+        )
+        lines.append(f"{strangers} | tr '\\n' '\\000' | xargs -0 -r rm -f --")
+        lines.append(f"find . -mindepth 1 -depth -type d -empty {NOT_KEPT} -delete")
     lines += [
         f"if test -d {arrived}/tree; then",
         f"cd {arrived}/tree; find . -type f -exec sh -c {shlex.quote(CLEARED)} sh {copy} {{}} +",
         f"cp -R --remove-destination . {copy}/; cd /; fi",
-        f"mkdir -p {shlex.quote(str(into / inside(sources.folder) / BIN))}",
-        f"mv -f {arrived}/note {note}",
+        f"mkdir -p {shlex.quote(str(Path(into) / sources.inside(sources.folder) / BIN))}",
+        f"mv -f {arrived}/manifest {manifest}",
         f"rm -rf {arrived}",
     ]
     return "\n".join(lines)

@@ -25,7 +25,9 @@ from .rules import Choice, Flag, Rule, Text, Whole, Word
 from .tables import Either, Many, Pairs, Raw, Shape
 from .words import Builder, Input, Libc, LogFormat, Process, Response, Tool, Tracing
 
-TAKEN = frozenset({"bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "needed-libs.json", "deployed-hash"})
+TAKEN = frozenset(
+    {"bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "needed-libs.json", "deployed-hash", "build.log"}
+)
 REFUSED_RUNTIMES = {
     name: f'is retired by AWS and cannot be created any more; use "{instead}"' for name, instead in RETIRED.items()
 } | {name: f"is not usable here: {why}" for name, why in UNKNOWN.items()}

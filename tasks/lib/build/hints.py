@@ -1,0 +1,118 @@
+"""The next act after a build that failed, and what the person's own files have to do with it.
+
+in   the last lines of the compiler, a machine to look things up on
+out  `next_act(…)` → one sentence that is true here: a package is named only where the package manager knows it;
+     `in_sources(line, …)` → a line with the person's own files instead of their copies
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from .job import Job
+from .machine import Machine
+from .stack import cannot_work
+
+UNKNOWN_PACKAGE = re.compile(
+    r"unknown package: (?P<solver>[\w-]+)|Could not find module .(?P<module>[\w.]+)|needed.*but the (?P<stack>[\w-]+)"
+)
+TOOL = re.compile(
+    r"unknown package: (?:[\w-]+:)?[\w-]+:exe\.(?P<solver>[\w-]+)"
+    r"|program '?(?P<cabal>[\w-]+)'? (?:version \S+ )?is required but it could not be found"
+)
+CONFLICT = re.compile(
+    r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* \(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
+)
+FILE_MISSED = re.compile(r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist")
+MESSAGE = re.compile(r"^[\w./-]+\.l?hs(?=:\d+:)")  # what GHC puts before a message, relative to where it was run
+
+
+def in_sources(line: str, workspace: str, job: Job) -> str:
+    """A line of the compiler with the person's own files instead of their copies: there the mistake is to mend."""
+    base, folder = job.sources.base, job.sources.folder
+
+    def own(path: str) -> str | None:
+        return path if Path(path).is_file() else None
+
+    def original(match: re.Match[str]) -> str:
+        return own(os.path.relpath(os.path.join(base, match[1]))) or match[0]  # noqa: PTH118
+
+    line = re.sub(re.escape(workspace) + r"/[\w-]+/([^\s:,)]+)", original, line)
+    return MESSAGE.sub(lambda match: own(str(folder / match[0])) or match[0], line)
+
+
+def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
+    """What to do about a build that failed."""
+    text = "\n".join(lines)
+    if act := _left_out(job, text):
+        return act
+    if found := TOOL.search(text):
+        tool = found["solver"] or found["cabal"]
+        return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
+    if conflict := CONFLICT.search(text):
+        return _bound(job, conflict)
+    if missing := UNKNOWN_PACKAGE.search(text):
+        name = missing["solver"] or missing["stack"]
+        if not name:
+            return (
+                f"No installed package has the module {missing['module']}: add its package to build-depends of a cabal "
+                "file, or write the module."
+            )
+        return _install(machine, [f"libghc-{name.lower()}-dev", f"ghc-{name}-devel"], f"the package {name}", name)
+    if cannot_work(lines):
+        return 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
+    return "The compiler's message is above. What was built before is still there."
+
+
+def _install(machine: Machine, packages: list[str], what: str, name: str) -> str:
+    """How to come by a package: from the distribution where it has it, else from Hackage or from the repository."""
+    for package in packages:
+        if _is_known(machine, package):
+            if machine.name == "docker":
+                return f"Add {package} to `packages` of [build] in lambda.toml: {what} is missing."
+            return f"Install {what}: apt-get install {package}."
+    where = "the image's distribution" if machine.name == "docker" else "this host's distribution"
+    return (
+        f"{where[0].upper()}{where[1:]} has no package of {name}. Run `cabal update` where Hackage can be reached, or put "
+        f"its sources below the project (`cabal get {name}`) and name the folder in `packages` of cabal.project."
+    )
+
+
+def _is_known(machine: Machine, package: str) -> bool:
+    """Whether the package manager of the machine knows a package; looked up only after a failure."""
+    said: list[str] = []
+    script = (
+        'if command -v apt-cache >/dev/null; then apt-cache show "$1" 2>/dev/null | grep -q "^Package: $1\\$"; '
+        'else dnf -q list "$1" >/dev/null 2>&1; fi'
+    )
+    return machine.run(["sh", "-c", script, "sh", package], machine.workspace, said.append) == 0
+
+
+def _bound(job: Job, conflict: re.Match[str]) -> str:
+    """A version conflict: the bound, where it is written, and what is installed."""
+    package = conflict["package"]
+    for path in job.descriptions:
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if re.search(rf"(?<![\w-]){re.escape(package)}(?![\w-])\s*[<>=^&|]", line):
+                return f"{path}:{number} wants {package}{conflict['bound'].rstrip()}, and {conflict['version']} is installed: widen that bound."
+    return (
+        f"{conflict['by']} wants {package}{conflict['bound'].rstrip()}, and {conflict['version']} is installed: widen that "
+        "bound, or write allow-newer in cabal.project."
+    )
+
+
+def _left_out(job: Job, text: str) -> str:
+    """Where a compiler misses a file that is there and was not taken for a source: why, and how it becomes one."""
+    known = {str(file) for file in job.sources.files}
+    for match in FILE_MISSED.finditer(text):
+        for folder in {job.sources.folder, *(path.parent for path in job.descriptions)}:
+            path = os.path.normpath(folder / match[1])
+            if os.path.exists(path) and path not in known:  # noqa: PTH110
+                return (
+                    f"{path} is there and was left out of the sources: git ignores it, or its folder looks like one that a "
+                    f"tool made. Track it (`git add -f {path}`), or take it out of .gitignore."
+                )
+    return ""

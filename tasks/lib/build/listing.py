@@ -1,0 +1,185 @@
+"""The files below a folder that may be sources: git's own answer where there is git, else all but derived folders.
+
+in   a folder, the folder of built files
+out  `listed(place, derived)` → its files, each by the path it was asked with
+
+What git tracks is a source, and what it neither tracks nor ignores, too. Git is asked once for a folder tree, and runs no hook.
+Where there is no git, and among untracked files, a derived folder is known by what is in it, never by its name.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from ..base.files import is_file
+
+TOOL = Path(__file__).resolve().parents[3]  # where this very tool lies; in a project of its own or beside the person's files
+OURS = ("dodo.py", "tasks", "shim", "ghc-centos", "setup.sh", "requirements.txt", "requirements-dev.txt")
+OF_A_RUN = ("lambda.toml", ".doit.db", ".doit.db-journal", ".doit.db-wal", ".doit.db-shm")
+MARKS = (  # what a derived folder holds, and no folder of sources does; all of one row
+    ("CACHEDIR.TAG",),
+    ("pyvenv.cfg",),
+    ("HEAD", "objects", "refs"),  # .git
+    ("requires", "store"),  # .hg
+    ("cache/plan.json",),  # dist-newstyle, and before its first plan:
+    ("cache/compiler",),
+    ("packagedb", "tmp"),
+    ("setup-config", "build"),  # Cabal's dist
+    ("stack.sqlite3",),  # .stack-work of a project
+    (".package-lock.json",),  # node_modules of npm, yarn and pnpm
+    (".yarn-integrity",),
+    (".modules.yaml",),
+)
+MISLEADING = (".ghc.environment.", ".#")  # starts of names: GHC would take packages from the first
+
+
+def listed(place: Path, derived: Path) -> Iterator[Path]:
+    """The files below `place`; none when nothing is there."""
+    if is_file(place):
+        yield place
+        return
+    mine = _mine(place, derived)
+    tracked = _by_git(place)
+    for path in _walked(place, derived) if tracked is None else tracked:
+        if not _is_junk(path, place, mine) and is_file(path):
+            yield path
+
+
+def _mine(place: Path, derived: Path) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Files and folders that are the tool's own or this run's, unless the sources lie in them; and where output goes."""
+    own = [derived, *(Path.cwd() / name for name in OF_A_RUN), *(TOOL / name for name in OURS)]
+    whole = os.path.abspath(place)
+    names = (os.path.abspath(path) for path in own)
+    return frozenset(name for name in names if not f"{whole}/".startswith(f"{name}/")), _written()
+
+
+@cache
+def _written() -> tuple[str, ...]:
+    """Device and inode of the files that this run's own output goes to, such as `doit > log`."""
+    found = []
+    for number in (1, 2):
+        try:
+            status = os.fstat(number)
+        except OSError:
+            continue
+        found.append(f"{status.st_dev}:{status.st_ino}")
+    return tuple(found)
+
+
+def _is_junk(path: Path, place: Path, mine: tuple[frozenset[str], tuple[str, ...]]) -> bool:
+    own, written = mine
+    name = path.name
+    if name.startswith(MISLEADING) or name.endswith(("~", ".swp")):
+        return True
+    if name.endswith((".hi", ".o", ".dyn_hi", ".dyn_o")) and any(
+        path.with_suffix(ending).exists() for ending in (".hs", ".lhs")
+    ):
+        return True
+    whole = os.path.abspath(path)
+    if whole in own or any(whole.startswith(f"{folder}/") for folder in own):
+        return True
+    try:
+        status = os.stat(path)  # noqa: PTH116 - once a file and run
+    except OSError:
+        return True
+    return f"{status.st_dev}:{status.st_ino}" in written
+
+
+def is_derived(folder: Path) -> bool:
+    """Whether what is in a folder says that a tool made it: a compiler, a package manager, a version control."""
+    if any(all(os.path.lexists(folder / name) for name in row) for row in MARKS):
+        return True
+    if any(folder.glob("dist/*/Cabal-*")) or any(folder.glob("dist/*/*/setup-config")):  # .stack-work of a package
+        return True
+    names = os.listdir(folder) if folder.name == "__pycache__" else ["-"]  # noqa: PTH208 - names alone are wanted
+    return bool(names) and all(name.endswith(".pyc") for name in names)
+
+
+def _walked(place: Path, derived: Path) -> Iterator[Path]:
+    for folder, below, names in os.walk(place, followlinks=True):
+        here = Path(os.path.normpath(folder))
+        below[:] = [
+            name
+            for name in below
+            if here / name != derived
+            and not ((here / name).is_symlink() and _leads_out(here / name, place, derived))
+            and not is_derived(here / name)
+            and not _is_this_tool(here / name)
+        ]
+        yield from (here / name for name in names)
+
+
+def _is_this_tool(folder: Path) -> bool:
+    """Whether a folder is this tool's own clone, a submodule of the person's repository."""
+    return (folder / ".git").exists() and folder.resolve() == TOOL
+
+
+def _leads_out(link: Path, place: Path, derived: Path) -> bool:
+    """Whether a linked folder is no source: a tool's (nix's `result` is absolute), built, or a way upwards."""
+    if link.readlink().is_absolute():
+        return True
+    real, built = link.resolve(), derived.resolve()
+    above = [folder.resolve() for folder in link.parents if folder == place or place in folder.parents]
+    return real.is_relative_to(built) or any(folder.is_relative_to(real) for folder in [built, *above])
+
+
+def _by_git(place: Path) -> list[Path] | None:
+    """Git's answer for a folder; None where there is no git, or where git leaves out the folder as a whole."""
+    whole = os.path.abspath(place)
+    top = next((str(up) for up in [Path(whole), *Path(whole).parents] if os.path.lexists(up / ".git")), None)
+    if top is None:
+        return None
+    here = os.path.abspath(".")
+    asked = here if f"{whole}/".startswith(f"{here}/") and f"{here}/".startswith(f"{top}/") else whole
+    found = _asked(top, asked)
+    if found is None:
+        return None
+    inside = [(status, path) for status, path in found if whole in (path, top) or path.startswith(f"{whole}/")]
+    made: list[Path] = []
+    derived: dict[str, bool] = {}
+    for status, path in inside:
+        relative = os.path.relpath(path, whole)
+        if os.path.isdir(path):  # noqa: PTH112 - a submodule, another repository, or a link to a folder
+            if _is_this_tool(Path(path)):
+                continue
+            if os.path.islink(path):  # noqa: PTH114
+                made += [] if _leads_out(place / relative, place, Path()) else _walked(place / relative, Path())
+            else:
+                inner = place / relative
+                below = _by_git(inner) if (inner / ".git").exists() else None
+                made += list(_walked(inner, Path())) if below is None else below
+            continue
+        if status == "?" and _below_derived(relative, whole, derived):
+            continue
+        made.append(place / relative)
+    return made or None
+
+
+def _below_derived(relative: str, whole: str, known: dict[str, bool]) -> bool:
+    parts = relative.split("/")[:-1]
+    for end in range(1, len(parts) + 1):
+        folder = "/".join(parts[:end])
+        if folder not in known:
+            known[folder] = is_derived(Path(whole, folder))
+        if known[folder]:
+            return True
+    return False
+
+
+@cache
+def _asked(top: str, place: str) -> list[tuple[str, str]] | None:
+    """What git lists below a folder, as (status, absolute path); None when git is missing or says no."""
+    command = ["git", "-C", top, "-c", "core.fsmonitor=false", "ls-files", "-cotz", "--exclude-standard", "--", place]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=60, env=environment)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if done.returncode:
+        return None
+    entries = [entry for entry in done.stdout.decode(errors="surrogateescape").split("\0") if entry]
+    return [(entry[0], os.path.join(top, entry[2:]).rstrip("/")) for entry in dict.fromkeys(entries)]  # noqa: PTH118

@@ -1,0 +1,64 @@
+"""Build with stack.
+
+in   a machine, a Job, the folder of its copy
+out  `with_stack(…)` → where the executable is, None when stack failed
+
+Two ways, tried in this order by haskell.py: the project's own stack.yaml, and the installed compiler as resolver, which
+needs no snapshot from the network and builds a package.yaml that has no stack.yaml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..base.processes import Log
+from .job import GHC_RESOLVER, Job
+from .machine import BIN, Machine
+
+UNREACHABLE = re.compile(r"HttpException|Could not resolve host|No information from Hackage index|ConnectionFailure")
+NO_COMPILER = re.compile(r"No compiler found|No setup information found")
+UNREADABLE = re.compile(r"Could not parse|AesonException|ParseConfigFileException|NoResolver|Unable to parse|BadStackVersion")
+COMPONENT = re.compile(r"(?:Building|Preprocessing) executable '([^']+)'")
+
+
+def with_stack(machine: Machine, job: Job, folder: str, log: Log, resolver: str = "") -> str | None:
+    """Build all executables of the project with its stack.yaml, or with `resolver` in place of its own."""
+    settings = _settings(machine, job, folder, log, resolver)
+    own = ["--no-install-ghc"] if resolver or GHC_RESOLVER.search(job.text("stack.yaml")) else []
+    choice = ["--resolver", resolver] if resolver else []
+    command = ["stack", "--stack-yaml", settings, *choice, "--system-ghc", *own, "--no-docker", "--no-nix"]
+    options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
+    options += [f"--flag=*:{flag}" for flag in job.flags]
+    command += ["--allow-different-user", "build", *options, "--copy-bins", "--local-bin-path", f"{folder}/{BIN}"]
+    return None if machine.run(command, folder, log) else f"{folder}/{BIN}/{job.executable}"
+
+
+def _settings(machine: Machine, job: Job, folder: str, log: Log, resolver: str) -> str:
+    """The stack.yaml to use, made where there is none.
+
+    A static build must not make shared libraries of the packages on the way.
+    """
+    given = job.text("stack.yaml")
+    more = ""
+    if not given:
+        more = f"resolver: {resolver}\\npackages: [.]\\n"
+    if job.variant == "static" and "configure-options:" not in given:
+        more += r"\nconfigure-options:\n  $locals: [--disable-shared]\n"
+    if not more:
+        return f"{folder}/stack.yaml"
+    text = f"{{ {'cat stack.yaml; ' if given else ''}printf '{more}'; }} > stack.made.yaml"
+    machine.run(["sh", "-c", text], folder, log)
+    return f"{folder}/stack.made.yaml"
+
+
+def cannot_work(lines: Sequence[str]) -> bool:
+    """Whether stack failed for want of a network, of its compiler or of a readable stack.yaml, not of a good program."""
+    text = "\n".join(lines)
+    return bool(UNREACHABLE.search(text) or NO_COMPILER.search(text) or UNREADABLE.search(text))
+
+
+def failed_elsewhere(job: Job, lines: Sequence[str]) -> bool:
+    """Whether another executable of the package failed: stack builds them all, cabal just the one that is wanted."""
+    built = COMPONENT.findall("\n".join(lines))
+    return bool(built) and built[-1] != job.executable
