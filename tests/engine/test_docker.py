@@ -295,13 +295,15 @@ def test_clean_says_what_it_leaves_and_purge_removes_it(room: Rooms) -> None:
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from tasks.lib.builders import docker, haskell
-from tasks.lib.config import Build
-from tasks.lib.sources import tree
+from tasks.lib.build import haskell
+from tasks.lib.build.job import Job
+from tasks.lib.build.sources import tree
+from tasks.lib.engine import machine as docker
+from tasks.lib.settings.load import Build
 
 def build(into):
     machine = docker.Docker(Build(builder="docker", base_image=sys.argv[1], network="host"), into / "cache")
-    job = haskell.Job(tree(Path("hs/one"), Path("build")), "one", "ghc", (), into / "one")
+    job = Job(tree(Path("hs/one"), Path("build")), "one", "ghc", (), into / "one")
     haskell.build(machine, machine.toolchain(print), job, print)
     machine.close()
     return machine
@@ -309,7 +311,7 @@ def build(into):
 build(Path(sys.argv[2]))  # as root, so that every module is there
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 machine = build(Path(sys.argv[3]))
-from tasks.lib.builders import leftovers
+from tasks.lib.engine import leftovers
 leftovers.purge(machine._engine(), machine._recipe.project)
 """
 

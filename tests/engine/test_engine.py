@@ -113,7 +113,7 @@ def test_a_folder_that_is_closed_to_this_user_holds_no_engine(tmp_path: Path) ->
     (closed / "podman/podman.sock").touch()
     closed.chmod(0o700)
     code = (
-        "import os\nfrom tasks.lib.builders import engine\n"
+        "import os\nfrom tasks.lib.engine import find as engines\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "print(engines.candidates())"
     )
@@ -202,10 +202,10 @@ def test_a_socket_of_another_group_is_told(tmp_path: Path) -> None:
         lacking("becoming another user needs root")
     code = (
         "import os, socket, sys, urllib.parse\n"
-        "from tasks.lib.builders import engine\n"
+        "from tasks.lib.engine import find as engines\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "try: engine.ping(engine.Engine(sys.argv[1], 'test'))\n"
-        "except engine.EngineError as error: print(error)"
+        "try: engines.ping(engines.Engine(sys.argv[1], 'test'))\n"
+        "except engines.EngineError as error: print(error)"
     )
     with pretending(lambda line: line.sendall(GOOD)) as place:
         Path(str(place.socket)).chmod(0o660)
@@ -229,9 +229,9 @@ def test_no_engine_costs_less_than_50_ms(tmp_path: Path, monkeypatch: pytest.Mon
 CHOSEN = """
 import sys
 from pathlib import Path
-from tasks.lib import builders
-from tasks.lib.config import Build
-machine = builders.chosen(Build(builder=sys.argv[1]), Path(sys.argv[2], "w"), Path(sys.argv[2], "c"), print)
+from tasks.lib import builder as builders
+from tasks.lib.settings.load import Build
+machine = builders.machine_for(Build(builder=sys.argv[1]), Path(sys.argv[2], "w"), Path(sys.argv[2], "c"), print)
 print(machine.name, *("docker" in name.split(".")[0] for name in sys.modules if name.startswith("docker")))
 """
 

@@ -81,9 +81,9 @@ def test_an_executable_that_the_cabal_file_does_not_make(tiny: Workshop) -> None
     refused(tiny.doit(), "no executable 'wrong'", "really", "lambda.toml")
 
 
-def test_an_unknown_module_names_what_to_install(tiny: Workshop) -> None:
+def test_an_unknown_module_is_named(tiny: Workshop) -> None:
     tiny.write("hs/two/Main.hs", "import Data.Nowhere\n" + "main :: IO ()\nmain = pure ()\n")
-    refused(tiny.doit(), "Data.Nowhere", "apt-get install")
+    refused(tiny.doit(), "Data.Nowhere", "No installed package has the module")
 
 
 def test_no_main_module(tiny: Workshop) -> None:
