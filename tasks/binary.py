@@ -1,7 +1,7 @@
 """The executable of each function.
 
 in   its sources and build/image.json, or a prebuilt file
-out  build/<fn>/<executable>, stripped; build/<fn>/build.log, all that the compilers printed
+out  build/<fn>/<executable>, stripped; build/.cache/logs/<fn>.log, all that the compilers printed
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         reads={"source": function.source, "executable": function.executable, "static": function.libc is Libc.STATIC}
         | asdict(project.build),
         action=make,
-        cleans=[logged],
     )
 
 

@@ -38,7 +38,6 @@ class Products(NamedTuple):
     def everything(self) -> frozenset[Path]:
         """All that its tasks make there."""
         made = (
-            self.build_log,
             self.executable,
             self.needed_libs,
             self.libs,
@@ -57,7 +56,7 @@ class Products(NamedTuple):
     @property
     def build_log(self) -> Path:
         """All that the compilers printed in the last build."""
-        return self.folder / "build.log"
+        return CACHE / "logs" / f"{self.function.name}.log"
 
     @property
     def needed_libs(self) -> Path:
