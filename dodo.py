@@ -15,6 +15,7 @@ from tasks import (
     doctor,
     image,
     invoke,
+    lint,
     local,
     logs,
     needed_libs,
@@ -25,6 +26,7 @@ from tasks import (
     role,
     rollback,
     shim,
+    test,
     url,
     versions,
     why,
@@ -145,3 +147,16 @@ def task_doctor() -> Tasks:
 def task_why() -> Tasks:
     """why a task would run now, or would not"""
     return why.define(PROJECT)
+
+
+# ---- of a clone of this project alone; an installed package ends above ---
+
+
+def task_lint() -> Tasks:
+    """linters, formatters and types, for each language"""
+    return lint.define()
+
+
+def task_test() -> Tasks:
+    """this repository's tests"""
+    return test.define()

@@ -6,14 +6,21 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 say() { printf '%s\n' "setup: $*" >&2; }
-fail() { say "$1"; [ $# -lt 2 ] || say "→ $2"; exit 1; }
+fail() {
+  say "$1"
+  [ $# -lt 2 ] || say "→ $2"
+  exit 1
+}
 have() { command -v "$1" >/dev/null 2>&1; }
 
 test_too=false
 case "${1-}" in
   "") ;;
   --test) test_too=true ;;
-  -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help)
+    sed -n '2,4s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
   *) fail "unknown option $1" "./setup.sh or ./setup.sh --test" ;;
 esac
 
@@ -32,14 +39,14 @@ install_wanted() {
   [ ${#missing[@]} -gt 0 ] || return 0
   have apt-get || fail "this machine lacks ${missing[*]} (Debian's names)" "install them with its package manager"
   if [ "$(id -u)" != 0 ]; then
-    have sudo || fail "these packages are missing: ${missing[*]}" "as root: apt-get install ${missing[*]}"
+    have sudo || fail "these packages are missing, and there is no sudo: ${missing[*]}" "as root: apt-get update && apt-get install --no-install-recommends ${missing[*]}; then ./setup.sh again"
     as_root=(sudo)
   fi
   say "installing with apt-get: ${missing[*]}"
-  case " ${missing[*]} " in *" ghc "*) say "(GHC and its libraries take about 1.2 GB of disk and a minute or two)" ;; esac
+  case " ${missing[*]} " in *" ghc "*) say "(all in all +1.9 GB of disk and some three minutes; with --test 7 GB)" ;; esac
   "${as_root[@]}" apt-get update -qq >&2 || say "apt-get update failed; going on with the lists that are there"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-    fail "apt-get could not install them; its message is above" "check the network and the package sources, then run ./setup.sh again"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
+    fail "apt-get could not install them; its message is above" "if another apt holds the lock, wait for its end; else check the network and the package sources; then run ./setup.sh again"
 }
 
 want_haskell() {
@@ -55,16 +62,19 @@ want_haskell() {
 engine() {
   "$python" -c 'if True:
     from pathlib import Path
-    from tasks.lib.builders.engine import found
-    from tasks.lib.config import load
+    from tasks.lib.engine.find import answering_engine
+    from tasks.lib.settings.load import load
     asked = load(Path("lambda.toml"), None).build.builder
-    place, answer = found() if asked != "host" else exit(1)
+    place, answer = answering_engine() if asked != "host" else exit(1)
     print(f"{answer.server} at {place.address}")' 2>/dev/null
 }
 
 python=python3
 for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-  if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then python=$candidate; break; fi
+  if have "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    python=$candidate
+    break
+  fi
 done
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || want python3
 "$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv

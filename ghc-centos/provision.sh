@@ -8,7 +8,10 @@ GHCUP_SHA256_x86_64=9ed5da5449b48043a0d17e767c05d2ef585e25a639bb934329496c6d2fad
 GHCUP_SHA256_aarch64=65a5f05120288ee4f1a81d28825374b6af317456a351a586adfce90c6dc29e3b
 
 have() { command -v "$1" >/dev/null 2>&1; }
-fail() { echo "provision: $*" >&2; exit 1; }
+fail() {
+  echo "provision: $*" >&2
+  exit 1
+}
 
 if have apt-get; then family=apt; elif have dnf; then family=dnf; else
   fail "this base has neither dnf nor apt-get; name another one with base_image in lambda.toml"

@@ -1,22 +1,25 @@
-"""README.md says what is."""
+"""README.md, CONTRIBUTING.md and docs/ say what is."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tasks.lib.settings import reference
 from tests.support import ROOT
 
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text()
-COMMANDS = {"tabcompletion", "list", "info", "clean", "help"}
+KEYS = (ROOT / "docs/lambda-toml.md").read_text()
+COMMANDS = {"tabcompletion", "list", "info", "clean", "help", "init"}
 
 
 def test_the_reference_of_keys_is_the_codes() -> None:
-    assert reference.documented(README) == README, "write it anew: python -m tasks.lib.settings.reference"
+    assert reference.documented(KEYS) == KEYS, "write it anew: python -m tasks.lib.settings.reference"
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +28,32 @@ def tasks() -> set[str]:
     return set(listed.split())
 
 
-def test_every_command_it_names_exists(tasks: set[str]) -> None:
-    fenced = "\n".join(re.findall(r"^```(?:sh)?\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
-    named = re.findall(r"^(?:\$ )?(?:\S+/)?doit +([a-z][\w:-]*)", fenced, re.MULTILINE)
-    assert named
-    unknown = set(named) - COMMANDS - tasks
-    assert unknown == set()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_a_page_names_exists(page: Path, tasks: set[str]) -> None:
+    fenced = "\n".join(re.findall(r"^```(?:sh|console)?\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
+    named = re.findall(r"^(?:\$ )?(?:\S+/)?(?:doit|haskell-on-lambda) +([a-z][\w:-]*)", fenced, re.MULTILINE)
+    heads = {name.split(":")[0] for name in named}
+    assert heads - COMMANDS - tasks == set()
 
 
 def test_every_verb_is_named(tasks: set[str]) -> None:
-    unnamed = {task for task in tasks if ":" not in task and not re.search(rf"\bdoit {task}\b|`{task}(?=[:`])", README)}
-    assert unnamed == set()
+    text = README + (ROOT / "CONTRIBUTING.md").read_text()
+    verbs = {task for task in tasks if ":" not in task}
+    assert {verb for verb in verbs if not re.search(rf"\bdoit {verb}\b(?!-)", text)} == set()
 
 
-def test_every_link_leads_somewhere() -> None:
-    for place in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
-        assert (ROOT / place).exists(), place
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for place in re.findall(r"\]\(((?!http)[^)#]+)\)", page.read_text()):
+        assert (page.parent / place).exists(), place
+
+
+def test_the_front_page_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def test_every_page_is_in_the_sites_index() -> None:
+    index, menu = (ROOT / "docs/index.md").read_text(), (ROOT / "mkdocs.yml").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name in menu
+        assert page.name == "index.md" or f"({page.name})" in index

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from tests.support import ROOT
 
 yaml: Any = import_module("yaml")  # without stubs
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS = sorted([*(ROOT / ".github" / "workflows").glob("*.yml"), *(ROOT / "docs" / "examples").glob("*.yml")])
 
 
 def tool(name: str) -> str:
@@ -58,3 +59,10 @@ def test_deploying_is_for_main_and_looking_for_pull_requests() -> None:
     assert steps["Deploy"]["if"] == "github.event_name == 'push'"
     assert steps["Diff"]["if"] == "steps.look.outcome == 'success'"
     assert "pull_request" in steps["Sign in to look"]["if"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_every_action_is_pinned_by_its_commit(path: Path) -> None:
+    uses = re.findall(r"uses: (\S+)", path.read_text())
+    assert uses
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action) for action in uses), uses

@@ -15,6 +15,7 @@ from . import project
 from .executables import Executable, executables
 
 RUNTIME_API = frozenset({"hal", "aws-lambda-haskell-runtime", "aws-lambda-runtime"})  # they ask Lambda themselves
+WEB_SERVERS = frozenset({"warp", "scotty", "twain", "Spock", "snap-server", "yesod", "happstack-server", "ihp"})
 
 
 def run(words: Sequence[str]) -> int:
@@ -61,6 +62,8 @@ def table(program: Executable, source: str, name: str) -> dict[str, str | list[s
         made["executable"] = program.name
     if program.depends & RUNTIME_API:
         made["process"] = "native"
+    elif program.depends & WEB_SERVERS:
+        made["process"] = "http"
     return made
 
 

@@ -135,6 +135,54 @@ main = do
   unless (event == Just (Event {name = "you"})) exitFailure
   unless (handler (Event {name = "you"}) == Answer {greeting = "Hello, you!"}) exitFailure
 """
+SERVER_DEPENDS = "base >=4 && <5, bytestring, http-types, wai, warp"
+SERVER_HANDLER = """-- | What each path answers.
+module Handler (application, page) where
+
+import qualified Data.ByteString.Char8 as B
+import qualified Data.ByteString.Lazy as L
+import Network.HTTP.Types (Status, hContentType, status200, status404)
+import Network.Wai (Application, rawPathInfo, responseLBS)
+
+application :: Application
+application request respond = respond (responseLBS status [(hContentType, B.pack "text/plain")] (L.fromStrict body))
+  where
+    (status, body) = page (rawPathInfo request)
+
+-- | A path's status and text.
+page :: B.ByteString -> (Status, B.ByteString)
+page path
+  | path == B.pack "/" = (status200, B.pack "Hello\\n")
+  | otherwise = (status404, B.pack "Not here\\n")
+"""
+SERVER_MAIN = """-- | PORT=8000 serves it anywhere; on Lambda the port comes the same way.
+module Main (main) where
+
+import Handler (application)
+import Network.Wai.Handler.Warp (run)
+import System.Environment (lookupEnv)
+
+main :: IO ()
+main = do
+  port <- lookupEnv "PORT"
+  run (maybe 8000 read port) application
+"""
+SERVER_TEST = """-- | cabal test
+module Main (main) where
+
+import Control.Monad (unless)
+import qualified Data.ByteString.Char8 as B
+import Handler (page)
+import Network.HTTP.Types (status200)
+import System.Exit (exitFailure)
+
+main :: IO ()
+main = unless (fst (page (B.pack "/")) == status200) exitFailure
+"""
+SERVER_EVENT = (
+    '{"version": "2.0", "rawPath": "/", "rawQueryString": "", "headers": {"host": "localhost"}, '
+    '"requestContext": {"http": {"method": "GET", "path": "/", "sourceIp": "127.0.0.1"}}}'
+)
 WITH_LAMBDA_RUN = "packages: . ../lambda-run\n"
 
 KINDS: Mapping[str, Kind] = {
@@ -174,6 +222,17 @@ KINDS: Mapping[str, Kind] = {
         },
         '{"name": "you"}',
         uses_lambda_run=True,
+    ),
+    "server": Kind(
+        "a web server on a port, with warp; nothing in it knows of Lambda",
+        {"process": "http"},
+        {
+            "PACKAGE.cabal": _package(SERVER_DEPENDS),
+            "app/Main.hs": SERVER_MAIN,
+            "src/Handler.hs": SERVER_HANDLER,
+            "test/Main.hs": SERVER_TEST,
+        },
+        SERVER_EVENT,
     ),
     "typed": Kind(
         "decodes the event into a type and encodes its answer, with aeson",

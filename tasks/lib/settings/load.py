@@ -66,7 +66,9 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None) -> Proj
     if faults:
         listed = "\n".join(f"  {where}{_shown(raw, where)}: {sentence}" for where, sentence in faults)
         count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
-        raise ConfigError(f"{path.name} has {count}:\n{listed}", f"Mend {path.name}; its keys are in README.md.")
+        raise ConfigError(
+            f"{path.name} has {count}:\n{listed}", f"Mend {path.name}; its keys are in docs/lambda-toml.md."
+        )
     staged = raw.get("stage", {}).get(stage, {})
     deploy = raw.get("deploy", {}) | {name: value for name, value in staged.items() if name in keys(Deploy)}
     build = Build(**_values(raw.get("build", {}), Build))

@@ -1,4 +1,4 @@
-"""What is written from lambda.toml's keys: the JSON schema that editors use, and the README's tables.
+"""What is written from lambda.toml's keys: the JSON schema that editors use, and the tables of docs/lambda-toml.md.
 
 `python -m tasks.lib.settings.reference` writes both; a test holds them to the code.
 """
@@ -81,7 +81,7 @@ def _rows(known: Mapping[str, Field[Any]]) -> str:
 
 
 def documented(readme: str) -> str:
-    """README.md with its reference of keys brought up to date."""
+    """docs/lambda-toml.md with its reference of keys brought up to date."""
     start, end = README_MARKS
     before, rest = readme.split(start)
     return f"{before}{start}\n{table()}\n{end}{rest.split(end)[1]}"
@@ -91,5 +91,5 @@ if __name__ == "__main__":
     from ..base import files
 
     files.write_json(SCHEMA_FILE, schema())
-    guide = Path(__file__).parents[3] / "README.md"
+    guide = Path(__file__).parents[3] / "docs/lambda-toml.md"
     files.write(guide, documented(guide.read_text()).encode())

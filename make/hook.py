@@ -11,12 +11,13 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NAME = "haskell_on_lambda"
+CLONE_ONLY = "\n# ---- of a clone"
 ALL = '\n__all__ = [name for name in dir() if name.startswith("task_") or name == "DOIT_CONFIG"]\n'
 
 
 def installed_map(dodo: str) -> str:
     """dodo.py as it reads inside the package."""
-    return dodo.replace("from tasks", f"from {NAME}") + ALL
+    return dodo.split(CLONE_ONLY, maxsplit=1)[0].rstrip().replace("from tasks", f"from {NAME}") + "\n" + ALL
 
 
 class MapHook(BuildHookInterface):  # type: ignore[misc]
