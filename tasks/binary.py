@@ -17,7 +17,7 @@ from .graph.task import show, task
 from .lib import builder
 from .lib.base import files
 from .lib.base.errors import BuildError
-from .lib.build.sources import tree
+from .lib.build.sources import Tree, tree
 from .lib.settings.words import Libc
 
 if TYPE_CHECKING:
@@ -33,11 +33,18 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 def built(project: Project, function: Function) -> dict[str, Any]:
     """Build the sources."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
-    sources = tree(Path(function.source or ""), products.BUILD)
+    unreadable: OSError | None = None
+    try:
+        sources = tree(Path(function.source or ""), products.BUILD)
+    except OSError as error:  # said when the task runs: other functions have nothing to do with it
+        unreadable, sources = error, Tree(Path(function.source or ""), ())
 
     def make() -> str:
         from .lib.build import haskell
         from .lib.build.job import Job
+
+        if unreadable:
+            raise unreadable
 
         def log(line: str) -> None:
             show(function.name, line)

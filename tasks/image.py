@@ -17,6 +17,7 @@ from .lib import builder
 from .lib.base import derived, files
 from .lib.base.errors import EngineError
 from .lib.base.resources import resource
+from .lib.base.walk import walk
 
 if TYPE_CHECKING:
     from .lib.settings.load import Project
@@ -47,7 +48,7 @@ def define(project: Project) -> dict[str, Any]:
         doc="the toolchain: a container image, or this host's GHC",
         recipe=__name__,
         file_dep=[],
-        resources=[path for path in sorted(resource("ghc-centos").rglob("*")) if path.is_file()],
+        resources=list(walk(resource("ghc-centos"))),
         targets=[products.IMAGE],
         reads=asdict(project.build) | {"engines": builder.engine_candidates(project.build)},
         watches=lambda: builder.toolchain_files(*here, products.IMAGE),

@@ -104,7 +104,9 @@ class Watched:
 
     def _state(self) -> dict[str, Any]:
         sources = [Path(function.source or function.binary or "") for function in self.functions]
-        found = [path for source in sources for path in tree(source, products.BUILD).files]
+        found: list[Path] = []
+        with suppress(OSError):  # a folder that cannot be read: the build says which
+            found = [path for source in sources for path in tree(source, products.BUILD).files]
         return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
 
     def _build(self) -> None:

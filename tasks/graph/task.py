@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -131,13 +132,19 @@ def failure(error: BuildError) -> TaskFailed:
 
 
 def show(name: str, line: str) -> None:
-    """One line of a tool's output, marked with the function it is for."""
-    print(f"   {name} │ {line}", file=sys.stderr, flush=True)
+    """One line of a tool's output, marked with the function it is for; its escapes would paint our lines, too."""
+    print(f"   {name} │ {CONTROL.sub('', line)}", file=sys.stderr, flush=True)
 
 
 def warn(name: str, text: str) -> None:
     """Print a warning about one function to stderr; the task goes on."""
     print(f"   {coloured('warning', YELLOW)} for {name}: {text}", file=sys.stderr, flush=True)
+
+
+# escape sequences (ECMA-48: CSI, strings such as a title, two-byte ones) and control characters but the tab
+CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]"
+)
 
 
 class Removal(PythonAction):  # type: ignore[misc]

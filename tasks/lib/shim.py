@@ -8,14 +8,16 @@ shim/README.md holds the contract both keep.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .base import processes
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replaced
 from .platform.architecture import own_architecture
@@ -36,6 +38,12 @@ SOURCES = (  # each uses only those before it
 )
 HTTP_SOURCES = ("http_event.c", "http_request.c", "http_link.c", "http_answer.c", "http.c")  # of a web server
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
+MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
+    "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH",
+    "COMPILER_PATH", "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", "REALGCC", "DEPENDENCIES_OUTPUT",
+    "SUNPRO_DEPENDENCIES",
+    "LDEMULATION", "GNUTARGET",
+})  # fmt: skip
 CROSS = {
     "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
     "arm64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
@@ -89,10 +97,14 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
         command = [*compiler, *FLAGS, *_macros(settings)]
         for source in sources_of(settings)[:-1]:  # one translation unit: half the time of ten
             command += ["-include", source]
-        result = _run([*command, "-o", str(temporary.absolute()), SOURCES[-1]], sources)
-        if result.returncode:
+        command += ["-o", str(temporary.absolute()), SOURCES[-1]]
+        said: list[str] = []
+        environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
+        if processes.run(command, cwd=sources, env=environment, log=said.append):
+            if any(os.strerror(errno.ENOSPC) in line for line in said):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
             raise ToolError(
-                f"{compiler[0]} cannot make {target.name}:\n{result.stderr.strip()}",
+                "\n".join([f"{compiler[0]} cannot make {target.name}:", *said]),
                 "./setup.sh installs a compiler that can (musl-tools); after an edit of shim/, mend it.",
             )
 
@@ -172,10 +184,3 @@ def _c_text(text: str) -> str:
 
 def _c_texts(texts: Sequence[str]) -> str:
     return "".join(f"{_c_text(text)}," for text in texts)
-
-
-def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
-    except FileNotFoundError as error:
-        raise ToolError(f"{command[0]} is not installed.", "./setup.sh installs it (musl-tools).") from error

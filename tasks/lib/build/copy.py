@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base import derived
-from ..base.files import FILE_MODE, PROGRAM_MODE, write
+from ..base.files import FILE_MODE, PROGRAM_MODE, sha256, write
+from ..base.files import copy as copy_file
 from .machine import BIN
 from .sources import Tree
 from .stale import OUTPUTS, delete_outputs, output_globs
@@ -65,7 +66,7 @@ def _stat(file: Path) -> tuple[int, int, int, int, int]:
 @cache  # functions of one project are built one after the other, from the same files
 def _digest(file: str, *stat: int) -> str:
     """What a source holds, and whether it is a program."""
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() + ("x" if stat[-1] & 0o111 else "")
+    return sha256(Path(file)) + ("x" if stat[-1] & 0o111 else "")
 
 
 def manifest_text(manifest: Mapping[str, str]) -> bytes:
@@ -106,7 +107,7 @@ def mirror(sources: Tree, into: Path, manifest: Path, settings: str) -> Path:
             copy = into / sources.inside(file)
             if copy.is_symlink():  # a tool's: nothing is written through it
                 copy.unlink()
-            write(copy, file.read_bytes(), mode(changed.manifest[str(file)]))
+            copy_file(file, copy, mode(changed.manifest[str(file)]))
         write(manifest, manifest_text(changed.manifest))
     derived.make_folder(folder / BIN)
     return folder

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from ..base.files import is_file
+from ..base.walk import walk
 
 TOOL = Path(__file__).resolve().parents[3]  # where this very tool lies; in a project of its own or beside the person's files
 OURS = ("dodo.py", "tasks", "shim", "ghc-centos", "setup.sh", "requirements.txt", "requirements-dev.txt")
@@ -100,17 +101,15 @@ def is_derived(folder: Path) -> bool:
 
 
 def _walked(place: Path, derived: Path) -> Iterator[Path]:
-    for folder, below, names in os.walk(place, followlinks=True):
-        here = Path(os.path.normpath(folder))
-        below[:] = [
-            name
-            for name in below
-            if here / name != derived
-            and not ((here / name).is_symlink() and _leads_out(here / name, place, derived))
-            and not is_derived(here / name)
-            and not _is_this_tool(here / name)
-        ]
-        yield from (here / name for name in names)
+    def is_source_folder(path: Path) -> bool:
+        return (
+            path != derived
+            and not (path.is_symlink() and _leads_out(path, place, derived))
+            and not is_derived(path)
+            and not _is_this_tool(path)
+        )
+
+    yield from walk(Path(os.path.normpath(place)), is_source_folder)
 
 
 def _is_this_tool(folder: Path) -> bool:

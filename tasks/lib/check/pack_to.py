@@ -29,6 +29,7 @@ def pack_to(found: Needed, program: Path, sysroot: Sysroot, folder: Path) -> str
         raise UsageError(f"{folder} holds something else already.", "Name a new folder: --pack-to FOLDER.")
     folder.mkdir(parents=True, exist_ok=True)
     files.write(folder / name, program.read_bytes(), files.PROGRAM_MODE)
+    derived.remove(folder / LIB)  # of an earlier run
     pack(found, sysroot, folder / LIB)
     for item in found.pack:  # what lies beside the program
         if zip_name(item.name) != f"{LIB}/{item.name}":

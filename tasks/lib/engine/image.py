@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import EngineError
+from ..base.walk import walk
 from .client import LOOK, Client, MissingError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Recipe:
     @property
     def files(self) -> list[Path]:
         """Every file of the folder, sorted."""
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(walk(self.folder))
 
     @property
     def tag(self) -> str:

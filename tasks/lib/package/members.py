@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..base.errors import PackageError
 from ..base.files import FILE_MODE, PROGRAM_MODE, exists, is_file
+from ..base.walk import is_program, walk
 from ..sysroot.member import Member
 
 LIBRARY = re.compile(r"[^/]+\.so(\.\d+)*")
@@ -52,21 +53,15 @@ def _places(pattern: str) -> list[Path]:
 
 
 def _below(place: Path) -> Iterator[Path]:
-    """Every file at or below a place, links followed, each folder once."""
-    if not os.path.isdir(place):  # noqa: PTH112 - see exists
-        if exists(place) and not is_file(place):
-            raise PackageError(f"`include` names {place}, which is no regular file.", "A zip can hold files only.")
-        yield from [place] if is_file(place) else []
-        return
-    seen: set[str] = set()
-    for folder, below, names in os.walk(place, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            below.clear()
-            continue
-        seen.add(real)
-        for name in sorted(names):
-            yield from _below(Path(folder) / name)
+    """Every file at or below a place, links followed; PackageError for what cannot be read, or is no file."""
+    try:
+        for path in walk(place):
+            if not is_file(path):
+                raise PackageError(f"`include` names {path}, which is no regular file.", "A zip can hold files only.")
+            yield path
+    except OSError as error:
+        message = f"`include` names {place}, and {error.filename} cannot be read: {error.strerror}."
+        raise PackageError(message, "Make it readable, or name only what the function needs.") from error
 
 
 def _name(file: Path, source: Path) -> str:
@@ -79,7 +74,7 @@ def _name(file: Path, source: Path) -> str:
 
 
 def members(files: Mapping[str, Path]) -> dict[str, Member]:
-    """The files as members, each read once: 0755 what can be run here, 0644 the rest.
+    """The files as members, each read once: 0755 what anybody may run, 0644 the rest.
 
     PackageError for a name that a zip cannot hold.
     """
@@ -89,7 +84,7 @@ def members(files: Mapping[str, Path]) -> dict[str, Member]:
             name.encode()
         except UnicodeEncodeError as error:
             raise PackageError(f"{name!r} cannot be a name in a zip: it is no UTF-8.", "Rename the file.") from error
-        found[name] = Member.of(path.read_bytes(), PROGRAM_MODE if os.access(path, os.X_OK) else FILE_MODE)
+        found[name] = Member.of(path.read_bytes(), PROGRAM_MODE if is_program(path) else FILE_MODE)
     return found
 
 

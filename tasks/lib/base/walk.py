@@ -1,0 +1,54 @@
+"""The one walk of folders: it leaves nothing out in silence, and it ends.
+
+in   a file or a folder
+out  `walk(place)`: every file at or below it; `is_program(path)`: whether it may be executed, by its mode
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MOST_FOLDERS = 100_000  # folders that link to each other have more ways through them than anybody means
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+
+
+def walk(place: Path, enter: Callable[[Path], bool] = lambda _: True) -> Iterator[Path]:
+    """Everything at or below `place` that is no folder, in the order of names; links are followed.
+
+    A folder is not entered again below itself, nor where `enter` says no. What has vanished meanwhile, and a link to
+    nowhere, are not there. OSError for a folder that cannot be read: its files would be missing without a word.
+    """
+    left = MOST_FOLDERS
+
+    def below(path: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
+        nonlocal left
+        try:
+            status = path.stat()
+            names = sorted(entry.name for entry in os.scandir(path)) if path.is_dir() else None
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                return
+            raise
+        if names is None:
+            yield path
+            return
+        identity = status.st_dev, status.st_ino
+        if identity in above:
+            return
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ELOOP, "Its folders link to each other without end", str(place))
+        for name in names:
+            inner = path / name
+            if not inner.is_dir() or enter(inner):
+                yield from below(inner, (*above, identity))
+
+    return below(place, ())
+
+
+def is_program(path: Path) -> bool:
+    """Whether anybody may execute a file, by its mode: the same for every user and on every mount."""
+    return bool(path.stat().st_mode & 0o111)
