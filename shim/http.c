@@ -23,8 +23,8 @@
 
 enum { QUICK_READY_US = 20000, QUICK_STEP_US = 500, STEP_MS = 2, LOOK_ELSEWHERE_MS = 2000 };
 
-static int port;        /* 0: a socket */
-static bool is_ready;   /* the server that runs has taken a connection */
+static int port;      /* 0: a socket */
+static bool is_ready; /* the server that runs has taken a connection */
 static bool told_elsewhere;
 
 /* ---- start ---- */
@@ -270,8 +270,8 @@ static struct failure not_begun(int error)
     if (error != EADDRINUSE)
         return failure_to_start(error);
     failure = (struct failure){.type = "Runtime.PortInUse"};
-    append_format(&failure.message, "port %d of %s is taken by another process; let lambda.toml say port = 0 (a free one)", SHIM_PORT,
-                  SHIM_MAIN);
+    append_format(&failure.message, "port %d of %s is taken by another process; let lambda.toml say port = 0 (a free one)",
+                  SHIM_PORT, SHIM_MAIN);
     return failure;
 }
 
@@ -280,6 +280,8 @@ static struct failure not_begun(int error)
    longer is waited for with the first event. */
 int http_start(void)
 {
+    if (SHIM_SHUTDOWN)
+        http_register_extension();
     int error = start_server();
     bool ended = !error && await_ready(now_ms() + SHIM_READY_MS) == GONE;
     if (ended || error == EADDRINUSE) {
@@ -533,7 +535,8 @@ void http_handle(struct event *event, int64_t until)
     } else if (*SHIM_EVENTS) {
         http_write_other(&request, event);
     } else {
-        failure = failure_of("Function.NoHttpEvent", "is a web server, and the event is no HTTP request (events = \"\" takes none)");
+        failure =
+            failure_of("Function.NoHttpEvent", "is a web server, and the event is no HTTP request (events = \"\" takes none)");
     }
     if (failure.type)
         api_fail(event->id, &failure);

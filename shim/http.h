@@ -4,6 +4,7 @@
      http_request.c  the event as the bytes of an HTTP request, encoded as that front encodes
      http_link.c     one connection to the server: reuse, sending, reading of its response
      http_answer.c   the response as the answer that the front expects, or as the prelude of a stream
+     http_extension.c  SIGTERM before the end, where lambda.toml asks for it
      http.c          the server's life: start, readiness, one exchange, what went wrong
 
    The rules for each front stand in docs/web-servers.md. */
@@ -17,10 +18,10 @@
 #endif
 
 enum {
-    REUSE_MS = 4000,        /* a connection is used again so long after the last response: a freeze makes older ones a trap */
-    CONTEXT_LIMIT = 16384,  /* bytes of the context headers; servers take some 50 KB of headers in all */
-    RESPONSE_HEAD = 65536,  /* bytes of a response's head, at most */
-    SHOWN_BODY = 2048       /* bytes of a body in an error message */
+    REUSE_MS = 4000,       /* a connection is used again so long after the last response: a freeze makes older ones a trap */
+    CONTEXT_LIMIT = 16384, /* bytes of the context headers; servers take some 50 KB of headers in all */
+    RESPONSE_HEAD = 65536, /* bytes of a response's head, at most */
+    SHOWN_BODY = 2048      /* bytes of a body in an error message */
 };
 
 /* ---- http_event.c ---- */
@@ -35,9 +36,9 @@ enum front { OTHER, REST, HTTP_API_1, HTTP_API_2, FUNCTION_URL, ALB, ALB_MULTI, 
 
 struct http_event {
     enum front front;
-    struct json method, path, query;              /* strings */
-    struct json headers, multi_headers;           /* maps */
-    struct json queries, multi_queries;           /* maps */
+    struct json method, path, query;    /* strings */
+    struct json headers, multi_headers; /* maps */
+    struct json queries, multi_queries; /* maps */
     struct json cookies, body, base64;
     struct json context, authorizer, stage, domain; /* requestContext and what stands in it */
     struct json http_path;
@@ -95,5 +96,9 @@ size_t http_begin_answer(struct buffer *answer, enum front front, const struct h
 void http_end_answer(struct buffer *answer, size_t body_from, enum front front, const struct http_head *head);
 void http_write_prelude(struct buffer *out, enum front front, const struct http_head *head);
 void http_write_refusal(struct buffer *answer, enum front front, const char *why);
+
+/* ---- http_extension.c ---- */
+
+void http_register_extension(void);
 
 #endif

@@ -29,8 +29,8 @@ static bool is_cookie(const struct iovec *name)
 /* Whether a header goes on: the connection's own do not, nor a length (but for a body that never comes). */
 static bool goes_on(const struct iovec *name, bool with_length)
 {
-    static const char *const dropped[] = {"connection", "keep-alive", "transfer-encoding", "trailer", "upgrade",
-                                          "proxy-connection", "proxy-authenticate", NULL};
+    static const char *const dropped[] = {"connection", "keep-alive",       "transfer-encoding",  "trailer",
+                                          "upgrade",    "proxy-connection", "proxy-authenticate", NULL};
     static const char *const length[] = {"content-length", NULL};
     return !is_header(name, dropped) && (with_length || !is_header(name, length));
 }
@@ -151,13 +151,33 @@ static const char *status_phrase(int status)
     static const struct {
         int status;
         const char *phrase;
-    } known[] = {{200, "OK"},           {201, "Created"},        {202, "Accepted"},     {204, "No Content"},
-                 {206, "Partial Content"}, {301, "Moved Permanently"}, {302, "Found"},  {303, "See Other"},
-                 {304, "Not Modified"}, {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
-                 {401, "Unauthorized"}, {403, "Forbidden"},      {404, "Not Found"},    {405, "Method Not Allowed"},
-                 {409, "Conflict"},     {410, "Gone"},           {413, "Payload Too Large"}, {415, "Unsupported Media Type"},
-                 {422, "Unprocessable Entity"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
-                 {501, "Not Implemented"}, {502, "Bad Gateway"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+    } known[] = {{200, "OK"},
+                 {201, "Created"},
+                 {202, "Accepted"},
+                 {204, "No Content"},
+                 {206, "Partial Content"},
+                 {301, "Moved Permanently"},
+                 {302, "Found"},
+                 {303, "See Other"},
+                 {304, "Not Modified"},
+                 {307, "Temporary Redirect"},
+                 {308, "Permanent Redirect"},
+                 {400, "Bad Request"},
+                 {401, "Unauthorized"},
+                 {403, "Forbidden"},
+                 {404, "Not Found"},
+                 {405, "Method Not Allowed"},
+                 {409, "Conflict"},
+                 {410, "Gone"},
+                 {413, "Payload Too Large"},
+                 {415, "Unsupported Media Type"},
+                 {422, "Unprocessable Entity"},
+                 {429, "Too Many Requests"},
+                 {500, "Internal Server Error"},
+                 {501, "Not Implemented"},
+                 {502, "Bad Gateway"},
+                 {503, "Service Unavailable"},
+                 {504, "Gateway Timeout"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].status == status)
             return known[i].phrase;
@@ -313,7 +333,7 @@ static void encode_body(struct buffer *answer, size_t from)
 void http_end_answer(struct buffer *answer, size_t body_from, enum front front, const struct http_head *head)
 {
     size_t size = answer->size - body_from;
-    int64_t escaped = size == 0                                          ? 0
+    int64_t escaped = size == 0                                    ? 0
                       : is_encoded(head) || is_listed_binary(head) ? -1
                                                                    : escaped_size(answer->data + body_from, size);
     bool text = escaped >= 0 && (front == REST || (size_t)escaped <= (size + 2) / 3 * 4);

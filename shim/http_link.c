@@ -20,8 +20,8 @@ enum { LINK_STEP = 65536 };
 
 static struct {
     int fd;
-    int64_t used_ms;        /* when the last response ended */
-    bool fresh;             /* no request has gone over it yet */
+    int64_t used_ms; /* when the last response ended */
+    bool fresh;      /* no request has gone over it yet */
     char input[16384];
     size_t from, to;
     struct iovec unsent[2]; /* what is left of the request */
@@ -29,7 +29,7 @@ static struct {
     bool heard;             /* a byte of the response has come */
     bool dead_early;        /* it was closed before the last byte of the request was written */
     enum { BY_NOTHING, BY_LENGTH, BY_CHUNKS, BY_END } framed;
-    uint64_t left;          /* of the body, or of the chunk */
+    uint64_t left; /* of the body, or of the chunk */
     bool in_chunk;
 } wire = {.fd = -1};
 
@@ -52,9 +52,8 @@ void link_set_address(int port, const char *path)
         link_lengths[link_count++] = sizeof(struct sockaddr_un);
         return;
     }
-    link_addresses[0].v4 = (struct sockaddr_in){.sin_family = AF_INET,
-                                                .sin_port = htons((uint16_t)port),
-                                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    link_addresses[0].v4 = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     link_lengths[link_count++] = sizeof(struct sockaddr_in);
     link_addresses[1].v6 =
         (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -367,9 +366,7 @@ enum link_end link_read_body(struct buffer *body, int64_t until)
     switch (wire.framed) {
     case BY_NOTHING: return LINK_DONE;
     case BY_LENGTH: return wire.left == 0 ? LINK_DONE : link_take(body, wire.left, until);
-    case BY_END:
-        end = link_take(body, LINK_STEP, until);
-        return end == LINK_CUT ? LINK_DONE : end;
+    case BY_END: end = link_take(body, LINK_STEP, until); return end == LINK_CUT ? LINK_DONE : end;
     default:
         if (wire.left == 0 && (end = next_chunk(until)) != LINK_OPEN)
             return end;

@@ -177,10 +177,20 @@ struct seen {
 
 static void append_header(struct buffer *out, const struct json *name, const struct json *value, struct seen *seen)
 {
-    static const char *const dropped[] = {"connection",       "keep-alive", "proxy-connection",       "te",
-                                          "trailer",          "upgrade",    "transfer-encoding",      "expect",
-                                          "content-length",   "x-amzn-trace-id", "x-amzn-request-context",
-                                          "x-amzn-lambda-context", "x-amz-tenant-id", NULL};
+    static const char *const dropped[] = {"connection",
+                                          "keep-alive",
+                                          "proxy-connection",
+                                          "te",
+                                          "trailer",
+                                          "upgrade",
+                                          "transfer-encoding",
+                                          "expect",
+                                          "content-length",
+                                          "x-amzn-trace-id",
+                                          "x-amzn-request-context",
+                                          "x-amzn-lambda-context",
+                                          "x-amz-tenant-id",
+                                          NULL};
     if (!value->at)
         return;
     size_t from = out->size;

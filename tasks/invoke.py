@@ -1,6 +1,6 @@
 """One event through a function: on AWS, or with --local through its zip under Lambda's own emulator.
 
-in   --payload JSON, @file or - (stdin)
+in   --payload JSON, @file or - (stdin); or --event with the name of a sample
 out  the answer on stdout, the log on stderr; exit 1 when the function failed
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.verb import Line, Verb, parsed, verbs
-from .lib.base.errors import InvokeError
+from .lib.base.errors import InvokeError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -20,16 +20,21 @@ if TYPE_CHECKING:
     from .lib.local.function import Package
     from .lib.settings.load import Function, Project
 
+SAMPLES = (  # a test holds this against tasks/lib/local/samples.py, which `doit list` need not import
+    "alb apigw authorizer cloudfront codepipeline cognito dynamodb firehose http-api kinesis lex logs "
+    "s3 s3-delete schedule ses sns sqs url"
+)
+
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit invoke:<fn>`; with one function, `doit invoke`."""
     functions = {function.name: function for function in project.functions}
-    doc = "one event through a function, on AWS or with --local here: the answer on stdout, the log on stderr"
+    doc = f"one event through a function, on AWS or with --local here; --payload JSON, or --event {SAMPLES}"
 
     def act(name: str, given: Any) -> None:
         from .lib.aws.verbs.invoke import payload
 
-        event = payload(given.payload)
+        event = sample_event(given) if given.event else payload(given.payload)
         answer = invoke_locally(functions[name], event) if given.local else invoke_on_aws(project, name, event)
         sys.stdout.buffer.write(answer + b"\n" * (not answer.endswith(b"\n")))
         sys.stdout.buffer.flush()
@@ -45,6 +50,16 @@ def options(parser: ArgumentParser) -> None:
     parser.description = "Send one event; the answer goes to stdout, the log to stderr."
     parser.add_argument("--local", action="store_true", help="run the built zip here; no AWS account is needed")
     parser.add_argument("--payload", metavar="JSON", help="the event: JSON, @FILE, or - for stdin (default: {})")
+    parser.add_argument("--event", metavar="NAME", help=f"a sample event in its place: {SAMPLES}")
+
+
+def sample_event(given: Any) -> bytes:
+    """The sample that --event names."""
+    from .lib.local.samples import sample
+
+    if given.payload:
+        raise UsageError("Both --payload and --event say what is sent.", "Give one of them.")
+    return sample(given.event, products.CACHE, log)
 
 
 def package(function: Function) -> Package:

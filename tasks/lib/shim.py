@@ -36,7 +36,14 @@ SOURCES = (  # each uses only those before it
     "exchange.c",
     "bootstrap.c",
 )
-HTTP_SOURCES = ("http_event.c", "http_request.c", "http_link.c", "http_answer.c", "http.c")  # of a web server
+HTTP_SOURCES = (  # of a web server
+    "http_event.c",
+    "http_request.c",
+    "http_link.c",
+    "http_answer.c",
+    "http_extension.c",
+    "http.c",
+)
 FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
 MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
     "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH",

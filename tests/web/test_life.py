@@ -7,13 +7,17 @@ import os
 import signal
 import socket
 import time
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tasks.lib.local.fronts.events import url
-from tests.web.servers import SHIMS, Server, http_way, request, serving
+from tasks.lib.local.function import Package
+from tasks.lib.local.invocation import Invocation
+from tasks.lib.local.pool import Pool
+from tests.web.servers import SHIMS, Server, http_way, request, serving, subject
 
 shims = pytest.mark.parametrize("shim", SHIMS)
 
@@ -218,6 +222,26 @@ def test_nothing_is_left_when_the_shim_ends(shim: str, tmp_path: Path) -> None:
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_server_that_wants_to_know_its_end_is_told_under_a_lambda_that_ends_as_lambda_does(tmp_path: Path) -> None:
+    way = http_way("bootstrap", shutdown=True)
+    way.pack(tmp_path / "task", subject())
+    with zipfile.ZipFile(tmp_path / "lambda.zip", "w") as archive:
+        for path in (tmp_path / "task").iterdir():
+            archive.write(path, path.name)
+    seen = tmp_path / "seen"
+    package = Package("end", tmp_path / "lambda.zip", "provided.al2023", "main", environment={"SEEN": str(seen)})
+    said: list[str] = []
+    pool = Pool(package, said.append)
+    try:
+        pool.refresh()
+        one = pool.invoke(Invocation(json.dumps(url(request())).encode(), "arn"))
+        assert json.loads(one.payload())["statusCode"] == 200
+    finally:
+        pool.stop()
+    assert seen.read_text().splitlines() == ["listening", "GET /", "SIGTERM"]
+    assert not [line for line in said if "extension" in line]
 
 
 @shims

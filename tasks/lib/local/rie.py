@@ -33,13 +33,14 @@ def emulator(cache: Path, architecture: str, log: Log) -> Path:
         return target
     log(f"fetching the Lambda emulator (once, 8 MB: aws-sam-cli {VERSION})")
     with tempfile.TemporaryDirectory() as folder:
-        wheel = _wheel(Path(folder))
+        wheel = wheel_of_the_emulator(Path(folder))
         with zipfile.ZipFile(wheel) as archive, replaced(target, PROGRAM_MODE) as temporary:
             temporary.write_bytes(archive.read(MEMBER.format(architecture=architecture)))
     return target
 
 
-def _wheel(folder: Path) -> Path:
+def wheel_of_the_emulator(folder: Path) -> Path:
+    """The pinned wheel, fetched into `folder`; ToolError when it cannot be had."""
     wanted = folder / "wanted.txt"
     wanted.write_text(f"aws-sam-cli=={VERSION} --hash=sha256:{SHA256}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]

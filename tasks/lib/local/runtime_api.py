@@ -39,6 +39,7 @@ class RuntimeApi:
         self.failure: Failure | None = None  # of this event
         self.init_failure: Failure | None = None
         self.closed = False
+        self.has_extension = False  # who registered one is told of its end
         self._invocation: Invocation | None = None
         self._deadline_ms = 0
         self._claimed = False  # somebody has begun to answer
@@ -189,6 +190,7 @@ class RuntimeApi:
     def _extension(self, exchange: Exchange, name: str) -> None:
         """An internal extension: registered, and told of nothing but the end."""
         if name == "register":
+            self.has_extension = True
             about = {"functionName": "function", "functionVersion": "$LATEST", "handler": "function"}
             identifier = ("Lambda-Extension-Identifier", str(uuid.uuid4()))
             return exchange.reply(200, json.dumps(about).encode(), [JSON, identifier])

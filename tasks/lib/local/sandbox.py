@@ -174,10 +174,10 @@ class Sandbox:
             self._log.wait_ended(1)
 
     def stop(self) -> None:
-        """Tell it to end, and see that it does; again does no harm."""
+        """End it as Lambda does, with SIGTERM first where an extension is registered; again does no harm."""
         self._stopped = True
         process = self._process
-        if process and process.poll() is None:
+        if process and process.poll() is None and self._api.has_extension:
             with suppress(ProcessLookupError):
                 process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -170,7 +170,13 @@ def serve(connection):
     connection.close()
 
 
+def stopped(*_):
+    seen("SIGTERM")
+    os._exit(0)
+
+
 def main():
+    signal.signal(signal.SIGTERM, stopped)
     where = sys.argv[1]
     how, _, value = os.environ.get("START", "").partition(":")
     if how == "late":
