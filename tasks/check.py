@@ -1,7 +1,7 @@
-"""Would it start on Lambda? Any executable, any zip, built by anybody; nothing is run.
+"""Would it start on Lambda? Any executable, any zip, built by anybody; nothing is run without --run.
 
-in   files, --runtime, --arch, --sysroot, --json; without files, every function's zip on its own runtime
-out  a tree and a verdict for each on stdout; exit 0 all start, 1 one does not, 2 one cannot be judged
+in   files and options (docs/checking.md); without files, every function's zip on its own runtime
+out  a tree and a verdict for each on stdout; exit 0 all start, 1 one does not, 2 one cannot be judged, 3 not proved
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def own(project: Project, *, json_wanted: bool) -> int:
             sys.stdout.write(told.getvalue() + "\n")
     if json_wanted:
         files = [file for document in documents for file in document["files"]]
-        print(
-            json.dumps({"format": command.FORMAT, "starts": not any(codes), "files": files}, indent=2, sort_keys=True)
-        )
-    return max(codes)
+        code = command.worst(codes)
+        document = {"format": command.FORMAT, "starts": code == command.STARTS, "verdict": command.word(code)}
+        print(json.dumps(document | {"files": files}, indent=2, sort_keys=True))
+    return command.worst(codes)

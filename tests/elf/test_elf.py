@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
@@ -12,14 +13,18 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import elftools
 import pytest
+from elftools.common.utils import struct_parse
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
+from elftools.elf.structs import ELFStructs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.lib.base.errors import ElfError
 from tasks.lib.elf import symbols as elf_symbols
+from tasks.lib.elf import tables
 from tasks.lib.loader import walk as closure
 from tasks.lib.loader.root import elf_at
 from tasks.lib.sysroot import root as sysroot
@@ -76,6 +81,39 @@ def test_both_readings_of_this_system_agree() -> None:
         compared += 1
         assert (list(found.needed), [need.version for need in found.versions]) == theirs, path
     assert compared > 30
+
+
+@pytest.mark.parametrize("little", [True, False])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_the_layouts_are_those_of_pyelftools_public_parsers(bits: int, little: bool) -> None:  # noqa: FBT001
+    """tasks/lib/elf/tables.py reads pyelftools' private construct tree; its public parser must say the same."""
+    structs = ELFStructs(little_endian=little, elfclass=bits)
+    structs.create_basic_structs()
+    structs.create_advanced_structs()
+    ours = tables.layout(bits, little)
+    sentence = (
+        f"pyelftools {elftools.__version__} builds its records differently from {tables.TRUE_FOR}: "
+        "mend `_flat` in tasks/lib/elf/tables.py, or pin the older version."
+    )
+    pairs = {
+        "Elf_Dyn": ours.dynamic, "Elf_Sym": ours.symbol, "Elf_Phdr": ours.segment, "Elf_Verneed": ours.need,
+        "Elf_Vernaux": ours.need_aux, "Elf_Verdef": ours.define, "Elf_Verdaux": ours.define_aux,
+    }  # fmt: skip
+    for name, layout in pairs.items():
+        content = bytes(range(1, layout.size + 1))
+        stream = io.BytesIO(content + bytes(64))
+        theirs = struct_parse(getattr(structs, name), stream)
+        assert stream.tell() == layout.size, sentence
+        numbers = {value for value in theirs.values() if isinstance(value, int)}
+        assert numbers <= set(layout.unpack(content)) | numbers.intersection({0}), f"{name}: {sentence}"
+    content = bytes(range(1, ours.symbol.size + 1))
+    theirs = struct_parse(structs.Elf_Sym, io.BytesIO(content))
+    assert ours.symbol_fields(ours.symbol.unpack(content))[0] == theirs.st_name, sentence
+    program = struct_parse(structs.Elf_Phdr, io.BytesIO(bytes(range(1, ours.segment.size + 1))))
+    _, flags, offset, address, size = ours.segment_fields(ours.segment.unpack(bytes(range(1, ours.segment.size + 1))))
+    assert (flags, offset, address, size) == (
+        program.p_flags, program.p_offset, program.p_vaddr, program.p_filesz,
+    ), sentence  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

@@ -143,7 +143,7 @@ def _open_folders(folder: Path) -> None:
 def _told(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
     by_api = wanted.event is not None
     answered = seen.answer is not None and seen.failure is None if by_api else seen.status == 0
-    lost = asked(seen.record, shims, outside=bool(room_problem()))
+    lost = asked(seen.record, shims, outside=bool(room_problem()), programs=wanted.platform.programs)
     lines = [seen.room, *sentences(lost)]
     text = seen.stderr.decode("utf-8", "replace").strip()
     lines += [f"stderr   {shown(line)}" for line in text.splitlines()[-MOST_LINES:]] if not answered else []

@@ -45,13 +45,23 @@ class Asked:
     hint: str
 
 
-def asked(record: Sequence[dict[str, Any]], shims: Collection[str] = (), *, outside: bool = False) -> list[Asked]:
-    """The short list; `shims`: programs that are not told of; `outside`: what was found beside the zip counts too."""
+def asked(
+    record: Sequence[dict[str, Any]],
+    shims: Collection[str] = (),
+    *,
+    outside: bool = False,
+    programs: Collection[str] = (),
+) -> list[Asked]:
+    """The short list; `shims`: programs that are not told of; `outside`: what was found beside the zip counts too.
+
+    `programs`: names that the runtime has in /usr/bin.
+    """
     last_found = {row["path"].rpartition("/")[2]: number for number, row in enumerate(record) if not row["error"]}
     found: dict[str, Asked] = {}
     for number, row in enumerate(record):
         path, name = row["path"], row["path"].rpartition("/")[2]
-        elsewhere = outside and not row["error"] and _is_outside(path)
+        has_it = name in programs and posixpath.dirname(path) in PROGRAMS
+        elsewhere = outside and not row["error"] and _is_outside(path) and not has_it
         if (row["error"] not in LOST and not elsewhere) or row["exe"] in shims or _is_noise(path, row):
             continue
         of_system = row["exe"].startswith("/usr/bin/") and not row["call"].startswith("exec")
