@@ -1,0 +1,198 @@
+"""Anybody's zips, started for real in an older root by a user who owns nothing there, and held against the verdict.
+
+No false "starts" and no false "does not start"; "not proved" may be either, and is rare. Every combination of a way to
+start, a program, a state of its library and a packer is a zip; a sample of them is tried here, and all of them by
+
+    GATE_ZIPS=all .venv/bin/pytest tests/gate/test_zips_for_real.py
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import stat
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.elf import symbols as elf_symbols
+from tasks.lib.gate import judge
+from tasks.lib.gate.verdict import Outcome
+from tasks.lib.package import unzip
+from tests.libs.test_bundle import FOLDER, platform_of
+from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
+from tests.support import need
+
+pytestmark = pytest.mark.slow
+SAMPLE = 120
+LOADER = "ld-linux-x86-64.so.2"
+SOURCE = '#include <stdio.h>\n{more}\nint main(void) {{ {use} puts("ok"); return 0; }}\n'
+PROGRAMS = {  # its body, and gcc's options
+    "plain": ("", "", []),
+    "static": ("", "", ["-static"]),
+    "newer": ("#include <stdlib.h>", "if (arc4random() == arc4random()) return 2;", []),
+    "library": ("int foo(void);", "foo();", ["libfoo.so.1"]),
+    "library now": ("int foo(void);", "foo();", ["libfoo.so.1", "-Wl,-z,now"]),
+    "runpath": ("int foo(void);", "foo();", ["libfoo.so.1", "-Wl,-rpath,$ORIGIN/../lib"]),
+}
+STARTS = {  # the bootstrap's text; "" is the program itself
+    "itself": "",
+    "sh": "#!/bin/sh\nexec ./bin/prog\n",
+    "cd": '#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\nexec "$LAMBDA_TASK_ROOT/bin/prog" "$@"\n',
+    "path": "#!/bin/sh\nexport LD_LIBRARY_PATH=$LAMBDA_TASK_ROOT/lib\nexec $LAMBDA_TASK_ROOT/bin/prog\n",
+    "env": "#!/usr/bin/env sh\nexec env LD_LIBRARY_PATH=lib:other ./bin/prog\n",
+    "loader": f"#!/bin/sh\nexec lib/{LOADER} --library-path $LAMBDA_TASK_ROOT/lib bin/prog\n",
+    "absent": "#!/bin/sh\nexec ./bin/other\n",
+    "carriage": "#!/bin/sh\r\nexec ./bin/prog\r\n",
+    "ruby": "#!/usr/bin/env ruby\n",
+}
+LIBRARIES = ("whole", "none", "chain", "unreadable", "closed folder", "elsewhere", "other build", "with libc")
+PACKERS = ("python", "zip")
+
+
+@dataclass(frozen=True)
+class Case:
+    start: str
+    program: str
+    library: str
+    packer: str
+
+
+def cases() -> list[Case]:
+    everything = [Case(*parts) for parts in product(STARTS, PROGRAMS, LIBRARIES, PACKERS)]
+    return everything if os.environ.get("GATE_ZIPS") == "all" else random.Random(19).sample(everything, SAMPLE)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """gcc -o <program>, gcc -shared -Wl,-soname,libfoo.so.1, and one of another build, without foo."""
+    folder = tmp_path_factory.mktemp("zips")
+    (folder / "foo.c").write_text("int foo(void) { return 1; }")
+    (folder / "other.c").write_text("int bar(void) { return 1; }")
+    for name, source in (("libfoo.so.1", "foo.c"), ("other.so", "other.c")):
+        line = ["gcc", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libfoo.so.1", "-o", name, source]
+        subprocess.run([need("gcc"), *line[1:]], cwd=folder, check=True)
+    for name, (more, use, options) in PROGRAMS.items():
+        (folder / "a.c").write_text(SOURCE.format(more=more, use=use))
+        subprocess.run(["gcc", "-o", name, "a.c", *options], cwd=folder, check=True)
+    return folder
+
+
+def tree(case: Case, made: Path, folder: Path) -> None:
+    """The zip's content on disk."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "lib").mkdir()
+    text = STARTS[case.start]
+    if text:
+        (folder / "bootstrap").write_text(text, newline="")
+        shutil.copy(made / case.program, folder / "bin/prog")
+    else:
+        shutil.copy(made / case.program, folder / "bootstrap")
+    (folder / "bootstrap").chmod(0o755)
+    library = made / "libfoo.so.1"
+    place = folder / "lib/libfoo.so.1"
+    if case.library == "chain":
+        shutil.copy(library, folder / "lib/libfoo.so.1.2.3")
+        (folder / "lib/libfoo.so.1.2").symlink_to("libfoo.so.1.2.3")
+        place.symlink_to("libfoo.so.1.2")
+    elif case.library == "elsewhere":
+        (folder / "other").mkdir()
+        shutil.copy(library, folder / "other/libfoo.so.1")
+    elif case.library != "none":
+        shutil.copy(made / "other.so" if case.library == "other build" else library, place)
+        place.chmod(0o600 if case.library == "unreadable" else 0o644)
+    if case.library == "with libc":
+        for name in ("libc.so.6", LOADER):
+            shutil.copy(Path(FOLDER, name).resolve(), folder / "lib" / name)
+        (folder / "lib" / LOADER).chmod(0o755)
+    if case.library == "closed folder":
+        (folder / "lib").chmod(0o700)
+
+
+def zipped(case: Case, folder: Path, target: Path) -> Path:
+    """By Info-ZIP with links kept, or by Python, which names no folders here."""
+    if case.packer == "zip":
+        subprocess.run([need("zip"), "-q", "-y", "-r", target, "."], cwd=folder, check=True)
+        return target
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+            info.create_system, info.external_attr = 3, path.lstat().st_mode << 16
+            if path.is_symlink():
+                archive.writestr(info, str(path.readlink()))
+            elif path.is_file():
+                archive.writestr(info, path.read_bytes())
+    return target
+
+
+def laid_out(package: Path, root: Path) -> None:
+    """As Lambda: links and modes, folders 0755 where the zip does not name them."""
+    task = root / "var/task"
+    shutil.rmtree(task, ignore_errors=True)
+    task.mkdir(parents=True)
+    with zipfile.ZipFile(package) as archive:
+        infos = sorted(archive.infolist(), key=lambda info: info.is_dir())
+        for info in infos:
+            path, mode = task / info.filename, info.external_attr >> 16
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if info.is_dir():
+                path.mkdir(exist_ok=True)
+                path.chmod(stat.S_IMODE(mode))
+            elif stat.S_ISLNK(mode):
+                path.symlink_to(archive.read(info).decode())
+            else:
+                path.write_bytes(archive.read(info))
+                path.chmod(stat.S_IMODE(mode))
+
+
+def started(root: Path) -> tuple[bool, str]:
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LD_LIBRARY_PATH": f"{FOLDER}:/var/task:/var/task/lib:/opt/lib",
+    }
+    inner = ["/usr/bin/env", "-i", "-C", "/var/task", *(f"{name}={value}" for name, value in environment.items())]
+    words = ["/usr/sbin/chroot", "--userspec=993:990", str(root), *inner]
+    command = [*words, "/var/task/bootstrap"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return done.returncode == 0 and done.stdout == "ok\n", f"{done.returncode}: {done.stderr[-200:]}"
+
+
+def test_the_verdict_is_what_happens(root: Path, made: Path, tmp_path: Path) -> None:
+    where = platform_of(root)
+    where = replace(where, symbols=dict(_symbols(root, where.libraries)))
+    wrong, unproved, good = [], 0, 0
+    for number, case in enumerate(cases()):
+        folder = tmp_path / str(number)
+        tree(case, made, folder)
+        package = zipped(case, folder, tmp_path / f"{number}.zip")
+        place = tmp_path / f"{number}.unpacked"
+        place.mkdir()
+        archive = unzip.unpacked(package, place)
+        found = judge.foreign(archive.contents, where)
+        laid_out(package, root)
+        truth, said = started(root)
+        if found.verdict is Outcome.UNPROVED:
+            unproved += 1
+        elif found.starts is not truth:
+            wrong.append((case, found.verdict, [problem.message for problem in found.problems], said))
+        good += truth
+    assert wrong == []
+    assert unproved == 0, "all of these are within what is read"
+    assert good > 10, "enough of them start"
+
+
+def _symbols(root: Path, libraries: frozenset[str]) -> Iterator[tuple[str, frozenset[str]]]:
+    from tasks.lib.sysroot.root import Folder
+
+    inside = Folder(root)
+    for name in libraries:
+        path = f"{FOLDER}/{name}"
+        with inside.open(path) as file:
+            yield name, frozenset(item.name for item in elf_symbols.symbols(file, path) if item.defined)
