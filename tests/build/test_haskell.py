@@ -122,7 +122,7 @@ class Manager:
         self.name, self.known = name, known
 
     def run(self, command: Sequence[str], _: str, log: Callable[[str], None]) -> int:
-        return 0 if command[-1] in self.known else 1
+        return 2 if "no lists" in self.known else 0 if command[-1] in self.known else 1
 
 
 def act(line: str, made: Job, name: str = "host", *known: str) -> str:
@@ -139,6 +139,7 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
         (LENS, "host", "libghc-lens-dev", "apt-get install libghc-lens-dev"),
         (LENS, "docker", "ghc-lens-devel", "Add ghc-lens-devel to `packages`"),
         (LENS, "host", "", "no package of lens"),
+        (LENS, "docker", "no lists", "Add libghc-lens-dev to `packages` of [build] in lambda.toml, where the dist"),
         (ALEX, "host", "alex", "apt-get install alex"),
         ("The program 'happy' is required but it could not be found.", "host", "happy", "the build tool happy"),
         ("    Could not find module ‘Data.Map’", "host", "", "Data.Map"),

@@ -27,6 +27,7 @@ CONFLICT = re.compile(
     r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* \(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
 )
 FILE_MISSED = re.compile(r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist")
+NO_LISTS = 2  # exit code of a look-up where nothing can be looked up
 MESSAGE = re.compile(r"^[\w./-]+\.l?hs(?=:\d+:)")  # what GHC puts before a message, relative to where it was run
 
 
@@ -69,26 +70,29 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
 
 def _install(machine: Machine, packages: list[str], what: str, name: str) -> str:
     """How to come by a package: from the distribution where it has it, else from Hackage or from the repository."""
-    for package in packages:
-        if _is_known(machine, package):
-            if machine.name == "docker":
-                return f"Add {package} to `packages` of [build] in lambda.toml: {what} is missing."
-            return f"Install {what}: apt-get install {package}."
-    where = "the image's distribution" if machine.name == "docker" else "this host's distribution"
+    there = [_is_known(machine, package) for package in packages]
+    if known := next((package for package, found in zip(packages, there, strict=True) if found is not False), ""):
+        doubt = "" if True in there else ", where the distribution has it"
+        if machine.name == "docker":
+            return f"Add {known} to `packages` of [build] in lambda.toml{doubt}: {what} is missing."
+        return f"Install {what}: apt-get install {known}{doubt}."
+    where = "The image's distribution" if machine.name == "docker" else "This host's distribution"
     return (
-        f"{where[0].upper()}{where[1:]} has no package of {name}. Run `cabal update` where Hackage can be reached, or put "
+        f"{where} has no package of {name}. Run `cabal update` where Hackage can be reached, or put "
         f"its sources below the project (`cabal get {name}`) and name the folder in `packages` of cabal.project."
     )
 
 
-def _is_known(machine: Machine, package: str) -> bool:
-    """Whether the package manager of the machine knows a package; looked up only after a failure."""
+def _is_known(machine: Machine, package: str) -> bool | None:
+    """Whether the package manager of the machine knows a package; None where it has no lists to look in."""
     said: list[str] = []
     script = (
-        'if command -v apt-cache >/dev/null; then apt-cache show "$1" 2>/dev/null | grep -q "^Package: $1\\$"; '
-        'else dnf -q list "$1" >/dev/null 2>&1; fi'
+        "if command -v apt-cache >/dev/null; then ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || exit 2; "
+        'apt-cache show "$1" 2>/dev/null | grep -q "^Package: $1\\$"; '
+        'elif command -v dnf >/dev/null; then dnf -q list "$1" >/dev/null 2>&1; else exit 2; fi'
     )
-    return machine.run(["sh", "-c", script, "sh", package], machine.workspace, said.append) == 0
+    code = machine.run(["sh", "-c", script, "sh", package], machine.workspace, said.append)
+    return None if code == NO_LISTS else code == 0
 
 
 def _bound(job: Job, conflict: re.Match[str]) -> str:
