@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..base import processes
 from ..base.errors import EngineError
 from ..base.files import PROGRAM_MODE, replaced
+from ..build.fixed import PLACE
 from .image import NAME, PROJECT
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from .client import Client
 
 OWNER = f"{NAME}.owner"  # label: the process that started a container
-WORKSPACE = "/build"
-STORES = {"STACK_ROOT": "/store/stack", "CABAL_DIR": "/store/cabal"}
+WORKSPACE = str(PLACE / ".work")  # as on a host, so that a Paths_ module holds the same folder
+STORES = {"STACK_ROOT": "/store/stack", "CABAL_DIR": str(PLACE / ".cache/cabal")}
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "HOME": "/tmp", **STORES}  # noqa: S108 - the container's own /tmp
 LONGEST = 1 << 16  # bytes of a line; a longer one is cut into several
 IN_MEMORY = 8 << 20  # of a tar, before it goes to disk

@@ -4,12 +4,12 @@ in   the sources, what changed of them, the folder of the copy, the folder where
 out  `sync_script(…)` → a shell script such as this one, for a changed app/Main.hs of hs/hello:
 
     set -eu
-    mkdir -p /build/hs-hello-5f3a01
-    mv -f /build/.incoming/hs-hello-5f3a01/partial /build/hs-hello-5f3a01.sources
+    mkdir -p /mnt/.work/hs-hello-5f3a01
+    mv -f /mnt/.work/.incoming/hs-hello-5f3a01/partial /mnt/.work/hs-hello-5f3a01.sources
     find . -type f \\( -path './.stack-work/*/Main.hi' -o … \\) -delete      forget what compilers made of it
     find . \\( -name .stack-work -o … \\) -prune -o -type f -print | sort | comm -23 - …/files | xargs rm …
     cp -R --remove-destination …/tree/. .                                   the copy
-    mv -f …/manifest /build/hs-hello-5f3a01.sources
+    mv -f …/manifest /mnt/.work/hs-hello-5f3a01.sources
 
 The copy is made as build/copy.py makes it on the host: changed files bear the time of the copying (by the clock of the
 engine, whose compilers compare it), the manifest comes last. A script that was cut short is begun anew by the next
