@@ -29,18 +29,19 @@ static const size_t BODY_LIMIT = (size_t)1 << 30; /* no event comes near; a dama
 struct reply {
     int status;
     bool chunked, sized, last; /* last: the server closes behind it */
+    bool damaged;              /* its length is none, or it has two */
     size_t size;
 };
 
 static char host[300];
 static struct addrinfo *addresses;
 static int connection = -1;
-static char input[16384];
+static char input[65536 + 1024]; /* the longest line of a head */
 static size_t input_from, input_to;
 static int failures;        /* connections that broke in a row while we waited for an event */
 static bool ended_in_error; /* the connection ended in an error */
 static const char *stream_type = "application/octet-stream";
-static bool streaming;      /* the head of a streamed answer is out, its end is not */
+static bool streaming; /* the head of a streamed answer is out, its end is not */
 static void do_nothing(void) {}
 static void (*on_reply_sent)(void) = do_nothing; /* an answer has been sent, and the API has not said yes yet */
 
@@ -274,8 +275,10 @@ static void store_header(char **field, const char *value)
 static void take_header(struct reply *reply, struct event *event, const char *name, const char *value)
 {
     if (!strcasecmp(name, "content-length")) {
+        size_t size = strspn(value, "0123456789") == strlen(value) && *value ? (size_t)strtoull(value, NULL, 10) : SIZE_MAX;
+        reply->damaged = reply->damaged || size > BODY_LIMIT || (reply->sized && size != reply->size);
         reply->sized = true;
-        reply->size = (size_t)strtoull(value, NULL, 10);
+        reply->size = size;
     } else if (!strcasecmp(name, "transfer-encoding")) {
         reply->chunked = reply->chunked || strcasecmp(value, "identity") != 0;
     } else if (!strcasecmp(name, "connection")) {
@@ -284,6 +287,10 @@ static void take_header(struct reply *reply, struct event *event, const char *na
         return;
     } else if (!strcasecmp(name, "lambda-runtime-aws-request-id")) {
         snprintf(event->id, sizeof event->id, "%s", value);
+    } else if (!strcasecmp(name, "lambda-runtime-invocation-id")) {
+        store_header(&event->invocation, value);
+    } else if (!strcasecmp(name, "lambda-runtime-aws-tenant-id")) {
+        store_header(&event->tenant, value);
     } else if (!strcasecmp(name, "lambda-runtime-deadline-ms")) {
         event->deadline_ms = strtoll(value, NULL, 10);
     } else if (!strcasecmp(name, "lambda-runtime-invoked-function-arn")) {
@@ -351,13 +358,16 @@ static void forget(struct event *event)
     free(event->trace);
     free(event->client);
     free(event->identity);
+    free(event->tenant);
+    free(event->invocation);
     release(&event->body);
     *event = (struct event){0};
 }
 
 static bool is_usable(const char *id)
 {
-    return *id && strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") == strlen(id);
+    return *id && strlen(id) < ID_LIMIT - 1 &&
+           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") == strlen(id);
 }
 
 /* Wait for the event that api_ask asked for. False: the API was asked in vain, ask again. A refusal is for good: Lambda
@@ -376,7 +386,7 @@ bool api_next(struct event *event)
         return false;
     }
     failures = 0;
-    event->whole = read_body(&reply, &event->body);
+    event->whole = !reply.damaged && read_body(&reply, &event->body);
     if (reply.status != 200)
         fail("the Runtime API answered GET next with %d: %.*s", reply.status, SHOWN(event->body));
     if (!is_usable(event->id))
@@ -409,7 +419,7 @@ static int read_verdict(void)
         disconnect();
         return 0;
     }
-    if (read_body(&reply, &body))
+    if (!reply.damaged && read_body(&reply, &body))
         disconnect_if_last(&reply);
     else
         disconnect();
@@ -419,14 +429,21 @@ static int read_verdict(void)
     return reply.status;
 }
 
+/* A late answer to a request id that is in use again is refused by this. */
+static void append_invocation(struct buffer *head, const struct event *event)
+{
+    if (event && event->invocation)
+        append_format(head, "Lambda-Runtime-Invocation-Id: %s\r\n", event->invocation);
+}
+
 /* POST; the status, 0 when no connection brought one. */
-static int post(const char *path, const char *headers, const struct buffer *body)
+static int post(const char *path, const struct event *event, const char *headers, const struct buffer *body)
 {
     struct buffer head = {0};
     int status = 0;
-    append_format(&head,
-                  "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
-                  path, host, headers, body->size);
+    append_format(&head, "POST " PATH "%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%s", path, host, headers);
+    append_invocation(&head, event);
+    append_format(&head, "Content-Length: %zu\r\n\r\n", body->size);
     for (int tries = 0; tries < TRIES && status == 0; tries++) {
         ensure_connected();
         struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
@@ -448,14 +465,36 @@ static void append_failure(struct buffer *out, const struct failure *failure)
     append_format(out, ",\"errorType\":\"%s\",\"stackTrace\":[]}", failure->type);
 }
 
-static int post_failure(const char *path, const struct failure *failure)
+/* The header's form is narrower than the body's: `Function.` and letters, the first one a capital. */
+static void append_type(struct buffer *out, const char *type)
 {
-    char headers[160];
-    struct buffer body = {0};
+    if (!strncmp(type, "Runtime.", 8) || !strncmp(type, "Function.", 9)) {
+        append_text(out, type);
+        return;
+    }
+    append_text(out, "Function.");
+    size_t start = out->size;
+    for (; *type; type++) {
+        char c = *type;
+        if (out->size == start && c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+            append(out, &c, 1);
+    }
+    if (out->size < start + 2)
+        append_text(out, "Error");
+}
+
+static int post_failure(const char *path, const struct event *event, const struct failure *failure)
+{
+    struct buffer headers = {0}, body = {0};
     append_failure(&body, failure);
-    snprintf(headers, sizeof headers, ERROR_TYPE ": %s\r\n", failure->type);
+    append_text(&headers, ERROR_TYPE ": ");
+    append_type(&headers, failure->type);
+    append(&headers, "\r\n", 3);
     note("%s: %.*s", failure->type, SHOWN(failure->message));
-    int status = post(path, headers, &body);
+    int status = post(path, event, headers.data, &body);
+    release(&headers);
     release(&body);
     return status;
 }
@@ -469,23 +508,23 @@ static void act_on_status(int status)
         fail("the Runtime API is out of order");
 }
 
-void api_answer(const char *id, const struct buffer *answer)
+void api_answer(const struct event *event, const struct buffer *answer)
 {
-    char path[200];
-    snprintf(path, sizeof path, "invocation/%s/response", id);
-    act_on_status(post(path, "", answer));
+    char path[ID_LIMIT + 40];
+    snprintf(path, sizeof path, "invocation/%s/response", event->id);
+    act_on_status(post(path, event, "", answer));
 }
 
-void api_fail(const char *id, const struct failure *failure)
+void api_fail(const struct event *event, const struct failure *failure)
 {
-    char path[200];
-    snprintf(path, sizeof path, "invocation/%s/error", id);
-    act_on_status(post_failure(path, failure));
+    char path[ID_LIMIT + 40];
+    snprintf(path, sizeof path, "invocation/%s/error", event->id);
+    act_on_status(post_failure(path, event, failure));
 }
 
 void api_fail_init(const struct failure *failure)
 {
-    post_failure("init/error", failure);
+    post_failure("init/error", NULL, failure);
 }
 
 /* ---- streamed answers ---- */
@@ -504,20 +543,27 @@ void api_stream_type(const char *type)
     stream_type = type;
 }
 
+/* Where the answer is for an HTTP client: its status and headers, eight NULs, and then the body. */
+static const char prelude[] = "{\"statusCode\":200,\"headers\":{\"content-type\":" SHIM_CONTENT_TYPE "}}\0\0\0\0\0\0\0";
+
 /* Send a piece of the answer as it comes; the first one opens the request. False: nobody takes it any more. */
-bool api_stream(const char *id, const char *data, size_t size, int64_t until)
+bool api_stream(const struct event *event, const char *data, size_t size, int64_t until)
 {
     if (!streaming) {
-        char head[1024];
-        int length = snprintf(head, sizeof head,
-                              "POST " PATH "invocation/%s/response HTTP/1.1\r\nHost: %s\r\n"
-                              "Content-Type: %s\r\n"
-                              "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
-                              "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n",
-                              id, host, stream_type);
+        struct buffer head = {0};
+        append_format(&head,
+                      "POST " PATH "invocation/%s/response HTTP/1.1\r\nHost: %s\r\n"
+                      "Content-Type: %s\r\n"
+                      "Lambda-Runtime-Function-Response-Mode: streaming\r\n",
+                      event->id, host, stream_type);
+        append_invocation(&head, event);
+        append_text(&head, "Transfer-Encoding: chunked\r\nTrailer: " ERROR_TYPE ", " ERROR_BODY "\r\n\r\n");
         ensure_connected();
-        struct iovec part = {head, (size_t)length};
+        struct iovec part = {head.data, head.size};
         streaming = send_all(&part, 1, until);
+        release(&head);
+        if (SHIM_CONTENT == TYPED && SHIM_PROCESS != HTTP)
+            streaming = streaming && send_chunk(prelude, sizeof prelude, until);
     }
     streaming = streaming && send_chunk(data, size, until);
     if (!streaming)
@@ -547,7 +593,9 @@ void api_stream_end(const struct failure *failure)
     if (failure) {
         struct buffer body = {0};
         append_failure(&body, failure);
-        append_format(&end, ERROR_TYPE ": %s\r\n" ERROR_BODY ": ", failure->type);
+        append_text(&end, ERROR_TYPE ": ");
+        append_type(&end, failure->type);
+        append_text(&end, "\r\n" ERROR_BODY ": ");
         append_base64(&end, &body);
         append_text(&end, "\r\n");
         release(&body);

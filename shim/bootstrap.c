@@ -19,6 +19,7 @@
 /* Read by tasks/lib/gate/own.py, so that a zip tells which program it starts. */
 __attribute__((used)) static const char mark[] = "haskell-on-lambda starts: " SHIM_MAIN;
 
+static bool is_worker; /* of several that serve at once */
 static const bool prestarts = SHIM_PROCESS == PERSISTENT || (SHIM_PROCESS == PER_EVENT && SHIM_PRESTART);
 
 static void add_part(struct exchange *exchange, const char *data, size_t size)
@@ -50,7 +51,8 @@ static int start_for(const struct event *event)
                   {"LAMBDA_RUNTIME_AWS_REQUEST_ID", event->id},
                   {"LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN", event->arn},
                   {"LAMBDA_RUNTIME_CLIENT_CONTEXT", event->client},
-                  {"LAMBDA_RUNTIME_COGNITO_IDENTITY", event->identity}};
+                  {"LAMBDA_RUNTIME_COGNITO_IDENTITY", event->identity},
+                  {"LAMBDA_RUNTIME_AWS_TENANT_ID", event->tenant}};
     enum { FIELDS = sizeof fields / sizeof *fields };
     struct buffer values[FIELDS + 1] = {{0}};
     char *more[FIELDS + 2];
@@ -121,19 +123,19 @@ static void send_answer(const struct event *event, struct exchange *exchange)
             failure = failure_of_size();
     }
     if (failure.type)
-        api_fail(event->id, &failure);
+        api_fail(event, &failure);
     else if (SHIM_STREAM)
         api_stream_end(NULL);
     else
-        api_answer(event->id, answer);
+        api_answer(event, answer);
     release(&failure.message);
 }
 
 static struct failure reason(const struct event *event, const struct exchange *exchange, enum outcome outcome)
 {
     switch (outcome) {
-    case FAILED: return failure_from_program(&exchange->answer);
-    case ENDED: return failure_at_end();
+    case FAILED: return failure_from_program(exchange->type, &exchange->answer);
+    case ENDED: return failure_at_end(exchange->answered);
     case TIMED_OUT: return failure_at_deadline(event);
     case TOO_LARGE: return failure_of_size();
     case CLOSED: return failure_of("Function.NoResponse", "closed its stdout before it had answered");
@@ -150,7 +152,7 @@ static void send_failure(const struct event *event, const struct exchange *excha
     if (SHIM_STREAM && exchange->answered > 0 && outcome != FAILED)
         api_stream_end(&failure);
     else
-        api_fail(event->id, &failure);
+        api_fail(event, &failure);
     release(&failure.message);
 }
 
@@ -158,7 +160,7 @@ static void send_failure(const struct event *event, const struct exchange *excha
 static void exchange_with_program(struct event *event)
 {
     struct buffer head = {0}, behind = {0};
-    struct exchange exchange = {.id = event->id, .until = last_moment(event)};
+    struct exchange exchange = {.event = event, .until = last_moment(event)};
     const char *before = SHIM_ENVELOPE ? "{\"event\":" : "";
     if (SHIM_ENVELOPE || SHIM_PROCESS == PER_EVENT)
         make_line(&event->body); /* for programs that read one line */
@@ -181,7 +183,7 @@ static void exchange_with_program(struct event *event)
         outcome = persistent(&exchange);
     }
     log_forward();
-    if (outcome == ENDED && SHIM_PROCESS == PER_EVENT && WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0)
+    if (outcome == ENDED && SHIM_PROCESS == PER_EVENT && exit_is_success(child.status))
         outcome = ANSWERED;
     if (outcome == ANSWERED)
         send_answer(event, &exchange);
@@ -208,10 +210,11 @@ static void handle(struct event *event)
         failure = failure_to_start(error);
     } else if (!event->whole) {
         failure.type = "Runtime.TruncatedEvent";
-        append_text(&failure.message, "the connection to the Runtime API broke in the middle of the event");
+        append_text(&failure.message,
+                    "the connection to the Runtime API broke in the middle of the event, or its length is none");
     }
     if (failure.type)
-        api_fail(event->id, &failure);
+        api_fail(event, &failure);
     else
         exchange_with_program(event);
     release(&failure.message);
@@ -230,7 +233,8 @@ static void prestart_next(void)
     if (SHIM_PROCESS == PER_EVENT) {
         sched_yield(); /* whoever shares our processor takes the answer first */
         child_kill();
-        prestart();
+        if (!is_worker) /* Lambda counts on all to ask again at once: then the start waits for that */
+            prestart();
     }
 }
 
@@ -257,7 +261,7 @@ _Noreturn static void serve(void)
         prestart();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
-        else if (SHIM_PROCESS != HTTP) /* a server that has ended is missed with its event */
+        else if (SHIM_PROCESS != HTTP)  /* a server that has ended is missed with its event */
             watch_idle(-1, child_kill); /* one that has ended before its event */
         while (!api_next(&event))
             api_ask();
@@ -282,6 +286,7 @@ static bool fork_workers(void)
             fail("cannot make %d copies of the bootstrap: %s", copies, strerror(errno));
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGTERM);
+            is_worker = true;
             prctl(PR_SET_CHILD_SUBREAPER, 1); /* a fork does not inherit it */
             return true;
         }
@@ -295,17 +300,21 @@ int main(void)
 {
     const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
     for (int some = 0; some >= 0 && some <= STDERR_FILENO;) /* nothing of ours may stand in a standard place */
-        if ((some = open("/dev/null", O_RDWR | O_CLOEXEC)) > STDERR_FILENO)
+        if ((some = open("/dev/null", O_RDWR | (SHIM_PROCESS == NATIVE ? 0 : O_CLOEXEC))) > STDERR_FILENO)
             close(some);
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
     child_prepare();
+    if (SHIM_PROCESS != HTTP) /* a web server's hold its port, and are set when that is known */
+        child_set_arguments((char *const[]){SHIM_ARGUMENTS NULL});
     if (!fork_workers() && SHIM_PROCESS == PERSISTENT)
         pin_to_cpu();
     int error = SHIM_PROCESS == NATIVE ? child_become() : 0;
     if (!log_open())
         fail("cannot make a pipe: %s", strerror(errno));
     loop_open(&(struct loop_acts){.reap = children_reap, .stop = child_stop});
+    if (SHIM_CONTENT != OCTETS)
+        api_stream_type("application/vnd.awslambda.http-integration-response");
     api_open(api);
     if (error)
         give_up(error);

@@ -25,15 +25,19 @@
 
 /* Settings: tasks/lib/shim.py compiles them in. */
 #ifndef SHIM_MAIN
-#error "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_PRESTART, SHIM_STREAM and SHIM_ANSWER_BYTES come from tasks/lib/shim.py"
+#error                                                                                                                         \
+    "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_PRESTART, SHIM_STREAM, SHIM_ANSWER_BYTES and more come from tasks/lib/shim.py"
 #endif
 enum process { PER_EVENT, PERSISTENT, NATIVE, HTTP };
+enum content { OCTETS, TYPED, PRELUDED }; /* of a stream: bytes; with a type; the program writes the prelude itself */
 
 enum {
     ANSWER_LIMIT = SHIM_ANSWER_BYTES,
-    GRACE_MS = 300,         /* we answer this long before Lambda's own deadline */
-    CONNECT_MS = 2000,      /* the emulator starts us before it listens */
-    IDLE_MS = 100,          /* without an event for so long, memory is given back */
+    GRACE_MS = 300,    /* we answer this long before Lambda's own deadline */
+    CONNECT_MS = 2000, /* the emulator starts us before it listens */
+    IDLE_MS = 100,     /* without an event for so long, memory is given back */
+    ID_LIMIT = 512,    /* bytes of a request id, with its NUL */
+    TYPE_LIMIT = 128,  /* bytes of an error's name */
     NEVER = -1
 };
 
@@ -125,15 +129,16 @@ void child_stop(void);
 /* ---- api.c ---- */
 
 struct event {
-    char id[128];
+    char id[ID_LIMIT];
+    char *invocation;    /* goes back with the answer, so that the API can tell a late one */
     int64_t deadline_ms; /* since 1970; 0: none was given */
-    char *arn, *trace, *client, *identity;
+    char *arn, *trace, *client, *identity, *tenant;
     struct buffer body;
-    bool whole; /* false: the connection broke in the middle of the body */
+    bool whole; /* false: the connection broke in the middle of the body, or its length is none */
 };
 
 struct failure {
-    const char *type; /* (Runtime|Function).[A-Z][a-zA-Z]+ */
+    const char *type; /* (Runtime|Function).[A-Z][a-zA-Z]+, or the name that the program or lambda.toml gives */
     struct buffer message;
 };
 
@@ -141,21 +146,22 @@ void api_open(const char *address);
 void api_ask(void);
 bool api_next(struct event *event);
 void api_on_reply_sent(void (*work)(void));
-void api_answer(const char *id, const struct buffer *answer);
-void api_fail(const char *id, const struct failure *failure);
+void api_answer(const struct event *event, const struct buffer *answer);
+void api_fail(const struct event *event, const struct failure *failure);
 void api_fail_init(const struct failure *failure);
-bool api_stream(const char *id, const char *data, size_t size, int64_t until);
+bool api_stream(const struct event *event, const char *data, size_t size, int64_t until);
 void api_stream_type(const char *type);
 void api_stream_end(const struct failure *failure);
 
 /* ---- failure.c ---- */
 
 struct failure failure_to_start(int error);
-struct failure failure_at_end(void);
+struct failure failure_at_end(size_t thrown_away);
+bool exit_is_success(int status);
 struct failure failure_at_deadline(const struct event *event);
 struct failure failure_of_silence(void);
 struct failure failure_of_size(void);
-struct failure failure_from_program(const struct buffer *message);
+struct failure failure_from_program(const char *type, const struct buffer *message);
 struct failure failure_of(const char *type, const char *what);
 
 /* ---- envelope.c ---- */
@@ -174,17 +180,18 @@ void http_handle(struct event *event, int64_t until);
 enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };
 
 struct exchange {
-    const char *id;
+    const struct event *event;
     struct iovec parts[4]; /* what goes to its stdin; [from, to) are still to be written */
     int from, to;
     int64_t until; /* on now_ms' clock */
     struct buffer answer;
-    size_t fed;         /* persistent: bytes that its stdin took */
-    bool unread;        /* persistent: it ended, had served before, and read none of them */
-    size_t answered;    /* bytes of the answer so far, with those that were streamed */
-    bool complete;      /* persistent: the frame was read to its end */
-    bool failed;        /* persistent: it is an error, and its bytes are the message */
-    const char *breach; /* persistent: how the program broke the frames */
+    size_t fed;                /* persistent: bytes that its stdin took */
+    bool unread;               /* persistent: it ended, had served before, and read none of them */
+    size_t answered;           /* bytes of the answer so far, with those that were streamed */
+    bool complete;             /* persistent: the frame was read to its end */
+    bool failed;               /* persistent: it is an error, and its bytes are the message */
+    char type[TYPE_LIMIT + 1]; /* persistent: the error's name, where the program gives one */
+    const char *breach;        /* persistent: how the program broke the frames */
 };
 
 enum outcome per_event(struct exchange *exchange);

@@ -35,6 +35,7 @@ void append_context(struct buffer *out, const struct event *event)
     append_member(out, "traceId", event->trace);
     append_raw_member(out, "clientContext", event->client);
     append_raw_member(out, "identity", event->identity);
+    append_member(out, "tenantId", event->tenant);
     append_text(out, "}}");
 }
 

@@ -2,7 +2,7 @@
 
    per-event   stdin gets the event and its end; all of stdout, to the end of the program, is the answer.
    persistent  stdin gets a frame, `<request id> <length>` on a line and then the event; a frame of the same form and the
-               same id on stdout is the answer, and `<request id> error <length>` the message of a failure. Whatever else
+               same id on stdout is the answer, and `<request id> error <length> <Type>` the message of a failure. Whatever else
                stands on stdout is log: no answer reaches another request. */
 #include "bootstrap.h"
 
@@ -16,7 +16,7 @@
 enum {
     PIPE = 65536, /* what a pipe holds */
     WIDE_PIPE = 1 << 20,
-    HEAD = 192, /* a frame's head is shorter */
+    HEAD = ID_LIMIT + TYPE_LIMIT + 32, /* a frame's head is shorter */
     LENGTH_DIGITS = 10,
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
 };
@@ -95,7 +95,7 @@ static enum outcome take(struct exchange *exchange, size_t size)
         return answer->size > ANSWER_LIMIT ? TOO_LARGE : GOING_ON;
     size_t sent = answer->size;
     answer->size = 0;
-    return sent == 0 || api_stream(exchange->id, answer->data, sent, exchange->until) ? GOING_ON : ABANDONED;
+    return sent == 0 || api_stream(exchange->event, answer->data, sent, exchange->until) ? GOING_ON : ABANDONED;
 }
 
 /* Wait until either end of the program can go on, or it has ended. */
@@ -135,8 +135,9 @@ enum outcome per_event(struct exchange *exchange)
 /* ---- persistent ---- */
 
 static struct {
-    enum { LINES, ANSWER, BEHIND } place; /* in stdout; BEHIND: directly after a frame, where a line break may stand */
-    char head[HEAD];                      /* the line so far */
+    /* In stdout; BEHIND: directly after a frame, where a line break may stand; BROKEN: after a head that is none. */
+    enum { LINES, ANSWER, BEHIND, BROKEN } place;
+    char head[HEAD]; /* the line so far */
     size_t size;
     bool long_line; /* it is too long for a head, and its beginning is in the log already */
     size_t left;    /* ANSWER: bytes still to come */
@@ -150,28 +151,50 @@ void persistent_reset(void)
     frames.long_line = false;
 }
 
-/* The length, when the line is the head of the frame we wait for; else -1. */
-static int64_t frame_length(struct exchange *exchange)
+/* Past a number of at most LENGTH_DIGITS digits, or NULL. */
+static const char *skip_length(const char *at, const char *end, size_t *value)
+{
+    const char *start = at;
+    *value = 0;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        *value = *value * 10 + (size_t)(*at - '0');
+    return at > start && at - start <= LENGTH_DIGITS ? at : NULL;
+}
+
+/* Past the name of an error: letters, digits and dots, a letter first; or NULL. */
+static const char *skip_type(const char *at, const char *end)
+{
+    const char *start = at;
+    for (; at < end; at++) {
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+        if (!letter && (at == start || !((*at >= '0' && *at <= '9') || *at == '.' || *at == '_')))
+            return NULL;
+    }
+    return at > start && at - start <= TYPE_LIMIT ? at : NULL;
+}
+
+enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD };
+
+/* What the line is. One that begins with the id of the request under way and a blank can be nothing but a head. */
+static enum line read_frame_head(struct exchange *exchange)
 {
     static const char error[] = "error ";
-    size_t length = exchange ? strlen(exchange->id) : 0;
-    if (!exchange || frames.long_line || frames.size < length + 2 || memcmp(frames.head, exchange->id, length) != 0 ||
-        frames.head[length] != ' ')
-        return -1;
+    const char *id = exchange ? exchange->event->id : "";
+    size_t length = strlen(id);
+    if (!exchange || frames.size < length + 1 || memcmp(frames.head, id, length) != 0 || frames.head[length] != ' ')
+        return LOG;
     const char *at = frames.head + length + 1, *end = frames.head + frames.size;
-    bool failed = (size_t)(end - at) > strlen(error) && memcmp(at, error, strlen(error)) == 0;
-    if (failed)
+    exchange->failed = (size_t)(end - at) > strlen(error) && memcmp(at, error, strlen(error)) == 0;
+    if (exchange->failed)
         at += strlen(error);
-    if (end - at > LENGTH_DIGITS)
-        return -1;
-    int64_t value = 0;
-    for (; at < end; at++) {
-        if (*at < '0' || *at > '9')
-            return -1;
-        value = value * 10 + (*at - '0');
+    at = skip_length(at, end, &frames.left);
+    if (at && exchange->failed && end - at > 1 && *at == ' ') {
+        const char *type = at + 1;
+        at = skip_type(type, end);
+        if (at)
+            memcpy(exchange->type, type, (size_t)(at - type));
     }
-    exchange->failed = failed;
-    return value;
+    return at == end ? HEAD_OF_ANSWER : BROKEN_HEAD;
 }
 
 /* Read lines up to and with the head of our frame; how many of the bytes that took. What is no head is log. */
@@ -192,18 +215,16 @@ static size_t read_lines(struct exchange *exchange, const char *data, size_t siz
         at += more + (end != NULL);
         if (!end)
             return at;
-        int64_t length = frame_length(exchange);
-        if (length < 0) {
+        enum line line = frames.long_line ? LOG : read_frame_head(exchange);
+        if (line != HEAD_OF_ANSWER) {
             log_line(frames.head, frames.size);
             log_line("\n", 1);
         }
         frames.size = 0;
         frames.long_line = false;
-        if (length >= 0) {
-            frames.place = ANSWER;
-            frames.left = (size_t)length;
+        frames.place = line == HEAD_OF_ANSWER ? ANSWER : line == BROKEN_HEAD ? BROKEN : LINES;
+        if (line != LOG)
             return at;
-        }
     }
     return size;
 }
@@ -229,6 +250,9 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
             at++;
         } else if (frames.place == LINES) {
             at += read_lines(exchange && exchange->complete ? NULL : exchange, data + at, size - at);
+            if (frames.place == BROKEN)
+                return broken(exchange, "began an answer with a head that is none (it is the last line of the log); "
+                                        "`<request id> <length>` or `<request id> error <length> <Type>`");
             if (frames.place == ANSWER && !is_fed(exchange))
                 return broken(exchange, "answered before it had taken the whole event");
             if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)

@@ -44,9 +44,31 @@ struct failure failure_to_start(int error)
     return failure;
 }
 
-struct failure failure_at_end(void)
+/* The exit codes of lambda.toml: those that come with an answer, and the names of the others. */
+bool exit_is_success(int status)
 {
-    struct failure failure = {.type = "Function.ExitError"};
+    static const int codes[] = {SHIM_SUCCESS};
+    for (size_t i = 0; WIFEXITED(status) && i < sizeof codes / sizeof *codes; i++)
+        if (codes[i] == WEXITSTATUS(status))
+            return true;
+    return false;
+}
+
+static const char *exit_name(int status)
+{
+    static const struct {
+        int code;
+        const char *name;
+    } errors[] = {SHIM_ERRORS{-1, NULL}};
+    for (size_t i = 0; WIFEXITED(status) && errors[i].name; i++)
+        if (errors[i].code == WEXITSTATUS(status))
+            return errors[i].name;
+    return "Function.ExitError";
+}
+
+struct failure failure_at_end(size_t thrown_away)
+{
+    struct failure failure = {.type = exit_name(child.status)};
     if (WIFSIGNALED(child.status))
         append_format(&failure.message, "%s was killed by signal %d (%s)", SHIM_MAIN, WTERMSIG(child.status),
                       signal_name(WTERMSIG(child.status)));
@@ -54,6 +76,8 @@ struct failure failure_at_end(void)
         append_format(&failure.message, "%s ended with exit code %d", SHIM_MAIN, WEXITSTATUS(child.status));
     if (SHIM_PROCESS == PERSISTENT)
         append_text(&failure.message, " before it had answered");
+    else if (thrown_away > 0 && !SHIM_STREAM)
+        append_format(&failure.message, "; the %zu bytes of its stdout are thrown away", thrown_away);
     add_tail(&failure.message);
     return failure;
 }
@@ -82,9 +106,9 @@ struct failure failure_of_silence(void)
 }
 
 /* The program itself says what went wrong. */
-struct failure failure_from_program(const struct buffer *message)
+struct failure failure_from_program(const char *type, const struct buffer *message)
 {
-    struct failure failure = {.type = "Function.HandlerError"};
+    struct failure failure = {.type = *type ? type : "Function.HandlerError"};
     append(&failure.message, message->data, message->size);
     return failure;
 }

@@ -418,9 +418,9 @@ static void answer_buffered(struct event *event, enum front front, const struct 
         child_kill();
     log_forward();
     if (failure.type)
-        api_fail(event->id, &failure);
+        api_fail(event, &failure);
     else
-        api_answer(event->id, &answer);
+        api_answer(event, &answer);
     release(&failure.message);
     release(&answer);
 }
@@ -434,7 +434,7 @@ static void answer_streamed(struct event *event, enum front front, const struct 
         http_write_prelude(&piece, front, head);
     api_stream_type(front != OTHER ? "application/vnd.awslambda.http-integration-response" : "application/json");
     while (end == LINK_OPEN) {
-        bool taken = piece.size == 0 || api_stream(event->id, piece.data, piece.size, until);
+        bool taken = piece.size == 0 || api_stream(event, piece.data, piece.size, until);
         if (!taken) {
             note("nobody takes the streamed answer to request %s any more", event->id);
             link_hang_up();
@@ -445,7 +445,7 @@ static void answer_streamed(struct event *event, enum front front, const struct 
         end = link_read_body(&piece, until);
     }
     if (piece.size > 0)
-        api_stream(event->id, piece.data, piece.size, until);
+        api_stream(event, piece.data, piece.size, until);
     if (end == LINK_DONE)
         link_settle(head);
     else
@@ -469,7 +469,7 @@ static void exchange_with_server(struct event *event, enum front front, const st
         link_hang_up();
         if (end == LINK_TIMEOUT)
             child_kill();
-        api_fail(event->id, &failure);
+        api_fail(event, &failure);
         release(&failure.message);
     } else if (SHIM_STREAM && !is_error_status(head.status) && (front != OTHER || head.status < 300)) {
         answer_streamed(event, front, &head, until);
@@ -512,11 +512,11 @@ static void refuse(struct event *event, enum front front, const char *why)
                            &(struct http_head){.status = 400, .text = {.data = (char *)type, .size = sizeof type - 1}});
         append_format(&answer, "Bad Request: %s\n", why);
         api_stream_type("application/vnd.awslambda.http-integration-response");
-        if (api_stream(event->id, answer.data, answer.size, NEVER))
+        if (api_stream(event, answer.data, answer.size, NEVER))
             api_stream_end(NULL);
     } else {
         http_write_refusal(&answer, front, why);
-        api_answer(event->id, &answer);
+        api_answer(event, &answer);
     }
     release(&answer);
 }
@@ -539,7 +539,7 @@ void http_handle(struct event *event, int64_t until)
             failure_of("Function.NoHttpEvent", "is a web server, and the event is no HTTP request (events = \"\" takes none)");
     }
     if (failure.type)
-        api_fail(event->id, &failure);
+        api_fail(event, &failure);
     else if (request.refused)
         refuse(event, http.front, request.refused);
     else

@@ -6,7 +6,7 @@
 /* The length of the UTF-8 character at `at`; where there is none, minus the bytes that U+FFFD stands for (as in every
    browser and Node: the longest beginning of a character, at least one byte). Overlong forms, surrogates and what lies
    above U+10FFFF are no characters. */
-static int utf8_length(const unsigned char *at, const unsigned char *end)
+static __attribute__((noinline)) int utf8_length(const unsigned char *at, const unsigned char *end)
 {
     unsigned char from = at[0] == 0xE0 ? 0xA0 : at[0] == 0xF0 ? 0x90 : 0x80;
     unsigned char to = at[0] == 0xED ? 0x9F : at[0] == 0xF4 ? 0x8F : 0xBF;
@@ -20,11 +20,20 @@ static int utf8_length(const unsigned char *at, const unsigned char *end)
     return length;
 }
 
-/* Past the bytes that mean nothing inside a JSON string, sixteen at a time: answers are mostly those. */
-static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
+static inline bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Past the bytes that mean nothing inside a JSON string: a few one by one, since most strings are short, then sixteen at a
+   time. */
+static inline const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
 {
     typedef unsigned char sixteen __attribute__((vector_size(16)));
     typedef uint64_t pair __attribute__((vector_size(16)));
+    for (int i = 0; i < 12; i++, at++)
+        if (at == end || !is_plain(*at))
+            return at;
     while (end - at >= 16) {
         sixteen some;
         memcpy(&some, at, sizeof some);
@@ -34,7 +43,7 @@ static const unsigned char *skip_plain(const unsigned char *at, const unsigned c
             break;
         at += 16;
     }
-    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+    while (at < end && is_plain(*at))
         at++;
     return at;
 }
@@ -54,10 +63,18 @@ static const unsigned char *skip_string(const unsigned char *at, const unsigned 
         if (*at == '"')
             return at + 1;
         if (*at != '\\') {
-            int length = utf8_length(at, end);
-            if (length < 0)
-                return NULL;
-            at += length;
+            do { /* characters that are not ASCII come in company */
+                if (*at >= 0xC2 && *at < 0xE0 && end - at > 1 && (at[1] & 0xC0) == 0x80) {
+                    at += 2;
+                } else if (*at >= 0xE1 && *at < 0xED && end - at > 2 && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80) {
+                    at += 3;
+                } else {
+                    int length = utf8_length(at, end);
+                    if (length < 0)
+                        return NULL;
+                    at += length;
+                }
+            } while (at < end && *at >= 0x80);
         } else if (end - at >= 6 && at[1] == 'u') {
             for (int i = 2; i < 6; i++)
                 if (!is_hex(at[i]))

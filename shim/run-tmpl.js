@@ -12,7 +12,7 @@ const os = require('node:os');
 const path = require('node:path');
 
 const main = '$$main$$';
-const settings = JSON.parse('$$settings$$'); // process, input, prestart, response, answer_bytes
+const settings = JSON.parse('$$settings$$'); // ShimSettings of tasks/lib/shim.py, and answer_bytes
 const perEvent = settings.process === 'per-event';
 const persistent = settings.process === 'persistent';
 const streamed = settings.response === 'stream';
@@ -22,7 +22,8 @@ const ANSWER_LIMIT = settings.answer_bytes;
 const GRACE_MS = 300; // we answer this long before Lambda's own deadline
 const LAST_WORDS_MS = 100; // from the end of stdout to the end of the program, where the one follows from the other
 const TAIL = 2048; // bytes of stderr in an error message
-const HEAD = 192; // a frame's head is shorter
+const HEAD = 672; // a frame's head is shorter
+const PRELUDED = 'application/vnd.awslambda.http-integration-response'; // the program writes status and headers itself
 const WAITING = 1 << 20; // bytes of stray stdout, for a log that is not read
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; Node takes anything above for nothing
 const NOTHING = Buffer.alloc(0);
@@ -46,7 +47,7 @@ const localeNamed = LC_ALL || LC_CTYPE || (LANG && LANG !== 'en_US.UTF-8');
 // LD_LIBRARY_PATH then: whatever the program starts would get a C library that does not fit the system's loader.
 const libraryPath = LD_LIBRARY_PATH ? `${lib}:${LD_LIBRARY_PATH}` : lib;
 const loader = (LOADERS[process.arch] || []).map((name) => path.join(lib, name)).find((file) => fs.existsSync(file));
-const command = loader ? [loader, '--library-path', libraryPath, program] : [program];
+const command = [...(loader ? [loader, '--library-path', libraryPath] : []), program, ...settings.arguments];
 
 const environment = {
   ...process.env,
@@ -226,8 +227,8 @@ class Program {
 
 // ---- persistent: frames on stdout ----
 
-// Reads stdout as lines until the head of the frame we wait for, `<request id> <length>`, or `<request id> error <length>`
-// before the message of a failure; what is no such head is log.
+// Reads stdout as lines until the head of the frame we wait for, `<request id> <length>`, or `<request id> error <length>
+// <Type>` before the message of a failure; what is no such head is log.
 class Frames {
   place = 'lines'; // or 'answer'; or 'behind': directly after a frame, where a line break may stand
   line = NOTHING; // the line so far
@@ -243,6 +244,12 @@ class Frames {
         bytes = bytes.subarray(1);
       } else if (this.place === 'lines') {
         bytes = this.takeLine(bytes, expected);
+        if (this.place === 'broken') {
+          return (
+            'began an answer with a head that is none (it is the last line of the log); ' +
+            '`<request id> <length>` or `<request id> error <length> <Type>`'
+          );
+        }
       } else {
         const part = bytes.subarray(0, this.left);
         bytes = bytes.subarray(part.length);
@@ -277,13 +284,16 @@ class Frames {
       this.line = Buffer.concat([this.line, more]);
     }
     if (end < 0) return NOTHING;
-    const [, failed, length] = (expected && /^(error )?(\d{1,10})$/.exec(this.headOf(expected.id))) || [];
+    const head = expected ? this.headOf(expected.id) : null;
+    const [, failed, length, type] = /^(error )?(\d{1,10})(?: ((?<=error \d+ )[A-Za-z][\w.]{0,127}))?$/.exec(head ?? '') || [];
     if (length === undefined) {
+      if (head !== null) this.place = 'broken'; // it bears the id of the request under way
+
       log.write(Buffer.concat([this.line, Buffer.from('\n')]));
     } else {
       this.place = 'answer';
       this.left = Number(length);
-      expected.start(this.left, failed !== undefined);
+      expected.start(this.left, failed && (type ?? 'Function.HandlerError'));
     }
     this.line = NOTHING;
     this.longLine = false;
@@ -292,7 +302,7 @@ class Frames {
 
   headOf(id) {
     const text = this.longLine ? '' : this.line.toString('latin1');
-    return text.startsWith(`${id} `) ? text.slice(id.length + 1) : '';
+    return text.startsWith(`${id} `) ? text.slice(id.length + 1) : null;
   }
 }
 
@@ -328,6 +338,7 @@ function eventVariables(context, deadline) {
     LAMBDA_RUNTIME_INVOKED_FUNCTION_ARN: context.invokedFunctionArn,
     LAMBDA_RUNTIME_CLIENT_CONTEXT: json(context.clientContext),
     LAMBDA_RUNTIME_COGNITO_IDENTITY: json(context.identity),
+    LAMBDA_RUNTIME_AWS_TENANT_ID: context.tenantId,
     LAMBDA_RUNTIME_DEADLINE_MS: deadline?.toString(),
   };
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined));
@@ -362,6 +373,7 @@ function inputOf(event, context, deadline) {
     traceId: traceOf(context) ?? null,
     clientContext: context.clientContext ?? null,
     identity: context.identity ?? null,
+    tenantId: context.tenantId ?? null,
   };
   return Buffer.from(`{"event":${text},"context":${JSON.stringify(fields)}}`);
 }
@@ -375,21 +387,28 @@ function timedOut(one, deadline, id) {
   );
 }
 
-async function ended(one) {
+async function ended(one, thrownAway = 0) {
   const { code, signal, error } = one.gone;
   if (error) return notStarted(error);
   const how = signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
-  return failure('Function.ExitError', `${main} ${how}${persistent ? ' before it had answered' : ''}`, await one.lastWords());
+  const rest = thrownAway && !streamed ? `; the ${thrownAway} bytes of its stdout are thrown away` : '';
+  const name = (!signal && settings.errors[code]) || 'Function.ExitError';
+  return failure(name, `${main} ${how}${persistent ? ' before it had answered' : rest}`, await one.lastWords());
 }
 
 // Event in, answer out, both at the same time; `give` gets the answer piece by piece.
 function perEventExchange(one, id, input, give, { resolve, reject }) {
   const { stdin, stdout } = one.child ?? {};
+  let size = 0;
+  const heard = (bytes) => {
+    size += bytes.length;
+    give(bytes);
+  };
   const over = async () => {
     await one.drain(stdout);
-    return one.gone.code === 0 ? resolve() : reject(await ended(one));
+    return settings.success.includes(one.gone.code) ? resolve() : reject(await ended(one, size));
   };
-  one.client = { heard: give, silent: () => {}, over };
+  one.client = { heard, silent: () => {}, over };
   stdin?.end(input);
   stdout?.resume();
 }
@@ -399,12 +418,14 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   let [fed, complete] = [false, false];
   const broken = async (how) => reject(failure('Function.InvalidFrame', `${main} ${how}`, await one.lastWords()));
   let message; // of a failure
+  let type;
   const expected = {
     id,
     give: (bytes) => (message ? message.push(bytes) : give(bytes)),
     complete: () => (complete = true),
     start(length, failed) {
       message = failed ? [] : undefined;
+      type = failed;
       if ((failed || !streamed) && length > ANSWER_LIMIT) reject(tooLarge());
     },
   };
@@ -417,7 +438,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
     if (complete) {
       await turn(); // bytes that follow directly would show that the length was wrong
       if (!message) return resolve();
-      reject(Object.assign(failure('Function.HandlerError', Buffer.concat(message).toString()), { livesOn: true }));
+      reject(Object.assign(failure(type, Buffer.concat(message).toString()), { livesOn: true }));
     }
   };
   const silent = async () => {
@@ -523,7 +544,18 @@ async function buffered(event, context) {
   return valueOf(Buffer.concat(pieces));
 }
 
-async function stream(event, responseStream, context) {
+// Status and headers go out with the first byte of the body, so that an error before it is an error of the function.
+function withContentType(responseStream) {
+  if (!settings.content_type) return responseStream;
+  if (settings.content_type === PRELUDED) {
+    responseStream.setContentType(PRELUDED);
+    return responseStream;
+  }
+  return awslambda.HttpResponseStream.from(responseStream, { statusCode: 200, headers: { 'content-type': settings.content_type } });
+}
+
+async function stream(event, plainStream, context) {
+  const responseStream = withContentType(plainStream);
   const give = (bytes, one) => {
     if (responseStream.write(bytes)) return;
     one.child.stdout.pause();

@@ -39,24 +39,40 @@ const described = (error) => ({
   trace: String(error?.stack ?? '').split('\n'),
 });
 
-const fail = (route, error) =>
-  post(route, described(error), { 'Lambda-Runtime-Function-Error-Type': described(error).errorType });
+// The header's form is narrower than the body's: `Function.` and letters, the first one a capital.
+function headerType(name) {
+  if (/^(Runtime|Function)\./.test(name)) return name;
+  const letters = name.replace(/[^A-Za-z]/g, '');
+  return `Function.${letters.length > 1 ? letters[0].toUpperCase() + letters.slice(1) : 'Error'}`;
+}
+
+const fail = (route, error, headers = {}) =>
+  post(route, described(error), { 'Lambda-Runtime-Function-Error-Type': headerType(described(error).errorType), ...headers });
 
 // A streamed answer: the request begins with its first byte, and an error after that goes out as trailers.
 class ResponseStream extends Writable {
-  constructor(id) {
+  contentType = 'application/octet-stream';
+
+  constructor({ awsRequestId: id, invocationId }) {
     super();
     this.on('error', () => {}); // whoever waits for its end hears of it
     this.open = () =>
       (this.request ??= request('POST', `invocation/${id}/response`, {
-        'Content-Type': 'application/octet-stream',
+        'Content-Type': this.contentType,
+        ...invocation(invocationId),
         'Lambda-Runtime-Function-Response-Mode': 'streaming',
         'Transfer-Encoding': 'chunked',
         Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
       }));
   }
 
+  setContentType(type) {
+    this.contentType = type;
+  }
+
   _write(bytes, _, done) {
+    if (this.prelude) this.open().sent.write(this.prelude);
+    this.prelude = undefined;
     this.open().sent.write(bytes, done);
   }
 
@@ -69,7 +85,7 @@ class ResponseStream extends Writable {
     if (error) {
       const about = described(error);
       sent.addTrailers({
-        'Lambda-Runtime-Function-Error-Type': about.errorType,
+        'Lambda-Runtime-Function-Error-Type': headerType(about.errorType),
         'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(about)).toString('base64'),
       });
     }
@@ -87,7 +103,17 @@ class ResponseStream extends Writable {
   }
 }
 
+// A late answer to a request id that is in use again is refused by this.
+const invocation = (id) => (id ? { 'Lambda-Runtime-Invocation-Id': id } : {});
+
 globalThis.awslambda = {
+  HttpResponseStream: {
+    from(stream, prelude) {
+      stream.setContentType('application/vnd.awslambda.http-integration-response');
+      stream.prelude = Buffer.from(`${JSON.stringify(prelude)}${'\0'.repeat(8)}`);
+      return stream;
+    },
+  },
   streamifyResponse: (handler) => Object.assign(handler, { streams: true }),
 };
 
@@ -102,6 +128,8 @@ function contextOf(headers) {
     invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
     clientContext: json(headers['lambda-runtime-client-context']),
     identity: json(headers['lambda-runtime-cognito-identity']),
+    tenantId: headers['lambda-runtime-aws-tenant-id'],
+    invocationId: headers['lambda-runtime-invocation-id'],
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
 }
@@ -113,18 +141,18 @@ async function serveOne(handler) {
   if (status !== 200) throw new Error(`the Runtime API answered ${status}: ${body}`);
   const context = contextOf(headers);
   const route = `invocation/${context.awsRequestId}`;
-  const stream = handler.streams ? new ResponseStream(context.awsRequestId) : undefined;
+  const stream = handler.streams ? new ResponseStream(context) : undefined;
   const trace = headers['lambda-runtime-trace-id'];
   if (trace) process.env._X_AMZN_TRACE_ID = trace;
   else delete process.env._X_AMZN_TRACE_ID;
   try {
     const event = JSON.parse(body);
     if (stream) await handler(event, stream, context);
-    else await post(`${route}/response`, await handler(event, context));
+    else await post(`${route}/response`, await handler(event, context), invocation(context.invocationId));
   } catch (error) {
     const { errorType, errorMessage } = described(error);
     process.stderr.write(`runtime.js: ${errorType}: ${errorMessage}\n`);
-    await (stream?.request ? stream.fail(error) : fail(`${route}/error`, error));
+    await (stream?.request ? stream.fail(error) : fail(`${route}/error`, error, invocation(context.invocationId)));
   }
 }
 

@@ -38,9 +38,11 @@ function context() {
 
 // As the Node runtime does it: a streaming handler gets a stream to write to.
 globalThis.awslambda = {
+  HttpResponseStream: { from: (stream) => stream },
   streamifyResponse: (handler) => (event, about) => {
     const stream = new PassThrough();
     stream.pipe(process.stdout, { end: false });
+    stream.setContentType = () => {};
     stream.finished = () => once(stream, 'end');
     return handler(event, stream, about);
   },

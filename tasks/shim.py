@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 SHIM = resource("shim")
 TEMPLATE = SHIM / "run-tmpl.js"
-SETTINGS = ("process", "input", "response")
+SETTINGS = ("process", "input", "response", "content_type")
 
 
 def shim_settings(function: Function) -> dict[str, Any]:
     """How the executable is driven, as tasks.lib.shim.ShimSettings has it."""
     own: dict[str, Any] = {"main": function.program, "prestart": function.prestart}
+    own |= {"success": function.success, "errors": dict(function.errors or {}), "arguments": function.arguments}
     if function.process is Process.HTTP:
         own["http"] = {name: getattr(function, name) for name in web.KEYS}
     return own | {name: str(getattr(function, name)) for name in SETTINGS}

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,14 @@ HTTP_SOURCES = (  # of a web server
     "http_extension.c",
     "http.c",
 )
-FLAGS = ("-static", "-O1", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
+FLAGS = ("-static", "-O2", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
 MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
     "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH",
     "COMPILER_PATH", "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", "REALGCC", "DEPENDENCIES_OUTPUT",
     "SUNPRO_DEPENDENCIES",
     "LDEMULATION", "GNUTARGET",
 })  # fmt: skip
+PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"  # the program writes the prelude itself
 CROSS = {
     "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
     "arm64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
@@ -84,6 +85,13 @@ class ShimSettings:
     prestart: bool = True
     response: str = "buffered"  # or stream
     http: HttpSettings | Mapping[str, Any] | None = None  # with process = "http"
+    content_type: str = ""  # of a stream
+    success: tuple[int, ...] = (0,)  # exit codes that come with an answer
+    errors: Mapping[str, str] = field(default_factory=dict)  # exit code → the error's name
+    arguments: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(asdict(self)))
 
     def __post_init__(self) -> None:
         if not self.main or "/" in self.main or "\0" in self.main:
@@ -154,9 +162,15 @@ def _js_text(text: str) -> str:
 
 
 def _macros(settings: ShimSettings) -> tuple[str, ...]:
-    """`settings` for the C preprocessor; each byte of the name as an octal escape, which no name can break."""
+    """`settings` for the C preprocessor; each byte of a text as an octal escape, which no text can break."""
+    kind = {"": "OCTETS", PRELUDE_TYPE: "PRELUDED"}.get(settings.content_type, "TYPED")
     return (
         f"-DSHIM_MAIN={_c_text(settings.main)}",
+        *(() if settings.http else (f"-DSHIM_ARGUMENTS={_c_texts(settings.arguments)}",)),
+        f"-DSHIM_SUCCESS={','.join(map(str, settings.success))}",
+        f"-DSHIM_ERRORS={''.join(f'{{{code},{_c_text(name)}}},' for code, name in settings.errors.items())}",
+        f"-DSHIM_CONTENT={kind}",
+        f"-DSHIM_CONTENT_TYPE={_c_text(json.dumps(settings.content_type))}",
         f"-DSHIM_PROCESS={settings.process.upper().replace('-', '_')}",
         f"-DSHIM_ENVELOPE={int(settings.input == 'envelope')}",
         f"-DSHIM_PRESTART={int(settings.prestart)}",

@@ -69,6 +69,7 @@ class Way:
         about = self.settings
         words = [self.shim, about.process, *["envelope"][: about.input == "envelope"]]
         words += ["no-prestart"][: not about.prestart] + ["stream"][: about.response == "stream"]
+        words += ["typed"][: about.content_type != ""]
         return "-".join(words)
 
     def but(self, **settings: Any) -> Way:

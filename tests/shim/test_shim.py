@@ -33,7 +33,8 @@ def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
     (tmp_path / "run.js").write_text(shim.run_js(template, ShimSettings(name, input="envelope", prestart=False)))
     seen = json.loads(subprocess.run([need("node"), tmp_path / "run.js"], capture_output=True, check=True).stdout)
     settings = {"process": "per-event", "input": "envelope", "prestart": False, "response": "buffered"}
-    assert seen == [name, settings | {"answer_bytes": 6291556}]
+    settings |= {"content_type": "", "success": [0], "errors": {}, "arguments": [], "answer_bytes": 6291556}
+    assert seen == [name, settings]
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\0b"])
@@ -61,19 +62,14 @@ def test_the_bootstrap_is_the_same_anywhere_and_any_time(tmp_path: Path, monkeyp
     assert str(tmp_path).encode() not in (tmp_path / "one").read_bytes()
 
 
-def test_the_bootstrap_is_small_static_and_quickly_made(tmp_path: Path) -> None:
+def test_the_bootstrap_is_small_and_static(tmp_path: Path) -> None:
     target = tmp_path / "bootstrap"
     if shim.compilers("x86_64") != ("musl-gcc",):
         lacking("musl-gcc is not installed")
-    times = []
-    for _ in range(3):
-        begun = time.monotonic()
-        shim.bootstrap(SHIM, ShimSettings("main"), target, shim.compilers("x86_64"))
-        times.append(time.monotonic() - begun)
+    shim.bootstrap(SHIM, ShimSettings("main"), target, shim.compilers("x86_64"))
     assert target.stat().st_size < 150_000
     headers = subprocess.run([need("readelf"), "-lW", target], capture_output=True, text=True, check=True).stdout
     assert "INTERP" not in headers
-    assert min(times) < 1
 
 
 COMPILERS = [name for name in ("musl-gcc", "gcc", "aarch64-linux-gnu-gcc") if shutil.which(name)]
@@ -134,8 +130,7 @@ def test_a_threaded_program_is_warned_of_and_one_with_the_cure_is_not(tmp_path: 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bytes], tuple[bool, str]]]:
     target = tmp_path_factory.mktemp("text") / "text"
-    command = [*CHECKED, "-std=c11", "-D_GNU_SOURCE", f"-I{SHIM}", "-DSHIM_PROCESS=PER_EVENT", "-DSHIM_STREAM=0"]
-    command += ["-DSHIM_ANSWER_BYTES=6291556"]
+    command = [*CHECKED, "-std=c11", "-D_GNU_SOURCE", f"-I{SHIM}", *shim._macros(ShimSettings("text"))]
     subprocess.run([*command, "-o", str(target), str(PROGRAMS / "is_json.c")], check=True)
     with subprocess.Popen([target], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         stdin, stdout = process.stdin, process.stdout

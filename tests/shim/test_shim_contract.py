@@ -505,6 +505,7 @@ def test_an_envelope_holds_event_and_context_on_one_line(way: Way, start: Start,
             "traceId": CONTEXT["Lambda-Runtime-Trace-Id"],
             "clientContext": json.loads(CONTEXT["Lambda-Runtime-Client-Context"]),
             "identity": json.loads(CONTEXT["Lambda-Runtime-Cognito-Identity"]),
+            "tenantId": None,
         }
         assert api.ask(b"null").json()["context"]["clientContext"] is None
 

@@ -6,7 +6,7 @@ Source: AWS's API reference of Lambda, IAM, EC2, CloudWatch Logs (PutRetentionPo
 from __future__ import annotations
 
 from .rules import Flag, Text
-from .tables import Many, Shape
+from .tables import Many, Pairs, Shape
 
 RETENTIONS = (
     *(0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -46,6 +46,10 @@ BUILD_ARGS_WITH_A_KEY = {  # arguments of ghc-centos/Dockerfile that lambda.toml
     "BASE_IMAGE": "is set with base_image",
     **dict.fromkeys(("PACKAGES", "PACKAGES_APT", "PACKAGES_DNF"), "is set with packages"),
 }
+EXIT_NAMES = Pairs(
+    Text(r"[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]", "an exit code (1 to 255)"),
+    Text(r"[A-Za-z][A-Za-z0-9_.]*", "an error's name (a letter, then letters, digits, _ and .)", 128),
+)
 LAYER = Text(
     r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[A-Za-z0-9_-]+:\d+|arn:[a-z0-9-]+:lambda:::awslayer:[A-Za-z0-9_-]+",
     "a layer version's ARN",

@@ -20,8 +20,8 @@ from typing import Any
 from ..base.errors import ConfigError, UsageError
 from ..platform.limits import ENVIRONMENT_BYTES
 from ..platform.runtimes import on_node
+from . import answer_faults, web_faults
 from . import raw as raw_fields
-from . import web_faults
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
 from .rules import Fault, Word, nearest
@@ -215,6 +215,7 @@ def _build_contradictions(function: Function, where: str) -> Iterator[Fault]:
     if function.process is Process.NATIVE and function.response is Response.STREAM:
         yield f"{where}.response", 'is the program\'s own business with process = "native"'
     yield from web_faults.contradictions(function, where)
+    yield from answer_faults.contradictions(function, where)
     if function.binary is not None and function.libc is Libc.STATIC:
         yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
 

@@ -113,9 +113,16 @@ class Function:
     input: Input = key(Word(Input), "what it reads: the event, or event and context", Input.EVENT)
     prestart: bool = key(Flag(), "per-event: start the next process before its event is there", default=True)
     response: Response = key(Word(Response), "answer whole, or as it is written", Response.BUFFERED)
+    content_type: str = key(
+        Text(r"|[!-~]+/[ -~]+", 'a media type, such as "text/html"', 200),
+        "of a stream: sent with status 200 in front of it, for browsers at a function URL",
+        "",
+    )
+    success: tuple[int, ...] = key(Many(Whole(0, 255)), "per-event: exit codes that come with an answer", (0,))
+    errors: Mapping[str, str] | None = key(forms.EXIT_NAMES, "per-event: exit codes and the names of their errors")
     port: int = key(web.PORT, "http: where the server listens; told as PORT, AWS_LAMBDA_HTTP_ENDPOINT and {port}", 0)
     socket: str = key(web.SOCKET, "http: a Unix socket in place of a port, told as {socket}", "")
-    arguments: tuple[str, ...] = key(web.ARGUMENTS, "http: of the server's command line; {port} is filled in", ())
+    arguments: tuple[str, ...] = key(web.ARGUMENTS, "the program's command line; with http {port} is filled in", ())
     ready: str = key(web.READY, "http: when the server is ready: it listens, or a path answers", "listen")
     ready_timeout_s: float = key(web.READY_TIMEOUT, "http: how long the start waits for that", web.READY_LONGEST_S)
     base_path: str = key(web.BASE_PATH, "http: taken off the front of each path, once", "")

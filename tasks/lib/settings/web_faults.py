@@ -18,7 +18,7 @@ def contradictions(function: Function, where: str) -> Iterator[Fault]:
     """What the keys of a web server say against each other, or against `process`."""
     if function.process is not Process.HTTP:
         for name in web.KEYS:
-            if getattr(function, name) != getattr(Function, name):
+            if name != "arguments" and getattr(function, name) != getattr(Function, name):
                 yield f"{where}.{name}", 'is about web servers, and needs process = "http"'
         return
     if function.on_node:

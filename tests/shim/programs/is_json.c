@@ -1,6 +1,5 @@
 /* shim/json.c by itself: reads `<length>\n<bytes>` again and again; prints 1 or 0 (is it JSON), a space, and the bytes
    as a JSON string. */
-#define SHIM_MAIN "text"
 #include "text.c"
 #include "json.c"
 

@@ -12,7 +12,7 @@
 
 extern char **environ;
 static int persistent;
-static char id[128];
+static char id[512];
 
 static void put(const char *data, size_t size)
 {
@@ -23,7 +23,7 @@ static void put(const char *data, size_t size)
 
 static void frame(const char *whose, const char *data, size_t declared, size_t size)
 {
-    char head[160];
+    char head[600];
     if (persistent)
         put(head, (size_t)sprintf(head, "%s %zu\n", whose, declared));
     put(data, size);
@@ -161,7 +161,7 @@ static void act(const char *deed, const char *event, size_t size)
         put("more\n", 5);
     } else if (is(deed, "big-failure")) {
         size_t length = strtoul(deed + 12, NULL, 10);
-        char head[200], *text = calloc(length, 1);
+        char head[600], *text = calloc(length, 1);
         put(head, (size_t)sprintf(head, "%s error %zu\n", id, length));
         put(memset(text, 'x', length), length);
         free(text);
@@ -248,7 +248,7 @@ static void serve(void)
 {
     static size_t length;
     static int served;
-    while (scanf("%127s %zu", id, &length) == 2 && getchar() == '\n') {
+    while (scanf("%511s %zu", id, &length) == 2 && getchar() == '\n') {
         char *event = malloc(length + 1);
         if (fread(event, 1, length, stdin) != length)
             exit(113);
