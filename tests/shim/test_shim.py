@@ -33,7 +33,14 @@ def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
     (tmp_path / "run.js").write_text(shim.run_js(template, ShimSettings(name, input="envelope", prestart=False)))
     seen = json.loads(subprocess.run([need("node"), tmp_path / "run.js"], capture_output=True, check=True).stdout)
     settings = {"process": "per-event", "input": "envelope", "prestart": False, "response": "buffered"}
-    settings |= {"content_type": "", "success": [0], "errors": {}, "arguments": [], "answer_bytes": 6291556}
+    settings |= {
+        "http": None,
+        "content_type": "",
+        "success": [0],
+        "errors": {},
+        "arguments": [],
+        "answer_bytes": 6291556,
+    }
     assert seen == [name, settings]
 
 
