@@ -54,7 +54,7 @@ want_haskell() {
   have cabal || want cabal-install
   have stack || want haskell-stack
   if ! have ghc || { have dpkg-query && dpkg-query -S "$(readlink -f "$(command -v ghc)")" >/dev/null 2>&1; }; then
-    want libghc-aeson-dev libghc-hmatrix-dev # what the samples use; Debian's GHC finds packages only there
+    want libghc-aeson-dev libghc-hmatrix-dev libghc-scotty-dev # what the samples use; Debian's GHC finds packages only there
   fi
 }
 

@@ -90,8 +90,8 @@ def processes_below(pid: int) -> Iterator[int]:
     while todo:
         one = todo.pop()
         yield one
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            with suppress(OSError):
+        with suppress(OSError):  # it ends while we look
+            for task in Path(f"/proc/{one}/task").glob("*/children"):
                 todo += map(int, task.read_text().split())
 
 
