@@ -3,9 +3,10 @@
     python bench/closure.py [--rounds N] [--program FILE]...
 
 Programs: the built samples below build/, what --program names, and generated ones with 5, 15, 50 and 200 libraries.
-Peers: ldd (spawned), lddtree in Python (in this process, and spawned), lddtree.sh (spawned), auditwheel's lddtree (in
-this process). What is not installed is skipped by name. All are run in turn, round by round; what counts is each
-one's best round over our best. Nothing is kept between two of our walks: each begins with an empty sysroot object.
+Peers: ldd and libtree (spawned, the latter in C), lddtree in Python (in this process, and spawned), lddtree.sh (spawned),
+auditwheel's lddtree (in this process). What is not installed is skipped by name. All are run in turn, round by round;
+what counts is each one's best round over our best. Nothing is kept between two of our walks: each begins with an empty
+sysroot object. The machine's load is said: figures of a busy one are worth little.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def peers() -> Iterator[tuple[str, Walk]]:
     """Those that are installed."""
     yield "ours", ours
     yield "ours, with versions", ours_with_versions
-    for name in ("ldd", "lddtree", "lddtree.sh"):
+    for name in ("ldd", "libtree", "lddtree", "lddtree.sh"):
         found = shutil.which(name)
         if found is None:
             print(f"skipped: {name} is not installed")
@@ -130,6 +131,8 @@ def main() -> None:
     parser.add_argument("--program", type=Path, action="append", default=[])
     chosen = parser.parse_args()
     walks = dict(peers())
+    load, count = os.getloadavg()[0], os.cpu_count() or 1
+    print(f"load {load:.1f} on {count} processors{'; the figures are of a busy machine' if load > count / 2 else ''}")
     print(f"{'program':24} {'libraries':>9} {'ms':>7}  times our time")
     with tempfile.TemporaryDirectory() as name:
         programs = [*samples(), *chosen.program]

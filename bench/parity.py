@@ -81,6 +81,15 @@ def ours(root: sysroot.Sysroot, path: str, search: ldpaths.Search) -> list[tuple
     return [order[id(item)] for item in walked.objects[1:]] + missing
 
 
+def _refuses(root: sysroot.Sysroot, path: str, search: ldpaths.Search) -> bool:
+    """Whether our walk stops at the file or at one that it loads, as ld.so did."""
+    try:
+        walked = closure.closure(root, path, search)
+    except ElfError:
+        return True
+    return bool(walked.interpreter_fault) or any(item.refused for item in walked.missing)
+
+
 def main() -> int:
     """Compare, and print the figure."""
     parser = argparse.ArgumentParser(description="Hold the closure against ld.so --list, file by file.")
@@ -93,7 +102,7 @@ def main() -> int:
     )
     loader = ldpaths.ABIS[here.machine, here.bits].interpreter
     search = ldpaths.Search(levels=levels(loader))
-    agreed = differed = skipped = libraries = 0
+    agreed = differed = skipped = libraries = refused = agreed_refusals = 0
     spent = 0.0
     for path in candidates(chosen.folder):
         try:
@@ -102,6 +111,10 @@ def main() -> int:
         except ElfError:
             usable = False
         theirs = linkers_own(loader, path) if usable else None
+        if usable and theirs is None:
+            refused += 1
+            agreed_refusals += _refuses(root, path, search)
+            continue
         if theirs is None:
             skipped += 1
             continue
@@ -118,9 +131,10 @@ def main() -> int:
             break
     total = agreed + differed
     print(f"{agreed} of {total} files agree: {libraries} libraries, in order and with their paths.")
+    print(f"{agreed_refusals} of {refused} files that ld.so refuses are refused here, too.")
     print(f"{skipped} files skipped (static, other processors, object files, musl, debug symbols).")
     print(f"Our walks took {spent:.1f} s, {spent / max(total, 1) * 1e3:.1f} ms a file.")
-    return 1 if differed else 0
+    return 1 if differed or agreed_refusals != refused else 0
 
 
 def _sorted(items: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -438,6 +438,22 @@ def test_tar_is_a_sysroot(yard: Yard, kind: str) -> None:
     assert at(archive).names("/usr/lib64") == ("ld-linux-x86-64.so.2", "liba.so", "libb.so")
 
 
+def test_a_zstd_tar_is_a_sysroot(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    yard.loader()
+    yard.program("/app/main", ["liba.so"])
+    yard.lib("/lib64/liba.so")
+    archive = yard.folder / "root.tar.zst"
+    subprocess.run(f"tar -C {yard.root} -c . | {need('zstd')} -q -o {archive}", shell=True, check=True)
+    walked = closure.closure(at(archive), "/app/main")
+    assert [item.path for item in walked.objects[1:]] == ["/lib64/liba.so"]
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(ElfError, match="no tar archive that can be read"):
+        at(archive)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ElfError, match="packed with zstd"):
+        at(archive)
+
+
 def test_tars_of_folders_are_joined(yard: Yard) -> None:
     yard.lib("/usr/lib64/liba.so")
     archive = yard.folder / "lib64.tar"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tarfile import TarInfo
 
 
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+
 class Tar(Rooted):
     """Tar archives as a tree: archive → the folder its names start at (`/usr` for docker's archive of /usr/lib)."""
 
@@ -97,6 +100,9 @@ def _plain(path: Path) -> IO[bytes]:
     openers = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ": lzma.LZMAFile}
     plain = path.open("rb")
     start = plain.read(5)
+    if start.startswith(ZSTD):
+        plain.close()
+        return _zstd(path)
     packed = next((opener for magic, opener in openers.items() if start.startswith(magic)), None)
     if packed is None:
         plain.seek(0)
@@ -104,6 +110,23 @@ def _plain(path: Path) -> IO[bytes]:
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the tree
     with plain, packed(path) as stream:
         shutil.copyfileobj(stream, unpacked)
+    unpacked.seek(0)
+    return unpacked
+
+
+def _zstd(path: Path) -> IO[bytes]:
+    """What a zstd archive holds, by zstd(1): Python 3.11 has no codec for it. ElfError where it is not installed."""
+    import shutil
+    import subprocess
+    import tempfile
+
+    program = shutil.which("zstd")
+    if program is None:
+        raise ElfError(f"{path} is packed with zstd, which is not installed.", "apt-get install zstd, or unpack it.")
+    unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the tree
+    done = subprocess.run([program, "-dcq", "--", path], stdout=unpacked, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise OSError(done.stderr.decode(errors="replace").strip() or "zstd failed")
     unpacked.seek(0)
     return unpacked
 
