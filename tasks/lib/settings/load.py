@@ -10,7 +10,6 @@ tables (environment, tags, vpc, aws) are joined on the way, and an empty one cle
 from __future__ import annotations
 
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import Field
@@ -24,7 +23,9 @@ from . import answer_faults, web_faults
 from . import raw as raw_fields
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
+from .places import place, shown
 from .rules import Fault, Word, nearest
+from .text import read
 from .words import Input, Libc, Process, Response
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
@@ -34,23 +35,11 @@ OWN = frozenset({"source", "binary", "executable"})  # never a default of all fu
 
 def load(path: Path, stage: str | None = None) -> Project:
     """Read lambda.toml; ConfigError lists every problem with dotted key, value and rule."""
-    if path.exists() and not path.is_file():  # a fifo would be waited for
-        raise ConfigError(f"{path} is no file.", "Write it as one: a table [function.<name>] with source = …")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        raw = tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"There is no {path.name} in {path.parent}.", "Write one: a table [function.<name>] with source = …"
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"{path.name} cannot be read: {error.strerror}.", f"Look at {path}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path.name} is not TOML: {error}.", "Mend that place; nothing was built.") from error
-    return parsed(raw, path, stage)
+    text, raw = read(path)
+    return parsed(raw, path, stage, text)
 
 
-def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None) -> Project:
+def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: str = "") -> Project:
     """The model of an already decoded lambda.toml, as `stage` has it."""
     raw, warnings = _modern(raw)
     faults = list(_faults(raw))
@@ -64,7 +53,7 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None) -> Proj
             raise UsageError(f"{path.name} has no stage {stage!r}.", declared)
         functions = every.get(stage, ())
     if faults:
-        listed = "\n".join(f"  {where}{_shown(raw, where)}: {sentence}" for where, sentence in faults)
+        listed = "\n".join(f"  {where}{_shown(raw, where)}: {sentence}{_at(text, where)}" for where, sentence in faults)
         count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
         raise ConfigError(
             f"{path.name} has {count}:\n{listed}", f"Mend {path.name}; its keys are in docs/lambda-toml.md."
@@ -98,7 +87,7 @@ def _faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     known = ("defaults", "build", "deploy", "function", "stage")
     for name in raw:
         if name not in known:
-            yield name, f"unknown table{nearest(name, known)}"
+            yield name, _home(name) or f"unknown table{nearest(name, known)}"
     yield from _table_faults(raw.get("build", {}), "build", keys(Build))
     yield from _table_faults(raw.get("deploy", {}), "deploy", keys(Deploy))
     shared = {name: item for name, item in keys(Function).items() if name not in OWN}
@@ -112,6 +101,24 @@ def _faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
             yield f"function.{name}", f"the name {sentence}"
         yield from _table_faults(table, f"function.{name}", keys(Function))
     yield from _stage_faults(raw.get("stage", {}), functions)
+
+
+def _home(name: str) -> str:
+    """Where a key belongs that stands above all tables; empty for an unknown one."""
+    homes = [f"[{table}]" for table, model in (("build", Build), ("deploy", Deploy)) if name in keys(model)]
+    if name in keys(Function):
+        homes = [*([] if name in OWN else ["[defaults]"]), "[function.<name>]"]
+    return f"stands above all tables, and belongs to {' or '.join(homes)}" if homes else ""
+
+
+def _at(text: str, where: str) -> str:
+    """The place of a dotted key, and its line where that holds no secret."""
+    path = where.split("[", maxsplit=1)[0].split(".")
+    found = place(text, path)
+    if found is None:
+        return ""
+    line = "" if {"environment", "aws"} & set(path) else shown(text, found[0])
+    return f" (line {found[0]}, column {found[1]})" + (f"\n    {found[0]} | {line}" if line else "")
 
 
 def _stage_faults(stages: Any, functions: Mapping[str, Any]) -> Iterator[Fault]:
