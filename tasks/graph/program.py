@@ -6,6 +6,7 @@ out  `run(words)` → doit's exit code; `again(tasks)` → the command that star
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,11 +15,14 @@ from pathlib import Path
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 
+from .commands import put_right
+
 PACKAGE = __package__.rpartition(".")[0]
 
 
 def run(words: Sequence[str]) -> int:
     """Run doit; with a dodo.py its loader, without one ours."""
+    put_right()
     loader = None
     if not Path("dodo.py").is_file():
         from doit.exceptions import InvalidDodoFile
@@ -28,7 +32,11 @@ def run(words: Sequence[str]) -> int:
         except InvalidDodoFile as error:
             print(f"ERROR: {error}", file=sys.stderr)
             return 3
-    return int(DoitMain(loader).run(list(words)) or 0)
+    try:
+        return int(DoitMain(loader).run(list(words)) or 0)
+    except BrokenPipeError:  # whoever read us has gone, and needs nothing more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
 
 
 def again(tasks: Sequence[str]) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from ..lib.base import secrets
 from ..lib.base.errors import BuildError
 from ..lib.base.processes import end_on_signals
 from ..lib.settings.load import Project, load
+from .commands import put_right
 from .failures import speak
 from .reporter import YELLOW, Reporter, coloured
 from .state import ContentChecker
 
 DATABASE = ".doit.db"
 SETTINGS = Path("lambda.toml")
+CHOICES = {"default_tasks", "verbosity", "sort"}  # of DOIT_CONFIG: a person's taste
 
 
 def settings_now() -> Project:
@@ -37,6 +41,7 @@ def load_project() -> Project:
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
     speak()
+    put_right()
     try:
         project = settings_now()
     except BuildError as error:
@@ -55,7 +60,7 @@ def load_project() -> Project:
 
 def config(**more: Any) -> dict[str, Any]:
     """DOIT_CONFIG: one database that every Python reads, our checker and reporter, threads for `-n`."""
-    return {
+    ours = {
         "minversion": "0.37.0",
         "backend": "sqlite3",
         "dep_file": DATABASE,
@@ -67,3 +72,16 @@ def config(**more: Any) -> dict[str, Any]:
         "verbosity": 2,
         **more,
     }
+    return ours | _theirs(ours)
+
+
+def _theirs(ours: Mapping[str, Any]) -> dict[str, Any]:
+    """What [tool.doit] of pyproject.toml says of a person's taste; what the graph stands on is refused with a word."""
+    try:
+        said = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8")).get("tool", {}).get("doit", {})
+    except (OSError, ValueError):
+        return {}
+    for key in sorted(said.keys() & ours.keys() - CHOICES):
+        sentence = f"{key} under [tool.doit] of pyproject.toml is not taken: the graph needs {key} = {ours[key]!r}."
+        print(f"{coloured('warning', YELLOW)}: {sentence}", file=sys.stderr)
+    return {key: value for key, value in said.items() if key in CHOICES}

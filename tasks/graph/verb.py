@@ -82,6 +82,7 @@ class Verb(Task):  # type: ignore[misc]
         actions = [(self._run,)] if act else []
         super().__init__(name, actions, doc=doc, io={"capture": False}, meta={"verb": True})
         self.line, self.act, self.chosen, self.needs = line, act, chosen, needs
+        self.refused: list[str] = []  # of a group about one at a time: listed below it, and never run by it
         self.members: list[Verb] = []  # of a group: doit tells them nothing when the group is selected
 
     def init_options(self, args: Sequence[str] | None = None) -> list[str] | None:
@@ -94,6 +95,7 @@ class Verb(Task):  # type: ignore[misc]
         first, self.options = self.options is None, {}
         if not first or args is None:
             return None
+        self.task_dep[:] = [name for name in self.task_dep if name not in self.refused]
         rest = self.line.read(self.name, args, self.chosen)
         for verb in (self, *self.members):
             verb.task_dep.extend(verb.needs(self.line.arguments))
@@ -132,8 +134,10 @@ def verbs(  # noqa: PLR0913 - a group has these parts
         title = f"{doc.split(':', maxsplit=1)[0]}: {function}"
         sub = Verb(f"{name}:{function}", title, line, partial(act, function), [function], partial(needs, function))
         sub.subtask_of = name
-        if not several:
-            group.task_dep.append(sub.name)
+        group.task_dep.append(sub.name)
+        if several:
+            group.refused.append(sub.name)
+        else:
             group.members.append(sub)
         yield sub
 

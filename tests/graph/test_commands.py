@@ -1,0 +1,94 @@
+"""At home in doit: its own commands, completed, helped and without a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import Workshop
+
+VERBS = ("zip", "deploy", "diff", "invoke", "local", "logs", "versions", "rollback", "prune", "url", "role", "destroy")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verbs_subtasks_are_listed_and_so_completed(tiny: Workshop, verb: str) -> None:
+    assert set(tiny.good("list", "--quiet", "--all", verb).out.split()) == {verb, f"{verb}:one", f"{verb}:two"}
+
+
+def test_a_group_about_one_function_still_runs_none(tiny: Workshop) -> None:
+    run = tiny.doit("invoke", "--local")
+    assert run.code == 1
+    assert "about one function" in run.err
+    assert run.ran == set()
+
+
+@pytest.mark.parametrize("verb", ["invoke", "invoke:two", "deploy", "logs:one", "doctor"])
+def test_help_of_a_verb_shows_its_options(tiny: Workshop, verb: str) -> None:
+    assert "--" in tiny.good("help", verb).out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("two",), "zip:two"),
+        (("hs/two",), "zip:two"),
+        (("zip:tow",), "zip:two"),
+        (("info", "zip:tow"), "zip:two"),
+        (("invok:two",), "two"),
+        (("nothing-like-it-at-all",), "list"),
+    ],
+)
+def test_a_mistyped_word_names_the_nearest(tiny: Workshop, words: tuple[str, ...], said: str) -> None:
+    run = tiny.doit(*words)
+    assert run.code == 3
+    assert said in run.err
+    assert "Traceback" not in run.err
+    assert "CmdOption" not in run.err
+
+
+def script(tiny: Workshop, *words: str) -> subprocess.CompletedProcess[str]:
+    """The console script, which answers before doit has loaded dodo.py, too."""
+    command = [sys.executable, "-m", "tasks", *words]
+    return subprocess.run(command, cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False)
+
+
+def test_dumpdb_shows_what_is_remembered(tiny: Workshop) -> None:
+    assert "zip:two ->" in script(tiny, "dumpdb").stdout
+    (tiny.folder / ".doit.db").unlink()
+    run = script(tiny, "dumpdb")
+    assert run.returncode == 3
+    assert "There is no .doit.db yet" in run.stderr
+
+
+def test_an_unknown_option_is_one_sentence(tiny: Workshop) -> None:
+    run = script(tiny, "-x")
+    assert run.returncode == 3
+    assert "doit help run" in run.stderr
+    assert "CmdOption" not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["list --all", "info zip:two", "why"])
+def test_a_reader_that_goes_away_is_no_error(tiny: Workshop, command: str) -> None:
+    words = " ".join(tiny.command(*command.split()))
+    done = subprocess.run(
+        f"{words} | head -1",
+        shell=True,
+        cwd=tiny.folder,
+        env=tiny.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_person_chooses_in_pyproject_counts(tiny: Workshop) -> None:
+    tiny.write("pyproject.toml", '[tool.doit]\ndefault_tasks = ["why"]\n')
+    assert "would rest" in tiny.good().out
+
+
+def test_what_the_graph_stands_on_is_refused_with_a_word(tiny: Workshop) -> None:
+    tiny.write("pyproject.toml", '[tool.doit]\nbackend = "json"\n')
+    assert "backend under [tool.doit]" in tiny.good("list").err
