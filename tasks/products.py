@@ -9,6 +9,7 @@ build/.tmp/, .made         what is half written, and the list of what was made: 
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,11 @@ WORK = BUILD / ".work"
 CACHE = BUILD / ".cache"
 
 
+@cache
+def _path(text: str) -> Path:
+    return Path(text)
+
+
 class Products(NamedTuple):
     """What the tasks of one function make."""
 
@@ -32,7 +38,7 @@ class Products(NamedTuple):
     @property
     def folder(self) -> Path:
         """The function's own folder."""
-        return BUILD / self.function.name
+        return _path(f"{BUILD}/{self.function.name}")
 
     @property
     def everything(self) -> frozenset[Path]:
@@ -51,7 +57,7 @@ class Products(NamedTuple):
     @property
     def executable(self) -> Path:
         """The program as it travels, stripped."""
-        return self.folder / self.function.program
+        return _path(f"{BUILD}/{self.function.name}/{self.function.program}")
 
     @property
     def build_log(self) -> Path:
@@ -61,29 +67,30 @@ class Products(NamedTuple):
     @property
     def needed_libs(self) -> Path:
         """The manifest of the libraries, with the verdict."""
-        return self.folder / "needed-libs.json"
+        return _path(f"{BUILD}/{self.function.name}/needed-libs.json")
 
     @property
     def libs(self) -> Path:
         """The libraries that travel."""
-        return self.folder / "lib"
+        return _path(f"{BUILD}/{self.function.name}/lib")
 
     @property
     def shim(self) -> Path:
         """run.js on Node, else bootstrap."""
-        return self.folder / ("run.js" if self.function.on_node else "bootstrap")
+        name = "run.js" if self.function.on_node else "bootstrap"
+        return _path(f"{BUILD}/{self.function.name}/{name}")
 
     @property
     def zip(self) -> Path:
         """The package."""
-        return self.folder / "lambda.zip"
+        return _path(f"{BUILD}/{self.function.name}/lambda.zip")
 
     @property
     def sha256(self) -> Path:
         """The package's CodeSha256: base64 of the SHA-256 of its bytes."""
-        return self.folder / "lambda.sha256"
+        return _path(f"{BUILD}/{self.function.name}/lambda.sha256")
 
     @property
     def deployed_hash(self) -> Path:
         """What the last deploy that succeeded left on AWS."""
-        return self.folder / "deployed-hash"
+        return _path(f"{BUILD}/{self.function.name}/deployed-hash")

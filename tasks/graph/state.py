@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 from doit.dependency import FileChangedChecker, get_file_md5
@@ -69,7 +70,7 @@ def intact(
     if known is None or any(str(path) not in known for path in [*targets, *watches()]):
         return False
     try:
-        return all(is_same(Path(name), found) for name, found in known.items())
+        return all(is_same(name, found) for name, found in known.items())
     except (AttributeError, LookupError, TypeError):  # no fingerprints: a damaged database
         return False
 
@@ -77,22 +78,26 @@ def intact(
 def fingerprint(path: Path) -> Any:
     """A file's stat and MD5, a folder's as a tree of them."""
     if path.is_dir():
-        return {entry.name: fingerprint(entry) for entry in sorted(path.iterdir())}
+        return {entry.name: fingerprint(entry) for entry in sorted(path.iterdir(), key=lambda entry: entry.name)}
     stat = stat_of(str(path))
     return None if stat is None else [*stat, get_file_md5(str(path))]
 
 
-def is_same(path: Path, known: Any) -> bool:
-    """Whether a path still has the content of its fingerprint."""
+def is_same(name: Path | str, known: Any) -> bool:
+    """Whether a path still has the content of its fingerprint; OSError for a folder that cannot be read."""
+    try:
+        status = os.stat(name)  # noqa: PTH116 - once per target and run
+    except OSError:
+        return known is None
     if isinstance(known, dict):
-        if not path.is_dir():
+        if not S_ISDIR(status.st_mode):
             return False
-        entries = sorted(path.iterdir())
-        return [entry.name for entry in entries] == list(known) and all(is_same(e, known[e.name]) for e in entries)
-    stat = stat_of(str(path))
-    if stat is None or known is None or path.is_dir():
-        return stat is None and known is None
-    return list(stat) == known[:4] or (stat[1] == known[1] and _equal(str(path), list(stat), known))
+        names = sorted(os.listdir(name))  # noqa: PTH208 - the names alone are wanted
+        return names == list(known) and all(is_same(f"{name}/{inner}", known[inner]) for inner in names)
+    if known is None or S_ISDIR(status.st_mode):
+        return False
+    stat = [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+    return stat == known[:4] or (stat[1] == known[1] and _equal(str(name), stat, known))
 
 
 def _equal(path: str, now: list[int], known: list[Any]) -> bool:

@@ -19,13 +19,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import md5
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from doit.action import PythonAction
 from doit.exceptions import TaskFailed
 from doit.task import Task
-from doit.tools import config_changed
 
 from ..lib.base import derived
 from ..lib.base.errors import BuildError, refused
@@ -69,8 +69,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         "task_dep": list(task_dep),
         "targets": [str(path) for path in targets],
         "uptodate": [
-            config_changed(_plain(reads)),
-            (remembered, [reads]),
+            (same_settings, [reads]),
             (same_code, [recipe, resources]),
             (intact, [targets, watches, copied]),
         ],
@@ -90,9 +89,11 @@ def setting_digests(reads: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def remembered(task: Task, values: Mapping[str, Any], reads: Mapping[str, Any]) -> None:  # noqa: ARG001 - doit's
-    """Keep when the task ran and which settings it read, for `doit why`; doit ignores an answer of None."""
-    task.value_savers.append(lambda: {"ran_at": time.time(), "settings": setting_digests(reads)})
+def same_settings(task: Task, values: Mapping[str, Any], reads: Mapping[str, Any]) -> bool:
+    """False when a setting that the task reads is another; when it ran, and each setting, is kept for `doit why`."""
+    now = md5(json.dumps(_plain(reads), sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    task.value_savers.append(lambda: {"ran_at": time.time(), "reads": now, "settings": setting_digests(reads)})
+    return bool(values.get("reads") == now)
 
 
 def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: Sequence[Path] = ()) -> bool:
@@ -102,8 +103,12 @@ def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: Seq
     return bool(values.get("recipe") == now)
 
 
+for check in (same_settings, same_code, intact):  # doit asks for it once a task and run: a fifth of a no-op
+    setattr(check, "__signature__", signature(check))  # noqa: B010 - no attribute that mypy knows
+
+
 def _plain(value: Any) -> Any:
-    """Settings as JSON knows them: what `config_changed` can digest."""
+    """Settings as JSON knows them."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

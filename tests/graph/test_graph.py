@@ -225,3 +225,18 @@ def test_tasks_of_a_persons_own_stand_beside_ours(tiny: Workshop) -> None:
     assert run.ran == {"mine"}
     assert run.out == "hello\n"
     assert "   mine  0." in run.err
+
+
+@pytest.mark.parametrize("words", [("info", "logs:two"), ("list", "logs"), ("list", "--all"), ("forget", "logs:two")])
+def test_a_verb_has_a_task_a_function_where_it_is_named(tiny: Workshop, words: tuple[str, ...]) -> None:
+    run = tiny.doit(*words)
+    assert "not found" not in run.err + run.out
+    assert words[0] == "forget" or "logs" in run.out
+    assert "--all" not in words or "logs:two" in run.out
+
+
+def test_a_persons_own_task_may_need_a_verb_of_one_function(tiny: Workshop) -> None:
+    dodo = tiny.folder / "dodo.py"
+    own = 'def task_mine() -> dict[str, object]:\n    return {"actions": ["true"], "task_dep": ["logs:two"]}\n'
+    dodo.write_text(f"{dodo.read_text()}\n\n{own}")
+    assert "logs:two" in tiny.doit("info", "mine").out
