@@ -21,6 +21,8 @@ from .wire import Exchange, Header
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:{name}"
 FAILED = b'{"message":"Internal Server Error"}'
 PRELUDE_LIMIT = 65_536
+DOMAIN = "{name}.execute-api.localhost"  # tells the fronts apart, as AWS's own names do
+DOMAINS = {"url": "{name}.lambda-url.localhost"}
 MADE_HERE = frozenset({"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-amzn-trace-id"})
 JSON: Header = ("Content-Type", "application/json")
 
@@ -76,7 +78,7 @@ class Address:
             headers=headers,
             body=body,
             source_ip=exchange.peer,
-            domain=host,
+            domain=DOMAINS.get(self.front, DOMAIN).format(name=self.pool.package.name),
             stage="prod" if self.front == "rest" else "$default",
             protocol=request.version,
             request_id=one.id,
