@@ -3,10 +3,10 @@
     python bench/closure.py [--rounds N] [--program FILE]...
 
 Programs: the built samples below build/, what --program names, and generated ones with 5, 15, 50 and 200 libraries.
-Peers: ldd and libtree (spawned, the latter in C), lddtree in Python (in this process, and spawned), lddtree.sh (spawned),
-auditwheel's lddtree (in this process). What is not installed is skipped by name. All are run in turn, round by round;
-what counts is each one's best round over our best. Nothing is kept between two of our walks: each begins with an empty
-sysroot object. The machine's load is said: figures of a busy one are worth little.
+Peers: ldd and libtree (spawned, the latter in C), lddtree in Python (in this process, and spawned), lddtree.sh
+(spawned), auditwheel's lddtree (in this process). What is not installed is skipped by name. All are run in turn, round
+by round; what counts is each one's best round over our best. Nothing is kept between two of our walks: each begins with
+an empty sysroot object. The machine's load is said: figures of a busy one are worth little.
 """
 
 from __future__ import annotations

@@ -6,7 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tasks.lib.base.files import as_json
 from tasks.lib.gate import judge
 from tasks.lib.gate.expansion import UNKNOWN, Variables
 from tasks.lib.gate.lambda_root import NO_LAYER, Contents
@@ -184,6 +187,26 @@ def test_words_expand_as_in_a_shell(word: str, fields: list[str]) -> None:
 def test_what_is_beyond_the_reader_is_said_with_its_line(text: str) -> None:
     with pytest.raises(UnreadError, match="line 2"):
         list(commands(f"true\n{text}"))
+
+
+PIECES = st.sampled_from(
+    ["exec ", "cd ", "set -e", "export A=", "unset ", "$", "${", "}", "$(", ")", "`", "\"", "'", "\\", "\n", ";", "&&", "||", "|",
+     "&", ">", "<", "2>&1", "#", "~", "*", "main", "./main", "/opt/x", "sh -c ", "env -S ", "env ", "-u", "--", "A", "$A",
+     "${A:-", "${A%", "$0", '"$@"', "lib/ld-linux-x86-64.so.2 --library-path ", "\x00", "\xff", " ", "bootstrap", "sh ", "nice ",
+     "\ue000", "=", "[", "if", "shift", "command ", "exit", "declare -x ", "${#A}", "$((1))", "ö"]
+)  # fmt: skip
+
+
+@given(
+    st.lists(PIECES, max_size=12).map("".join),
+    st.sampled_from(["#!/bin/sh\n", "#!/usr/bin/env ", "#!", "#!/var/task/main "]),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_script_has_a_verdict(text: str, first: str) -> None:
+    content = (first + text).encode("utf-8", "surrogateescape")
+    found = judged(content, main=b"#!/bin/sh\nexec ./bootstrap\n")
+    assert found.verdict is not STARTS, "there is no program in it"
+    assert as_json(found)
 
 
 def test_our_own_zip_tells_its_program(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ MOST_BYTES = 256 << 20
 MOST_NAMES = 6  # in one note
 SONAME = re.compile(rb"(?<![\w./+$%-])(lib[A-Za-z0-9][A-Za-z0-9_+.-]{0,60}\.so(?:\.\d+)*)\0")
 DATA = re.compile(rb"(?<![\w./:-])(/(?:usr/(?:local/)?share|etc/(?:ssl|pki|fonts)|usr/lib/ssl)/[\x21-\x7e]{2,120})\0")
+# ISO-8859-1 is left out: GHC has it built in, and every Haskell program names it
 ENCODING = re.compile(
-    rb"(?<![\w-])((?:SHIFT[_-]?JIS|SJIS|CP(?:9\d\d|125\d|437|850)|EUC-?(?:JP|KR|CN|TW)|ISO-?8859-\d+|KOI8-[RU]|GB(?:K|18030)"
+    rb"(?<![\w-])((?:SHIFT[_-]?JIS|SJIS|CP(?:9\d\d|125\d|437|850)|EUC-?(?:JP|KR|CN|TW)|ISO-?8859-(?:[2-9]|1\d)|KOI8-[RU]|GB(?:K|18030)"
     rb"|BIG5|WINDOWS-125\d|IBM(?:437|850|1047)|UTF-7))(?:\0|//)",
     re.IGNORECASE,
 )
