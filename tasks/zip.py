@@ -65,11 +65,12 @@ def zipped(function: Function) -> dict[str, Any]:
             warn(function.name, warning)
         if ends := runtimes.ending(function.runtime):
             warn(function.name, ends)
-        content = archive.packed(packed, products.CACHE / "deflated")
-        files.write(made.zip, content)
-        files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
+        code_sha256 = archive.pack(packed, products.CACHE / "deflated", made.zip)
+        files.write(made.sha256, f"{code_sha256}\n".encode())
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
-        return f"{made.zip}  {files.human(len(content))}, {libraries}, {verdict.verdict} on {function.runtime}"
+        return (
+            f"{made.zip}  {files.human(made.zip.stat().st_size)}, {libraries}, {verdict.verdict} on {function.runtime}"
+        )
 
     return task(
         name=function.name,

@@ -9,7 +9,9 @@ import os
 import random
 import stat
 import subprocess
+import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -155,3 +157,38 @@ def test_a_fifo_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_two_files_of_one_name_are_refused() -> None:
     with pytest.raises(PackageError, match="want to be bootstrap"):
         members.joined({"bootstrap": Path("a")}, {"bootstrap": Path("b")})
+
+
+def test_the_zip_that_is_written_is_the_one_of_the_bytes_and_rests_when_equal(tmp_path: Path) -> None:
+    target = tmp_path / "lambda.zip"
+    sha256 = archive.pack(MEMBERS, tmp_path / "cache", target)
+    content = archive.packed(MEMBERS, tmp_path / "cache")
+    assert target.read_bytes() == content
+    assert sha256 == archive.code_sha256(content)
+    before = target.stat().st_mtime_ns
+    assert archive.pack(MEMBERS, tmp_path / "cache", target) == sha256
+    assert target.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("kind", ["zeros", "noise"])
+def test_packing_holds_little_beside_the_members(tmp_path: Path, kind: str) -> None:
+    size = 24 << 20
+    content = bytes(size) if kind == "zeros" else random.Random(1).randbytes(size)
+    large = {f"{number}": Member.of(content, 0o644) for number in range(4)}
+    archive.pack(large, tmp_path / "cache", tmp_path / "first.zip")
+    tracemalloc.start()
+    archive.pack(large, tmp_path / "cache", tmp_path / "second.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(large) * size + (16 << 20), "content() may copy; nothing of the zip itself is held"
+
+
+@pytest.mark.parametrize("damage", ["cut", "more", "other"])
+def test_a_kept_member_that_is_cut_longer_or_anothers_is_not_believed(tmp_path: Path, damage: str) -> None:
+    first = archive.packed(MEMBERS, tmp_path)
+    for kept in tmp_path.iterdir():
+        data = kept.read_bytes()
+        other = zlib.compressobj(9, zlib.DEFLATED, -15)
+        anothers = other.compress(b"x" * 100_000) + other.flush()
+        kept.write_bytes({"cut": data[:-1], "more": data + b"\0", "other": anothers}[damage])
+    assert archive.packed(MEMBERS, tmp_path) == first

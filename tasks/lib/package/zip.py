@@ -1,7 +1,7 @@
 """The zip: the same bytes for the same members, whatever the clock, umask, folder, locale or number of processors.
 
 in   members: name in the zip → Member
-out  the bytes of a zip; its CodeSha256; the digest of its content
+out  the zip, written or as bytes; its CodeSha256; the digest of its content
 
 Every member bears 1980-01-01 00:00, the oldest date a zip can hold, and the mode 0755 or 0644. Names are sorted by
 their bytes. The deflate codec is libdeflate, pinned in requirements.txt: another codec packs other bytes. Members are
@@ -18,14 +18,14 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import PackageError
-from ..base.files import write
+from ..base.files import FILE_MODE, PIECE_BYTES, is_file, replaced, sha256, write
 from ..platform.limits import UNZIPPED_BYTES
 from ..sysroot.member import Member
 
@@ -41,8 +41,27 @@ class _Packed(NamedTuple):
     crc: int
     size: int
     method: int
-    data: bytes
+    packed_size: int
     mode: int
+    kept: Path  # holds the packed bytes
+    content: bytes  # the same object as the member's, no copy
+
+
+def pack(members: Mapping[str, Member], cache: Path, target: Path) -> str:
+    """Write the zip of these members to `target`, which rests when it is equal; its CodeSha256.
+
+    Written piece by piece: beside the members' own bytes no more is held than what is being deflated.
+    PackageError for more than Lambda unpacks.
+    """
+    digest = hashlib.sha256()
+    with replaced(target) as temporary:
+        with temporary.open("wb") as file:
+            for piece in _pieces(_parts(members, cache)):
+                digest.update(piece)
+                file.write(piece)
+        if is_file(target) and target.stat().st_mode & 0o777 == FILE_MODE and sha256(target) == digest.hexdigest():
+            os.utime(temporary, ns=(target.stat().st_atime_ns, target.stat().st_mtime_ns))
+    return base64.b64encode(digest.digest()).decode()
 
 
 def packed(members: Mapping[str, Member], cache: Path) -> bytes:
@@ -50,6 +69,11 @@ def packed(members: Mapping[str, Member], cache: Path) -> bytes:
 
     PackageError for more than Lambda unpacks.
     """
+    return b"".join(_pieces(_parts(members, cache)))
+
+
+def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
+    """The members packed, in the order of their names."""
     contents = {name: member.content() for name, member in members.items()}
     total = sum(map(len, contents.values()))
     if total > UNZIPPED_BYTES:
@@ -61,56 +85,63 @@ def packed(members: Mapping[str, Member], cache: Path) -> bytes:
         )
     largest_first = sorted(members, key=lambda name: -len(contents[name]))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = dict(
-            zip(
-                largest_first,
-                pool.map(lambda name: _pack(name, contents[name], members[name].mode, cache), largest_first),
-                strict=True,
-            )
-        )
-    return _joined([parts[name] for name in sorted(parts, key=lambda name: name.encode())])
+        made = pool.map(lambda name: _pack(name, contents[name], members[name].mode, cache), largest_first)
+        return sorted(made, key=lambda part: part.name)
 
 
 def _pack(name: str, content: bytes, mode: int, cache: Path) -> _Packed:
     import deflate
 
     kept = cache / f"{hashlib.sha256(content).hexdigest()}-libdeflate-{deflate.__version__}-{LEVEL}"
-    data = _sound(kept, content)
-    if data is None:
-        data = bytes(deflate.deflate_compress(content, LEVEL))
-        write(kept, data)
-    method = DEFLATED if len(data) < len(content) else STORED
-    chosen = data if method == DEFLATED else content
-    return _Packed(name.encode(), zlib.crc32(content), len(content), method, chosen, mode)
+    if not _is_sound(kept, content):
+        write(kept, deflate.deflate_compress(content, LEVEL))
+    size = kept.stat().st_size
+    method = DEFLATED if size < len(content) else STORED
+    chosen = size if method == DEFLATED else len(content)
+    return _Packed(name.encode(), zlib.crc32(content), len(content), method, chosen, mode, kept, content)
 
 
-def _sound(kept: Path, content: bytes) -> bytes | None:
-    """A packed member that was kept, if it is there and still holds `content`."""
-    with suppress(OSError, zlib.error):
-        data = kept.read_bytes()
-        return data if zlib.decompress(data, -15) == content else None
-    return None
+def _is_sound(kept: Path, content: bytes) -> bool:
+    """Whether a packed member that was kept is there and still holds `content`; looked at piece by piece."""
+    place, whole, inflater = 0, memoryview(content), zlib.decompressobj(-15)
+    with suppress(OSError, zlib.error), kept.open("rb") as file:
+        while not inflater.eof and (piece := inflater.unconsumed_tail or file.read(PIECE_BYTES)):
+            found = inflater.decompress(piece, PIECE_BYTES)
+            if whole[place : place + len(found)] != found:
+                return False
+            place += len(found)
+        return inflater.eof and place == len(content) and not inflater.unused_data and not file.read(1)
+    return False
 
 
-def _joined(parts: list[_Packed]) -> bytes:
-    body, directory = bytearray(), bytearray()
+def _pieces(parts: list[_Packed]) -> Iterator[bytes | memoryview]:
+    """The bytes of the zip in order."""
+    place, directory = 0, bytearray()
     for part in parts:
         flags = 0 if part.name.isascii() else UTF8
         extra_length = 0
-        sizes = part.crc, len(part.data), part.size, len(part.name), extra_length
+        sizes = part.crc, part.packed_size, part.size, len(part.name), extra_length
         made_by, comment, disk, inside_attributes = UNIX << 8 | VERSION, 0, 0, 0
         outside_attributes = (stat.S_IFREG | part.mode) << 16
         directory += CENTRAL.pack(
             CENTRAL_SIGNATURE, made_by, VERSION, flags, part.method, MIDNIGHT, DATE_1980, *sizes, comment, disk,
-            inside_attributes, outside_attributes, len(body),
+            inside_attributes, outside_attributes, place,
         ) + part.name  # fmt: skip
-        body += (
-            LOCAL.pack(LOCAL_SIGNATURE, VERSION, flags, part.method, MIDNIGHT, DATE_1980, *sizes)
-            + part.name
-            + part.data
-        )
-    end = END.pack(END_SIGNATURE, 0, 0, len(parts), len(parts), len(directory), len(body), 0)
-    return bytes(body + directory + end)
+        header = LOCAL.pack(LOCAL_SIGNATURE, VERSION, flags, part.method, MIDNIGHT, DATE_1980, *sizes) + part.name
+        yield header
+        yield from _data(part)
+        place += len(header) + part.packed_size
+    yield bytes(directory)
+    yield END.pack(END_SIGNATURE, 0, 0, len(parts), len(parts), len(directory), place, 0)
+
+
+def _data(part: _Packed) -> Iterator[bytes | memoryview]:
+    if part.method == STORED:
+        yield memoryview(part.content)
+        return
+    with part.kept.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def code_sha256(package: bytes) -> str:
