@@ -190,9 +190,11 @@ def test_what_is_beyond_the_reader_is_said_with_its_line(text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["exec ", "cd ", "set -e", "export A=", "unset ", "$", "${", "}", "$(", ")", "`", "\"", "'", "\\", "\n", ";", "&&", "||", "|",
-     "&", ">", "<", "2>&1", "#", "~", "*", "main", "./main", "/opt/x", "sh -c ", "env -S ", "env ", "-u", "--", "A", "$A",
-     "${A:-", "${A%", "$0", '"$@"', "lib/ld-linux-x86-64.so.2 --library-path ", "\x00", "\xff", " ", "bootstrap", "sh ", "nice ",
+    ["exec ", "cd ", "set -e", "export A=", "unset ", "$", "${", "}", "$(", ")", "`", '"', "'", "\\", "\n", ";",
+     "&&", "||", "|",
+     "&", ">", "<", "2>&1", "#", "~", "*", "main", "./main", "/opt/x", "sh -c ", "env -S ", "env ", "-u", "--", "A",
+     "$A", "${A:-", "${A%", "$0", '"$@"', "lib/ld-linux-x86-64.so.2 --library-path ", "\x00", "\xff", " ", "bootstrap",
+     "sh ", "nice ",
      "\ue000", "=", "[", "if", "shift", "command ", "exit", "declare -x ", "${#A}", "$((1))", "ö"]
 )  # fmt: skip
 
