@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.task import show, task
+from .graph.task import show, task, warn
 from .lib import builder
 from .lib.base import files
 from .lib.base.errors import BuildError
@@ -41,6 +41,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
 
     def make() -> str:
         from .lib.build import haskell
+        from .lib.build.datafiles import data_notes
         from .lib.build.job import Job
 
         if unreadable:
@@ -54,11 +55,13 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         said: list[str] = []
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc is Libc.STATIC
-        job = Job(sources, function.executable, project.build.tool, options, target, static)
+        job = Job(sources, function.executable, project.build.tool, options, target, static, flags=function.flags)
         try:
             tool = haskell.build(machine, toolchain, job, log, said.append)
         finally:
             files.write(logged, "".join(f"{line}\n" for line in said).encode())
+        for note in data_notes(job, Path(function.source or ""), function.environment or {}):
+            warn(function.name, note)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
     return task(
@@ -69,6 +72,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         file_dep=[products.IMAGE, *sources.files],
         targets=[target],
         reads={"source": function.source, "executable": function.executable, "static": function.libc is Libc.STATIC}
+        | {"flags": function.flags}
         | asdict(project.build),
         action=make,
     )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from tasks.lib.build import haskell
+from tasks.lib.build.datafiles import data_notes
 from tasks.lib.build.hints import next_act
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
 from tasks.lib.build.machine import Toolchain
 from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build.sources import tree
+from tests.support import need
 
 if TYPE_CHECKING:
     from tasks.lib.build.machine import Machine
@@ -171,3 +175,54 @@ def test_the_main_module_is_found(name: str) -> None:
     made = job(**{name: "", "Other.hs": ""})
     Path("f/Main.hs").unlink()
     assert main_module(Job(tree(Path("f"), Path("build")), "f", "ghc", (), made.target)) == Path(name)
+
+
+PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-files:\n    a.json,\n    t/*.txt\n"
+
+
+def test_data_files_that_the_program_asks_for_are_told_with_the_lines_to_copy() -> None:
+    made = job(**{"my-x.cabal": PATHS})
+    made.target.parent.mkdir(parents=True)
+    made.target.write_bytes(b"\x7fELF\0my_x_datadir\0")
+    (note,) = data_notes(made, Path("f"), ())
+    assert 'include = ["f/data/a.json", "f/data/t/*.txt"]' in note
+    assert 'my_x_datadir = "/var/task/data"' in note
+    assert not [*data_notes(made, Path("f"), {"my_x_datadir"})]
+    made.target.write_bytes(b"\x7fELF\0other\0")
+    assert not [*data_notes(made, Path("f"), ())]
+
+
+def test_the_data_of_an_installed_package_are_told_where_they_lie(tmp_path: Path) -> None:
+    folder = tmp_path / "share/ghc/dep-x-1.2"
+    (folder / "a").mkdir(parents=True)
+    made = job()
+    made.target.parent.mkdir(parents=True)
+    made.target.write_bytes(b"\0dep_x_datadir\0\0" + str(folder).encode() + b"\0")
+    (note,) = data_notes(made, Path("f"), ())
+    assert f'include = ["{folder}"]' in note
+
+
+FLAGGED = """cabal-version: 2.4
+name: f
+version: 1
+flag big
+  default: False
+  manual: True
+executable f
+  main-is: Main.hs
+  build-depends: base
+  default-language: Haskell2010
+  if flag(big)
+    cpp-options: -DBIG
+"""
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_a_functions_flags_reach_its_package(tool: str, tmp_path: Path) -> None:
+    need(tool)
+    main = '{-# LANGUAGE CPP #-}\nmain :: IO ()\n#ifdef BIG\nmain = putStr "big"\n#else\nmain = putStr "small"\n#endif\n'
+    made = job(tool, **{"f.cabal": FLAGGED, "Main.hs": main, "stack.yaml": "resolver: ghc-9.0.2\n"})
+    host = Host(tmp_path / ".work", tmp_path / ".cache")
+    for flags, said in (((), "small"), (("big",), "big"), (("-big",), "small")):
+        haskell.build(host, host.toolchain(print), replace(made, flags=flags), print)
+        assert subprocess.run([made.target], capture_output=True, text=True, check=True).stdout == said

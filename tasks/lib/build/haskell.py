@@ -22,6 +22,7 @@ from .stack import cannot_work, failed_elsewhere, with_stack
 from ..base.errors import CompileError, ToolError
 from ..base.processes import Log
 
+PLACES = re.compile(r"(?<=\S)\s+\( \S+, .*\)$")  # after a module's name: its source and where its object goes
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 Way = Callable[[Machine, Job, str, Log], "str | None"]
 TELLING = re.compile(r"\bwarning\b|\berror\b|^\s*\[ *\d+ of *\d+\] |waiting for", re.IGNORECASE)
@@ -43,7 +44,7 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log, record: Lo
 def _build(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log: Log, record: Log) -> str:
     if job.static:
         job = _static(machine, toolchain, job, settings, log, record)
-    with machine.sync_sources(job.sources, settings, job.variant) as folder:
+    with machine.sync_sources(job.sources, settings, job.copy_variant) as folder:
         heard = Hearing(machine, job, log, record)
         ways = _ways(job, toolchain)
         for number, (tool, way) in enumerate(ways, 1):
@@ -81,7 +82,7 @@ class Hearing:
             self._telling = False
         elif TELLING.search(line):
             self._telling = not line.lstrip().startswith("[")
-            self.log(line)
+            self.log(PLACES.sub("", line))
             return
         elif self._telling and line.startswith((" ", "\t")):  # the rest of a warning
             self.log(line)

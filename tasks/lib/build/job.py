@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,12 @@ class Job:
     static: bool = False  # link all C libraries in
     variant: str = ""  # of the workspace: builds with other options stay out of each other's way
     flags: tuple[str, ...] = ()  # of Cabal packages: `name`, `-name`
+
+    @property
+    def copy_variant(self) -> str:
+        """Which copy of the sources: flags of packages keep to one of their own, as static linking does."""
+        flags = hashlib.sha256(" ".join(self.flags).encode()).hexdigest()[:6] if self.flags else ""
+        return "-".join(filter(None, [self.variant, flags]))
 
     def text(self, name: str) -> str:
         """A file of the project's folder, "" when it is no source."""

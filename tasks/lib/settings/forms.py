@@ -73,6 +73,7 @@ STAGE_NAME = Text(r"[A-Za-z0-9_-]{1,32}", "1 to 32 letters, digits, - and _")
 NAME_ON_AWS = Text(
     r"([A-Za-z0-9_-]|\{function\}|\{stage\})+", "letters, digits, - and _, with {function} and {stage} filled in"
 )
+FLAG = Text(r"-?[A-Za-z_][A-Za-z0-9_-]*", "a flag's name, or its name after -")
 EXECUTABLE = Text(r"(?!\.{1,2}$)[^\x00\n/\\]+", "a file name", 200)
 ACCOUNT = Text(r"\d{12}", "12 digits in quotes")
 REGION = Text(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d", "a region, such as eu-central-1")

@@ -104,6 +104,9 @@ class Function:
     source: str | None = key(PATH, "folder of the Haskell program")
     binary: str | None = key(PATH, "a prebuilt executable, instead of `source`")
     executable: str = key(forms.EXECUTABLE, "the executable's name; default: the function's name", "")
+    flags: tuple[str, ...] = key(
+        Many(forms.FLAG), "flags of its Cabal packages for stack and cabal: `name` sets one, `-name` clears it", ()
+    )
     runtime: str = key(Choice(RUNTIMES, REFUSED_RUNTIMES), "Lambda runtime", "provided.al2023", aws="Runtime")
     architecture: str = key(Choice(("x86_64", "arm64")), "processor", "x86_64", aws="Architectures")
     libc: Libc = key(

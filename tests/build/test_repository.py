@@ -1,0 +1,129 @@
+"""Repositories as people have them: the whole of one as source, projects at its top, two clones, two builds at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.build import haskell
+from tasks.lib.build.host import Host
+from tasks.lib.build.job import Job
+from tasks.lib.build.sources import tree
+from tests.support import Workshop, lacking, need
+
+CABAL = "cabal-version: 2.4\nname: {0}\nversion: 1\nexecutable {0}\n  main-is: Main.hs\n  build-depends: base\n{1}"
+MAIN = 'main :: IO ()\nmain = putStr "{}"\n'
+
+
+def with_tool(made: Workshop, tool: str) -> None:
+    path = made.folder / "lambda.toml"
+    path.write_text(path.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+
+
+@pytest.mark.parametrize("with_git", [False, True])
+def test_a_repository_as_source_rests(workshop: Callable[..., Workshop], *, with_git: bool) -> None:
+    """The tool's own files, its database and the log of this very run are no sources of the program."""
+    need("cabal")
+    made = workshop(top='source = "."')
+    with_tool(made, "auto")
+    made.write("top.cabal", CABAL.format("top", ""))
+    made.write("Main.hs", MAIN.format("x"))
+    shutil.rmtree(made.folder / "hs")
+    if with_git:
+        subprocess.run([need("git"), "init", "-q"], cwd=made.folder, check=True)
+    for ran in ({"image", "binary:top"}, set(), set()):
+        with (made.folder / "log").open("w") as log:
+            subprocess.run(
+                made.command("binary"), cwd=made.folder, env=made.environment(), stdout=log, stderr=log, check=True
+            )
+        said = (made.folder / "log").read_text()
+        assert {line.split()[1] for line in said.splitlines() if line.startswith(".  ")} == ran, said
+
+
+def test_a_project_at_the_top_rests(workshop: Callable[..., Workshop]) -> None:
+    need("stack")
+    made = workshop(one='source = "hs/one"')
+    with_tool(made, "auto")
+    made.write("hs/one/one.cabal", CABAL.format("one", ""))
+    made.write("stack.yaml", "resolver: ghc-9.0.2\npackages: [hs/one]\n")
+    assert made.good("binary").ran == {"image", "binary:one"}
+    assert made.good("binary").ran == set()
+    made.write("docs/page.md", "nothing that is compiled")
+    made.good("binary")
+    assert made.good("binary").ran == set()
+
+
+def test_a_changed_line_prints_little_and_the_log_has_it_all(workshop: Callable[..., Workshop]) -> None:
+    need("stack")
+    made = workshop(one='source = "hs/one"')
+    with_tool(made, "stack")
+    made.write("hs/one/one.cabal", CABAL.format("one", ""))
+    made.write("hs/one/stack.yaml", "resolver: ghc-9.0.2\n")
+    made.good("binary")
+    made.write("hs/one/Main.hs", MAIN.format("another"))
+    said = [line for line in made.good("binary").err.splitlines() if not line.startswith("--")]
+    assert len(said) <= 4, said
+    assert any("[1 of 1] Compiling Main" in line for line in said)
+    assert "Copied executables" in (made.folder / "build/.cache/logs/one.log").read_text()
+    made.write("hs/one/Main.hs", "main :: IO ()\nmain = oops\n")
+    run = made.doit("binary")
+    assert "hs/one/Main.hs:2:8: error:" in run.err
+    assert "Variable not in scope: oops" in run.err
+
+
+PATHS = """import Paths_p
+main :: IO ()
+main = getDataDir >>= putStr
+"""
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_a_paths_module_holds_the_same_folder_in_every_clone(
+    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(tool)
+    found = []
+    for name in ("one", "a deeper/two"):
+        here = tmp_path / name
+        (here / "f").mkdir(parents=True)
+        monkeypatch.chdir(here)
+        Path("f/Main.hs").write_text(PATHS)
+        Path("f/p.cabal").write_text(CABAL.format("p", "  other-modules: Paths_p\n  autogen-modules: Paths_p\n"))
+        Path("f/stack.yaml").write_text("resolver: ghc-9.0.2\n")
+        host = Host(Path("build/.work"), Path("build/.cache"))
+        if host.unfixed:
+            lacking(host.unfixed)
+        job = Job(tree(Path("f"), Path("build")), "p", tool, (), Path("build/f/p"))
+        haskell.build(host, host.toolchain(print), job, print)
+        found.append(job.target.read_bytes())
+        assert os.fsencode(tmp_path) not in found[-1]
+    assert found[0] == found[1]
+
+
+def test_independent_projects_are_built_at_once(workshop: Callable[..., Workshop]) -> None:
+    """Each waits, while it is compiled, for a file that the other writes then."""
+    need("cabal")
+    made = workshop(one='source = "hs/one"', two='source = "hs/two"')
+    with_tool(made, "cabal")
+    meet = """{-# LANGUAGE TemplateHaskell #-}
+import Control.Concurrent (threadDelay)
+import Language.Haskell.TH.Syntax
+import System.Directory (doesFileExist)
+main :: IO ()
+main = $(do
+  let wait n = do
+        came <- doesFileExist THERE
+        if came then pure () else if n == (0 :: Int) then fail "nobody came" else threadDelay 100000 >> wait (n - 1)
+  runIO (writeFile HERE "" >> wait 900)
+  [| pure () |])
+"""
+    for name, other in (("one", "two"), ("two", "one")):
+        text = meet.replace("THERE", f'"{made.folder}/{other}.came"').replace("HERE", f'"{made.folder}/{name}.came"')
+        made.write(f"hs/{name}/Main.hs", text)
+        made.write(f"hs/{name}/{name}.cabal", CABAL.format(name, "    , template-haskell, directory\n"))
+    made.good("run", "-n", "2", "binary")
