@@ -278,8 +278,8 @@ static bool fork_workers(void)
 {
     const char *wanted = getenv("AWS_LAMBDA_MAX_CONCURRENCY");
     int copies = wanted ? atoi(wanted) : 1;
-    if (copies < 2)
-        return false;
+    if (copies < 2 || (SHIM_PROCESS == NATIVE && child_contains("lambda-run serves several events at once")))
+        return false; /* one, or the program has threads for them */
     for (int i = 0; i < copies; i++) {
         pid_t pid = fork();
         if (pid < 0)

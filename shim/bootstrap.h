@@ -116,6 +116,7 @@ extern struct child child;
 void child_prepare(void);
 const char *child_program(void);
 int child_become(void);
+bool child_contains(const char *text);
 void pin_to_cpu(void);
 int child_startable(void);
 void child_set_arguments(char *const arguments[]);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -162,6 +163,25 @@ int child_become(void)
     int error = errno;
     signal(SIGPIPE, SIG_IGN);
     return error;
+}
+
+/* Whether the text stands in the program's file. */
+bool child_contains(const char *text)
+{
+    struct stat status;
+    bool found = false;
+    int file = open(program, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    if (fstat(file, &status) == 0 && status.st_size > 0) {
+        void *content = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (content != MAP_FAILED) {
+            found = memmem(content, (size_t)status.st_size, text, strlen(text)) != NULL;
+            munmap(content, (size_t)status.st_size);
+        }
+    }
+    close(file);
+    return found;
 }
 
 /* 0, or errno as a start would give it, as far as that can be told without one. */

@@ -5,7 +5,7 @@ module Main (main) where
 
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (atomicModifyIORef', newIORef)
-import qualified Lambda
+import qualified AWS.Lambda.Run as Lambda
 
 main :: IO ()
 main = do

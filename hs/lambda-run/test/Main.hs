@@ -9,8 +9,8 @@ import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
 import Data.Maybe (fromJust)
-import qualified Lambda
-import qualified Lambda.Envelope as Envelope
+import qualified AWS.Lambda.Run as Lambda
+import qualified AWS.Lambda.Run.Envelope as Envelope
 import System.Environment (getArgs, getExecutablePath)
 import System.Exit (ExitCode (..), exitFailure)
 import System.IO
@@ -55,7 +55,7 @@ tests = do
   results <-
     sequence
       [ "a shell gets the answer" `gives` (ExitSuccess, "{\"a\": 1}\n", "") $ program [] "{\"a\": 1}\n"
-      , "an exception is an exit code" `gives` (ExitFailure 1, "", "no \"way\" \206\187\n") $ program [] "throw"
+      , "an exception is an exit code" `gives` (ExitFailure 1, "", "ErrorCall: no \"way\" \206\187\n") $ program [] "throw"
       , "an exception in the answer is found before it is sent" `holds` (\(code, out, _) -> (code, out) == (ExitFailure 1, "")) $ program [] "lazy"
       , "prints of the handler are log" `gives` (ExitSuccess, "\"quiet\"", "a print of the handler\n") $ program [] "print"
       , "a shim that drives per event is no Runtime API" `gives` (ExitSuccess, "x", "") $
@@ -66,7 +66,7 @@ tests = do
           program persistent (frame "1" "one" <> frame "2" "" <> frame "3" "id")
       , "a large frame comes whole" `gives` (ExitSuccess, frame "1" large, "") $ program persistent (frame "1" large)
       , "an exception is an error frame, and the program lives on"
-          `gives` (ExitSuccess, "1 error 11\nno \"way\" \206\187" <> frame "2" "x", "")
+          `gives` (ExitSuccess, "1 error 11 ErrorCall\nno \"way\" \206\187" <> frame "2" "x", "")
           $ program persistent (frame "1" "throw" <> frame "2" "x")
       , "prints of the handler do not break the frames" `gives` (ExitSuccess, frame "1" "\"quiet\"", "a print of the handler\n") $
           program persistent (frame "1" "print")

@@ -85,7 +85,7 @@ RUN_MAIN = """-- | One process for many events; in a shell it answers the one ev
 module Main (main) where
 
 import Handler (handler)
-import qualified Lambda
+import qualified AWS.Lambda.Run as Lambda
 
 main :: IO ()
 main = Lambda.run (\\_ event -> pure (handler event))

@@ -3,19 +3,21 @@
 -- | A program with hs/lambda-run that does what its event asks for.
 module Main (main) where
 
-import Control.Concurrent (threadDelay)
-import Control.Exception (SomeException, catch, evaluate)
+import Control.Concurrent (forkIO, myThreadId, threadDelay, throwTo)
+import Control.Exception (AsyncException (..), Exception, SomeException, catch, evaluate, throwIO, uninterruptibleMask_)
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (atomicModifyIORef', newIORef)
-import qualified Lambda
+import qualified AWS.Lambda.Run as Lambda
 import System.Environment (lookupEnv)
 import System.Exit (exitWith, ExitCode (..))
 import System.IO (hClose, stdout)
 
+data Odd' = Odd' deriving (Show)
+
+instance Exception Odd'
+
 main :: IO ()
-main = do
-  served <- newIORef (0 :: Int)
-  Lambda.run $ \context event -> do
+main = Lambda.runWith begin $ \served context event -> do
     before <- atomicModifyIORef' served (\n -> (n + 1, n))
     case event of
       "\"count\"" -> pure (B.pack (show before))
@@ -29,6 +31,16 @@ main = do
       "\"close\"" -> "1" <$ hClose stdout
       "\"empty\"" -> pure ""
       "\"large\"" -> pure (B.replicate 6291557 ' ')
+      "\"named\"" -> Lambda.failWith "Out.OfStock" "none left"
+      "\"odd\"" -> throwIO Odd'
+      "\"stack\"" -> error "with a stack"
+      "\"overflow\"" -> throwIO StackOverflow
+      "\"linked\"" -> do
+        self <- myThreadId
+        _ <- forkIO (throwTo self ThreadKilled)
+        "" <$ threadDelay 10000000
+      "\"masked\"" -> "\"never\"" <$ uninterruptibleMask_ (threadDelay 3000000)
+      "\"nap\"" -> "1" <$ threadDelay 300000
       "\"trace\"" -> B.pack . show <$> lookupEnv "_X_AMZN_TRACE_ID"
       "\"print\"" -> "1" <$ putStrLn "a print"
       "\"context\"" -> do
@@ -43,3 +55,5 @@ main = do
           , show (maybe False (\ms -> ms > 8000 && ms <= 10000) left)
           ]
       _ -> pure event
+  where
+    begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)

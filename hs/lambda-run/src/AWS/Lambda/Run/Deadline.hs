@@ -1,6 +1,6 @@
 -- | Ends an action when its time is up. One thread watches over all events, where 'System.Timeout.timeout' starts one for
 -- each: that would be a tenth of what a small event costs.
-module Lambda.Deadline
+module AWS.Lambda.Run.Deadline
   ( Watch
   , newWatch
   , before
@@ -9,10 +9,10 @@ module Lambda.Deadline
 import Control.Concurrent (ThreadId, forkIO, mkWeakThreadId, myThreadId, threadDelay)
 import Control.Concurrent.MVar
 import Control.Exception
-import Control.Monad (unless, void, when)
+import Control.Monad (forever, unless, void, when)
 import Data.IORef
 import Data.Int (Int64)
-import Lambda.Context (nowMs)
+import AWS.Lambda.Run.Context (nowMs)
 import System.Mem.Weak (Weak, deRefWeak)
 
 -- | Times in milliseconds since 1970.
@@ -24,7 +24,11 @@ data Plan = Plan
   }
 
 -- | Watches over the actions of the thread that made it, and does not keep it alive: one that waits for nobody is told so.
-data Watch = Watch !(Weak ThreadId) !(IORef Plan) !(MVar ())
+-- The number counts actions, and is negative once the program is being ended.
+data Watch = Watch !(Weak ThreadId) !(IORef Plan) !(MVar ()) !(IORef Last)
+
+-- | The action under way, and what is done when nothing ends it: when, and what.
+data Last = Last !Int !Int64 (IO ())
 
 data TimeUp = TimeUp
   deriving (Show)
@@ -37,11 +41,15 @@ never :: Int64
 never = maxBound
 
 newWatch :: IO Watch
-newWatch = Watch <$> (myThreadId >>= mkWeakThreadId) <*> newIORef (Plan never never) <*> newEmptyMVar
+newWatch = Watch <$> (myThreadId >>= mkWeakThreadId) <*> newIORef (Plan never never) <*> newEmptyMVar <*> newIORef (Last 0 never (pure ()))
 
 -- | What the action gives; 'Nothing' when an asynchronous exception ended it, because the time had come.
-before :: Watch -> Int64 -> IO a -> IO (Maybe a)
-before watch@(Watch _ plan told) time action = mask $ \restore -> do
+--
+-- The pair is for an action that takes no exceptions: a later time, and what ends the program then. Nothing is returned
+-- once that has begun.
+before :: Watch -> Int64 -> (Int64, IO ()) -> IO a -> IO (Maybe a)
+before watch@(Watch _ plan told final) time (latest, end) action = mask $ \restore -> do
+  atomicModifyIORef' final $ \(Last number _ _) -> (Last number latest end, ())
   now <- nowMs
   -- A look that should have been is that of a thread which slept through a freeze: it comes too late.
   watched <- atomicModifyIORef' plan $ \old ->
@@ -49,6 +57,8 @@ before watch@(Watch _ plan told) time action = mask $ \restore -> do
      in (Plan time (if good then looks old else time), good)
   unless watched . void $ forkIO (look watch time)
   result <- try (restore action)
+  ending <- atomicModifyIORef' final $ \old@(Last number _ _) -> if number < 0 then (old, True) else (Last (number + 1) never (pure ()), False)
+  when ending . forever $ threadDelay 60000000
   inTime <- atomicModifyIORef' plan $ \old -> (old {due = never}, due old /= never)
   unless inTime settle
   case result of
@@ -62,16 +72,21 @@ before watch@(Watch _ plan told) time action = mask $ \restore -> do
 
 -- | Look at that time, and again whenever an action is due, until there is none.
 look :: Watch -> Int64 -> IO ()
-look watch@(Watch owner plan told) time = do
-  sleepUntil
+look watch@(Watch owner plan told final) time = do
+  sleepUntil time
   now <- nowMs
   (late, next) <- atomicModifyIORef' plan $ \old -> case old of
     _ | looks old /= time -> (old, (False, never)) -- another thread looks
     _ | due old <= now -> (Plan never never, (True, never))
     _ -> (old {looks = due old}, (False, due old))
+  when late $ void (readIORef final >>= forkIO . endLater)
   when late $ deRefWeak owner >>= mapM_ (`throwTo` TimeUp) >> putMVar told ()
   unless (next == never) $ look watch next
   where
-    sleepUntil = do
+    endLater (Last number latest end) = do
+      sleepUntil latest
+      begins <- atomicModifyIORef' final $ \old@(Last now when' act) -> if now == number then (Last (-1) when' act, True) else (old, False)
+      when begins end
+    sleepUntil moment = do
       now <- nowMs
-      when (now < time) $ threadDelay (fromIntegral (time - now) * 1000) >> sleepUntil
+      when (now < moment) $ threadDelay (fromIntegral (moment - now) * 1000) >> sleepUntil moment

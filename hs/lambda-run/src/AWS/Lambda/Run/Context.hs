@@ -2,7 +2,7 @@
 {-# LANGUAGE OverloadedStrings #-}
 
 -- | What a handler is told beside its event.
-module Lambda.Context
+module AWS.Lambda.Run.Context
   ( Context (..)
   , environmentContext
   , remainingMs
@@ -38,6 +38,8 @@ data Context = Context
   -- ^ JSON, of mobile clients.
   , identity :: !(Maybe ByteString)
   -- ^ JSON, of Amazon Cognito.
+  , tenantId :: !(Maybe ByteString)
+  -- ^ Of the tenant, in Lambda's tenant isolation mode.
   , functionName :: !(Maybe ByteString)
   -- ^ On AWS, not in lambda.toml.
   , functionVersion :: !(Maybe ByteString)
@@ -47,7 +49,7 @@ data Context = Context
   }
   deriving (Eq, Show)
 
--- | What the environment tells: the function's constants, and under a shim with @ahead = false@ the rest.
+-- | What the environment tells: the function's constants, and under a shim with @prestart = false@ the rest.
 environmentContext :: IO Context
 environmentContext =
   Context . maybe B.empty id
@@ -57,6 +59,7 @@ environmentContext =
     <*> text "_X_AMZN_TRACE_ID"
     <*> text "LAMBDA_RUNTIME_CLIENT_CONTEXT"
     <*> text "LAMBDA_RUNTIME_COGNITO_IDENTITY"
+    <*> text "LAMBDA_RUNTIME_AWS_TENANT_ID"
     <*> text "AWS_LAMBDA_FUNCTION_NAME"
     <*> text "AWS_LAMBDA_FUNCTION_VERSION"
     <*> fmap (>>= readMaybe) (lookupEnv "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")

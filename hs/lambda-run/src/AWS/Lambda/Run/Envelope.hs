@@ -1,7 +1,7 @@
 {-# LANGUAGE OverloadedStrings #-}
 
 -- | The envelope of @input = "envelope"@, @{"event":…,"context":{…}}@, taken apart without parsing the event.
-module Lambda.Envelope
+module AWS.Lambda.Run.Envelope
   ( open
   , members
   ) where
@@ -13,7 +13,7 @@ import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
 import qualified Data.ByteString.Unsafe as B
 import Data.Char (chr, digitToInt, isHexDigit)
-import Lambda.Context (Context (..))
+import AWS.Lambda.Run.Context (Context (..))
 
 -- | The event as it stands there, and the context completed by what the envelope tells; the whole text and the context
 -- as it was when this is no envelope.
@@ -33,6 +33,7 @@ open context text = case members text of
         , traceId = string "traceId"
         , clientContext = raw "clientContext"
         , identity = raw "identity"
+        , tenantId = string "tenantId"
         }
       where
         raw name = case lookup name about of

@@ -2,7 +2,7 @@
 {-# LANGUAGE ForeignFunctionInterface #-}
 
 -- | Bytes in and out of descriptors: pipes and sockets alike, without a 'System.IO.Handle' in between.
-module Lambda.Descriptor
+module AWS.Lambda.Run.Descriptor
   ( Reader
   , Descriptor
   , newReader
@@ -20,7 +20,7 @@ module Lambda.Descriptor
 import Control.Concurrent (threadWaitRead, threadWaitWrite)
 import Control.Exception (Exception, onException, throwIO)
 import Control.Monad (when)
-import Data.Bits (shiftR)
+import Data.Bits (shiftR, (.|.))
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Internal as B (fromForeignPtr, mallocByteString)
@@ -165,6 +165,9 @@ connectTo address port = do
           throwErrnoIfMinus1 "connect" (c_connect descriptor (castPtr pointer) (fromIntegral size))
         with 1 $ \one -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor 6 1 one 4) -- TCP_NODELAY
   _ <- connecting `onException` close descriptor
+  flags <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_GETFL 0)
+  -- A wait in read would stop the other threads of the runtime without -threaded.
+  _ <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_SETFL (flags .|. o_NONBLOCK))
   pure descriptor
 
 close :: Descriptor -> IO ()
@@ -173,6 +176,12 @@ close descriptor = () <$ c_close descriptor
 foreign import capi "fcntl.h value F_DUPFD_CLOEXEC" f_DUPFD_CLOEXEC :: CInt
 
 foreign import capi "fcntl.h value O_RDONLY" o_RDONLY :: CInt
+
+foreign import capi "fcntl.h value O_NONBLOCK" o_NONBLOCK :: CInt
+
+foreign import capi "fcntl.h value F_GETFL" f_GETFL :: CInt
+
+foreign import capi "fcntl.h value F_SETFL" f_SETFL :: CInt
 
 foreign import capi unsafe "fcntl.h open" c_open :: CString -> CInt -> IO CInt
 

@@ -2,11 +2,11 @@
 {-# LANGUAGE OverloadedStrings #-}
 
 -- | AWS Lambda's Runtime API, over one kept HTTP/1.1 connection.
-module Lambda.Api (serve) where
+module AWS.Lambda.Run.Api (failInit, serve) where
 
-import Control.Concurrent (threadDelay)
-import Control.Exception (Handler (..), IOException, catch, catches, throwIO, try)
-import Control.Monad (forever, unless, when)
+import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar, threadDelay)
+import Control.Exception (Handler (..), IOException, SomeException, catch, catches, throwIO, try)
+import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
@@ -16,14 +16,16 @@ import qualified Data.ByteString.Unsafe as B
 import Data.Char (digitToInt, isHexDigit)
 import Data.IORef
 import Data.Int (Int64)
-import Data.List (find)
+import Data.List (find, intersperse)
 import Data.Maybe (isJust)
 import Data.Word (Word8)
 import Foreign.C.String (CString)
 import Foreign.C.Types (CInt (..), CSize (..))
-import Lambda.Context (Context (..), date, nowMs, remainingMs, setVariable)
-import Lambda.Deadline (Watch, before, newWatch)
-import Lambda.Descriptor
+import AWS.Lambda.Run.Context (Context (..), date, nowMs, remainingMs, setVariable)
+import AWS.Lambda.Run.Deadline (Watch, before, newWatch)
+import AWS.Lambda.Run.Descriptor
+import AWS.Lambda.Run.Error (Failure (..), failureOf, headerName)
+import System.Environment (lookupEnv)
 import System.IO (stderr)
 import System.IO.Unsafe (unsafeDupablePerformIO)
 import Text.Read (readMaybe)
@@ -34,13 +36,41 @@ data Api = Api {host :: !ByteString, address :: [Word8], port :: !Int, connectio
 -- | 'body' is 'Nothing' when the connection broke in the middle of it.
 data Reply = Reply {status :: !Int, headers :: [(ByteString, ByteString)], body :: !(Maybe ByteString)}
 
--- | Why an event has no answer: the error's type, and a message.
-type Failure = (ByteString, ByteString)
-
--- | Serve the API at @host:port@ for ever. The handler gives 'Left' and a message for an event that fails; one that
--- has not answered shortly before the deadline is ended by an exception, and the event fails.
-serve :: String -> Context -> (Context -> ByteString -> IO (Either ByteString ByteString)) -> IO ()
+-- | Serve the API at @host:port@ for ever, as many events at once as Lambda sends. The handler gives 'Left' for an event
+-- that fails; one that has not answered shortly before the deadline is ended by an exception, and the event fails.
+serve :: String -> Context -> (Context -> ByteString -> IO (Either Failure ByteString)) -> IO ()
 serve location constants handler = do
+  several <- maybe 1 id . (>>= readMaybe) <$> lookupEnv "AWS_LAMBDA_MAX_CONCURRENCY"
+  if several < (2 :: Int)
+    then serveAlone location constants (setVariable "_X_AMZN_TRACE_ID") handler
+    else do
+      note "" marker
+      ended <- newEmptyMVar
+      replicateM_ several $ forkFinally (serveAlone location constants (const (pure ())) handler) (putMVar ended)
+      takeMVar ended >>= either throwIO pure -- when one goes, all go
+
+-- | The bootstrap looks for this text in the program: with it, one process is enough for several events at once.
+marker :: ByteString
+marker = "lambda-run serves several events at once"
+{-# NOINLINE marker #-}
+
+-- | Tell the API that the program cannot start.
+failInit :: String -> Failure -> IO ()
+failInit location failure = do
+  api <- newApi location
+  _ <- request api "POST" "init/error" [errorType failure] (described failure)
+  hangUp api
+
+errorType :: Failure -> (ByteString, ByteString)
+errorType failure = ("Lambda-Runtime-Function-Error-Type", headerName (errorName failure))
+
+-- | A line in the log, where there is one.
+note :: ByteString -> ByteString -> IO ()
+note text bytes = C.hPutStrLn stderr (B.concat ["lambda-run: ", text, bytes]) `catch` ignored
+
+-- | One event after the other.
+serveAlone :: String -> Context -> (Maybe ByteString -> IO ()) -> (Context -> ByteString -> IO (Either Failure ByteString)) -> IO ()
+serveAlone location constants setTrace handler = do
   api <- newApi location
   watch <- newWatch
   forever $ do
@@ -50,49 +80,63 @@ serve location constants handler = do
     let context = contextOf constants (headers reply)
         path = "invocation/" <> requestId context
     when (B.null (requestId context)) $ giveUp "sent an event without a request id"
-    setVariable "_X_AMZN_TRACE_ID" (traceId context)
-    result <- case body reply of
-      Just event -> limited watch context (handler context event) >>= judged context
-      Nothing -> pure (Left ("Runtime.TruncatedEvent", "the connection to the Runtime API broke in the middle of the event"))
-    verdict <- case result of
-      Right answer -> request api "POST" (path <> "/response") [] answer
-      Left failure -> do
-        note (C.unpack (fst failure) ++ ": ") (snd failure)
-        request api "POST" (path <> "/error") [("Lambda-Runtime-Function-Error-Type", fst failure)] (described failure)
+    setTrace (traceId context)
+    let invocation = [("Lambda-Runtime-Invocation-Id", value) | Just value <- [header "lambda-runtime-invocation-id" (headers reply)]]
+        complain to failure = do
+          note (errorName failure <> ": ") (errorMessage failure)
+          request to "POST" (path <> "/error") (errorType failure : invocation) (described failure)
+        -- The handler cannot be interrupted: answer for it by another connection, and end the program.
+        end = do
+          other <- newApi location
+          failure <- timedOut context
+          void (complain other failure) `catch` ignored
+          c_exit 1
+    tried <- try $ case body reply of
+      Just event -> limited watch end context (handler context event) >>= judged context
+      Nothing -> pure (Left (Failure "Runtime.TruncatedEvent" "the connection to the Runtime API broke in the middle of the event" []))
+    verdict <- case tried of
+      Right (Right answer) -> request api "POST" (path <> "/response") invocation answer
+      Right (Left failure) -> complain api failure
+      Left problem -> do
+        -- Asynchronous: the event has its answer before the program goes.
+        _ <- failureOf problem >>= complain api
+        throwIO (problem :: SomeException)
     when (status verdict >= 500) $ giveUp ("answered " ++ show (status verdict))
-    when (status verdict >= 300) $ note ("the Runtime API answered " ++ show (status verdict) ++ " to ") path
+    when (status verdict >= 300) $ note (C.pack ("the Runtime API answered " ++ show (status verdict) ++ " to ")) path
   where
     giveUp what = ioError (userError ("the Runtime API " ++ what))
-    -- A line in the log, where there is one.
-    note text bytes = C.hPutStrLn stderr (B.concat ["lambda-run: ", C.pack text, bytes]) `catch` ignored
 
 -- | What is sent of the handler's result; 'Nothing': it had none in time.
-judged :: Context -> Maybe (Either ByteString ByteString) -> IO (Either Failure ByteString)
+judged :: Context -> Maybe (Either Failure ByteString) -> IO (Either Failure ByteString)
 judged context result = case result of
-  Just (Left message) -> pure (Left ("Function.HandlerError", message))
+  Just (Left failure) -> pure (Left failure)
   Just (Right answer)
-    | B.null answer -> pure (Left ("Function.NoResponse", "the handler gave an empty answer; one with nothing to say gives null"))
-    | B.length answer > answerLimit -> pure (Left ("Function.ResponseSizeTooLarge", tooLarge))
+    | B.null answer -> pure (Left (Failure "Function.NoResponse" "the handler gave an empty answer; one with nothing to say gives null" []))
+    | B.length answer > answerLimit -> pure (Left (Failure "Function.ResponseSizeTooLarge" tooLarge []))
     | otherwise -> pure (Right answer)
-  Nothing -> do
-    deadline <- maybe (pure "") date (deadlineMs context)
-    pure (Left ("Function.Timeout", B.concat ["the handler had not answered shortly before the deadline ", deadline, " of request ", requestId context]))
+  Nothing -> Left <$> timedOut context
   where
     answerLimit = 6291556 -- bytes: Lambda's limit
     tooLarge = "the answer is above " <> C.pack (show answerLimit) <> " bytes, Lambda's limit; leave it in S3"
 
--- | The action, ended a little before the deadline.
-limited :: Watch -> Context -> IO a -> IO (Maybe a)
-limited watch context action = do
+timedOut :: Context -> IO Failure
+timedOut context = do
+  deadline <- maybe (pure "") date (deadlineMs context)
+  pure (Failure "Function.Timeout" (B.concat ["the handler had not answered shortly before the deadline ", deadline, " of request ", requestId context]) [])
+
+-- | The action, ended a little before the deadline; @end@ is done closer to it when nothing else ends it.
+limited :: Watch -> IO () -> Context -> IO a -> IO (Maybe a)
+limited watch end context action = do
   left <- remainingMs context
   case (deadlineMs context, fromIntegral <$> left) of
-    (Just deadline, Just ms) | ms > 0 -> before watch (deadline - min 300 (ms `div` 4)) action
+    (Just deadline, Just ms) | ms > 0 ->
+        let grace = min 300 (ms `div` 4) in before watch (deadline - grace) (deadline - grace `div` 3, end) action
     _ -> Just <$> action
 
 described :: Failure -> ByteString
-described (kind, message) =
+described failure =
   L.toStrict . Builder.toLazyByteString $
-    "{\"errorMessage\":" <> quoted message <> ",\"errorType\":" <> quoted kind <> ",\"stackTrace\":[]}"
+    "{\"errorMessage\":" <> quoted (errorMessage failure) <> ",\"errorType\":" <> quoted (errorName failure) <> ",\"stackTrace\":[" <> mconcat (intersperse "," (map quoted (errorTrace failure))) <> "]}"
 
 -- | UTF-8 as a JSON string.
 quoted :: ByteString -> Builder.Builder
@@ -113,6 +157,7 @@ contextOf constants fields =
     , traceId = field "lambda-runtime-trace-id"
     , clientContext = field "lambda-runtime-client-context"
     , identity = field "lambda-runtime-cognito-identity"
+    , tenantId = field "lambda-runtime-aws-tenant-id"
     }
   where
     field name = header name fields
@@ -210,6 +255,8 @@ sameText one two =
       ( B.unsafeUseAsCStringLen one $ \(a, size) ->
           B.unsafeUseAsCString two $ \b -> (== 0) <$> c_strncasecmp a b (fromIntegral size)
       )
+
+foreign import ccall unsafe "_exit" c_exit :: CInt -> IO ()
 
 foreign import ccall unsafe "strncasecmp" c_strncasecmp :: CString -> CString -> CSize -> IO CInt
 

@@ -1,0 +1,149 @@
+{-# LANGUAGE OverloadedStrings #-}
+
+-- |
+-- One @main@ for a shell, for a shim and for AWS Lambda's Runtime API:
+--
+-- > import qualified AWS.Lambda.Run as Lambda
+-- >
+-- > main :: IO ()
+-- > main = Lambda.run (\_context event -> pure event)
+--
+-- Built once, the program
+--
+-- * answers stdin in a shell: @echo '{"a": 1}' | ./main@;
+-- * is driven by a shim, one process an event or, with @process = "persistent"@, for ever;
+-- * is a client of the Runtime API itself with @process = "native"@: as @bootstrap@, with nothing in between.
+--
+-- Which of them is told by the environment. The event and the answer are bytes, JSON as a rule, and never parsed here.
+-- Whatever the handler prints on stdout is log, in every case: the answer is what it returns.
+module AWS.Lambda.Run
+  ( run
+  , runWith
+  , Failure (..)
+  , failWith
+  , Context (..)
+  , remainingMs
+  ) where
+
+import Control.Exception
+  ( IOException
+  , SomeAsyncException (..)
+  , SomeException
+  , catch
+  , evaluate
+  , fromException
+  , throwIO
+  , try
+  , tryJust
+  )
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Char8 as C
+import AWS.Lambda.Run.Api (failInit, serve)
+import AWS.Lambda.Run.Context
+import AWS.Lambda.Run.Descriptor
+import qualified AWS.Lambda.Run.Envelope as Envelope
+import AWS.Lambda.Run.Error
+import System.Environment (lookupEnv)
+import System.Exit (exitFailure)
+import System.IO
+
+-- | Answer events with the handler: one in a shell, and all that come on Lambda.
+--
+-- An exception of the handler is the event's error, by the name of its type, or as 'failWith' says: the program lives on,
+-- except in a shell and per event, where it ends with exit code 1. An asynchronous exception (a stack overflow, a kill, a
+-- linked thread's end) is the event's error, too, and then ends the program.
+--
+-- Shortly before its deadline an event is given up. Under a shim the program is killed then, whatever it does. As a client
+-- of the Runtime API the handler gets an asynchronous exception, as from 'System.Timeout.timeout', and the program lives
+-- on; one that masks exceptions is answered for, and the program ended. A handler that waits in an unsafe foreign call or
+-- runs in a loop that allocates nothing (unless compiled with @-fno-omit-yields@) is ended by Lambda itself instead.
+--
+-- Where Lambda sends several events at once (@AWS_LAMBDA_MAX_CONCURRENCY@), as many green threads answer them, and
+-- @_X_AMZN_TRACE_ID@ is not set: it stands in the 'Context'.
+--
+-- The answer should be JSON. The shims make a JSON string of any other, and an empty one is an error in every way but a
+-- shell; as a client of the Runtime API, what is no JSON goes out as it is.
+run :: (Context -> ByteString -> IO ByteString) -> IO ()
+run handler = runWith (pure ()) (const handler)
+
+-- | 'run' with what is made once, at the start: connections, settings. When that throws, it is an init error.
+--
+-- > main = runWith openPool (\pool context event -> runReaderT (answer context event) pool)
+runWith :: IO env -> (env -> Context -> ByteString -> IO ByteString) -> IO ()
+runWith begin made = do
+  out <- takeOver 1 2 -- the handler's own prints go to stderr
+  hSetBuffering stdout LineBuffering
+  constants <- environmentContext
+  way <- lookupEnv "LAMBDA_SHIM_PROCESS"
+  api <- lookupEnv "AWS_LAMBDA_RUNTIME_API"
+  input <- lookupEnv "LAMBDA_SHIM_INPUT"
+  let opened = if input == Just "envelope" then Envelope.open else (,)
+      native = maybe False (const (way /= Just "persistent" && way /= Just "per-event")) api
+  begun <- try begin
+  env <- case begun of
+    Right env -> pure env
+    Left problem -> do
+      failure <- failureOf problem
+      C.hPutStrLn stderr (described failure)
+      if native then mapM_ (`failInit` failure) api >> exitFailure else exitFailure
+  let handler = made env
+      guarded context = attempt . uncurry handler . opened context
+  case (way, api) of
+    (Just "persistent", _) -> frames out (guarded . named constants)
+    (Just "per-event", _) -> once out (guarded constants)
+    (_, Just location) -> serve location constants (\context event -> attempt (handler context event))
+    (_, Nothing) -> once out (guarded constants)
+  where
+    named constants request = constants {requestId = request}
+
+-- | The answer, or why there is none. Both are whole before anything is sent.
+attempt :: IO ByteString -> IO (Either Failure ByteString)
+attempt action = (caught (action >>= evaluate) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
+  where
+    flushed = hFlush stdout `catch` \problem -> const (pure ()) (problem :: IOException) -- the handler may close it
+
+-- | Asynchronous exceptions are not the handler's.
+caught :: IO a -> IO (Either SomeException a)
+caught = tryJust $ \problem -> case fromException problem of
+  Just (SomeAsyncException _) -> Nothing
+  Nothing -> Just problem
+
+-- | All of stdin is the event.
+once :: Descriptor -> (ByteString -> IO (Either Failure ByteString)) -> IO ()
+once out handler = do
+  event <- B.concat <$> pieces
+  handler event >>= either complain (writeAll out B.empty)
+  where
+    -- By the handle: a wait that Ctrl-C ends.
+    pieces = B.hGetSome stdin 65536 >>= \piece -> if B.null piece then pure [] else (piece :) <$> pieces
+    complain failure = C.hPutStrLn stderr (described failure) >> exitFailure
+
+-- | For people, on stderr.
+described :: Failure -> ByteString
+described failure = C.intercalate "\n  " (C.concat [errorName failure, ": ", errorMessage failure] : errorTrace failure)
+
+-- | A frame is @\<request id\> \<length\>@, a line break, and the bytes; an error has the word @error@ before the length, and
+-- its name behind it.
+frames :: Descriptor -> (ByteString -> ByteString -> IO (Either Failure ByteString)) -> IO ()
+frames out handler = do
+  nothing <- openNothing
+  input <- takeOver 0 nothing >>= newReader -- a handler that reads stdin would take the next event's bytes
+  loop input
+  where
+    loop input = readLine input >>= maybe (pure ()) (\line -> frame input (C.words line))
+    frame input [request, size]
+      | Just (bytes, "") <- C.readInt size = do
+          event <- readExactly input bytes
+          result <- try (handler request event)
+          case result of
+            Right (Right answer) -> send request " " "" answer
+            Right (Left failure) -> complain request failure
+            Left problem -> do
+              -- Asynchronous: the event has its answer before the program goes.
+              failureOf problem >>= complain request
+              throwIO (problem :: SomeException)
+          loop input
+    frame _ _ = hPutStrLn stderr "lambda-run: the shim sent no frame" >> exitFailure
+    complain request failure = send request " error " (" " <> errorName failure) (errorMessage failure)
+    send request word kind answer = writeAll out (B.concat [request, word, C.pack (show (B.length answer)), kind, "\n"]) answer
