@@ -7,12 +7,15 @@ out  `machine_for(build, …)` → the Machine that builds now; `recorded_machin
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .base.errors import EngineError
+from .base.files import write_json
 
 if TYPE_CHECKING:
     from .base.processes import Log
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from .engine.machine import Docker
     from .settings.load import Build
 
+NO_BASE = "no-base.json"  # in the cache: an engine that had neither the base image nor a way to its registry
+REMEMBERED_S = 600.0
 _choosing = threading.RLock()
 _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one container, or None for the host
 
@@ -50,15 +55,28 @@ def _container(build: Build, cache: Path, log: Log) -> Docker | None:
             raise
         log(f"builder = auto: this host's GHC. {error.message}")
         return None
+    refusal = {"engine": where.address, "server": answer.server, "build": repr(build)}
+    if build.builder == "auto" and (why := _refused_lately(cache, refusal)):
+        log(f"builder = auto: this host's GHC, as a while ago (the engine is asked again after ten minutes). {why}")
+        return None
     log(f"builder = {build.builder}: a container. {answer.server} answers at {where.address} ({where.origin})")
     machine = _docker(build, cache)
-    return machine if build.builder == "docker" else _with_a_base(machine, log)
+    return machine if build.builder == "docker" else _with_a_base(machine, cache / NO_BASE, refusal, log)
 
 
-def _with_a_base(machine: Docker, log: Log) -> Docker | None:
-    """A container, unless its base cannot be fetched and this host has a GHC."""
-    import shutil
+def _refused_lately(cache: Path, refusal: Mapping[str, str]) -> str:
+    """Why this very engine could not make the image in the last REMEMBERED_S; "" when it was not so."""
+    try:
+        known = json.loads((cache / NO_BASE).read_bytes())
+        recent = 0 <= time.time() - known.pop("at") < REMEMBERED_S
+        why = str(known.pop("why"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return why if recent and known == refusal and shutil.which("ghc") else ""
 
+
+def _with_a_base(machine: Docker, record: Path, refusal: Mapping[str, str], log: Log) -> Docker | None:
+    """A container, unless its base cannot be fetched and this host has a GHC; that is remembered in `record`."""
     from .engine.image import UnreachableError
 
     try:
@@ -66,6 +84,7 @@ def _with_a_base(machine: Docker, log: Log) -> Docker | None:
     except UnreachableError as error:
         if not shutil.which("ghc"):
             raise
+        write_json(record, {**refusal, "at": time.time(), "why": error.message})
         log(f"builder = auto: this host's GHC after all. {error.message}")
         return None
     return machine
