@@ -20,6 +20,7 @@ from tasks import (
     logs,
     needed_libs,
     new,
+    picture,
     prune,
     purge,
     report,
@@ -142,6 +143,11 @@ def task_new() -> Tasks:
 def task_doctor() -> Tasks:
     """what this machine has and lacks, with the command that mends it"""
     return doctor.define(PROJECT)
+
+
+def task_graph() -> Tasks:
+    """the tasks with their states, ages and sizes, as a picture"""
+    return picture.define(PROJECT)
 
 
 def task_why() -> Tasks:

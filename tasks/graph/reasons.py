@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from doit.globals import Globals
 from doit.task import Task
@@ -29,6 +29,28 @@ def explained(names: Iterable[str]) -> list[str]:
     for name in names:
         _explain(name, done, lines)
     return lines
+
+
+class State(NamedTuple):
+    """A task now: `name` is rest, run or new (it has not run yet); `age`: since it ran."""
+
+    name: str
+    age: str
+    targets: tuple[Path, ...]
+    after: tuple[str, ...]
+
+
+def states(names: Iterable[str]) -> dict[str, State]:
+    """The state of each of these tasks; UsageError for one that is not there."""
+    done: dict[str, bool] = {}
+    found: dict[str, State] = {}
+    for name in names:
+        runs = _explain(name, done, [])
+        task, ran = Reporter.tasks[name], Globals.dep_manager.get_values(name).get("ran_at")
+        state = "new" if not Globals.dep_manager.get_values(name) else "run" if runs else "rest"
+        age = ago(time.time() - ran) if ran else ""
+        found[name] = State(state, age, tuple(map(Path, task.targets)), tuple(task.task_dep))
+    return found
 
 
 def _explain(name: str, done: dict[str, bool], lines: list[str]) -> bool:

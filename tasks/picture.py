@@ -1,0 +1,59 @@
+"""`doit graph`: the tasks of this project with their states, ages and sizes, as a picture.
+
+in   what doit remembers, the products in build/
+out  build/graph.svg, or another file that is named
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import products
+from .graph.verb import Line, Verb, parsed
+
+if TYPE_CHECKING:
+    from .lib.settings.load import Project
+
+
+def define(project: Project) -> Verb:
+    """About all functions; nothing is run."""
+
+    def act(given: Any) -> None:
+        from .graph import reasons
+        from .lib.base import files
+        from .lib.report.board import STAGES, Box, board
+
+        names = ["image", *(f"{stage}:{function.name}" for function in project.functions for stage in STAGES[1:-1])]
+        made = [
+            Box(name, state.name, ", ".join(filter(None, [state.age, size(state.targets)])), state.after)
+            for name, state in reasons.states(names).items()
+        ]
+        for function in project.functions:
+            there = products.Products(function).deployed_hash.exists()
+            made.append(Box(f"deploy:{function.name}", "rest" if there else "new", "", (f"zip:{function.name}",)))
+        target = Path(given.file)
+        files.write(target, board(made).encode())
+        print(target)
+
+    return Verb(
+        "graph",
+        "the tasks with their states, ages and sizes, as a picture: build/graph.svg",
+        Line(parsed(options)),
+        act,
+    )
+
+
+def options(parser: ArgumentParser) -> None:
+    """`doit graph [FILE]`."""
+    parser.description = "Draw the tasks of this project; nothing is run."
+    parser.add_argument("file", metavar="FILE", nargs="?", default=str(products.BUILD / "graph.svg"))
+
+
+def size(targets: tuple[Path, ...]) -> str:
+    """The size of a task's first target, for people; empty for a folder or none."""
+    from .lib.base.files import human
+
+    first = next((path for path in targets if path.is_file()), None)
+    return human(first.stat().st_size) if first else ""
