@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .graph.task import warn
 from .graph.verb import Documents, Line, Verb, parsed, verbs
 from .lib.base import files
+from .lib.base.errors import BuildError
 from .lib.platform import runtimes
 from .products import Products
 
@@ -29,6 +30,7 @@ def options(parser: ArgumentParser) -> None:
     parser.description = "Create or update functions; run it again after anything at all."
     parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     parser.add_argument("--only", choices=("code", "config"), help="leave the other half as it is")
+    parser.add_argument("--deep", action="store_true", help="read all that AWS holds, to find what was changed by hand")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -44,31 +46,48 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
     documents = Documents(line)
 
     only_one = Lock()
+    headers: set[str] = set()
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
     @cache
-    def deployment() -> Any:
+    def begun(*, changes: bool) -> Any:
+        """All chosen functions, at work at once."""
         from .lib.aws.deploy.deployment import Deployment
-        from .lib.aws.deploy.progress import bar
+        from .lib.aws.deploy.package import package
+        from .lib.aws.deploy.progress import bar, lines
 
-        part: Any = getattr(line.arguments, "only", None) or "all"
-        tell = lambda text: print(text, file=sys.stderr)  # noqa: E731 - said once, where it is used
-        return Deployment(project, line.chosen, part=part, report=tell, progress=bar(sys.stderr))
+        given = line.arguments
+        part: Any = getattr(given, "only", None) or "all"
+        progress = bar(sys.stderr) if len(line.chosen) == 1 else lines
+        chosen = [function for function in project.functions if function.name in line.chosen]
+        made = [Products(function) for function in chosen]
+        packages = {each.function.name: partial(package, each.zip, each.sha256) for each in made}
+        run = Deployment(project, packages, part=part, deep=given.deep, report=say, progress=progress)
+        return run.run(packages, changes=changes)
 
     def act(function: str, given: Any) -> int:
-        from .lib.aws.deploy.package import package
-
-        products = Products(next(item for item in project.functions if item.name == function))
         changes = name == "deploy" and not given.dry_run
-        made = package(products.zip, products.sha256)
+        products = Products(next(item for item in project.functions if item.name == function))
         if ends := runtimes.ending(products.function.runtime):
             warn(function, ends)
         with only_one:
-            all_functions = deployment()
-        outcome = all_functions.deploy(function, made) if changes else all_functions.diff(function, made)
+            futures = begun(changes=changes)
+        try:
+            outcome = futures[function].result()
+        except BuildError as error:
+            if len(line.chosen) == 1:
+                raise
+            documents.fail(f"{name}:{function}", error)
+            return 1
         if changes:
             files.write_json(products.deployed_hash, outcome.record())
         documents[function] = outcome.document()
+        if outcome.target.account_line not in headers:
+            headers.add(outcome.target.account_line)
+            say(outcome.target.account_line)
         print(outcome.block(), file=sys.stderr if given.json else sys.stdout)
         return 2 if getattr(given, "exit_code", False) and outcome.changed else 0
 
-    return verbs(name, doc, line, act, names, needs=lambda function, _: [f"zip:{function}"])
+    return verbs(name, doc, line, act, names, needs=lambda _function, _: [f"zip:{name}" for name in line.chosen])

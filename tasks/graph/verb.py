@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from doit.exceptions import TaskFailed
 from doit.task import Task
 
-from ..lib.base import secrets
-from ..lib.base.errors import UsageError
-from .reporter import Reporter
+from ..lib.base import processes, secrets
+from ..lib.base.errors import BuildError, UsageError
+from .reporter import RED, Reporter, coloured
 from .task import guarded
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Line:
         self.parse, self.names = parse, names
         self.arguments: Any = None
         self.chosen: list[str] = []
+        self.selected: list[Verb] = []  # the verbs that the command line names
 
     def read(self, task: str, given: Sequence[str], chosen: Sequence[str]) -> list[str]:
         """Read the words behind `task`; gives back the verb's further tasks (`deploy:a deploy:b --json`)."""
@@ -56,10 +57,24 @@ class Documents(dict[str, Any]):
     def __init__(self, line: Line) -> None:
         super().__init__()
         self.line = line
+        self.failures: list[dict[str, str]] = []
         Reporter.endings.append(self.end)
 
+    def fail(self, task: str, error: BuildError) -> None:
+        """Note the failure of one function; the others go on, and all failures are listed at the end."""
+        self.failures.append({"task": task, "message": error.message, "hint": error.hint})
+
     def end(self, errors: list[dict[str, str]]) -> None:
-        """Print the document, if it is wanted."""
+        """List what failed, and print the document, if it is wanted."""
+        for failure in self.failures:
+            hint = f"\n  → {failure['hint']}" if failure["hint"] else ""
+            label = coloured("error", RED)
+            print(f"{label} in {failure['task']}: {failure['message']}{hint}", file=sys.stderr)
+        if self.failures:
+            Reporter.exit_code = 1
+        errors = errors + self.failures
+        if processes.ending and self.line.arguments is not None:
+            errors = [*errors, {"task": "", "message": "Interrupted.", "hint": "Run the same command again."}]
         if getattr(self.line.arguments, "json", False):
             document = {"ok": not errors, "functions": self, "errors": errors}
             document = secrets.cleaned(document)
@@ -98,8 +113,10 @@ class Verb(Task):  # type: ignore[misc]
             return None
         self.task_dep[:] = [name for name in self.task_dep if name not in self.refused]
         rest = self.line.read(self.name, args, self.chosen)
-        for verb in (self, *self.members):
-            verb.task_dep.extend(verb.needs(self.line.arguments))
+        self.line.selected.append(self)
+        for selected in self.line.selected:  # what an earlier one needs may depend on what is chosen since
+            for verb in (selected, *selected.members):
+                verb.task_dep.extend(name for name in verb.needs(self.line.arguments) if name not in verb.task_dep)
         return rest
 
     def _run(self) -> TaskFailed | None:

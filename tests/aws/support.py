@@ -94,7 +94,7 @@ class Script:
         self.reports: list[str] = []
         self.complete = True  # every line is to be used
         self.aws = Aws(session, REGION)
-        self.aws._clients.update({"lambda": self.client, "sts": self.sts, "iam": self.iam})
+        self.aws._clients.update({"lambda": self.client, "upload": self.client, "sts": self.sts, "iam": self.iam})
 
     def reads(self, answer: dict[str, Any] | None, alias: str | None = None) -> None:
         """GetFunction."""

@@ -336,7 +336,7 @@ def test_settings_around_the_function_cost_no_call_once_settled(script: Script, 
     text = f"{ALIASED}\nlog_retention_days = 14\nreserved_concurrency = 5\n"
     around = script.deployment(text)
     digest = str(desired_state(around._functions["hello"], one).unlisted)
-    script.reads({**function(one, "1"), "Tags": {**tags(one), UNLISTED_TAG: digest}}, alias="live")
+    script.reads({**function(one, "1"), "Tags": {**tags(one), UNLISTED_TAG: f"{digest}/run/1"}}, alias="live")
     assert around.deploy("hello", one).action == "unchanged"
 
 
@@ -443,7 +443,7 @@ def test_tags_that_are_not_managed_stay_and_those_that_are_follow(one: Package) 
 
 def test_concurrency_changed_by_hand_is_put_right(one: Package) -> None:
     desired = desired_state(project(f"{PLAIN}\nreserved_concurrency = 5\n").functions[0], one)
-    answer = {**function(one), "Tags": {**tags(one), UNLISTED_TAG: str(desired.unlisted)}}
+    answer = {**function(one), "Tags": {**tags(one), UNLISTED_TAG: f"{desired.unlisted}/run/1"}}
     settled = {**answer, "Concurrency": {"ReservedConcurrentExecutions": 5}}
     assert plan(desired, remote_of_latest(settled, settled["Configuration"])) == ()
     (step,) = plan(desired, remote_of_latest(answer, answer["Configuration"]))

@@ -30,7 +30,7 @@ UNSENDABLE = "Invalid header value"
 CLASSES = {
     "NoRegionError": (
         "No region is set.",
-        "Set AWS_DEFAULT_REGION (boto3 reads no AWS_REGION), region in the profile, or region under [deploy].",
+        "Set AWS_REGION or AWS_DEFAULT_REGION, region in the profile, or region under [deploy].",
     ),
     "InvalidRegionError": ("{error}", "Correct AWS_DEFAULT_REGION, the profile's region, or region in lambda.toml."),
     "NoCredentialsError": (

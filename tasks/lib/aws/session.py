@@ -8,6 +8,9 @@ Clients are safe to share between threads; sessions are not, hence the lock.
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from functools import cached_property
 from threading import Lock
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeployError
 from .errors import CLASSES, describe, errors_while
+from .pace import Pace
 from .wire import ATTEMPTS, prepare
 
 if TYPE_CHECKING:
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 ASKING = 32  # calls at a time: GetFunction has a quota of 100 a second, all other reads together 15
 TOLD_AT = 3
+PATIENCE_S = 180  # after which a call is not tried again: with the last attempt, four minutes in all
+READ_S, UPLOAD_S = 60, 240  # of silence after which an attempt is given up
+
+
+RETRIES = {"mode": "standard", "total_max_attempts": ATTEMPTS}
 
 
 class Aws:
@@ -33,13 +42,20 @@ class Aws:
         self.report: Callable[[str], None] = lambda _line: None  # told when AWS is slow to be reached
         self._lock = Lock()
         self._clients: dict[str, Any] = {}
+        self._pace = Pace(self._say)
+        self._began = threading.local()
         self.region = region
+
+    def _say(self, line: str) -> None:
+        self.report(line)
 
     def client(self, service: str) -> Any:
         """The client of a service, with bounded retries."""
-        return self._made(
-            service, service, retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, read_timeout=300
-        )
+        return self._made(service, service, retries=RETRIES, read_timeout=READ_S)
+
+    def uploader(self) -> Any:
+        """Lambda client for requests that carry a zip: AWS may think longer about these before it answers."""
+        return self._made("upload", "lambda", retries=RETRIES, read_timeout=UPLOAD_S)
 
     def invoker(self, timeout_s: int) -> Any:
         """Lambda client without retries, whose read timeout is longer than the function's."""
@@ -75,7 +91,11 @@ class Aws:
             return str(self.client("sts").get_caller_identity()["Account"])
 
     def _describe_retry(self, attempts: int, caught_exception: Exception | None, **_rest: Any) -> None:
-        """Say why nothing happens while botocore tries again."""
+        """Say why nothing happens while botocore tries again, and give up what lasts too long."""
+        if attempts == 1:
+            self._began.at = time.monotonic()
+        elif caught_exception is not None and time.monotonic() - getattr(self._began, "at", 0.0) > PATIENCE_S:
+            raise caught_exception
         if caught_exception is not None and attempts == TOLD_AT:
             found = describe(caught_exception)
             self.report(f"tries again, for a minute at most: {found.message if found else caught_exception}")
@@ -89,6 +109,7 @@ class Aws:
                 with errors_while():
                     client = self._session.client(service, region_name=self.region, config=config)
                 prepare(client)
+                self._pace.register(client, limited=service == "lambda")
                 client.meta.events.register("needs-retry", self._describe_retry)
                 self._clients[key] = client
             return self._clients[key]
@@ -100,7 +121,7 @@ def connect(deploy: Deploy) -> Aws:
         import boto3
 
         session = boto3.session.Session()
-        region = session.region_name or deploy.region
+        region = session.region_name or os.environ.get("AWS_REGION") or deploy.region
     if region is None:
         raise DeployError(*CLASSES["NoRegionError"])
     if deploy.region is not None and region != deploy.region:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +18,11 @@ from types import FrameType
 
 from .errors import ToolError
 
+END_S = 0.7
+
 Log = Callable[[str], None]
 at_end: set[Callable[[], None]] = set()  # what else a signal has to end: quick, and free of locks
+ending: list[int] = []  # the exit code, once a signal has said that this process is to end
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
 
@@ -79,10 +83,26 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def end_soon() -> None:
+    """End the process within a second, whatever its threads are waiting for; for `at_end`, where waits are foreign."""
+
+    def end() -> None:
+        time.sleep(END_S)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(ending[0] if ending else 1)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
 def end_on_signals() -> None:
     """On Ctrl-C, SIGTERM and SIGHUP: end what we started, say how to go on, exit 128 + signal without a traceback."""
 
     def ended(number: int, _: FrameType | None) -> None:
+        if ending:  # whoever says it twice means it
+            os._exit(128 + number)
+        ending.append(128 + number)
         for process in list(_running):
             _end(process)
         for end in list(at_end):

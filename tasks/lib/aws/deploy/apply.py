@@ -17,7 +17,7 @@ from ..verbs.role import role_arn
 from ..wire import Progress
 from . import compare, steps, upload
 from .calls import CREATE, Calls, Replan
-from .remote import Answer, Remote, busy, failed
+from .remote import Answer, Remote, busy, concurrency, failed, retention_days
 
 if TYPE_CHECKING:
     from ...settings.model import Deploy
@@ -52,6 +52,12 @@ class Run:
             self._take(step)
             self.durations[step.title] = self.durations.get(step.title, 0.0) + self.clock.now() - started
 
+    def is_ours(self, live: Answer) -> bool:
+        """True if nobody changed what answers since this run has settled it."""
+        if self._published:
+            return live.get("Version") == self._published.get("Version")
+        return self.desired.alias is None and live.get("RevisionId") == self._last.get("RevisionId")
+
     def _take(self, step: steps.Step) -> None:
         match step:
             case steps.Wait():
@@ -79,7 +85,7 @@ class Run:
         settings = self._with_role({**self.desired.settings, **self.desired.create_only})
         with ExitStack() as stack:
             zipped = {"Code": self._code(stack), "Architectures": [self.desired.architecture]}
-            made = self.calls.call(CREATE, **settings, **zipped, Tags=dict(step.tags), PackageType="Zip")
+            made = self.calls.upload(CREATE, **settings, **zipped, Tags=dict(step.tags), PackageType="Zip")
         self._arn = str(made["FunctionArn"])
         self._settle(made)
 
@@ -87,7 +93,7 @@ class Run:
         with ExitStack() as stack:
             code_ = self._code(stack)
             processor = {"Architectures": [self.desired.architecture]}
-            answer = self.calls.call("update_function_code", **code_, **processor, **_revision(self._last))
+            answer = self.calls.upload("update_function_code", **code_, **processor, **_revision(self._last))
         self._settle(answer)
 
     def _code(self, stack: ExitStack) -> dict[str, Any]:
@@ -110,6 +116,8 @@ class Run:
             self.calls.call("delete_function_concurrency")
         else:
             self.calls.call("put_function_concurrency", ReservedConcurrentExecutions=step.copies)
+        if concurrency(self.aws.client("lambda"), self.desired.name) != step.copies:
+            raise Replan("another deploy set the concurrency meanwhile")
 
     def _keep_log(self, step: steps.SetLogRetention) -> None:
         logs = self.aws.client("logs")
@@ -119,6 +127,8 @@ class Run:
             logs.put_retention_policy(logGroupName=step.group, retentionInDays=step.days)
         else:
             logs.delete_retention_policy(logGroupName=step.group)
+        if retention_days(logs, step.group) != step.days:
+            raise Replan("another deploy set the log's retention meanwhile")
 
     def _tag(self, step: steps.Tag) -> None:
         if step.put:

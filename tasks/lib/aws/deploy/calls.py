@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from .desired import DesiredState
 
 UPDATE_S = 300  # as long as botocore's own waiters
+ALL_S = 900  # all waits of one function's deploy together
 ROLE_S = 60
 POLLS_S = (0.25, 0.5, 1.0)  # the last for ever
 NOT_YET = ("cannot be assumed by Lambda", "does not have permissions", "throttled by EC2", "invalid for CreateGrant")
+THROTTLED = ("TooManyRequests", "Throttling", "ThrottledException", "RequestLimitExceeded")
 CREATE = "create_function"
 
 
@@ -49,6 +51,7 @@ class Calls:
     report: Callable[[str], None]
     clock: Clock
     _told: set[str] = field(default_factory=set)
+    _slept: float = 0.0
 
     def call(self, operation: str, **parameters: Any) -> Answer:
         """One call about the function, again and again while AWS says "not yet"."""
@@ -56,7 +59,13 @@ class Calls:
 
     def plain(self, operation: str, **parameters: Any) -> Answer:
         """The same for operations that name the function in another way."""
-        client = self.aws.client("lambda")
+        return self._sent(self.aws.client("lambda"), operation, parameters)
+
+    def upload(self, operation: str, **parameters: Any) -> Answer:
+        """One call about the function that carries a zip, or names it."""
+        return self._sent(self.aws.uploader(), operation, {"FunctionName": self.desired.name, **parameters})
+
+    def _sent(self, client: Any, operation: str, parameters: dict[str, Any]) -> Answer:
         started = self.clock.now()
         while True:
             try:
@@ -84,7 +93,7 @@ class Calls:
                 raise DeployError(
                     f"{self.desired.name} is still {state} after {UPDATE_S} s.", "Run the same command again later."
                 )
-            self.clock.sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
+            self._sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
             polls += 1
         if failed(answer):
             raise DeployError(
@@ -106,7 +115,10 @@ class Calls:
             raise DeployError(f"{self.desired.name} cannot be changed: {sentence}", hint) from error
         if conflict and elapsed < UPDATE_S:
             self._tell(f"waits up to {UPDATE_S} s: {sentence}")
-            self.clock.sleep(1.0)
+            self._sleep(1.0)
+        elif kind in THROTTLED and elapsed < UPDATE_S:
+            self._tell(f"waits up to {UPDATE_S} s: AWS throttles ({sentence})")
+            self._sleep(2.0)
         elif invalid and any(part in sentence for part in NOT_YET) and elapsed < ROLE_S:
             self._await_role(sentence, elapsed)
         else:
@@ -117,7 +129,15 @@ class Calls:
         if reason:
             raise DeployError(f"{sentence} {reason}", f"Its trust policy must be {TRUST_POLICY}")
         self._tell(f"waits up to {ROLE_S} s for the role: {sentence}")
-        self.clock.sleep(min(1.0 + elapsed / 4, 5.0))
+        self._sleep(min(1.0 + elapsed / 4, 5.0))
+
+    def _sleep(self, seconds: float) -> None:
+        self._slept += seconds
+        if self._slept > ALL_S:
+            raise DeployError(
+                f"{self.desired.name} made this run wait for {ALL_S} s in all.", "Run the same command again later."
+            )
+        self.clock.sleep(seconds)
 
     def _tell(self, text: str) -> None:
         """Say why nothing happens, each reason once."""

@@ -6,13 +6,17 @@ out  `Deployment.deploy(name, package)`, `.diff(name, package)` → Outcome, eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ...base import processes
 from ...base.errors import DeployError, UsageError
 from ..errors import errors_while
+from ..pace import daemons
 from ..session import ASKING, Aws, connect
 from ..wire import Progress
 from . import upload
@@ -21,12 +25,22 @@ from .calls import Calls, Clock, Replan
 from .desired import DesiredState, Package, Part, desired_state, name_on_aws
 from .outcome import Outcome, Target
 from .plan import plan
-from .remote import Answer, Remote, get_function, published, remote_of_alias, remote_of_latest
-from .steps import Step, Wait
+from .remote import (
+    Answer,
+    Remote,
+    concurrency,
+    get_function,
+    published,
+    remote_of_alias,
+    remote_of_latest,
+    retention_days,
+)
+from .steps import MoveAlias, Publish, SetConcurrency, SetLogRetention, Step, UpdateConfiguration, Wait
 
 if TYPE_CHECKING:
     from ...settings.model import Function, Project
 
+WRITING = 8  # functions deployed at a time, within the quotas of pace.py
 ROUNDS = 6  # plans made for one function before giving up: somebody else keeps changing it
 
 
@@ -47,6 +61,7 @@ class Deployment:
         chosen: Iterable[str],
         *,
         part: Part = "all",
+        deep: bool = False,
         report: Callable[[str], None] = silent,
         progress: Progress = no_progress,
         clock: Clock | None = None,
@@ -60,6 +75,7 @@ class Deployment:
                 raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(known)}.")
             self._functions[name] = known[name]
             name_on_aws(known[name])
+        self._deep = deep
         self._part, self._report, self._progress = part, report, progress
         self._clock = clock or Clock()
         self._connected = connected or (lambda: connect(project.deploy))
@@ -80,36 +96,48 @@ class Deployment:
         upload.check_size(package, self._project.deploy.s3_bucket)
         with errors_while(desired.secrets):
             started = self._clock.now()
-            remote = self._read(desired, first=True)
+            remote = self._read(desired, first=True, deep=self._deep)
             steps = plan(desired, remote)
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
             return self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
+
+    def run(self, packages: Mapping[str, Callable[[], Package]], *, changes: bool) -> dict[str, Future[Outcome]]:
+        """Deploy (or without `changes` only diff) all of these, WRITING at a time; each has an outcome of its own."""
+        act = self.deploy if changes else self.diff
+        return daemons(WRITING, {name: partial(_acted, act, name, made) for name, made in packages.items()})
 
     def _deployed(self, desired: DesiredState, package: Package) -> Outcome:
         started, action = self._clock.now(), "unchanged"
         done: dict[str, Step] = {}
         durations: dict[str, float] = {}
         calls = Calls(self.aws, desired, self._report, self._clock)
+        run: Run | None = None
+        deep = self._deep
         for turn in range(ROUNDS):
-            remote = self._read(desired, first=turn == 0)
+            remote = self._read(desired, first=turn == 0, deep=deep)
             steps = plan(desired, remote)
-            if not steps:
+            if not steps or (run and self._is_dropped(run, steps, remote, desired)):
                 break
             if self._project.deploy.account is not None:
                 self.aws.account()  # before the first write: is it the right one?
-            if not done:
-                self._report(str(self._target(desired, remote)))
             if action == "unchanged" and any(not isinstance(step, Wait) for step in steps):
                 action = "created" if remote is None else "updated"
             done = {step.title: step for step in steps} | done
+            run = Run(calls, self._project.deploy, self._progress, durations)
             try:
-                Run(calls, self._project.deploy, self._progress, durations).apply(steps, remote)
+                run.apply(steps, remote)
             except Replan as turned:
                 self._report(f"{desired.label}: looks again: {turned}")
-            else:
-                answer = get_function(self.aws.client("lambda"), desired.name, desired.alias)
-                remote = None if answer is None else remote_of_alias(answer)
+                run = None
+                continue
+            hidden = any(isinstance(step, SetConcurrency | SetLogRetention) for step in steps)
+            remote = self._after(desired, hidden=hidden)
+            steps = plan(desired, remote)
+            if not steps or self._is_dropped(run, steps, remote, desired):
                 break
+            self._report(f"{desired.label}: looks again: somebody else changed it meanwhile")
+            deep = deep or hidden  # the tag is ours by now, and would hide what the other run wrote
+            run = None
         else:
             raise DeployError(
                 f"{desired.name} was changed by somebody else {ROUNDS} times while it was deployed.",
@@ -117,6 +145,34 @@ class Deployment:
             )
         steps = tuple(done.values())
         return self._outcome(desired, package, action, steps, remote, durations, self._clock.now() - started)
+
+    def _after(self, desired: DesiredState, *, hidden: bool) -> Remote | None:
+        """What stands there after the steps: the one read, and what it does not show if that was written."""
+        answer = get_function(self.aws.client("lambda"), desired.name, desired.alias)
+        if answer is None:
+            return None
+        if desired.alias is None:
+            found = remote_of_latest(answer, live=answer["Configuration"])
+        else:
+            found = remote_of_alias(answer)
+        return self._with_hidden(desired, found) if hidden else found
+
+    def _with_hidden(self, desired: DesiredState, remote: Remote) -> Remote:
+        copies, days = remote.concurrency, remote.retention_days
+        if desired.concurrency is not None and copies is None:
+            copies = concurrency(self.aws.client("lambda"), desired.name)
+        if desired.retention_days is not None:
+            days = retention_days(self.aws.client("logs"), desired.log_group)
+        return replace(remote, concurrency=copies, retention_days=days)
+
+    def _is_dropped(self, run: Run, steps: tuple[Step, ...], remote: Remote | None, desired: DesiredState) -> bool:
+        """True if AWS took what was sent and does not show it, and nobody else is at work: sending it again is idle."""
+        ours = remote is not None and remote.live is not None and run.is_ours(remote.live)
+        idle = ours and all(isinstance(step, UpdateConfiguration | Publish | MoveAlias) for step in steps)
+        if idle:
+            fields = ", ".join(dict.fromkeys(change.field for step in steps for change in step.changes))
+            self._report(f"{desired.label}: AWS took these and shows them otherwise: {fields}")
+        return idle
 
     # ------------------------------------------------------------------ reading
 
@@ -127,33 +183,40 @@ class Deployment:
             if self._aws is None:
                 self._aws = self._connected()
                 self._aws.report = self._report
+                processes.at_end.add(processes.end_soon)
             return self._aws
 
-    def _read(self, desired: DesiredState, *, first: bool) -> Remote | None:
+    def _read(self, desired: DesiredState, *, first: bool, deep: bool = False) -> Remote | None:
         """The function as far as the plan needs it: the one answer, and more only when that is not as desired."""
         client = self.aws.client("lambda")
         answer = self._first_answer(desired.label) if first else get_function(client, desired.name, desired.alias)
-        if desired.alias is None:
-            return None if answer is None else remote_of_latest(answer, live=answer["Configuration"])
+        if answer is None and desired.alias is None:
+            return None
         if answer is not None:
-            remote = remote_of_alias(answer)
-            if not plan(desired, remote):
-                return remote
+            live = answer["Configuration"]
+            known = remote_of_alias(answer) if desired.alias else remote_of_latest(answer, live=live)
+            if not deep and (desired.alias is None or not plan(desired, known)):
+                unread = desired.retention_days is not None and not desired.settled(known.tags)
+                return self._with_hidden(desired, known) if unread else known
+        if desired.alias is None:
+            return self._with_hidden(desired, known)
         unqualified = get_function(client, desired.name, None)
         if unqualified is None:
             return None
         live = None if answer is None else answer["Configuration"]
-        return remote_of_latest(unqualified, live, published(client, desired.name))
+        found = remote_of_latest(unqualified, live, published(client, desired.name))
+        return self._with_hidden(desired, found) if deep or not desired.settled(found.tags) else found
 
     def _first_answer(self, name: str) -> Answer | None:
         """The answer to the question that is asked for all functions at once."""
         client = self.aws.client("lambda")
         with self._lock:
             if not self._answers:
-                pool = ThreadPoolExecutor(min(ASKING, max(1, len(self._functions))), thread_name_prefix="ask")
-                for label, function in self._functions.items():
-                    self._answers[label] = pool.submit(get_function, client, function.function_name, function.alias)
-                pool.shutdown(wait=False)
+                questions = {
+                    label: partial(get_function, client, function.function_name, function.alias)
+                    for label, function in self._functions.items()
+                }
+                self._answers = daemons(ASKING, questions)
         return self._answers[name].result()
 
     # ------------------------------------------------------------------ telling
@@ -197,6 +260,10 @@ class Deployment:
             return str(client.get_function_url_config(FunctionName=desired.name, **qualifier)["FunctionUrl"])
         except client.exceptions.ClientError:
             return ""
+
+
+def _acted(act: Callable[[str, Package], Outcome], name: str, package: Callable[[], Package]) -> Outcome:
+    return act(name, package())
 
 
 def _arn(remote: Remote) -> str:

@@ -9,13 +9,16 @@ Two tags are the deploy's own memory, so that one read tells everything (`OWN_TA
 
     …:content   digest of the zip's content + the CodeSha256 of the bytes that carry it. Other bytes with the same
                 content (another zlib) are unchanged; other code under an old tag is not, since the pair must match.
-    …:around    digest of what GetFunction does not show (retention of the log; with an alias, concurrency)
+    …:unlisted  digest of what GetFunction does not show (retention of the log; with an alias, concurrency), then which
+                run read it back when: no other run can have written these very words
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +30,10 @@ from ...settings.managed import CREATE_ONLY, request
 from ...settings.model import Function
 
 Part = Literal["all", "code", "config"]
-CONTENT_TAG, UNLISTED_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}around"
+CONTENT_TAG, UNLISTED_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}unlisted"
+
+
+_RUN = secrets.token_hex(4)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class DesiredState:
     concurrency: int | None
     retention_days: int | None
     log_group: str
+    run: str = ""  # who deploys, and when: goes into the tag
 
     @property
     def unlisted(self) -> str | None:
@@ -65,6 +72,10 @@ class DesiredState:
         if self.concurrency is None and self.retention_days is None:
             return None
         return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
+
+    def settled(self, tags: Mapping[str, str]) -> bool:
+        """True if the tags say that the settings which GetFunction does not show were read back as these."""
+        return tags.get(UNLISTED_TAG, "").partition("/")[0] == (self.unlisted or "")
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -93,6 +104,7 @@ def desired_state(function: Function, package: Package, part: Part = "all") -> D
         concurrency=function.reserved_concurrency if config else None,
         retention_days=function.log_retention_days if config else None,
         log_group=log_group(function),
+        run=f"{_RUN}/{int(time.time())}",
     )
 
 

@@ -29,6 +29,12 @@ class Target:
     account: str
     region: str
 
+    @property
+    def account_line(self) -> str:
+        """Where all functions of a run go: said once, first."""
+        stage = f", stage {self.stage}" if self.stage else ""
+        return f"account {self.account}, region {self.region}{stage}"
+
     def __str__(self) -> str:
         parts = [f"account {self.account}", f"region {self.region}", f"function {self.name}"]
         parts += [f"alias {self.alias}"] if self.alias else []
@@ -59,9 +65,11 @@ class Outcome:
 
     def block(self) -> str:
         """For people."""
-        lines = [str(self.target), f"  {self.action}{self._took(self.seconds)}"]
+        lines = [f"{self.target.function:<12}  {self.action}{self._took(self.seconds)}"]
         lines += [f"    {change}" for change in self.changes]
         rows = {
+            "name": self.target.name if self.target.name != self.target.function else "",
+            "alias": self.target.alias or "",
             "code": self._code(),
             "version": self.version,
             "arn": self.arn,

@@ -19,7 +19,7 @@ from ...settings.forms import OWN_TAGS
 from . import compare
 from .compare import Change
 from .desired import CONTENT_TAG, UNLISTED_TAG, DesiredState
-from .remote import Answer, Remote, busy, failed
+from .remote import NO_GROUP, Answer, Remote, busy, failed
 from .steps import (
     Create,
     MoveAlias,
@@ -54,10 +54,10 @@ def _creation(desired: DesiredState) -> Iterator[Step]:
     code = Change("code", None, _short(desired.package.code_sha256))
     processor = Change("architecture", None, desired.architecture)
     tags = _tags_wanted(desired, {}, desired.package.code_sha256)
-    unlisted = {name: tags.pop(name) for name in (UNLISTED_TAG,) if name in tags}  # true only once it is settled
+    unlisted = {name: tags.pop(name) for name in (UNLISTED_TAG,) if name in tags}  # true only once it is read back
     shown = tuple(Change(f"tags.{name}", None, value) for name, value in sorted((desired.tags or {}).items()))
     yield Create((processor, *changes, code, *shown), tags=tags)
-    yield from _unlisted(desired, -1, done=False)
+    yield from _unlisted(desired, -1, None, done=False)
     if unlisted:
         yield Tag(put=unlisted)
     if desired.alias is not None:
@@ -85,7 +85,7 @@ def _update(desired: DesiredState, remote: Remote) -> Iterator[Step]:
         yield from _latest(desired, latest, remote)
         if desired.package is not None and not compare.same_code(desired, latest, remote.tags):
             code_sha256 = desired.package.code_sha256
-    yield from _unlisted(desired, remote.concurrency, done=remote.tags.get(UNLISTED_TAG) == desired.unlisted)
+    yield from _unlisted(desired, remote.concurrency, remote.retention_days, done=desired.settled(remote.tags))
     yield from _tags(desired, remote, code_sha256)
     if publish:
         yield Publish()
@@ -147,21 +147,20 @@ def _short(code_sha256: Any) -> str | None:
     return None if code_sha256 is None else str(code_sha256)[:12]
 
 
-def _unlisted(desired: DesiredState, concurrency: int | None, *, done: bool) -> Iterator[Step]:
-    """Steps for settings that GetFunction does not list; `done`: the tag shows that they were applied already.
+def _unlisted(desired: DesiredState, concurrency: int | None, days: int | None, *, done: bool) -> Iterator[Step]:
+    """Steps for settings that GetFunction does not list; `done`: the tag says that they were read back already.
 
-    `concurrency` is what AWS shows of it, None behind an alias.
+    `concurrency` and `days` are what AWS shows of them, None where it was not asked.
     """
     there = desired.concurrency if concurrency is None and done else concurrency
     if desired.concurrency is not None and desired.concurrency != there:
         before, after = (None if copies == -1 else copies for copies in (there, desired.concurrency))
         yield SetConcurrency((Change("reserved_concurrency", before, after),), copies=desired.concurrency)
-    if desired.retention_days is not None and not done:
-        yield SetLogRetention(
-            (Change("log_retention_days", "unknown", desired.retention_days),),
-            group=desired.log_group,
-            days=desired.retention_days,
-        )
+    kept = desired.retention_days if days is None and done else days
+    if desired.retention_days is not None and desired.retention_days != kept:
+        shown = "unknown" if kept is None else None if kept == NO_GROUP else kept
+        change = Change("log_retention_days", shown, desired.retention_days)
+        yield SetLogRetention((change,), group=desired.log_group, days=desired.retention_days)
 
 
 def _tags_wanted(desired: DesiredState, there: Mapping[str, str], code_sha256: str | None) -> dict[str, str]:
@@ -170,10 +169,11 @@ def _tags_wanted(desired: DesiredState, there: Mapping[str, str], code_sha256: s
     tags = {name: there[name] for name in unmanaged} | dict(desired.tags or {})
     if desired.package is not None and code_sha256 is not None:
         tags[CONTENT_TAG] = str(desired.content_tag(code_sha256))
-    if desired.unlisted is not None:
-        tags[UNLISTED_TAG] = desired.unlisted
-    elif desired.settings:
+    if desired.unlisted is not None and not desired.settled(there):
+        tags[UNLISTED_TAG] = f"{desired.unlisted}/{desired.run}"
+    elif desired.unlisted is None and desired.settings:
         tags.pop(UNLISTED_TAG, None)
+    tags.pop(f"{OWN_TAGS}around", None)  # as older versions of this tool called it
     return tags
 
 

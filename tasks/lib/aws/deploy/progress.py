@@ -34,5 +34,9 @@ def bar(stream: TextIO, now: Callable[[], float] = time.monotonic) -> Callable[[
     return progress
 
 
+def lines(sent: int, total: int) -> None:
+    """Show nothing: several uploads at a time have no place for bars, and each step is said anyway."""
+
+
 def _mb(size: int) -> str:
     return f"{size / 1_000_000:.1f}"

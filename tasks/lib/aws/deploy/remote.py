@@ -18,6 +18,7 @@ from ...base import secrets
 from ...base.errors import DeployError
 
 Answer = Mapping[str, Any]
+NO_GROUP = -1
 BUSY_STATES = frozenset({"Pending", "Deactivating", "Deleting"})
 
 
@@ -28,6 +29,7 @@ class Remote:
     `live` is the version that answers: the alias's, or $LATEST without one; None where the alias is missing.
     `latest` is $LATEST, and `versions` are the published ones, newest first, read only where `live` is not as desired.
     `concurrency` is -1 where none is reserved, and None where it was not shown: AWS hides it behind a qualifier.
+    `retention_days` is 0 for ever, NO_GROUP where there is no log group, and None where it was not read.
     """
 
     live: Answer | None
@@ -35,6 +37,7 @@ class Remote:
     versions: tuple[Answer, ...]
     tags: Mapping[str, str]
     concurrency: int | None
+    retention_days: int | None = None
 
 
 def busy(version: Answer) -> bool:
@@ -88,3 +91,17 @@ def published(client: Any, name: str) -> tuple[Answer, ...]:
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     found = [version for page in pages for version in page["Versions"] if version["Version"] != "$LATEST"]
     return tuple(sorted(found, key=lambda version: -int(version["Version"])))
+
+
+def retention_days(logs: Any, group: str) -> int:
+    """How long a log group is kept: 0 for ever, NO_GROUP if there is none."""
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=group):
+        for found in page.get("logGroups", []):
+            if found.get("logGroupName") == group:
+                return int(found.get("retentionInDays", 0))
+    return NO_GROUP
+
+
+def concurrency(client: Any, name: str) -> int:
+    """The reserved concurrency of a function, -1 if none is reserved."""
+    return int(client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", -1))
