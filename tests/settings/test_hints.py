@@ -38,6 +38,8 @@ def sentences(tree: ast.AST) -> Iterator[str]:
 
 
 def wrong(text: str) -> Iterator[str]:
+    if text.startswith("^"):  # a pattern, and no sentence
+        return
     for name, value in SETTING.findall(text):
         if name not in KNOWN:
             yield f"{name} is no key of lambda.toml: {text}"
