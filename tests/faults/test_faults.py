@@ -7,14 +7,11 @@ import shutil
 import sqlite3
 import subprocess
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support import TINY, Run, Workshop, lacking, need, settings
-
-PROGRAM = b"#include <stdio.h>\nint main(void) { int c; while ((c = getchar()) != EOF) putchar(c); return 0; }\n"
 
 
 def plain_user() -> list[str]:
@@ -23,25 +20,6 @@ def plain_user() -> list[str]:
         return []
     rights = "-dac_override,-dac_read_search"
     return [need("setpriv"), f"--bounding-set={rights}", f"--inh-caps={rights}"]
-
-
-@pytest.fixture(scope="session")
-def prebuilt(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A program that needs nothing but libc."""
-    folder = tmp_path_factory.mktemp("prebuilt")
-    (folder / "p.c").write_bytes(PROGRAM)
-    subprocess.run([need("gcc"), "-O1", "-s", "-o", folder / "p", folder / "p.c"], check=True)
-    return (folder / "p").read_bytes()
-
-
-@pytest.fixture
-def pre(workshop: Callable[..., Workshop], prebuilt: bytes) -> Workshop:
-    """A built project with one prebuilt function: the quick one."""
-    made = workshop(pre='binary = "prebuilt/p"')
-    (made.folder / "prebuilt").mkdir()
-    (made.folder / "prebuilt/p").write_bytes(prebuilt)
-    made.good()
-    return made
 
 
 def as_plain_user(project: Workshop, *words: str) -> Run:
