@@ -28,7 +28,7 @@ from ..gate.versions import OLDER
 from ..loader.closure import Closure, Loaded
 from ..loader.search import Search
 from ..loader.walk import closure
-from ..platform.libc import in_libc_family
+from ..platform.libc import Libc, Tier, in_libc_family
 from ..platform.runtimes import Platform, platform
 from ..sysroot.file import open_regular
 from ..sysroot.member import Member
@@ -43,11 +43,11 @@ NOT_BUILT_HERE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Libc:
+class LibcChoice:
     """Whose C library: what was asked for, what was chosen, and why, in one line."""
 
-    asked: str
-    chosen: str
+    asked: Libc
+    chosen: Libc
     reason: str
 
 
@@ -59,7 +59,7 @@ class Needed:
     program: str
     runtime: str
     architecture: str
-    libc: Libc
+    libc: LibcChoice
     pack: tuple[Packed, ...]
     verdict: Outcome
     starts: bool  # it is proved to, as packed
@@ -76,7 +76,7 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     sysroot: Sysroot,
     runtime: str,
     architecture: str,
-    libc: str = "auto",
+    libc: str = Libc.AUTO,
     include: tuple[str, ...] = (),
     origin: Path | None = None,
 ) -> Needed:
@@ -87,16 +87,19 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     where = platform(runtime, architecture)
     place = Path(program).absolute()
     main = _program(place)
-    if main.is_static or main.kind.architecture != architecture or main.form in {"relocatable", "core"}:
+    asked = Libc(libc)
+    if main.is_static or main.kind.architecture != architecture or main.form in {elf.Form.RELOCATABLE, elf.Form.CORE}:
         reason = "the program is one file and needs no library" if main.is_static else "it cannot be started there"
-        return _done(where, place, Libc(libc, "static" if main.is_static else "runtime", reason), {}, include)
-    if libc == "static":
+        return _done(
+            where, place, LibcChoice(asked, Libc.STATIC if main.is_static else Libc.RUNTIME, reason), {}, include
+        )
+    if asked is Libc.STATIC:
         fault = f'{place.name} is linked dynamically, and libc = "static" was asked for.'
         hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
         return _done(
             where,
             place,
-            Libc(libc, "static", "asked for"),
+            LibcChoice(asked, Libc.STATIC, "asked for"),
             {},
             include,
             Problem.of_file(Fault.LIBC, place.name, fault, hint),
@@ -104,7 +107,7 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     walked = closure(
         sysroot, os.path.realpath(origin or place), Search(dlopen_names=include, cwd=str(place.parent)), main
     )
-    return _chosen(_Choice(where, place, libc, include), sysroot, walked)
+    return _chosen(_Choice(where, place, asked, include), sysroot, walked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class _Choice:
 
     where: Platform
     place: Path
-    asked: str
+    asked: Libc
     include: tuple[str, ...]
 
 
@@ -121,21 +124,21 @@ def _chosen(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
     """The runtime's C library where the verdict allows it, else a bundled one; as it was asked for."""
     where, place, libc, include = choice.where, choice.place, choice.asked, choice.include
     lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
-    plain = _done(where, place, Libc(libc, "runtime", _reason(where, walked)), lean, include)
-    if libc != "bundled" and not plain.problems:
+    plain = _done(where, place, LibcChoice(libc, Libc.RUNTIME, _reason(where, walked)), lean, include)
+    if libc is not Libc.BUNDLED and not plain.problems:
         return plain
-    if libc == "runtime":
-        return replace(plain, libc=Libc(libc, "runtime", "asked for"))
-    reason = "asked for" if libc == "bundled" else plain.problems[0].message
-    bundled = _done(where, place, Libc(libc, "bundled", reason), bundle(sysroot, walked), include)
+    if libc is Libc.RUNTIME:
+        return replace(plain, libc=LibcChoice(libc, Libc.RUNTIME, "asked for"))
+    reason = "asked for" if libc is Libc.BUNDLED else plain.problems[0].message
+    bundled = _done(where, place, LibcChoice(libc, Libc.BUNDLED, reason), bundle(sysroot, walked), include)
     if not bundled.problems:
         return bundled
-    if libc == "bundled":  # asked for already: a hint that asks for it again helps nobody
+    if libc is Libc.BUNDLED:  # asked for already: a hint that asks for it again helps nobody
         problems = tuple(replace(item, hint=_other_hint(item.hint)) for item in bundled.problems)
         return replace(bundled, problems=problems)
     # what is wrong is said of the plain package: its list is the shorter one
     problems = tuple(replace(item, hint=_other_hint(item.hint)) for item in plain.problems)
-    return replace(plain, libc=Libc(libc, "runtime", "a bundled C library would not help"), problems=problems)
+    return replace(plain, libc=LibcChoice(libc, Libc.RUNTIME, "a bundled C library would not help"), problems=problems)
 
 
 def _other_hint(hint: str) -> str:
@@ -162,7 +165,7 @@ def _reason(where: Platform, walked: Closure) -> str:
     names = [item.soname for item in walked.objects] + [item.name for item in walked.missing]
     return (
         f"glibc {where.glibc} of {where.runtime.id} defines every version that is needed"
-        if any(where.tier(name) == "T0" for name in names)
+        if any(where.tier(name) is Tier.UNIT for name in names)
         else "no C library is needed"
     )
 
@@ -185,18 +188,18 @@ def _lean(walked: Closure, where: Platform) -> dict[str, str]:
 
 def _travels(item: Loaded, where: Platform) -> bool:
     kind = where.tier(item.soname)
-    if kind == "T2":  # the copy would need more than the runtime has: then its own is the better one
+    if kind is Tier.CHEAP:  # the copy would need more than the runtime has: then its own is the better one
         return not any(
             in_libc_family(need.provider) and need.version not in where.versions.get(need.provider, {need.version})
             for need in item.elf.versions
         )
-    return kind == "T3"
+    return kind is Tier.ABSENT
 
 
 def _done(
     where: Platform,
     place: Path,
-    libc: Libc,
+    libc: LibcChoice,
     lib: Mapping[str, Member],
     opened_later: tuple[str, ...],
     *more: Problem,
