@@ -68,6 +68,8 @@ SCRIPTS = {
     "exec some-unknown-program": UNPROVED,
     "exec /opt/bin/main": UNPROVED,
     "echo hello": UNPROVED,
+    "exit": UNPROVED,
+    "exec sleep 1": UNPROVED,
     'echo "no end': UNPROVED,
     "f() { ./main; }\nf": UNPROVED,
     "LD_LIBRARY_PATH=$ELSEWHERE exec ./main": UNPROVED,
@@ -190,10 +192,11 @@ def test_what_is_beyond_the_reader_is_said_with_its_line(text: str) -> None:
 
 
 PIECES = st.sampled_from([
-    "exec ", "cd ", "set -e", "export A=", "unset ", "$", "${", "}", "$(", ")", "`", '"', "'", "\\", "\n", ";", "&&",
-    "||", "|", "&", ">", "<", "2>&1", "#", "~", "*", "main", "./main", "/opt/x", "sh -c ", "env -S ", "env ", "-u", "--", "A",
-    "$A", "${A:-", "${A%", "$0", '"$@"', "lib/ld-linux-x86-64.so.2 --library-path ", "\x00", "\xff", " ", "bootstrap",
-    "sh ", "nice ", "\ue000", "=", "[", "if", "shift", "command ", "exit", "declare -x ", "${#A}", "$((1))", "ö",
+    "exec ", "cd ", "set -e", "export A=", "unset ", "$", "${", "}", "$(", ")", "`", '"', "'", "\\", "\n", ";",
+    "&&", "||", "|", "&", ">", "<", "2>&1", "#", "~", "*", "main", "./main", "/opt/x", "sh -c ", "env -S ", "env ",
+    "-u", "--", "A", "$A", "${A:-", "${A%", "$0", '"$@"', "lib/ld-linux-x86-64.so.2 --library-path ", "\x00", "\xff",
+    " ", "bootstrap", "sh ", "nice ", "\ue000", "=", "[", "if", "shift", "command ", "exit", "declare -x ", "${#A}",
+    "$((1))", "ö",
 ])  # fmt: skip
 FIRST = st.sampled_from(["#!/bin/sh\n", "#!/usr/bin/env ", "#!", "#!/var/task/main "])
 

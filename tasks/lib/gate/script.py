@@ -40,7 +40,7 @@ class Script:
                 if command.joined_by == "||":  # what stands before it is taken to have worked
                     continue
                 if self._step(command):
-                    return
+                    break
         except UnreadError as unread:
             self._unread(str(unread))
             return
