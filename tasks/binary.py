@@ -59,7 +59,8 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         try:
             tool = haskell.build(machine, toolchain, job, log, said.append)
         finally:
-            files.write(logged, "".join(f"{line}\n" for line in said).encode())
+            if said:  # plain ghc with nothing to compile is silent: what it said last stays
+                files.write(logged, "".join(f"{line}\n" for line in said).encode())
         for note in data_notes(job, Path(function.source or ""), function.environment or {}):
             warn(function.name, note)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
