@@ -16,6 +16,8 @@ from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.deploy.outcome import Outcome
 from tasks.lib.aws.pace import TokenBucket
 from tasks.lib.aws.session import connect
+from tasks.lib.aws.verbs.rights import Rights, needed, rights
+from tasks.lib.aws.verbs.role import ensure_role
 from tasks.lib.base import secrets
 from tasks.lib.base.errors import DeployError
 from tests.aws.strict import Lambda, Rule, strict
@@ -158,3 +160,37 @@ def test_a_silent_aws_is_named_after_five_seconds(there: Lambda, one: Package, m
     said: list[str] = []
     deploy(PLAIN, one, report=said.append)
     assert any("waits for AWS to answer GetFunction hello" in line for line in said)
+
+
+def test_a_role_has_the_union_of_what_its_functions_need_and_is_never_narrowed(there: Lambda) -> None:
+    queue = "arn:aws:sqs:eu-central-1:123456789012:failed"
+    one = '[function.one]\nbinary = "x"\nrole = "shared"\ntracing = "Active"\n'
+    two = f'[function.two]\nbinary = "x"\nrole = "shared"\ndead_letter = "{queue}"\n'
+    net = (
+        '[function.net]\nbinary = "x"\nrole = "shared"\nvpc = { subnets = ["subnet-1"], security_groups = ["sg-1"] }\n'
+    )
+    aws = connect(project(one).deploy)
+
+    def needs(text: str) -> Rights:
+        return needed(project(text).functions, "aws", "eu-central-1", "123456789012")
+
+    assert ensure_role(aws, "shared", needs(one + two), dry_run=True)["changes"]
+    assert "shared" not in there.roles
+    assert ensure_role(aws, "shared", needs(one + two))["made"]
+    before = rights(there.roles["shared"]["policies"]["haskell-on-lambda-logs"])
+    assert before == needs(one + two)
+    assert before["sqs:SendMessage"] == {queue}
+    found = ensure_role(aws, "shared", needs(net))["changes"]
+    assert found[0].startswith("+ ec2:")
+    assert not [line for line in found if line.startswith("-")]
+    assert ensure_role(aws, "shared", needs(one), exact=True)["changes"]
+    assert rights(there.roles["shared"]["policies"]["haskell-on-lambda-logs"]) == needs(one)
+
+
+def test_a_missing_right_names_the_verb_at_once(there: Lambda, one: Package) -> None:
+    message = "The provided execution role does not have permissions to call CreateNetworkInterface on EC2"
+    there.rules[:] = [Rule("POST .*functions/?$", 400, "InvalidParameterValueException", message, times=99)]
+    with pytest.raises(DeployError, match="lacks a right") as caught:
+        deploy(PLAIN, one)
+    assert "doit role:hello" in caught.value.hint
+    assert sum("POST" in call for call in there.calls) == 1

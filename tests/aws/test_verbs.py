@@ -19,6 +19,7 @@ from tasks.lib.aws.verbs import invoke as calling
 from tasks.lib.aws.verbs.destroy import destroy
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.aws.verbs.logs import duration, events
+from tasks.lib.aws.verbs.rights import needed
 from tasks.lib.aws.verbs.role import ensure_role
 from tasks.lib.aws.verbs.url import STATEMENTS, url
 from tasks.lib.aws.verbs.versions import prune, rollback, versions
@@ -146,14 +147,14 @@ def test_a_log_that_is_not_there_names_the_next_act(world: World) -> None:
 
 
 def test_a_role_may_write_its_log_and_no_more(world: World) -> None:
-    arn, new = ensure_role(here().aws, "fresh", ["/aws/lambda/hello"])
-    assert new
-    assert ensure_role(here().aws, "fresh", ["/aws/lambda/hello"]) == (arn, False)
+    needs = needed(project(FIRST).functions, "aws", "eu-central-1", "123456789012")
+    first = ensure_role(here().aws, "fresh", needs)
+    assert first["made"]
+    assert len(first["changes"]) == 3
+    assert ensure_role(here().aws, "fresh", needs) == {"role": first["role"], "made": False, "changes": []}
     policy = world.aws["iam"].get_role_policy(RoleName="fresh", PolicyName="haskell-on-lambda-logs")["PolicyDocument"]
-    actions = {
-        action for statement in policy["Statement"] for action in [statement["Action"]] if isinstance(action, str)
-    }
-    assert actions == {"logs:CreateLogGroup"}
+    actions = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert actions == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
     assert "/aws/lambda/hello" in json.dumps(policy)
 
 

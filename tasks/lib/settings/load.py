@@ -39,6 +39,12 @@ def load(path: Path, stage: str | None = None) -> Project:
     return parsed(raw, path, stage, text)
 
 
+def every_stage(path: Path) -> tuple[Project, ...]:
+    """lambda.toml without a stage, and as each of its stages has it; ConfigError as for `load`."""
+    text, raw = read(path)
+    return tuple(parsed(raw, path, stage, text) for stage in (None, *raw.get("stage", {})))
+
+
 def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: str = "") -> Project:
     """The model of an already decoded lambda.toml, as `stage` has it."""
     raw, warnings = _modern(raw)

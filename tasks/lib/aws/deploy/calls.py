@@ -25,7 +25,8 @@ UPDATE_S = 300  # as long as botocore's own waiters
 ALL_S = 900  # all waits of one function's deploy together
 ROLE_S = 60
 POLLS_S = (0.25, 0.5, 1.0)  # the last for ever
-NOT_YET = ("cannot be assumed by Lambda", "does not have permissions", "throttled by EC2", "invalid for CreateGrant")
+NOT_YET = ("cannot be assumed by Lambda", "throttled by EC2", "invalid for CreateGrant")
+LACKS_A_RIGHT = "does not have permissions"
 THROTTLED = ("TooManyRequests", "Throttling", "ThrottledException", "RequestLimitExceeded")
 CREATE = "create_function"
 
@@ -110,6 +111,11 @@ class Calls:
             raise Replan("the function was changed by somebody else") from error
         if (conflict and "already exist" in sentence) or (missing(error) and operation != CREATE):
             raise Replan(sentence) from error
+        if invalid and LACKS_A_RIGHT in sentence:
+            raise DeployError(
+                f"The role of {self.desired.name} lacks a right: {sentence}",
+                f"Give it what lambda.toml needs: doit role:{self.desired.label}; then deploy again.",
+            ) from error
         if "state: Failed" in sentence:
             hint = f"Look at it, then make it anew: doit destroy:{self.desired.label}, doit deploy:{self.desired.label}"
             raise DeployError(f"{self.desired.name} cannot be changed: {sentence}", hint) from error

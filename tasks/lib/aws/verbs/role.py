@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, errors_while, missing
+from .rights import Rights, changes, document, joined
+from .rights import rights as allowed
 
 if TYPE_CHECKING:
     from ..session import Aws
@@ -48,41 +50,44 @@ def trust_problem(aws: Aws, role: str) -> str:
     return "" if _trusted(document) else f"Role {name} does not trust lambda.amazonaws.com."
 
 
-def ensure_role(aws: Aws, role: str, log_groups: list[str]) -> tuple[str, bool]:
-    """The ARN of the role and whether it is new: trusts Lambda, may write these log groups and nothing else."""
+def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry_run: bool = False) -> dict[str, Any]:
+    """The role with these rights: made if it is not there, and never narrowed unless `exact`.
+
+    Returns its name or ARN, whether it is new, and the changes; DeployError for an ARN, or a role that Lambda may not
+    assume.
+    """
     if role.startswith("arn:"):
         raise DeployError(f"{role} is an ARN, and a role is made by name.", 'Set role = "a-name" in lambda.toml.')
     iam, new = aws.client("iam"), False
+    there: Rights = {}
     with errors_while():
         try:
             found = iam.get_role(RoleName=role)["Role"]
+            there = _there(iam, role)
         except iam.exceptions.NoSuchEntityException:
-            found = iam.create_role(
-                RoleName=role, AssumeRolePolicyDocument=TRUST_POLICY, Description="Haskell on AWS Lambda"
-            )["Role"]
-            new = True
+            new, found = True, {"Arn": role}
+            if not dry_run:
+                found = iam.create_role(
+                    RoleName=role, AssumeRolePolicyDocument=TRUST_POLICY, Description="Haskell on AWS Lambda"
+                )["Role"]
         if not _trusted(found.get("AssumeRolePolicyDocument", json.loads(TRUST_POLICY))):
             raise DeployError(
                 f"Role {role} exists and does not trust Lambda.", f"Its trust policy must be {TRUST_POLICY}"
             )
-        iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(_policy(aws, log_groups)))
-    return str(found["Arn"]), new
+        after = rights if exact else joined(there, rights)
+        changed = changes(there, after)
+        if changed and not dry_run:
+            iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document(after)))
+    return {"role": str(found["Arn"]), "made": new and not dry_run, "changes": changed}
 
 
-def _policy(aws: Aws, log_groups: list[str]) -> dict[str, Any]:
-    where = f"arn:{aws.partition}:logs:{aws.region}:{aws.account()}:log-group"
-    groups = [f"{where}:{group}" for group in sorted(log_groups)]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": groups},
-            {
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": [f"{group}:*" for group in groups],
-            },
-        ],
-    }
+def _there(iam: Any, role: str) -> Rights:
+    """What the role's own policy of ours allows already."""
+    try:
+        policy = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
+    except iam.exceptions.NoSuchEntityException:
+        return {}
+    return allowed(json.loads(policy) if isinstance(policy, str) else policy)
 
 
 def _trusted(document: Any) -> bool:
