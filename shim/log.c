@@ -26,6 +26,7 @@ static char tail[2 * TAIL];
 static size_t tail_size;
 static struct buffer waiting; /* stdout that was no answer, and stderr that had to be known at once */
 static size_t waiting_from;
+static size_t dropped;    /* bytes of stray stdout that the log did not take, not told yet */
 static bool nothing_said; /* when the loop looked last */
 
 /* Make the pipe; false and errno when there is none. */
@@ -72,6 +73,9 @@ static bool read_log(void)
         if (waiting_from == waiting.size) {
             release(&waiting);
             waiting_from = 0;
+            if (dropped > 0)
+                append_format(&waiting, "bootstrap: %zu bytes of stray stdout are lost here: nobody took the log\n", dropped);
+            dropped = 0;
         }
     } else {
         size = read(tee_out, held, sizeof held);
@@ -128,7 +132,8 @@ void log_forward(void)
     }
 }
 
-/* Put stdout that is no answer into the log; when nobody has read that for a megabyte, it is dropped. */
+/* Put stdout that is no answer into the log; when nobody has read that for a megabyte, it is dropped,
+   and the log says so. */
 void log_line(const char *data, size_t size)
 {
     nothing_said = false;
@@ -136,6 +141,8 @@ void log_line(const char *data, size_t size)
     remember(data, size);
     if (waiting.size + size <= WAITING_LIMIT)
         append(&waiting, data, size);
+    else
+        dropped += size;
     log_forward();
 }
 

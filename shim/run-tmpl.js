@@ -25,6 +25,7 @@ const TAIL = 2048; // bytes of stderr in an error message
 const HEAD = 672; // a frame's head is shorter
 const PRELUDED = 'application/vnd.awslambda.http-integration-response'; // the program writes status and headers itself
 const WAITING = 1 << 20; // bytes of stray stdout, for a log that is not read
+const LOG_TRIES = 40; // of 5 ms, for a reader of the log that is slow
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; Node takes anything above for nothing
 const NOTHING = Buffer.alloc(0);
 
@@ -90,12 +91,27 @@ class Log {
   size = 0; // bytes that wait
   writing = false;
 
-  // Without `done` nobody waits for it, and what nobody has read for long is dropped.
+  dropped = 0; // bytes, not told yet
+
+  // Without `done` nobody waits for it, and what nobody has read for long is dropped; the log says so.
   write(bytes, done) {
-    if (!done && this.size > WAITING) return;
+    if (!done && this.size > WAITING) {
+      this.dropped += bytes.length;
+      return;
+    }
+    if (this.dropped > 0) {
+      const note = Buffer.from(`run.js: ${this.dropped} bytes of stray stdout are lost here: nobody took the log\n`);
+      this.dropped = 0;
+      this.write(note);
+    }
     this.waiting.push({ bytes, done });
     this.size += bytes.length;
     if (!this.writing) this.next();
+  }
+
+  // A reader that is awake gets all of it: whoever fills the log waits a little for it.
+  async room() {
+    for (let tries = 0; this.size > WAITING / 2 && tries < LOG_TRIES; tries += 1) await sleep(5);
   }
 
   next() {
@@ -148,7 +164,12 @@ class Program {
     this.child.once('exit', (code, signal) => this.end({ code, signal }));
     const { stdin, stdout, stderr } = this.child;
     for (const stream of [stdin, stdout, stderr]) stream?.on('error', () => {}); // its end says more
-    stdout?.on('data', (bytes) => this.client.heard(bytes));
+    stdout?.on('data', (bytes) => {
+      this.client.heard(bytes);
+      if (perEvent || log.size <= WAITING / 2) return;
+      stdout.pause();
+      log.room().then(() => stdout.resume());
+    });
     stdout?.once('end', () => this.client.silent());
     if (perEvent) stdout?.pause(); // what it says now is said to the event
     stderr?.on('data', (bytes) => {

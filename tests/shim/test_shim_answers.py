@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -191,3 +192,23 @@ def test_a_long_request_id_is_kept_whole(way: Way, start: Start, api: RuntimeApi
         api.events.put(event)
         answer: Post = api.answer_to(event.id)
         assert answer.body == b"1"
+
+
+# ---- the log ----
+
+
+@pytest.mark.parametrize("way", PERSISTENT, ids=str)
+def test_stray_stdout_is_never_dropped_in_silence(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way) as running_shim:
+        assert api.ask({"do": "stray-flood"}).body == b'"flooded"'
+        assert api.ask(b"1").body == b"1"
+        until = time.monotonic() + 10
+        while (told := bytes_of_the_flood(running_shim.log)) < 3 << 20 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert told == 3 << 20
+
+
+def bytes_of_the_flood(log: str) -> int:
+    """How much of it the log holds, with what it says is lost."""
+    lost = sum(int(size) for size in re.findall(r"(\d+) bytes of stray stdout are lost", log))
+    return log.count("s" * 1023 + "\n") * 1024 + lost

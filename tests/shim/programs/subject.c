@@ -148,6 +148,13 @@ static void act(const char *deed, const char *event, size_t size)
         answer_text("\"strayed\"");
         if (persistent)
             put("\nanother\nand a part ", 20);
+    } else if (is(deed, "stray-flood")) {
+        static char line[1024];
+        memset(line, 's', sizeof line);
+        line[sizeof line - 1] = '\n';
+        for (int i = 0; i < 3072; i++)
+            put(line, sizeof line);
+        answer_text("\"flooded\"");
     } else if (is(deed, "stale")) {
         frame("00000000-0000-0000-0000-000000000000", "\"not yours\"", 11, 11);
         put("\n", 1);
