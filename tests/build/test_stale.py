@@ -73,6 +73,18 @@ def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
     assert forgotten(sources(**{"p.cabal": f"name: p\n{line}\n"}), "a.h") is None
 
 
+def test_options_may_let_every_module_read_files() -> None:
+    made = sources(**{"p.cabal": "name: p\n"})
+    assert stale_modules(made, [Path("mail.txt")], "ghc ('-XTemplateHaskell',)") == {Package(Path(), "p"): None}
+    assert stale_modules(made, [Path("mail.txt")], "ghc ('-O2',)") == {}
+
+
+def test_defaults_of_hpack_count_for_the_packages_that_take_them() -> None:
+    made = sources(**{"package.yaml": "name: p\n", "common.yaml": "default-extensions: [QuasiQuotes]\n"})
+    assert forgotten(made, "mail.txt") is None
+    assert forgotten(sources(**{"common.yaml": "ghc-options: -O0\n"}), "common.yaml") is None
+
+
 def test_a_changed_main_forgets_no_other_packages_main() -> None:
     texts = {f"{name}/{name}.cabal": f"name: {name}\n" for name in ("a", "b")}
     made = sources(**texts, **{"a/app.hs": "main = print 1\n", "b/app.hs": "main = print 2\n"})

@@ -101,7 +101,7 @@ def mirror(sources: Tree, into: Path, manifest: Path, settings: str) -> Path:
         if changed.all:
             derived.remove(into)
         else:
-            delete_outputs(into, output_globs(sources, changed.files))
+            delete_outputs(into, output_globs(sources, changed.files, settings))
         _remove_strangers(into, {str(sources.inside(file)) for file in sources.files})
         for file in sources.files:
             copy = into / sources.inside(file)

@@ -34,6 +34,7 @@ PROJECT = frozenset({"stack.yaml", "stack.yaml.lock", "cabal.project", "cabal.pr
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("cache/build", "stack-build-caches/*")
+YAML = frozenset({".yaml", ".yml"})  # hpack takes defaults from any of them
 GENERATED = ("Paths_*", "PackageInfo_*")  # modules of Cabal's own, whose sources are in no tree
 MODULE = re.compile(r"^[>{\s]*module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
@@ -52,9 +53,12 @@ class Package(NamedTuple):
     name: str
 
 
-def output_globs(sources: Tree, changed: Iterable[Path]) -> list[str]:
-    """Shell patterns, relative to the copy, of what must be forgotten before these sources are compiled."""
-    found = stale_modules(sources, changed)
+def output_globs(sources: Tree, changed: Iterable[Path], settings: str = "") -> list[str]:
+    """Shell patterns, relative to the copy, of what must be forgotten before these sources are compiled.
+
+    `settings`: of the build; options for GHC among them may let every module read files.
+    """
+    found = stale_modules(sources, changed, settings)
     globs: list[str] = []
     for package, modules in sorted(found.items()):
         folder = sources.inside(package.folder)
@@ -68,13 +72,14 @@ def output_globs(sources: Tree, changed: Iterable[Path]) -> list[str]:
     return globs
 
 
-def stale_modules(sources: Tree, changed: Iterable[Path]) -> dict[Package, set[str] | None]:
+def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") -> dict[Package, set[str] | None]:
     """Names of the modules to forget, by package; None for all of a package's."""
     changed = list(changed)
     packages = _packages(sources)
     texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
     modules = {path: (_package(path, packages), _name(path, text)) for path, text in texts.items()}
-    everything = any(path.name in PROJECT for path in changed)
+    defaults = YAML if any(path.name == "package.yaml" for path in sources.files) else frozenset()
+    everything = any(path.name in PROJECT or path.suffix in defaults for path in changed) or READS.search(settings)
     whole: set[Package] = {package for package in packages if everything or _reads(package, sources)} if changed else set()
     found: set[tuple[Package, str]] = set()
     for path in changed:
@@ -128,6 +133,7 @@ def _reads(package: Package, sources: Tree) -> bool:
         for path in sources.files
         if (path.parent == package.folder and (path.suffix == ".cabal" or path.name == "package.yaml"))
         or path.name in PROJECT
+        or path.suffix in YAML
     ]
     return any(READS_AS_A_WHOLE.search(path.read_text(errors="replace")) for path in described if path.exists())
 

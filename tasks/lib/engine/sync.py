@@ -21,7 +21,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from ..build.copy import Changes
+from ..build.copy import SETTINGS, Changes
 from ..build.machine import BIN
 from ..build.sources import Tree
 from ..build.stale import OUTPUTS, output_globs
@@ -36,7 +36,9 @@ def sync_script(sources: Tree, into: str, changed: Changes, arrived: str) -> str
     """Forget what compilers made of what is new, remove what is no source, copy, and write the manifest."""
     copy, manifest = shlex.quote(into), shlex.quote(f"{into}.sources")
     lines = ["set -eu", f"mkdir -p {copy}", f"mv -f {arrived}/partial {manifest}"]
-    globs = [f"-path {shlex.quote(f'./{glob}')}" for glob in output_globs(sources, changed.files)]
+    globs = [
+        f"-path {shlex.quote(f'./{glob}')}" for glob in output_globs(sources, changed.files, changed.manifest[SETTINGS])
+    ]
     if changed.all:
         lines += [f"rm -rf {copy}", f"mkdir -p {copy}", f"cd {copy}"]
     else:
