@@ -167,6 +167,8 @@ def answering(status: int, body: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
+        do_POST = do_GET  # noqa: N815 - http.server's name
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -199,6 +201,15 @@ def test_an_answer_that_is_not_awss(
         found = refused(one)
     assert word in found.message
     assert "bucket" not in found.hint
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"<!DOCTYPE html><p>", b'{"a": 1}'])
+def test_a_page_in_place_of_the_account_is_one_line(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    with answering(200, body) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(DeployError, match="not AWS's own"):
+            connect(Deploy()).account()
 
 
 @pytest.mark.usefixtures("keys")

@@ -169,7 +169,12 @@ def _readable(operation_model: Any, response_dict: dict[str, Any], **_rest: Any)
     xml = operation_model.service_model.resolved_protocol in {"query", "rest-xml"}
     if not xml or not isinstance(body, bytes) or operation_model.http.get("method") == "HEAD":
         return
-    foreign = status >= HTTPStatus.BAD_REQUEST and body and not body.lstrip().startswith((b"<?xml", b"<Error"))
+    xml_starts = (b"<?xml", b"<Error")
+    foreign = status >= HTTPStatus.BAD_REQUEST and body and not body.lstrip().startswith(xml_starts)
+    output = operation_model.output_shape
+    page = body.lstrip()[:14].lower().startswith((b"<html", b"<!doctype html")) or body.lstrip()[:1] in {b"{", b"["}
+    if status == HTTPStatus.OK and output is not None and "payload" not in output.serialization and page:
+        raise DeployError(f"The answer is not AWS's own: HTTP {status}, and a page.", CLASSES[FOREIGN][1])
     if foreign or _lacking(response_dict["headers"], body):
         code = "Throttling" if status == HTTPStatus.TOO_MANY_REQUESTS else status
         error = f"<Error><Code>{code}</Code><Message>The answer is not AWS's own.</Message></Error>"

@@ -58,8 +58,11 @@ def events(  # noqa: PLR0913 - all but the first have defaults
     seen: dict[str, int] = {}
     while True:
         for event in _asked(handle, start_ms, pattern, follow=follow):
-            if event["eventId"] not in seen:
-                seen[event["eventId"]] = event["timestamp"]
+            name = (
+                event.get("eventId") or f"{event.get('timestamp')} {event.get('logStreamName')} {event.get('message')}"
+            )
+            if name not in seen:
+                seen[name] = int(event.get("timestamp", 0))
                 yield _event(event)
         if not follow:
             return
@@ -78,7 +81,7 @@ def _asked(handle: FunctionHandle, start_ms: int, pattern: str, *, follow: bool)
                 logGroupName=handle.log_group, startTime=start_ms, **filtered
             )
             for page in pages:
-                yield from page["events"]
+                yield from page.get("events", [])
         except logs.exceptions.ClientError as error:
             if not missing(error):
                 raise
@@ -90,5 +93,5 @@ def _asked(handle: FunctionHandle, start_ms: int, pattern: str, *, follow: bool)
 
 
 def _event(event: Any) -> Event:
-    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).isoformat(timespec="milliseconds")
-    return Event(at.replace("+00:00", "Z"), event["logStreamName"], event["message"].rstrip("\n"))
+    at = datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC).isoformat(timespec="milliseconds")
+    return Event(at.replace("+00:00", "Z"), event.get("logStreamName", ""), event.get("message", "").rstrip("\n"))

@@ -27,8 +27,8 @@ def versions(handle: FunctionHandle) -> list[dict[str, Any]]:
     return [
         {
             "version": version["Version"],
-            "code_sha256": version["CodeSha256"],
-            "modified": version["LastModified"],
+            "code_sha256": version.get("CodeSha256", ""),
+            "modified": version.get("LastModified", ""),
             "description": version.get("Description", ""),
             "aliases": sorted(alias["Name"] for alias in aliases if alias["FunctionVersion"] == version["Version"]),
         }
