@@ -14,7 +14,7 @@ import pytest
 from tasks.lib.base import files
 from tasks.lib.base.errors import ElfError, PackageError
 from tasks.lib.check.tree import tree
-from tasks.lib.libs import needed
+from tasks.lib.libs import bundle, needed
 from tasks.lib.libs import packed as packed_files
 from tasks.lib.libs.needed import Needed
 from tasks.lib.sysroot import root as sysroot
@@ -238,3 +238,24 @@ def test_pack_refuses_what_changed_since(tmp_path: Path) -> None:
     yard.at("/lib64/liba.so").unlink()
     with pytest.raises(PackageError, match="cannot be read"):
         packed_files.pack(result, sysroot.Folder(yard.root), tmp_path / "lib")
+
+
+def test_what_origin_reaches_keeps_its_place_beside_the_program(tmp_path: Path) -> None:
+    """A prebuilt program is walked where it lies, not in its copy; in the zip the folder is the same."""
+    need("gcc")
+    home = tmp_path / "app"
+    (home / "d").mkdir(parents=True)
+    (home / "foo.c").write_text("int foo(void) { return 1; }")
+    (home / "a.c").write_text("int foo(void);\nint main(void) { return foo(); }")
+    shared = ["gcc", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libfoo.so", "-o", "d/libfoo.so", "foo.c"]
+    subprocess.run(shared, cwd=home, check=True)
+    subprocess.run(["gcc", "-o", "prog", "a.c", "d/libfoo.so", "-Wl,-rpath,$ORIGIN/d"], cwd=home, check=True)
+    copy = tmp_path / "build" / "prog"
+    copy.parent.mkdir()
+    copy.write_bytes((home / "prog").read_bytes())
+    copy.chmod(0o755)
+    asked = {"sysroot": sysroot.Host(), "runtime": "provided.al2023", "architecture": "x86_64"}
+    walked = needed.needed(copy, origin=home / "prog", **asked)  # type: ignore[arg-type]
+    assert [bundle.zip_name(item.name) for item in walked.pack] == ["d/libfoo.so"]
+    assert walked.verdict == "starts"
+    assert needed.needed(copy, **asked).verdict == "does not start"  # type: ignore[arg-type]
