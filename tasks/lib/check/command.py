@@ -34,6 +34,7 @@ CODES = {Outcome.STARTS: STARTS, Outcome.FAILS: DOES_NOT, Outcome.UNPROVED: UNPR
 WORST_FIRST = (UNUSABLE, DOES_NOT, UNPROVED, STARTS)
 FORMAT = 1
 NATIVE, NODE = "provided.al2023", "nodejs24.x"  # what a file is for, when nobody says
+_OF_ALONE = ("verdict", "starts", "problems", "unproved")  # keys of the JSON
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -176,9 +177,6 @@ def _elf(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: TextIO) 
         lines, code = with_run(lines, ran, code)
         document["run"] = ran.document
     return Checked(str(path), code, document, tuple(lines))
-
-
-_OF_ALONE = ("verdict", "starts", "problems", "unproved")
 
 
 def _own_architecture(path: Path) -> str:
