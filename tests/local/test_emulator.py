@@ -53,7 +53,7 @@ def processes_in(folder: str) -> list[str]:
     return [line for line in found.splitlines() if folder in line]
 
 
-INSTALLED = (unpacked.CLIENT / "dist/rapid-client.node").exists()  # it has to be compiled: nobody's duty
+INSTALLED = unpacked.node_client(unpacked.CLIENT) is not None  # it has to be compiled: nobody's duty
 
 
 @pytest.fixture(params=["own", *["AWS's"] * INSTALLED])
@@ -236,3 +236,13 @@ time.sleep(60)
         time.sleep(0.05)
     with emulator.Emulated(one, CACHE, silent):
         assert not folder.exists()
+
+
+@pytest.mark.parametrize("layout", unpacked.CLIENT_LAYOUTS)
+def test_awss_client_is_found_in_each_of_its_layouts(layout: tuple[str, str], tmp_path: Path) -> None:
+    script, compiled = (tmp_path / part for part in layout)
+    for part in (script, compiled):
+        assert unpacked.node_client(tmp_path) is None, "half of it is none"
+        part.parent.mkdir(exist_ok=True)
+        part.touch()
+    assert unpacked.node_client(tmp_path) == script

@@ -25,6 +25,10 @@ from ..platform.runtimes import on_node
 
 RUNTIME_JS = resource("shim/runtime.js").absolute()
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
+CLIENT_LAYOUTS = (  # script, and the part of it that is compiled at installation; read on 2026-11-28
+    ("index.mjs", "rapid-client.node"),  # 4.x
+    ("bin/index.mjs", "dist/rapid-client.node"),  # 3.x
+)
 REGISTERED = Path("/proc/sys/fs/binfmt_misc")  # interpreters of foreign programs
 
 
@@ -70,9 +74,7 @@ def command(package: Package, root: Path) -> list[str]:
     """The command that serves the unpacked package."""
     if package.on_node:
         _check_architecture(root, [path for path in root.iterdir() if path.is_file()])
-        client = CLIENT.absolute() / "bin/index.mjs"
-        usable = (client.parents[1] / "dist/rapid-client.node").exists()
-        return [_node(), str(client if usable else RUNTIME_JS), package.handler]
+        return [_node(), str(node_client(CLIENT.absolute()) or RUNTIME_JS), package.handler]
     bootstrap = root / "bootstrap"
     if not bootstrap.exists():
         raise InvokeError(
@@ -80,6 +82,14 @@ def command(package: Package, root: Path) -> list[str]:
         )
     _check_architecture(root, [bootstrap])
     return [str(bootstrap), package.handler]
+
+
+def node_client(folder: Path) -> Path | None:
+    """The script that starts AWS's client for Node, where `folder` holds one that was compiled; both its layouts."""
+    for script, compiled in CLIENT_LAYOUTS:
+        if (folder / script).exists() and (folder / compiled).exists():
+            return folder / script
+    return None
 
 
 def _node() -> str:
