@@ -19,7 +19,8 @@ from http import HTTPStatus
 
 from ..platform import limits
 from .invocation import Failure, Invocation
-from .wire import Exchange, Header, Server, WireError
+from .listen import Server
+from .wire import Exchange, Header, WireError
 
 RUNTIME = "/2018-06-01/runtime/"
 EXTENSION = "/2020-01-01/extension/"

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from ..base.errors import ToolError
 from .address import Address
 from .lambda_api import LambdaApi
+from .listen import Server
 from .page import News, Page
 from .pool import CONCURRENCY, Pool
-from .wire import Exchange, Server
+from .wire import Exchange
 
 if TYPE_CHECKING:
     from .function import Package
