@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 from . import products
@@ -16,6 +15,8 @@ from .graph.reporter import GREEN, RED, YELLOW, coloured
 from .graph.verb import Line, Verb, parsed
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from .lib.settings.load import Project
 
 

@@ -6,7 +6,6 @@ out  build/graph.svg, or another file that is named
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from . import products
 from .graph.verb import Line, Verb, parsed
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from .lib.settings.load import Project
 
 

@@ -6,12 +6,13 @@ out  a line a reason on stdout: which file, setting or code changed, and since w
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import TYPE_CHECKING, Any
 
 from .graph.verb import Line, Verb, parsed
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
     from .lib.settings.load import Project
 
 

@@ -13,7 +13,6 @@ import json
 import re
 import sqlite3
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,8 @@ def nearest(name: str, known: Sequence[str]) -> list[str]:
     """The tasks that a person may have meant: of a function or of its folder each task, else similar names."""
     function = Path(name.rstrip("/")).name if "/" in name else name
     of_function = [task for task in known if task.partition(":")[2] == function]
+    from difflib import get_close_matches
+
     return (of_function or get_close_matches(name, known, NEAR))[:NEAR]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +58,8 @@ def _explain(name: str, done: dict[str, bool], lines: list[str]) -> bool:
         return done[name]
     task = Reporter.tasks.get(name)
     if task is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, list(Reporter.tasks), 3)
         raise UsageError(
             f"There is no task {name}.", f"Did you mean {' or '.join(near)}?" if near else "See doit list."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from enum import StrEnum
 
 
@@ -41,7 +41,7 @@ def architecture_of(name: str) -> str:
 
 def own_architecture() -> str:
     """This machine's processor, in Lambda's word where it has one."""
-    return architecture_of(platform.machine())
+    return architecture_of(os.uname().machine)
 
 
 def with_elf_machine(number: int) -> Architecture | None:

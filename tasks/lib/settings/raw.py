@@ -8,7 +8,6 @@ The model is read as data, without botocore, and only where lambda.toml has such
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
 import json
 import re
@@ -32,6 +31,8 @@ def model() -> Mapping[str, Any]:
     if not found:
         return {}
     content = found[-1].read_bytes()
+    import gzip
+
     shapes: Mapping[str, Any] = json.loads(gzip.decompress(content) if found[-1].suffix == ".gz" else content)["shapes"]
     return shapes
 
