@@ -16,15 +16,9 @@
 #include <unistd.h>
 
 #if defined __x86_64__
-#define LOADERS                                                                                                                \
-    {                                                                                                                          \
-        "ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1"                                                                          \
-    }
+#define LOADERS {"ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1"}
 #elif defined __aarch64__
-#define LOADERS                                                                                                                \
-    {                                                                                                                          \
-        "ld-linux-aarch64.so.1", "ld-musl-aarch64.so.1"                                                                        \
-    }
+#define LOADERS {"ld-linux-aarch64.so.1", "ld-musl-aarch64.so.1"}
 #else
 #error "Lambda has no such architecture"
 #endif
