@@ -23,6 +23,7 @@ from tasks import (
     picture,
     prune,
     purge,
+    render,
     report,
     role,
     rollback,
@@ -93,6 +94,11 @@ def task_check() -> Tasks:
 def task_report() -> Tasks:
     """what is in each zip, as a page to look at"""
     return report.define(PROJECT)
+
+
+def task_render() -> Tasks:
+    """the effective settings, secrets masked"""
+    return render.define(PROJECT)
 
 
 def task_role() -> Tasks:

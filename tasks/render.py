@@ -1,0 +1,62 @@
+"""The effective settings of a function: defaults, stage and its own keys joined, secrets masked.
+
+in   lambda.toml, the stage
+out  the function's table as TOML on stdout, or with --json one document; no account is needed
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .lib.base.secrets import MASK
+from .lib.settings.model import Function, keys
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from .lib.settings.load import Project
+
+
+def define(project: Project) -> Iterator[Verb]:
+    """`doit render[:<fn>] [--json]`."""
+    functions = {function.name: function for function in project.functions}
+    line = Line(parsed(options), list(functions))
+    documents = Documents(line)
+
+    def act(name: str, given: Any) -> None:
+        documents[name] = found = rendered(functions[name])
+        if not given.json:
+            print(f"[function.{name}]", *(f"{key} = {toml(value)}" for key, value in found.items()), "", sep="\n")
+            sys.stdout.flush()
+
+    return verbs("render", "the effective settings, secrets masked", line, act, list(functions))
+
+
+def options(parser: ArgumentParser) -> None:
+    """Nothing but --json."""
+    parser.description = "Show what lambda.toml says of a function, all tables joined; values of variables are masked."
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def rendered(function: Function) -> dict[str, Any]:
+    """The keys of a function that have a value, in the model's order; secret values are masked."""
+    found = {}
+    for name, item in keys(Function).items():
+        value = getattr(function, name)
+        if value is not None and value != ():
+            found[name] = dict.fromkeys(value, MASK) if item.metadata.get("secret") else value
+    return found
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{json.dumps(name, ensure_ascii=False)} = {toml(item)}" for name, item in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
