@@ -6,8 +6,7 @@ in   a project that builds; rounds; the seed of the moments
 out  a line a kind with its count; exit 1 at the first wrong zip, leftover or failure, with its seed
 
 After each blow one plain run has to end well with the same zips as before, a second one has to do nothing, and nothing
-half-written may be left. In CI tests/faults/test_kills.py runs a few rounds of each; the figures of a long run stand in
-docs/evidence.md.
+half-written may be left. In CI tests/faults/test_kills.py runs a few rounds of each.
 """
 
 from __future__ import annotations
