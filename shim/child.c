@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// releases of clang-format differ on these lists
+// clang-format off
 #if defined __x86_64__
 #define LOADERS {"ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1"}
 #elif defined __aarch64__
@@ -22,6 +24,7 @@
 #else
 #error "Lambda has no such architecture"
 #endif
+// clang-format on
 
 enum { STOP_MS = 250 }; /* Lambda's own patience after SIGTERM is 300 ms or more */
 
