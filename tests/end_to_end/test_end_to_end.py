@@ -86,11 +86,12 @@ def test_matrix_solves_a_system_with_lapack(samples: Workshop) -> None:
 
 
 def test_counter_stays_and_counts(samples: Workshop) -> None:
-    """`doit local` serves all functions; a persistent program remembers."""
+    """`doit local` serves all functions, by the Lambda API too; a persistent program remembers."""
     run = samples.start("local", "--port", "0")
     try:
         assert run.stderr
-        url = next(line for line in run.stderr if "/counter/" in line).strip()
+        api = next(line for line in run.stderr if "is the Lambda API" in line).split()[0]
+        url = f"{api}2015-03-31/functions/counter/invocations"
         answers = [json.loads(urllib.request.urlopen(url, b"[1]").read()) for _ in range(3)]
     finally:
         run.terminate()

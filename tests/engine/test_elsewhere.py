@@ -58,7 +58,7 @@ def test_a_kill_leaves_no_container_behind_ssh(room: Callable[..., Room], ssh: P
     made.good("image", DOCKER_HOST=address)
     made.write("hs/one/Main.hs", ENDLESS)
     process = made.start("binary", DOCKER_HOST=address)
-    until_it_says(process, "COMPILING")
+    until_it_says(process, "Compiling")
     assert len(made.containers()) == 1
     process.kill()
     assert eventually(lambda: not made.containers(), 5)

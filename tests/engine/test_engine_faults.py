@@ -126,7 +126,7 @@ def test_no_signal_leaves_a_container_behind(room: Rooms, number: signal.Signals
     made.good("image")
     made.write("hs/one/Main.hs", ENDLESS)
     process = made.start("binary")
-    until_it_says(process, "COMPILING")
+    until_it_says(process, "Compiling")
     assert len(made.containers()) == 1
     process.send_signal(number)
     _, said = process.communicate(timeout=20)
@@ -143,7 +143,7 @@ def test_a_signal_during_parallel_builds_ends_both(room: Rooms) -> None:
     for name in ("one", "two"):
         made.write(f"hs/{name}/Main.hs", ENDLESS)
     process = made.start("-n", "2", "binary")
-    until_it_says(process, "COMPILING")
+    until_it_says(process, "Compiling")
     start = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
@@ -213,7 +213,7 @@ def test_a_container_that_is_killed_under_a_build_is_told(room: Rooms) -> None:
     made.good("image")
     made.write("hs/one/Main.hs", ENDLESS)
     process = made.start("binary")
-    until_it_says(process, "COMPILING")
+    until_it_says(process, "Compiling")
     docker(made.engine, "kill", *made.containers())
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1, said
@@ -233,7 +233,7 @@ def test_an_engine_that_hangs_is_given_up_within_seconds(room: Rooms, words: tup
     between = Between(made.engine)
     try:
         process = made.start(*words, DOCKER_HOST=between.address)
-        until_it_says(process, "step 3/" if words == ("image",) else "COMPILING")
+        until_it_says(process, "step 3/" if words == ("image",) else "Compiling")
         between.open.clear()
         start = time.monotonic()
         _, said = process.communicate(timeout=60)

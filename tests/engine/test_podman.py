@@ -111,7 +111,7 @@ def test_no_signal_leaves_a_container_in_podman(room: Room, podman: Podman, numb
     room.good("image")
     room.write("hs/one/Main.hs", ENDLESS)
     process = room.start("binary")
-    until_it_says(process, "COMPILING")
+    until_it_says(process, "Compiling")
     assert mine(podman, room)
     process.send_signal(number)
     process.communicate(timeout=30)
