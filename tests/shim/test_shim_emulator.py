@@ -86,7 +86,7 @@ def test_a_native_program_is_served(way: Way, tmp_path: Path) -> None:
     log: list[str] = []
     with emulated(way, tmp_path, program(), 2, log) as running:
         assert [running.invoke(b'"count"').payload for _ in range(2)] == [b"0", b"1"]
-        assert running.invoke(b'"throw"').function_error == "Function.HandlerError"
+        assert running.invoke(b'"throw"').function_error == "IOException"
         assert running.invoke(b'"sleep"').function_error == "Function.Timeout"
         body = b'"' + b"x" * 6_000_000 + b'"'
         assert running.invoke(body).payload == body
