@@ -20,7 +20,10 @@ CHILDREN = {
     "lib/local/emulator.py": "ends with its function, by pdeathsig",
     "lib/local/rie.py": "pip, once, into a temporary folder",
     "lib/local/sandbox.py": "ends with its function, by pdeathsig",
+    "lib/sysroot/tar.py": "zstd, whose output is read as it comes",
+    "lint.py": "the linters, in front of a person",
     "local.py": "a doit beside the server, which ends its own children",
+    "test.py": "pytest, in front of a person",
 }
 REMOVERS = {
     "lib/base/derived.py": "the seam itself",

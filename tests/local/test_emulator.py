@@ -110,6 +110,9 @@ def test_the_function_meets_lambdas_environment_and_its_own(way: Way, tmp_path: 
 @pytest.mark.usefixtures("client")
 def test_nothing_is_left_behind(way: Way, tmp_path: Path) -> None:
     invoke(way, tmp_path, b'{"do": "escape"}', [])
+    until = time.monotonic() + 20  # the last of them may just be ending
+    while processes_in(f"haskell-on-lambda-{tmp_path.name}-") and time.monotonic() < until:
+        time.sleep(0.1)
     assert not processes_in(f"haskell-on-lambda-{tmp_path.name}-")
 
 
