@@ -52,15 +52,18 @@ def built(project: Project, function: Function) -> dict[str, Any]:
 
         machine = builder.machine_for(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
-        said: list[str] = []
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc is Libc.STATIC
         job = Job(sources, function.executable, project.build.tool, options, target, static, flags=function.flags)
-        try:
-            tool = haskell.build(machine, toolchain, job, log, said.append)
-        finally:
-            if said:  # plain ghc with nothing to compile is silent: what it said last stays
-                files.write(logged, "".join(f"{line}\n" for line in said).encode())
+        logged.parent.mkdir(parents=True, exist_ok=True)
+        fresh = logged.with_suffix(".new")  # line by line: what compilers print may be larger than memory
+        with fresh.open("w") as record:
+            try:
+                tool = haskell.build(machine, toolchain, job, log, lambda line: print(line, file=record))
+            finally:
+                record.flush()
+                if record.tell():  # plain ghc with nothing to compile is silent: what it said last stays
+                    fresh.replace(logged)
         for note in data_notes(job, Path(function.source or ""), function.environment or {}):
             warn(function.name, note)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"

@@ -103,7 +103,7 @@ def test_100_mb_of_build_output_stay_out_of_memory_and_out_of_sight(room: Rooms,
     assert int(done.stderr.splitlines()[-1].split()[0]) < 150_000
 
 
-def test_100_mb_of_compiler_output_are_not_shown(room: Rooms) -> None:
+def test_100_mb_of_compiler_output_go_to_the_log_alone(room: Rooms) -> None:
     made = room(one=ONE)
     flood = "runIO (mapM_ (const (putStrLn (replicate 99 (toEnum 120)))) [1 .. 1000000 :: Int])"
     made.write("hs/one/Main.hs", ENDLESS.replace('runIO (putStrLn "COMPILING" >> threadDelay 600000000)', flood))
@@ -114,6 +114,7 @@ def test_100_mb_of_compiler_output_are_not_shown(room: Rooms) -> None:
     assert process.stderr
     said = process.stderr.read()
     assert process.wait() == 0, said
+    assert (made.folder / "build/.cache/logs/one.log").stat().st_size > 100_000_000
     assert len(said) < 20_000
     assert int(said.splitlines()[-1].split()[0]) < 150_000
 
