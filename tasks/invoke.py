@@ -54,7 +54,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def sample_event(given: Any) -> bytes:
-    """The sample that --event names."""
+    """The sample that --event names; UsageError beside --payload, or when there is none of that name."""
     from .lib.local.samples import sample
 
     if given.payload:
@@ -92,7 +92,7 @@ def invoke_locally(function: Function, event: bytes) -> bytes:
 
 
 def invoke_on_aws(project: Project, name: str, event: bytes) -> bytes:
-    """Through the function on AWS, exactly once."""
+    """Through the function on AWS, exactly once; InvokeError when the function itself fails."""
     from .lib.aws.verbs import invoke
     from .lib.aws.verbs.handle import find_function
 

@@ -25,7 +25,7 @@ def define() -> Verb:
 
 
 def act(_: object) -> None:
-    """Run them all, then fail when one objected."""
+    """Run them all; BuildError when one objected."""
     failed = [command[0] for command in commands() if not agrees(command)]
     if failed:
         raise BuildError(

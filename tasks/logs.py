@@ -33,7 +33,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def act(handle: FunctionHandle, given: Any) -> list[dict[str, Any]]:
-    """Print events as they come, or with --json gather them."""
+    """Print events as they come, or with --json gather them; UsageError for both at once."""
     from dataclasses import asdict
 
     from .lib.aws.verbs import logs

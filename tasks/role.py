@@ -29,7 +29,7 @@ def options(parser: ArgumentParser) -> None:
 
 
 def act(project: Project, handle: FunctionHandle, given: Any) -> dict[str, Any]:
-    """Give the role what all functions need that name it, in every stage."""
+    """Give the role what all functions need that name it, in every stage; DeployError when there is no role."""
     from .lib.aws.verbs import rights, role
     from .lib.settings.load import every_stage
 

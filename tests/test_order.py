@@ -135,3 +135,37 @@ def test_loading_the_graph_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_opens_with_its_tour(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_raises_says_so(path: Path) -> None:
+    silent = [f.name for f in public_functions(path) if (names := raised(f)) and not says(f, names)]
+    assert not silent, f"the docstrings of {path} do not name what these raise: {', '.join(silent)}"
+
+
+def public_functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """Functions and methods that another module can call; what lies inside a function cannot be."""
+    tree = ast.parse(path.read_text())
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    for node in (node for body in bodies for node in body):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def raised(node: ast.AST) -> set[str]:
+    """What a function raises by itself: names of classes, and "" for what another function made."""
+    found: set[str] = set()
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, ast.FunctionDef | ast.Lambda):
+            continue
+        if isinstance(inner, ast.Raise) and inner.exc is not None:
+            name = ast.unparse(inner.exc.func if isinstance(inner.exc, ast.Call) else inner.exc).rpartition(".")[2]
+            found.add(name if name[:1].isupper() else "")
+        found |= raised(inner)
+    return found
+
+
+def says(function: ast.FunctionDef, names: set[str]) -> bool:
+    said = ast.get_docstring(function) or ""
+    kinds = {name for name in names if name}
+    return any(name in said for name in kinds) if kinds else "Error" in said or "raise" in said.lower()

@@ -37,7 +37,7 @@ def settings_now() -> Project:
 
 
 def load_project() -> Project:
-    """lambda.toml of the current folder; what is wrong with it ends doit with exit 3 and no traceback."""
+    """lambda.toml of the current folder; InvalidDodoFile, exit 3 and no traceback, for what is wrong with it."""
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
     end_on_signals()
     speak()

@@ -92,7 +92,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
             super().add_failure(task, fail)
 
     def complete_run(self) -> None:
-        """After the last task: the exit code of a verb, where doit knows only 0 to 3."""
+        """After the last task: SystemExit with the exit code of a verb, where doit knows only 0 to 3."""
         super().complete_run()
         recipe.remember()
         unlock()

@@ -160,7 +160,7 @@ class Removal(PythonAction):  # type: ignore[misc]
 
 
 def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
-    """Remove what a task made, and the folders that are empty then; what others put there stays."""
+    """Remove what a task made, and the folders that are empty then; SystemExit when the disk refuses."""
     lock()
     try:
         for path in dict.fromkeys(item for place in paths for item in derived.ours(place)):

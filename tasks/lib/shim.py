@@ -130,7 +130,7 @@ def sources_of(settings: ShimSettings) -> tuple[str, ...]:
 
 
 def compilers(architecture: str) -> tuple[str, ...]:
-    """The command that compiles static programs for "x86_64" or "arm64" here; musl's makes the smallest."""
+    """The command that compiles static programs for "x86_64" or "arm64" here, musl's first; ToolError for none."""
     cross, packages = CROSS[architecture]
     native = own_architecture() == architecture
     names = ("musl-gcc", "gcc") if native else (cross,)

@@ -184,7 +184,7 @@ def _of_credentials(error: BaseException) -> bool:
 
 @contextmanager
 def errors_while(hidden: Iterable[str] = ()) -> Iterator[None]:
-    """Turn botocore's errors inside the block into DeployErrors; `hidden` values are in none of them."""
+    """Raise botocore's errors inside the block as DeployError; `hidden` values are in none of them."""
     secrets.keep(hidden)
     try:
         yield

@@ -73,7 +73,7 @@ class Aws:
         return self._account
 
     def check(self, account: str) -> None:
-        """Refuse any account but the pinned one."""
+        """Refuse any account but the pinned one, by a DeployError."""
         if self._pin not in {None, account}:
             raise DeployError(
                 f"lambda.toml allows account {self._pin} only, and this is account {account}.",
@@ -116,7 +116,7 @@ class Aws:
 
 
 def connect(deploy: Deploy) -> Aws:
-    """A session for the region that boto3 finds, which must be the pinned one if there is a pin."""
+    """A session for the region that boto3 finds; DeployError for none, or for another than the pinned one."""
     with errors_while():
         import boto3
 

@@ -45,7 +45,7 @@ def below(path: Path) -> Path | None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; OSError when a file stands in the way."""
+    """Make a folder and those above it; NotADirectoryError when a file stands in the way."""
     inside = below(folder)
     if inside is None:
         folder.mkdir(parents=True, exist_ok=True)

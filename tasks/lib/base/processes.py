@@ -35,7 +35,10 @@ def run(
     env: Mapping[str, str] | None = None,
     keep: Sequence[int] = (),
 ) -> int:
-    """Run `command`, hand each line it prints to `log`, and return its exit code; `keep`: descriptors it inherits."""
+    """Run `command`, hand each line it prints to `log`, and return its exit code; ToolError when it is not there.
+
+    `keep`: descriptors that it inherits.
+    """
     try:
         process = subprocess.Popen(
             command,

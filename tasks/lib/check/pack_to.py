@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pack_to(found: Needed, program: Path, sysroot: Sysroot, folder: Path) -> str:
-    """Write the folder; what to do with it, in a sentence."""
+    """Write the folder; what to do with it, in a sentence. UsageError when it holds something else."""
     name = "main" if program.name in {BOOTSTRAP, LIB} else program.name
     ours = {name, BOOTSTRAP, LIB}
     if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - ours):

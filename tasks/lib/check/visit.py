@@ -67,7 +67,7 @@ def event_of(word: str) -> bytes:
 
 
 def run_zip(contents: Contents, layer: Contents, where: Platform, how: How) -> Ran:
-    """Start the bootstrap of a zip."""
+    """Start the bootstrap of a zip; UsageError for one of Node's, which has none."""
     if where.runtime.on_node:
         raise UsageError(
             "--run starts bootstraps, and this zip is for Node.", "Use doit invoke --local, with AWS's client."

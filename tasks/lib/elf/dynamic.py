@@ -37,7 +37,7 @@ class VersionNeed:
 
 
 def dynamic(image: Image, facts: dict[str, Any], address: int) -> None:
-    """The dynamic segment up to DT_NULL, as the loader reads it: whatever size its header claims."""
+    """The dynamic segment up to DT_NULL, as the loader reads it; DamagedError when it has no end."""
     form = image.layout
     record = form.dynamic
     offset = image.offset(address)

@@ -47,7 +47,10 @@ class Kind:
 
 
 def header(image: Image, file: File, wanted: Kind | None) -> tuple[Kind, int, int, bytes]:
-    """Kind, e_type, entry and the program headers (none for what is not loaded), checked in the linker's order."""
+    """Kind, e_type, entry and the program headers (none for what is not loaded), checked in the loader's order.
+
+    ForeignError for another processor than `wanted`, DamagedError for what the loader would refuse.
+    """
     path = image.path
     bits, little = _ident(image, file.size, wanted)
     form = image.layout = layout(bits, little)

@@ -127,7 +127,7 @@ class Image:
         self.versions = False  # whether version records are wanted
 
     def page(self, number: int) -> bytes:
-        """One page; shorter at the end of the file."""
+        """One page, shorter at the end of the file; DamagedError when it cannot be read, or is one too many."""
         found = self._pages.get(number)
         if found is None:
             if len(self._pages) >= MOST_PAGES:
@@ -152,21 +152,21 @@ class Image:
         return found
 
     def at(self, offset: int, size: int) -> bytes:
-        """Exactly `size` bytes."""
+        """Exactly `size` bytes; DamagedError when the file ends before them."""
         found = self.upto(offset, size)
         if len(found) < size:
             raise DamagedError(f"{self.path} is cut off: it ends before offset {offset + size}.", REBUILD)
         return found
 
     def offset(self, address: int) -> int:
-        """Where the loaded bytes at `address` lie in the file."""
+        """Where the loaded bytes at `address` lie in the file; DamagedError when no segment has them."""
         for vaddr, end, offset in self.loads:
             if vaddr <= address < end:
                 return address - vaddr + offset
         raise DamagedError(f"{self.path}: address {address:#x} of its dynamic segment is in no segment.", REBUILD)
 
     def text(self, index: int) -> str:
-        """The string at an index of DT_STRTAB, as Python keeps names of files."""
+        """The string at an index of DT_STRTAB, as Python keeps names of files; DamagedError when it has no end."""
         at = self.strings + index
         number, start = at // PAGE, at % PAGE
         page = self._pages.get(number) or self.page(number)

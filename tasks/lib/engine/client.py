@@ -77,7 +77,7 @@ class Client:
 
     @contextmanager
     def errors_while(self, doing: str) -> Iterator[None]:
-        """The SDK's errors as ours; `doing` completes "while …"."""
+        """Raise the SDK's errors as EngineError or MissingError; `doing` completes "while …"."""
         import requests
         import urllib3
         from docker import errors

@@ -146,7 +146,7 @@ class Container:
             self.client.call("copying sources in", self.client.api.put_archive, self.id, folder, packed)
 
     def get(self, path: str, target: IO[bytes]) -> int:
-        """Copy a regular file out; its mode. MissingError when there is none."""
+        """Copy a regular file out; its mode. MissingError for none, EngineError for another kind or half of it."""
         api = self.client.api
         with self.client.errors_while(f"copying {path} out"):
             stream, _ = self.client.call(f"copying {path} out", api.get_archive, self.id, path)

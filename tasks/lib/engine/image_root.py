@@ -57,7 +57,7 @@ class ImageFiles(Rooted):
         return self._entry(path).link or None
 
     def open(self, path: str) -> File:
-        """The file at `path`, copied here first where this is its first use."""
+        """The file at `path`, copied here first where this is its first use; IsADirectoryError for a folder."""
         real = self.canonical(path)
         entry = self._entry(real)
         if entry.kind != "f":

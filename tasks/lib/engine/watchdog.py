@@ -54,7 +54,7 @@ class ReaderThread:
 
 
 def watched(items: Iterable[T], ask: Callable[[], object]) -> Iterator[T]:
-    """The items as they come; after a silence `ask` is called, whose error ends the wait."""
+    """The items as they come; after a silence `ask` is called, and what it raises ends the wait."""
     reader = ReaderThread(items)
     try:
         while True:

@@ -115,7 +115,7 @@ class LambdaRoot(Rooted, StandIns):
         return node if isinstance(node, str) else None
 
     def open(self, path: str) -> File:
-        """A member's bytes; OSError as the kernel's for one that the function's user cannot read."""
+        """A member's bytes; IsADirectoryError, FileNotFoundError, PermissionError as the function's user gets them."""
         real = self.canonical(path)
         node = self._nodes.get(real)
         if isinstance(node, int):

@@ -80,7 +80,7 @@ class Emulated:
         self.stop()
 
     def start(self) -> None:
-        """Unpack the zip and start the emulator; the function itself starts with its first event, as on Lambda."""
+        """Unpack the zip, start the emulator or raise InvokeError; the function starts with its first event."""
         sweep()
         self._folder = Folder(self.package.name)
         root = self._folder.path
@@ -120,7 +120,7 @@ class Emulated:
         return False
 
     def invoke(self, event: bytes, client_context: str | None = None) -> Answer:
-        """One event in, one answer out; `client_context` is base64 of JSON, as in X-Amz-Client-Context."""
+        """One event in, one answer out, or InvokeError; `client_context` is base64, as in X-Amz-Client-Context."""
         with self._turn:
             connection = HTTPConnection("127.0.0.1", self._port, timeout=self.package.timeout_s + SPARE_S)
             try:

@@ -51,7 +51,7 @@ class Package:
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """The zip's members with the modes they have in it, as Lambda lays them out."""
+    """Unpack the zip's members with their modes, as Lambda lays them out; InvokeError when there is no such zip."""
     try:
         with zipfile.ZipFile(package) as archive:
             for member in archive.infolist():
@@ -71,7 +71,7 @@ def unpack(package: Path, folder: Path) -> None:
 
 
 def command(package: Package, root: Path) -> list[str]:
-    """The command that serves the unpacked package."""
+    """The command that serves the unpacked package; InvokeError for no bootstrap, or one for another processor."""
     if package.on_node:
         _check_architecture(root, [path for path in root.iterdir() if path.is_file()])
         return [_node(), str(node_client(CLIENT.absolute()) or RUNTIME_JS), package.handler]

@@ -184,7 +184,7 @@ PLAIN: Header = ("Content-Type", "text/plain; charset=utf-8")
 
 
 def read_head(stream: BinaryIO) -> Request | None:
-    """The next request of a connection; None at its end."""
+    """The next request of a connection, None at its end; WireError for a head that no server should take."""
     line = ""
     for _ in range(3):  # an empty line before it is an old habit
         raw = stream.readline(LINE_LIMIT)

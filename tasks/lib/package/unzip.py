@@ -79,6 +79,7 @@ class _Unpacking:
     room: int = UNZIPPED_BYTES
 
     def run(self) -> Unpacked:
+        """Everything the zip holds; PackageError for an encrypted one."""
         infos = self.archive.infolist()
         if any(info.flag_bits & ENCRYPTED for info in infos):
             raise PackageError(f"{self.path} is encrypted.", "Pack it anew, without a password.")

@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def init(folder: Path) -> list[str]:
-    """Write what lacks; the sentences that say so."""
+    """Write what lacks; the sentences that say so. UsageError when there is no Haskell program."""
     programs = executables(folder)
     known = project.functions(folder)
     if not programs and not known:

@@ -45,7 +45,7 @@ def functions(folder: Path) -> dict[str, Any]:
 
 
 def add_function(folder: Path, name: str, table: Mapping[str, str | list[str]]) -> None:
-    """Append [function.<name>] to lambda.toml, or begin one; all that stands there stays as it is."""
+    """Append [function.<name>] to lambda.toml, or begin one, and keep what is there; ConfigError when it takes none."""
     path = folder / SETTINGS
     before = path.read_text(encoding="utf-8") if path.exists() else HEADER
     lines = [f"{key} = {_toml(value)}" for key, value in table.items()]

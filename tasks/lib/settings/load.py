@@ -10,23 +10,20 @@ tables (environment, tags, vpc, aws) are joined on the way, and an empty one cle
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError, UsageError
-from ..platform.limits import ENVIRONMENT_BYTES
 from ..platform.runtimes import on_node
-from . import answer_faults, web_faults
 from . import raw as raw_fields
+from .contradictions import contradictions
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
 from .places import place, shown
 from .rules import Fault, Word, nearest
 from .text import read
-from .words import Input, Libc, Process, Response
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
 
@@ -46,14 +43,14 @@ def every_stage(path: Path) -> tuple[Project, ...]:
 
 
 def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: str = "") -> Project:
-    """The model of an already decoded lambda.toml, as `stage` has it."""
+    """The model of a decoded lambda.toml at `stage`; ConfigError with all its faults, UsageError for no such stage."""
     raw, warnings = _modern(raw)
     faults = list(_faults(raw))
     functions: tuple[Function, ...] = ()
     if not faults:
         names = list(raw.get("stage", {}))
         every = {name: _functions(raw, name) for name in (None, *names)}
-        faults = list(dict.fromkeys(fault for name in every for fault in _contradictions(every[name], name)))
+        faults = list(dict.fromkeys(fault for name in every for fault in contradictions(every[name], name)))
         if not faults and stage not in every:
             declared = f"Declared: {', '.join(names)}{nearest(stage, names)}." if names else "No [stage.…] is declared."
             raise UsageError(f"{path.name} has no stage {stage!r}.", declared)
@@ -203,48 +200,6 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     return {name: _frozen(item) for name, item in value.items()} if isinstance(value, dict) else value
-
-
-def _contradictions(functions: tuple[Function, ...], stage: str | None) -> Iterator[Fault]:
-    named = Counter(function.function_name for function in functions)
-    for function in functions:
-        where = f"function.{function.name}"
-        yield from _build_contradictions(function, where)
-        yield from _aws_contradictions(function, where if stage is None else f"stage.{stage}.{where}")
-        if named[function.function_name] > 1:
-            at = f"{where}.function_name" if stage is None else f"stage.{stage}.{where}.function_name"
-            yield at, f'another function is called "{function.function_name}" on AWS, too'
-
-
-def _build_contradictions(function: Function, where: str) -> Iterator[Fault]:
-    if (function.source is None) == (function.binary is None):
-        yield where, "needs exactly one of source (a folder to build) and binary (a prebuilt executable)"
-    if function.on_node and function.process is Process.NATIVE:
-        yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
-    if function.on_node and function.handler != "run.handle":
-        yield f"{where}.handler", 'must be "run.handle" on Node runtimes: that is what the shim exports'
-    if function.process is Process.NATIVE and function.input is Input.ENVELOPE:
-        yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
-    if function.process is Process.NATIVE and function.response is Response.STREAM:
-        yield f"{where}.response", 'is the program\'s own business with process = "native"'
-    yield from web_faults.contradictions(function, where)
-    yield from answer_faults.contradictions(function, where)
-    if function.binary is not None and function.libc is Libc.STATIC:
-        yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
-
-
-def _aws_contradictions(function: Function, where: str) -> Iterator[Fault]:
-    for _, sentence in FUNCTION_NAME.faults(function.function_name.replace("{stage}", "s")):
-        yield f"{where}.function_name", f'is "{function.function_name}", and {sentence}'
-    size = len(json.dumps(dict(function.environment or {}), ensure_ascii=False, separators=(",", ":")).encode())
-    if size > ENVIRONMENT_BYTES:
-        yield f"{where}.environment", f"has {size} bytes as JSON, at most {ENVIRONMENT_BYTES} are allowed"
-    vpc = function.vpc or {}
-    if bool(vpc.get("subnets")) != bool(vpc.get("security_groups")):
-        yield f"{where}.vpc", "needs both subnets and security_groups, or neither"
-    logging = (function.aws or {}).get("LoggingConfig", {})
-    if function.log_format is not None and isinstance(logging, dict) and "LogFormat" in logging:
-        yield f"{where}.aws.LoggingConfig.LogFormat", "is said twice: log_format is its own key"
 
 
 def _shown(raw: Mapping[str, Any], where: str) -> str:

@@ -55,7 +55,7 @@ class Bytes(File):
 
 
 def open_regular(path: str) -> File:
-    """Open a regular file of this machine; neither a fifo nor a device can block it."""
+    """Open a regular file of this machine; IsADirectoryError or OSError for all else, and no fifo blocks it."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     status = os.fstat(handle)
     if stat.S_ISREG(status.st_mode):

@@ -9,7 +9,7 @@ from .root import Folder, Host, Sysroot
 
 
 def at(place: Path | None) -> Sysroot:
-    """The sysroot that a person names: nothing (this machine), a folder or a tar archive."""
+    """The sysroot that a person names: nothing (this machine), a folder or a tar archive; ElfError for none."""
     if place is None:
         return Host()
     if place.is_dir():

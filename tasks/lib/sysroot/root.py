@@ -43,7 +43,7 @@ class Sysroot(ABC):
         """The names in a folder, sorted; none when there is no such folder."""
 
     def content(self, path: str) -> bytes:
-        """A small file, whole."""
+        """A small file, whole; OSError for a larger one."""
         with self.open(path) as file:
             if file.size > MOST_BYTES:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)

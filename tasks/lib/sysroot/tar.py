@@ -70,7 +70,7 @@ class Tar(Rooted):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def open(self, path: str) -> File:
-        """The file at `path`, read where it lies in its archive."""
+        """The file at `path`, read where it lies in its archive; IsADirectoryError or OSError for no regular file."""
         real = self.canonical(path)
         index, info = self._members.get(real, (0, None))
         if info is None or info.isdir():

@@ -76,7 +76,10 @@ def remote_of_alias(answer: Answer) -> Remote:
 
 
 def remote_of_latest(answer: Answer, live: Answer | None, versions: tuple[Answer, ...] = ()) -> Remote:
-    """What the answer for $LATEST tells; tags and concurrency are left out by AWS when there are none."""
+    """What the answer for $LATEST tells; tags and concurrency are left out by AWS when there are none.
+
+    DeployError when AWS hides the tags, in which a deploy keeps its memory.
+    """
     if "TagsError" in answer:
         raise DeployError(
             f"AWS does not show the tags of {answer['Configuration']['FunctionName']}.",

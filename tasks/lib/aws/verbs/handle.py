@@ -61,7 +61,7 @@ class FunctionHandle:
 
     @contextmanager
     def calls(self) -> Iterator[None]:
-        """Around calls: errors of AWS as DeployErrors, and a function that is not there as just that."""
+        """Around calls: raise errors of AWS as DeployError, and a function that is not there as just that."""
         with errors_while():
             try:
                 yield
@@ -80,7 +80,7 @@ class FunctionHandle:
 def find_function(
     project: Project, name: str, report: Callable[[str], None], connected: Callable[[], Aws] | None = None
 ) -> FunctionHandle:
-    """Where the function of this name is; `report` gets the first line."""
+    """Where the function of this name is; UsageError when lambda.toml has none. `report` gets the first line."""
     functions = {function.name: function for function in project.functions}
     if name not in functions:
         raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(functions)}.")

@@ -37,7 +37,7 @@ class Event:
 
 
 def duration(text: str) -> int:
-    """Seconds of "90", "10m", "2h" or "1d"."""
+    """Seconds of "90", "10m", "2h" or "1d"; UsageError for anything else."""
     found = re.fullmatch(r"(\d+)([smhd]?)", text)
     if found is None:
         raise UsageError(f"{text!r} is no duration.", "Write seconds, or 10m, 2h, 1d.")

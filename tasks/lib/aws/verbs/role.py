@@ -21,7 +21,7 @@ POLICY = "haskell-on-lambda-logs"
 
 
 def role_arn(aws: Aws, role: str) -> str:
-    """The ARN of a role given by name or ARN; IAM is asked for its path where that is allowed."""
+    """The ARN of a role given by name or ARN; DeployError when IAM knows none (where it may be asked)."""
     if role.startswith("arn:"):
         return role
     iam = aws.client("iam")

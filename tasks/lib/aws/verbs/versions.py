@@ -37,7 +37,10 @@ def versions(handle: FunctionHandle) -> list[dict[str, Any]]:
 
 
 def rollback(handle: FunctionHandle, to: str | None = None) -> dict[str, str]:
-    """Move the alias to `to`, or to where it pointed before; nothing is uploaded, and deploying again undoes it."""
+    """Move the alias to `to`, or to where it pointed before; nothing is uploaded, and deploying again undoes it.
+
+    DeployError when nothing tells where it pointed before, or there is no such version.
+    """
     name, client = handle.alias, handle.client
     with handle.calls():
         alias = client.get_alias(FunctionName=handle.name, Name=name)
@@ -57,7 +60,10 @@ def rollback(handle: FunctionHandle, to: str | None = None) -> dict[str, str]:
 
 
 def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> dict[str, list[str]]:
-    """Delete all versions but the newest `keep`, and those that an alias points at or would roll back to."""
+    """Delete all versions but the newest `keep`, and those that an alias points at or would roll back to.
+
+    UsageError for a negative `keep`.
+    """
     if keep < 0:
         raise UsageError(f"--keep {keep} is no number of versions.", "Write 0 or more.")
     with handle.calls():

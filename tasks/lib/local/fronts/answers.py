@@ -41,7 +41,7 @@ class HttpAnswer:
 
 
 def answer(front: str, payload: bytes) -> HttpAnswer:
-    """The function's whole answer, as `front` sends it on."""
+    """The function's whole answer, as `front` sends it on; FrontError for what it would refuse."""
     try:
         value = json.loads(payload)
     except ValueError as error:
@@ -58,7 +58,7 @@ def answer(front: str, payload: bytes) -> HttpAnswer:
 
 
 def prelude(head: bytes) -> HttpAnswer:
-    """What stands before the eight NULs of a stream."""
+    """What stands before the eight NULs of a stream; FrontError when that is no JSON object."""
     try:
         value = json.loads(head)
     except ValueError as error:

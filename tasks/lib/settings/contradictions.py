@@ -1,0 +1,61 @@
+"""Settings that are right one by one, and cannot be together.
+
+in   the functions of one stage
+out  `contradictions(functions, stage)` → the dotted key and what is wrong with it
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from ..platform.limits import ENVIRONMENT_BYTES
+from . import answer_faults, web_faults
+from .forms import FUNCTION_NAME
+from .model import Function
+from .rules import Fault
+from .words import Input, Libc, Process, Response
+
+
+def contradictions(functions: tuple[Function, ...], stage: str | None) -> Iterator[Fault]:
+    """What cannot be in the functions of one stage, each with its dotted key."""
+    named = Counter(function.function_name for function in functions)
+    for function in functions:
+        where = f"function.{function.name}"
+        yield from _build(function, where)
+        yield from _on_aws(function, where if stage is None else f"stage.{stage}.{where}")
+        if named[function.function_name] > 1:
+            at = f"{where}.function_name" if stage is None else f"stage.{stage}.{where}.function_name"
+            yield at, f'another function is called "{function.function_name}" on AWS, too'
+
+
+def _build(function: Function, where: str) -> Iterator[Fault]:
+    if (function.source is None) == (function.binary is None):
+        yield where, "needs exactly one of source (a folder to build) and binary (a prebuilt executable)"
+    if function.on_node and function.process is Process.NATIVE:
+        yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
+    if function.on_node and function.handler != "run.handle":
+        yield f"{where}.handler", 'must be "run.handle" on Node runtimes: that is what the shim exports'
+    if function.process is Process.NATIVE and function.input is Input.ENVELOPE:
+        yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
+    if function.process is Process.NATIVE and function.response is Response.STREAM:
+        yield f"{where}.response", 'is the program\'s own business with process = "native"'
+    yield from web_faults.contradictions(function, where)
+    yield from answer_faults.contradictions(function, where)
+    if function.binary is not None and function.libc is Libc.STATIC:
+        yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
+
+
+def _on_aws(function: Function, where: str) -> Iterator[Fault]:
+    for _, sentence in FUNCTION_NAME.faults(function.function_name.replace("{stage}", "s")):
+        yield f"{where}.function_name", f'is "{function.function_name}", and {sentence}'
+    size = len(json.dumps(dict(function.environment or {}), ensure_ascii=False, separators=(",", ":")).encode())
+    if size > ENVIRONMENT_BYTES:
+        yield f"{where}.environment", f"has {size} bytes as JSON, at most {ENVIRONMENT_BYTES} are allowed"
+    vpc = function.vpc or {}
+    if bool(vpc.get("subnets")) != bool(vpc.get("security_groups")):
+        yield f"{where}.vpc", "needs both subnets and security_groups, or neither"
+    logging = (function.aws or {}).get("LoggingConfig", {})
+    if function.log_format is not None and isinstance(logging, dict) and "LogFormat" in logging:
+        yield f"{where}.aws.LoggingConfig.LogFormat", "is said twice: log_format is its own key"
