@@ -1,11 +1,12 @@
 """`doit test`: this repository's own tests.
 
-in   words for pytest; --quick for the rooms that take seconds, --coverage for a figure
+in   words for pytest; --quick for the rooms that take seconds, --coverage for a figure; -n 0 for one test at a time
 out  pytest's words, its exit code
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ QUICK = (
     *("base", "elf", "sysroot", "settings", "platform", "loader", "package", "report"),
     *("test_order.py", "test_readme.py"),
 )
+
+MOST_WORKERS = 4
+ALONE = ("-n", "--pdb", "-s")  # words with which the tests do not run side by side
 
 
 def define() -> Verb:
@@ -38,6 +42,6 @@ def command(words: list[str]) -> list[str]:
     """The command line: pytest, below coverage where a figure is wanted."""
     own = [word for word in words if word not in {"--quick", "--coverage"}]
     rooms = [f"tests/{name}" for name in QUICK if Path("tests", name).exists()] if "--quick" in words else []
-    if "--coverage" not in words:
-        return [sys.executable, "-m", "pytest", *rooms, *own]
-    return [sys.executable, "-m", "pytest", "--cov=tasks", "--cov-report=term", *rooms, *own]
+    measured = ["--cov=tasks", "--cov-report=term"] if "--coverage" in words else []
+    workers = [] if any(word.startswith(ALONE) for word in own) else ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS))]
+    return [sys.executable, "-m", "pytest", *workers, *measured, *rooms, *own]

@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and how several workers share the tests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.support import Workshop, make_workshop, need
+
+ENGINE = "tests/engine/"
 
 
 def pytest_configure() -> None:
@@ -17,6 +21,23 @@ def pytest_configure() -> None:
     for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, lambda *_: None)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, action)
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests go to one worker, so that what they share is made once; the engines' go together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return ENGINE if nodeid.startswith(ENGINE) else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Workers take files as they come."""
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest room first, or a worker would be alone with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(ENGINE))
 
 
 @pytest.fixture
