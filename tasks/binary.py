@@ -18,7 +18,6 @@ from .lib import builder
 from .lib.base import files
 from .lib.base.errors import BuildError
 from .lib.build.sources import Tree, tree
-from .lib.settings.words import Libc
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -53,7 +52,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         machine = builder.machine_for(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
-        options, static = project.build.ghc_options, function.libc is Libc.STATIC
+        options, static = project.build.ghc_options, function.libc.is_linked_in
         job = Job(sources, function.executable, project.build.tool, options, target, static, flags=function.flags)
         logged.parent.mkdir(parents=True, exist_ok=True)
         fresh = logged.with_suffix(".new")  # line by line: what compilers print may be larger than memory
@@ -75,7 +74,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         task_dep=["image"],
         file_dep=[products.IMAGE, *sources.files],
         targets=[target],
-        reads={"source": function.source, "executable": function.executable, "static": function.libc is Libc.STATIC}
+        reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
         | {"flags": function.flags}
         | asdict(project.build),
         action=make,

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..gate.verdict import Note, Outcome, Problem, Unproved, shown
-from ..platform.libc import Libc
 
 if TYPE_CHECKING:
     from ..gate.verdict import Verdict
@@ -47,7 +46,7 @@ def two_verdicts(name: str, where: Platform, found: Needed, alone: Verdict) -> s
     if not found.pack:
         return line
     many = "1 file" if len(found.pack) == 1 else f"{len(found.pack)} files"
-    libraries = "its C library and other libraries" if found.libc.chosen == Libc.BUNDLED else "its libraries"
+    libraries = "its C library and other libraries" if found.libc.chosen.travels else "its libraries"
     by_itself = {
         Outcome.STARTS: "it starts too",
         Outcome.FAILS: "it DOES NOT START",

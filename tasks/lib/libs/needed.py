@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import assert_never
 
 from ..base import files
 from ..base.errors import ElfError
@@ -25,15 +26,16 @@ from ..gate import judge
 from ..gate.proof import ITS_LOADER
 from ..gate.verdict import Fault, Floor, Note, Object, Outcome, Problem, Unproved, Verdict, outcome, shown
 from ..gate.versions import OLDER
-from ..loader.closure import Closure, Loaded
+from ..loader.closure import Closure
 from ..loader.search import Search
 from ..loader.walk import closure
-from ..platform.libc import Libc, Tier, in_libc_family
+from ..platform.libc import Libc, Tier
 from ..platform.runtimes import Platform, platform
 from ..sysroot.file import open_regular
 from ..sysroot.member import Member
 from ..sysroot.root import Host, Sysroot
-from .bundle import bundle, copies, zip_name
+from . import lean
+from .bundle import bundle, zip_name
 from .packed import Packed, listed
 
 FORMAT = 1
@@ -93,21 +95,13 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
         return _done(
             where, place, LibcChoice(asked, Libc.STATIC if main.is_static else Libc.RUNTIME, reason), {}, include
         )
-    if asked is Libc.STATIC:
-        fault = f'{place.name} is linked dynamically, and libc = "static" was asked for.'
-        hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
-        return _done(
-            where,
-            place,
-            LibcChoice(asked, Libc.STATIC, "asked for"),
-            {},
-            include,
-            Problem.of_file(Fault.LIBC, place.name, fault, hint),
-        )
+    choice = _Choice(where, place, asked, include)
+    if asked.is_linked_in:
+        return _not_linked_in(choice)
     walked = closure(
         sysroot, os.path.realpath(origin or place), Search(dlopen_names=include, cwd=str(place.parent)), main
     )
-    return _chosen(_Choice(where, place, asked, include), sysroot, walked)
+    return _chosen(choice, sysroot, walked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +115,61 @@ class _Choice:
 
 
 def _chosen(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
-    """The runtime's C library where the verdict allows it, else a bundled one; as it was asked for."""
-    where, place, libc, include = choice.where, choice.place, choice.asked, choice.include
-    lean = {name: Member(sysroot, path, files.FILE_MODE) for name, path in _lean(walked, where).items()}
-    plain = _done(where, place, LibcChoice(libc, Libc.RUNTIME, _reason(where, walked)), lean, include)
-    if libc is not Libc.BUNDLED and not plain.problems:
+    """What is packed for the C library that was asked for."""
+    match choice.asked:
+        case Libc.RUNTIME:
+            found = _plain(choice, sysroot, walked)
+            return replace(found, libc=replace(found.libc, reason="asked for")) if found.problems else found
+        case Libc.BUNDLED:
+            found = _bundled(choice, sysroot, walked, "asked for")
+            return replace(found, problems=_other_hints(found.problems))  # not to ask for what was asked for
+        case Libc.AUTO:
+            return _whichever_starts(choice, sysroot, walked)
+        case Libc.STATIC | Libc.NONE:
+            return _not_linked_in(choice)
+        case _:
+            assert_never(choice.asked)
+
+
+def _not_linked_in(choice: _Choice) -> Needed:
+    fault = f'{choice.place.name} is linked dynamically, and libc = "{choice.asked}" was asked for.'
+    hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
+    problem = Problem.of_file(Fault.LIBC, choice.place.name, fault, hint)
+    chosen = LibcChoice(choice.asked, choice.asked, "asked for")
+    return _done(choice.where, choice.place, chosen, {}, choice.include, problem)
+
+
+def _plain(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
+    where = choice.where
+    lib = {name: Member(sysroot, path, files.FILE_MODE) for name, path in lean.lean(walked, where).items()}
+    chosen = LibcChoice(choice.asked, Libc.RUNTIME, _reason(where, walked))
+    return _done(where, choice.place, chosen, lib, choice.include)
+
+
+def _bundled(choice: _Choice, sysroot: Sysroot, walked: Closure, reason: str) -> Needed:
+    chosen = LibcChoice(choice.asked, Libc.BUNDLED, reason)
+    return _done(choice.where, choice.place, chosen, bundle(sysroot, walked), choice.include)
+
+
+def _whichever_starts(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
+    """The runtime's C library where the verdict allows it, else a bundled one."""
+    plain = _plain(choice, sysroot, walked)
+    if not plain.problems:
         return plain
-    if libc is Libc.RUNTIME:
-        return replace(plain, libc=LibcChoice(libc, Libc.RUNTIME, "asked for"))
-    reason = "asked for" if libc is Libc.BUNDLED else plain.problems[0].message
-    bundled = _done(where, place, LibcChoice(libc, Libc.BUNDLED, reason), bundle(sysroot, walked), include)
+    bundled = _bundled(choice, sysroot, walked, plain.problems[0].message)
     if not bundled.problems:
         return bundled
-    if libc is Libc.BUNDLED:  # asked for already: a hint that asks for it again helps nobody
-        problems = tuple(replace(item, hint=_other_hint(item.hint)) for item in bundled.problems)
-        return replace(bundled, problems=problems)
     # what is wrong is said of the plain package: its list is the shorter one
-    problems = tuple(replace(item, hint=_other_hint(item.hint)) for item in plain.problems)
-    return replace(plain, libc=LibcChoice(libc, Libc.RUNTIME, "a bundled C library would not help"), problems=problems)
+    reason = "a bundled C library would not help"
+    return replace(plain, libc=replace(plain.libc, reason=reason), problems=_other_hints(plain.problems))
+
+
+def _other_hints(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Problems whom a bundled C library does not help."""
+    return tuple(replace(item, hint=_other_hint(item.hint)) for item in problems)
 
 
 def _other_hint(hint: str) -> str:
-    """A hint for whom a bundled C library does not help."""
     return NOT_BUILT_HERE if hint in {OLDER, ITS_LOADER} else hint
 
 
@@ -168,32 +195,6 @@ def _reason(where: Platform, walked: Closure) -> str:
         if any(where.tier(name) is Tier.UNIT for name in names)
         else "no C library is needed"
     )
-
-
-def _lean(walked: Closure, where: Platform) -> dict[str, str]:
-    """Name in lib/ → path, for what the runtime lacks and what is cheap; what its own libraries need it has."""
-    found: dict[str, str] = {}
-    queue: list[Loaded] = [walked.program]
-    seen = {id(walked.program)}
-    while queue:
-        for item in queue.pop(0).needs:
-            if not isinstance(item, Loaded) or id(item) in seen:
-                continue
-            seen.add(id(item))
-            if item is not walked.interpreter and _travels(item, where):
-                found |= dict.fromkeys(copies(item, walked.program.origin), item.path)
-                queue.append(item)
-    return found
-
-
-def _travels(item: Loaded, where: Platform) -> bool:
-    kind = where.tier(item.soname)
-    if kind is Tier.CHEAP:  # the copy would need more than the runtime has: then its own is the better one
-        return not any(
-            in_libc_family(need.provider) and need.version not in where.versions.get(need.provider, {need.version})
-            for need in item.elf.versions
-        )
-    return kind is Tier.ABSENT
 
 
 def _done(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from enum import StrEnum
+from typing import assert_never
 
 # glibc's own libraries: they share private symbols, so one release of all of them or nothing
 LIBC_FAMILY = re.compile(
@@ -51,6 +52,28 @@ class Libc(StrEnum):
     BUNDLED = "bundled"
     STATIC = "static"
     NONE = "none"  # nothing that starts was found
+
+    @property
+    def is_linked_in(self) -> bool:
+        """True where the build links the C library into the program."""
+        match self:
+            case Libc.STATIC:
+                return True
+            case Libc.AUTO | Libc.RUNTIME | Libc.BUNDLED | Libc.NONE:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def travels(self) -> bool:
+        """True where the C library lies in the package, beside the program."""
+        match self:
+            case Libc.BUNDLED:
+                return True
+            case Libc.AUTO | Libc.RUNTIME | Libc.STATIC | Libc.NONE:
+                return False
+            case _:
+                assert_never(self)
 
 
 def in_libc_family(soname: str) -> bool:

@@ -15,7 +15,7 @@ from . import answer_faults, web_faults
 from .forms import FUNCTION_NAME
 from .model import Function
 from .rules import Fault
-from .words import Input, Libc, Process, Response
+from .words import Input, Process, Response
 
 
 def contradictions(functions: tuple[Function, ...], stage: str | None) -> Iterator[Fault]:
@@ -43,7 +43,7 @@ def _build(function: Function, where: str) -> Iterator[Fault]:
         yield f"{where}.response", 'is the program\'s own business with process = "native"'
     yield from web_faults.contradictions(function, where)
     yield from answer_faults.contradictions(function, where)
-    if function.binary is not None and function.libc is Libc.STATIC:
+    if function.binary is not None and function.libc.is_linked_in:
         yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
 
 
