@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tasks.lib.check import command
+from tasks.lib.gate import readings
 from tasks.lib.gate.strings import PIECE_BYTES, Strings, strings
-from tasks.lib.sysroot.file import open_regular
+from tasks.lib.sysroot.file import File, open_regular
+from tests.support import need
 
 WHOLE = (b"\0libpq.so.5\0", b"\0/usr/share/zoneinfo/Europe/Berlin\0", b"\0Shift_JIS\0", b"\0gconv-modules\0")
 FOUND = Strings(
@@ -32,3 +38,30 @@ def test_strings_are_found_across_pieces(tmp_path: Path, before: int) -> None:
 def test_an_end_of_a_longer_name_is_no_name(tmp_path: Path) -> None:
     content = b"\0mylibpq.so.5\0a/usr/share/x/y\0XCP932\0CP932x\0libpq.so.5x\0"
     assert found(tmp_path / "a", content) == Strings(frozenset(), frozenset(), frozenset(), frozenset())
+
+
+def test_a_file_is_read_once_for_all_its_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gcc -o prog a.c: judged alone, and as packed with the C library of this host."""
+    (tmp_path / "a.c").write_text('#include <stdio.h>\nint main(void) { return puts("/usr/share/x/y"); }')
+    subprocess.run([need("gcc"), "-o", tmp_path / "prog", tmp_path / "a.c"], check=True)
+    read: list[str] = []
+
+    def counted(file: File, most_bytes: int) -> Strings:
+        read.append("strings")
+        return strings(file, most_bytes)
+
+    monkeypatch.setattr(readings, "strings", counted)
+    told = io.StringIO()
+    command.run([str(tmp_path / "prog"), "--libc", "bundled", "--json"], told)
+    document = json.loads(told.getvalue())["files"][0]
+    assert any("/usr/share/x/y" in note["message"] for note in document["notes"])
+    assert read == ["strings"]
+
+
+def test_a_hole_costs_nothing_and_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with path.open("wb") as file:
+        file.seek(3 * PIECE_BYTES + 5)
+        file.write(b"".join(WHOLE))
+    with open_regular(str(path)) as opened:
+        assert strings(opened, 1 << 30) == FOUND

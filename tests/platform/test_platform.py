@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.aws.deploy import upload
-from tasks.lib.check import command
+from tasks.lib.check import options
 from tasks.lib.platform import limits, runtimes
 from tasks.lib.platform.libc import Libc
 from tasks.lib.settings import model
@@ -77,7 +77,7 @@ def test_no_limit_is_written_a_second_time() -> None:
 
 def test_the_command_takes_the_c_libraries_that_lambda_toml_takes() -> None:
     rule = model.Function.__dataclass_fields__["libc"].metadata["rule"]
-    action = next(item for item in command.parser()._actions if item.dest == "libc")
+    action = next(item for item in options.parser()._actions if item.dest == "libc")
     assert action.choices
     for word in action.choices:
         assert list(rule.faults(word)) == []

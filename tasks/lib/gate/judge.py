@@ -26,7 +26,7 @@ from .lambda_root import NO_LAYER, Contents, LambdaRoot, shown_name
 from .launch import Launch
 from .objects import floors, idle, objects
 from .proof import Proof, proved
-from .unresolved import Tables
+from .readings import Readings, Tables
 from .verdict import Fault, Note, Outcome, Problem, Role, Unproved, Verdict, gate_error, outcome, shown
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     unproved: list[Unproved] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    readings: Readings = field(default_factory=Readings)
 
 
 def examine(  # noqa: PLR0913 - a zip of ours has these settings
@@ -71,11 +72,15 @@ def verdict(  # noqa: PLR0913 - as above
     *,
     shim: bool = True,
     layers_unread: bool = False,
+    readings: Readings | None = None,
 ) -> Verdict:
-    """The verdict on a program and what travels with it; `shim`: with what the runtime itself asks for."""
+    """The verdict on a program and what travels with it; `shim`: with what the runtime itself asks for.
+
+    `readings`: what earlier verdicts on the same files have read.
+    """
     root = LambdaRoot(Contents(members), where, layers_unread=layers_unread)
     elves, notes = _elves(root)
-    found = Findings(notes=notes)
+    found = Findings(notes=notes, readings=readings or Readings())
     found.problems += [*_size(root), *(own.problems(root, program) if shim else ())]
     found.entries += own.entries(root, elves, program, dlopen_names)
     elf = elves.get(f"{TASK}/{program}")
@@ -130,10 +135,14 @@ def with_findings(found: Verdict, notes: Iterable[Note], problems: Iterable[Prob
 
 
 def _judged(
-    root: LambdaRoot, elves: Mapping[str, Elf], found: Findings, program: str, starts_helpers: str = ""
+    root: LambdaRoot,
+    elves: Mapping[str, Elf],
+    found: Findings,
+    program: str,
+    starts_helpers: str = "",
 ) -> Verdict:
     """Walk what is started, note what lies beside it."""
-    tables = Tables(root)
+    tables = Tables(root, found.readings)
     proofs = [proved(root, entry, tables) for entry in found.entries]
     for proof in proofs:
         found.problems += [item for item in proof.problems if item not in found.problems]

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 from ..platform.libc import Tier, in_libc_family
 from .lambda_root import LambdaRoot, shown_name
-from .strings import strings
 from .verdict import Note, shown
 
 if TYPE_CHECKING:
     from .proof import Proof
-    from .unresolved import Tables
+    from .readings import Readings, Tables
 
-MOST_BYTES = 256 << 20
 MOST_NAMES = 6  # in one note
 OF_GLIBC = (b"/usr/share/locale", b"/usr/share/zoneinfo", b"/usr/share/i18n")  # in every static program
 PLAIN = frozenset({"libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libgcc_s.so"})
@@ -39,20 +37,22 @@ def notes(root: LambdaRoot, proofs: Iterable[Proof], tables: Tables) -> list[Not
             if item.from_package and item.path not in seen and root.platform.tier(item.soname) is not Tier.UNIT:
                 seen.add(item.path)
                 symbols = {symbol.name for symbol in tables.of(item) if not symbol.defined}
-                found += _of_file(root, item.path, symbols, known, static=False)
+                found += _of_file(root, item.path, tables.readings, known, symbols)
         if proof.closure is None and not proof.problems and proof.entry.path not in seen:
             seen.add(proof.entry.path)
-            found += _of_file(root, proof.entry.path, set(), known, static=True)
+            found += _of_file(root, proof.entry.path, tables.readings, known, None)
     return found
 
 
-def _of_file(root: LambdaRoot, path: str, symbols: set[str], known: set[str], *, static: bool) -> Iterator[Note]:
-    name = shown(shown_name(path))
-    try:
-        with root.open(path) as file:
-            said = strings(file, MOST_BYTES)
-    except OSError:
-        return  # what cannot be read is a problem of its own
+def _of_file(
+    root: LambdaRoot, path: str, readings: Readings, known: set[str], symbols: set[str] | None
+) -> Iterator[Note]:
+    """`symbols`: the undefined ones; None for a program that is linked statically."""
+    static = symbols is None
+    name, member = shown(shown_name(path)), root.member(path)
+    if member is None or not member.is_readable:
+        return  # a problem of its own
+    said = readings.strings(member)
     encodings = _names(said.encodings)
     if static and b"gconv-modules" in said.marks:
         if encodings or said.marks & {b"iconv_open", b"mkTextEncoding"}:
@@ -65,10 +65,10 @@ def _of_file(root: LambdaRoot, path: str, symbols: set[str], known: set[str], *,
         if {b"/etc/nsswitch.conf", b"/etc/resolv.conf"} <= said.marks:
             message = "its glibc is linked in, and names of hosts or users may open NSS modules of the runtime's glibc."
             yield Note("nss", name, message)
-    elif encodings and "iconv_open" in symbols:
+    elif encodings and "iconv_open" in (symbols or ()):
         message = f"it speaks of the encodings {', '.join(encodings)}, whose gconv modules the runtime may lack."
         yield Note("gconv", name, f'{message} libc = "bundled" brings them.')
-    if "dlopen" in symbols or "dlmopen" in symbols:
+    if {"dlopen", "dlmopen"} & (symbols or set()):
         for soname in _names(said.sonames):
             if soname not in known and soname not in PLAIN and not in_libc_family(soname):
                 message = f"it may open {soname}, which neither the package nor {root.platform.runtime.id} has"

@@ -19,7 +19,7 @@ from .verdict import Floor, Note, Object, Role, family, ordered, shown
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
-    from .unresolved import Tables
+    from .readings import Tables
 
 
 def objects(root: LambdaRoot, elves: Mapping[str, Elf], proofs: Sequence[Proof]) -> list[Object]:

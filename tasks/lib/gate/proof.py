@@ -23,7 +23,8 @@ from ..platform.layout import OPT, TASK
 from ..platform.runtimes import ARCHITECTURES
 from .call import NAME_THE_LAYER, Entry
 from .lambda_root import LambdaRoot, shown_name
-from .unresolved import Lost, Tables, unresolved
+from .readings import Tables
+from .unresolved import Lost, unresolved
 from .verdict import Fault, Note, Problem, Role, Unproved, shown
 from .versions import Versions, is_family, shown_chain
 
@@ -46,9 +47,8 @@ class Proof:
     closure: Closure | None
 
 
-def proved(root: LambdaRoot, entry: Entry, tables: Tables | None = None) -> Proof:
+def proved(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     """Walk from the entry and look for every reason not to start; `tables` keeps symbols that were read."""
-    tables = tables or Tables(root)
     path, name = entry.path, shown(entry.name)
     try:
         elf = elf_at(root, path)

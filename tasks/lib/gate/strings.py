@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..sysroot.file import File
 
 PIECE_BYTES = 4 << 20
+HOLE = bytes(PIECE_BYTES)
 OVERLAP_BYTES = 256  # no string that is looked for is longer
 NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+$%-:")
 SONAME = re.compile(rb"lib[A-Za-z0-9][A-Za-z0-9_+.-]{0,60}\.so(?:\.\d+)*(?=\0)")
@@ -43,6 +44,9 @@ class Strings(NamedTuple):
     marks: frozenset[bytes]
 
 
+NOTHING = Strings(frozenset(), frozenset(), frozenset(), frozenset())
+
+
 def strings(file: File, most_bytes: int) -> Strings:
     """The strings in the first `most_bytes` of a file; memory is a few pieces. OSError as the kernel's."""
     sonames: set[bytes] = set()
@@ -52,8 +56,8 @@ def strings(file: File, most_bytes: int) -> Strings:
     end = min(file.size, most_bytes)
     for start in range(0, end, PIECE_BYTES - OVERLAP_BYTES):
         piece = file.pread(min(PIECE_BYTES, end - start), start)
-        if not piece.strip(b"\0"):
-            continue  # a hole
+        if piece == HOLE[: len(piece)]:
+            continue
         sonames.update(_whole(piece, b"lib", SONAME))
         for stem in (b"/usr/", b"/etc/"):
             paths.update(_whole(piece, stem, DATA))

@@ -1,7 +1,7 @@
 """Symbols that a package promises and does not have: a library of the right name or version, but of another build.
 
 in   a walked Closure in a LambdaRoot
-out  `Tables`: the dynamic symbols of each file, read once; `unresolved(…)` → each strong symbol that nothing defines
+out  `unresolved(…)` → Lost: each strong symbol that nothing defines
 
 A symbol may be defined by any object, not only by the one that its version names: glibc 2.34 moved libdl's and
 libpthread's into libc.so.6. The runtime's libraries count by the names and versions that data/ knows; where a loaded
@@ -14,55 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..base.errors import ElfError
-from ..elf import symbols as elf_symbols
-from .verdict import shown
-
 if TYPE_CHECKING:
     from ..elf.dynamic import VersionNeed
     from ..loader.closure import Closure, Loaded
     from .lambda_root import LambdaRoot
-
-
-class Tables:
-    """Dynamic symbols by file."""
-
-    def __init__(self, root: LambdaRoot) -> None:
-        self.root = root
-        self._tables: dict[tuple[int, int], tuple[elf_symbols.Symbol, ...]] = {}
-        self._users: dict[tuple[int, int], dict[int, str]] = {}
-
-    def of(self, item: Loaded) -> tuple[elf_symbols.Symbol, ...]:
-        """All of a file's, in table order; none for one that cannot be read."""
-        key = item.elf.identity
-        if key not in self._tables:
-            try:
-                with self.root.open(item.path) as file:
-                    self._tables[key] = tuple(elf_symbols.symbols(file, item.path))
-            except (ElfError, OSError):
-                self._tables[key] = ()
-        return self._tables[key]
-
-    def first_user(self, item: Loaded, need: VersionNeed) -> str:
-        """A symbol for which a version is needed, empty for a record that no symbol uses."""
-        key = item.elf.identity
-        if key not in self._users:
-            users: dict[int, str] = {}
-            for symbol in self.of(item):
-                if not symbol.defined and symbol.version > 1:
-                    users[symbol.version] = min(users.get(symbol.version, symbol.name), symbol.name)
-            self._users[key] = users
-        return shown(self._users[key].get(need.index, ""))
-
-    def bound_at_start(self, item: Loaded, number: int) -> bool:
-        """Whether a symbol is looked up before main: data and addresses of functions always are."""
-        if item.elf.bind_now:
-            return True
-        try:
-            with self.root.open(item.path) as file:
-                return number in elf_symbols.relocated(file, item.path)
-        except (ElfError, OSError):
-            return False
+    from .readings import Tables
 
 
 @dataclass(frozen=True, slots=True)

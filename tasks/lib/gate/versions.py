@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..loader.closure import Closure, Loaded, Missing, chain
 from ..platform.libc import TRUSTED, in_libc_family
 from .lambda_root import LambdaRoot
-from .unresolved import Tables
+from .readings import Tables
 from .verdict import Fault, Note, Problem, Unproved, ordered, shown
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from ..base.errors import ElfError
 from ..elf import read as elf
 from ..gate import judge
 from ..gate.proof import ITS_LOADER
+from ..gate.readings import Readings
 from ..gate.verdict import Fault, Floor, Note, Object, Outcome, Problem, Unproved, Verdict, outcome, shown
 from ..gate.versions import OLDER
 from ..loader.closure import Closure
@@ -81,27 +82,22 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     libc: str = Libc.AUTO,
     include: tuple[str, ...] = (),
     origin: Path | None = None,
+    readings: Readings | None = None,
 ) -> Needed:
     """What `program` needs to start; `origin`: the file it is a copy of, whose folder $ORIGIN means to it.
 
-    ElfError when it is no ELF file.
+    `readings`: what an earlier verdict on the same files has read. ElfError when it is no ELF file.
     """
-    where = platform(runtime, architecture)
     place = Path(program).absolute()
     main = _program(place)
-    asked = Libc(libc)
+    choice = _Choice(platform(runtime, architecture), place, Libc(libc), include, readings or Readings())
     if main.is_static or main.kind.architecture != architecture or main.form in {elf.Form.RELOCATABLE, elf.Form.CORE}:
         reason = "the program is one file and needs no library" if main.is_static else "it cannot be started there"
-        return _done(
-            where, place, LibcChoice(asked, Libc.STATIC if main.is_static else Libc.RUNTIME, reason), {}, include
-        )
-    choice = _Choice(where, place, asked, include)
-    if asked.is_linked_in:
+        return _done(choice, Libc.STATIC if main.is_static else Libc.RUNTIME, reason, {})
+    if choice.asked.is_linked_in:
         return _not_linked_in(choice)
-    walked = closure(
-        sysroot, os.path.realpath(origin or place), Search(dlopen_names=include, cwd=str(place.parent)), main
-    )
-    return _chosen(choice, sysroot, walked)
+    search = Search(dlopen_names=include, cwd=str(place.parent))
+    return _chosen(choice, sysroot, closure(sysroot, os.path.realpath(origin or place), search, main))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +108,7 @@ class _Choice:
     place: Path
     asked: Libc
     include: tuple[str, ...]
+    readings: Readings
 
 
 def _chosen(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
@@ -135,20 +132,17 @@ def _not_linked_in(choice: _Choice) -> Needed:
     fault = f'{choice.place.name} is linked dynamically, and libc = "{choice.asked}" was asked for.'
     hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
     problem = Problem.of_file(Fault.LIBC, choice.place.name, fault, hint)
-    chosen = LibcChoice(choice.asked, choice.asked, "asked for")
-    return _done(choice.where, choice.place, chosen, {}, choice.include, problem)
+    return _done(choice, choice.asked, "asked for", {}, problem)
 
 
 def _plain(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
     where = choice.where
     lib = {name: Member(sysroot, path, files.FILE_MODE) for name, path in lean.lean(walked, where).items()}
-    chosen = LibcChoice(choice.asked, Libc.RUNTIME, _reason(where, walked))
-    return _done(where, choice.place, chosen, lib, choice.include)
+    return _done(choice, Libc.RUNTIME, _reason(where, walked), lib)
 
 
 def _bundled(choice: _Choice, sysroot: Sysroot, walked: Closure, reason: str) -> Needed:
-    chosen = LibcChoice(choice.asked, Libc.BUNDLED, reason)
-    return _done(choice.where, choice.place, chosen, bundle(sysroot, walked), choice.include)
+    return _done(choice, Libc.BUNDLED, reason, bundle(sysroot, walked))
 
 
 def _whichever_starts(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
@@ -173,11 +167,11 @@ def _other_hint(hint: str) -> str:
     return NOT_BUILT_HERE if hint in {OLDER, ITS_LOADER} else hint
 
 
-def alone(program: Path, where: Platform, include: tuple[str, ...] = ()) -> Verdict:
+def alone(program: Path, where: Platform, include: tuple[str, ...] = (), readings: Readings | None = None) -> Verdict:
     """The verdict on a program with nothing beside it; ElfError when it is no ELF file."""
     place = Path(program).absolute()
     _program(place)
-    return _verdict(where, place, {}, include)
+    return _verdict(_Choice(where, place, Libc.RUNTIME, include, readings or Readings()), {})
 
 
 def _program(place: Path) -> elf.Elf:
@@ -197,23 +191,16 @@ def _reason(where: Platform, walked: Closure) -> str:
     )
 
 
-def _done(
-    where: Platform,
-    place: Path,
-    libc: LibcChoice,
-    lib: Mapping[str, Member],
-    opened_later: tuple[str, ...],
-    *more: Problem,
-) -> Needed:
-    found = _verdict(where, place, lib, opened_later)
+def _done(choice: _Choice, chosen: Libc, reason: str, lib: Mapping[str, Member], *more: Problem) -> Needed:
+    found = _verdict(choice, lib)
     problems = (*more, *found.problems)
     return Needed(
         format=FORMAT,
-        program=shown(place.name),
-        runtime=where.runtime.id,
-        architecture=where.architecture,
-        libc=libc,
-        pack=tuple(listed(where, lib)),
+        program=shown(choice.place.name),
+        runtime=choice.where.runtime.id,
+        architecture=choice.where.architecture,
+        libc=LibcChoice(choice.asked, chosen, reason),
+        pack=tuple(listed(choice.where, lib)),
         verdict=outcome(problems, found.unproved),
         starts=outcome(problems, found.unproved) is Outcome.STARTS,
         problems=problems,
@@ -224,8 +211,8 @@ def _done(
     )
 
 
-def _verdict(where: Platform, place: Path, lib: Mapping[str, Member], opened_later: tuple[str, ...]) -> Verdict:
+def _verdict(choice: _Choice, lib: Mapping[str, Member]) -> Verdict:
     """As the package will be, but for its shim, which has a proof of its own when the zip is made."""
     members = {zip_name(name): member for name, member in lib.items()}
-    members[place.name] = Member(Host(), str(place), files.PROGRAM_MODE)
-    return judge.verdict(members, where, place.name, opened_later, shim=False)
+    members[choice.place.name] = Member(Host(), str(choice.place), files.PROGRAM_MODE)
+    return judge.verdict(members, choice.where, choice.place.name, choice.include, shim=False, readings=choice.readings)

@@ -63,6 +63,12 @@ class Host(Sysroot):
 
     name = "this machine"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Host)  # there is one
+
+    def __hash__(self) -> int:
+        return hash(Host)
+
     def open(self, path: str) -> File:
         """The file at `path`."""
         return open_regular(path)

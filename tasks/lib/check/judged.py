@@ -1,0 +1,164 @@
+"""One file judged: an executable as it is and as it would be packed, or a zip as Lambda would unpack it.
+
+in   a path, the options, the sysroot
+out  `executable(…)`, `zipped(…)` → Checked: exit code, lines for people, its part of the JSON
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..base.errors import ElfError, UsageError
+from ..gate.verdict import Outcome, shown
+from ..platform.runtimes import ARCHITECTURES, Platform, platform
+from .options import NATIVE, NODE
+from .words import last_line, sayings, two_verdicts, with_run
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..package.unzip import Unpacked
+    from ..sysroot.root import Sysroot
+
+CODES = {Outcome.STARTS: 0, Outcome.FAILS: 1, Outcome.UNPROVED: 3}
+_OF_ALONE = ("verdict", "starts", "problems", "unproved")  # keys of the JSON
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about one file; `document` is its part of the JSON."""
+
+    name: str
+    code: int
+    document: dict[str, Any]
+    lines: tuple[str, ...]
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins as a zip does; ElfError for one that cannot be read."""
+    from ..sysroot.file import open_regular
+
+    try:
+        with open_regular(str(path)) as file:
+            return file.pread(4, 0) in ZIP_STARTS
+    except OSError as error:
+        raise ElfError(f"{path} cannot be read: {error.strerror}.", "Name an executable or a zip.") from error
+
+
+def executable(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: TextIO) -> Checked:
+    """An executable, alone and as it would be packed; ElfError for what is none."""
+    from ..gate.readings import Readings
+    from ..libs import needed
+    from .tree import tree
+
+    where = platform(chosen.runtime or NATIVE, chosen.arch or _own_architecture(path))
+    readings = Readings()
+    alone = needed.alone(path, where, tuple(chosen.include), readings)
+    found = needed.needed(
+        path,
+        sysroot=root,
+        runtime=where.runtime.id,
+        architecture=where.architecture,
+        libc=chosen.libc,
+        include=tuple(chosen.include),
+        readings=readings,
+    )
+    judged = alone if chosen.alone else found
+    places = {item.name: item.path for item in found.pack}
+    libc = f"libc = {found.libc.chosen}: {found.libc.reason}"
+    lines = [*tree(judged.objects, {} if chosen.alone else places), *([] if chosen.alone else [libc])]
+    lines += sayings(judged.problems, judged.unproved, judged.notes)
+    lines.append(last_line(path.name, where, alone) if chosen.alone else two_verdicts(path.name, where, found, alone))
+    document = {"file": shown(str(path)), "kind": "elf", **asdict(found)}
+    document["alone"] = {key: value for key, value in asdict(alone).items() if key in _OF_ALONE}
+    if chosen.pack_to:
+        from .pack_to import pack_to
+
+        if found.problems:
+            raise UsageError(f"{path.name} would not start as packed, so nothing is written.", "See its problems.")
+        print(pack_to(found, path, root, chosen.pack_to), file=errors)
+    code = CODES[judged.verdict]
+    if chosen.run is not None and code != CODES[Outcome.FAILS]:
+        from .visit import How, event_of, run_program
+
+        ran = run_program(path, found, root, where, How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s))
+        lines, code = with_run(lines, ran, code)
+        document["run"] = ran.document
+    return Checked(str(path), code, document, tuple(lines))
+
+
+def _own_architecture(path: Path) -> str:
+    from ..loader.root import elf_at
+    from ..sysroot.root import Host
+
+    architecture = elf_at(Host(), str(path)).kind.architecture
+    return architecture if architecture in ARCHITECTURES else ARCHITECTURES[0]
+
+
+def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
+    """A zip with its layers; PackageError for a damaged one."""
+    from ..gate import judge
+    from ..package import unzip
+    from .tree import tree
+
+    if chosen.pack_to:
+        raise UsageError("--pack-to takes an executable, and this is a zip.", "Leave it out.")
+    with tempfile.TemporaryDirectory(prefix="check-") as folder:
+        places = [Path(folder) / str(number) for number in range(1 + len(chosen.layer))]
+        for place in places:
+            place.mkdir()
+        archive = unzip.unpacked(path, places[0])
+        layers = [unzip.unpacked(layer, place) for layer, place in zip(chosen.layer, places[1:], strict=True)]
+        odd = [problem for item in (archive, *layers) for problem in item.problems]
+        where, handler = _surroundings(archive, chosen)
+        if odd:
+            found = judge.nothing(where, odd)
+        else:
+            found = judge.foreign(
+                archive.contents,
+                where,
+                layer=unzip.merged([layer.contents for layer in layers]),
+                handler=handler,
+                dlopen_names=tuple(chosen.include),
+            )
+        ran = None
+        if chosen.run is not None and not found.problems:
+            from .visit import How, event_of, run_zip
+
+            shims = ("/var/task/bootstrap",) if any(item.role == "bootstrap" for item in found.objects) else ()
+            how = How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s, handler, shims)
+            ran = run_zip(archive.contents, unzip.merged([layer.contents for layer in layers]), where, how)
+        found = judge.with_findings(found, [note for item in (archive, *layers) for note in item.notes])
+    lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
+    lines.append(last_line(path.name, where, found))
+    document = {"file": shown(str(path)), "kind": "zip", **asdict(found)}
+    code = CODES[found.verdict]
+    if ran is not None:
+        lines, code = with_run(lines, ran, code)
+        document["run"] = ran.document
+    return Checked(str(path), code, document, tuple(lines))
+
+
+def _surroundings(archive: Unpacked, chosen: argparse.Namespace) -> tuple[Platform, str]:
+    """The platform that a zip is for, and the handler where it is for Node."""
+    from ..gate import node
+    from ..loader.root import elf_at
+
+    found = []
+    for member in archive.contents.members.values():
+        try:
+            elf = elf_at(member.root, member.path)
+        except (ElfError, OSError):
+            continue
+        if elf.is_program:
+            found.append(elf.kind.architecture)
+    known = [name for name in found if name in ARCHITECTURES]
+    handler = node.handler_of(archive.contents.members, chosen.handler)
+    where = platform(chosen.runtime or (NODE if handler else NATIVE), chosen.arch or (known or list(ARCHITECTURES))[0])
+    if where.runtime.on_node:
+        return where, handler or chosen.handler or node.HANDLERS[0]
+    return where, chosen.handler

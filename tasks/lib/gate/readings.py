@@ -1,0 +1,95 @@
+"""What was read of a package's files: dynamic symbols and strings, each file once, for as many verdicts as there are.
+
+in   members of packages; a LambdaRoot and what was walked in it
+out  `Readings`: kept for one command, in which no file changes; `Tables`: the same by what a walk has loaded
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..base.errors import ElfError
+from ..elf import symbols as elf_symbols
+from .strings import NOTHING, Strings, strings
+from .verdict import shown
+
+if TYPE_CHECKING:
+    from ..elf.dynamic import VersionNeed
+    from ..loader.closure import Loaded
+    from ..sysroot.member import Member
+    from .lambda_root import LambdaRoot
+
+MOST_BYTES = 256 << 20  # of a file that is searched for strings
+Symbols = tuple[elf_symbols.Symbol, ...]
+
+
+class Readings:
+    """By file; what cannot be read has neither symbols nor strings."""
+
+    def __init__(self) -> None:
+        self._symbols: dict[object, Symbols] = {}
+        self._strings: dict[object, Strings] = {}
+        self._bound: dict[object, frozenset[int]] = {}
+
+    def symbols(self, member: Member) -> Symbols:
+        """All dynamic symbols but local ones, in table order."""
+        key = (member.root, member.path)
+        if key not in self._symbols:
+            try:
+                with member.open() as file:
+                    self._symbols[key] = tuple(elf_symbols.symbols(file, member.path))
+            except (ElfError, OSError):
+                self._symbols[key] = ()
+        return self._symbols[key]
+
+    def relocated(self, member: Member) -> frozenset[int]:
+        """Numbers of the symbols that are bound before main."""
+        key = (member.root, member.path)
+        if key not in self._bound:
+            try:
+                with member.open() as file:
+                    self._bound[key] = elf_symbols.relocated(file, member.path)
+            except (ElfError, OSError):
+                self._bound[key] = frozenset()
+        return self._bound[key]
+
+    def strings(self, member: Member) -> Strings:
+        """What speaks of files that may be opened later."""
+        key = (member.root, member.path)
+        if key not in self._strings:
+            try:
+                with member.open() as file:
+                    self._strings[key] = strings(file, MOST_BYTES)
+            except OSError:
+                self._strings[key] = NOTHING
+        return self._strings[key]
+
+
+class Tables:
+    """Dynamic symbols of what was loaded in a root."""
+
+    def __init__(self, root: LambdaRoot, readings: Readings) -> None:
+        self.root = root
+        self.readings = readings
+        self._users: dict[tuple[int, int], dict[int, str]] = {}
+
+    def of(self, item: Loaded) -> Symbols:
+        """All of a file's, in table order; none for one of the runtime's, or one that cannot be read."""
+        member = self.root.member(item.path)
+        return self.readings.symbols(member) if member is not None and member.is_readable else ()
+
+    def first_user(self, item: Loaded, need: VersionNeed) -> str:
+        """A symbol for which a version is needed, empty for a record that no symbol uses."""
+        key = item.elf.identity
+        if key not in self._users:
+            users: dict[int, str] = {}
+            for symbol in self.of(item):
+                if not symbol.defined and symbol.version > 1:
+                    users[symbol.version] = min(users.get(symbol.version, symbol.name), symbol.name)
+            self._users[key] = users
+        return shown(self._users[key].get(need.index, ""))
+
+    def bound_at_start(self, item: Loaded, number: int) -> bool:
+        """Whether a symbol is looked up before main: data and addresses of functions always are."""
+        member = self.root.member(item.path)
+        return item.elf.bind_now or (member is not None and number in self.readings.relocated(member))
