@@ -50,7 +50,10 @@ def is_zip(path: Path) -> bool:
 
 
 def executable(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: TextIO) -> Checked:
-    """An executable, alone and as it would be packed; ElfError for what is none."""
+    """An executable, alone and as it would be packed.
+
+    ElfError for what is none, UsageError where --pack-to cannot be done.
+    """
     from ..gate.readings import Readings
     from ..libs import needed
     from .tree import tree
@@ -100,7 +103,7 @@ def _own_architecture(path: Path) -> str:
 
 
 def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
-    """A zip with its layers; PackageError for a damaged one."""
+    """A zip with its layers; PackageError for a damaged one, UsageError for --pack-to."""
     from ..gate import judge
     from ..package import unzip
     from .tree import tree
