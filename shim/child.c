@@ -116,7 +116,7 @@ void child_prepare(void)
     memcpy(environment, environ, count * sizeof *environment);
     environment_size = count;
 
-    char *lib = joined(root, "/lib", "");
+    char *lib = joined(root, "/", SHIM_LIB);
     char *gconv = joined(lib, "/gconv", "");
     prepare_command(root, lib);
     if (!user_names_locale()) {

@@ -12,7 +12,7 @@ const os = require('node:os');
 const path = require('node:path');
 
 const main = '$$main$$';
-const settings = JSON.parse('$$settings$$'); // ShimSettings of tasks/lib/shim.py, and answer_bytes
+const settings = JSON.parse('$$settings$$'); // ShimSettings of tasks/lib/shim.py, answer_bytes and lib
 const perEvent = settings.process === 'per-event';
 const persistent = settings.process === 'persistent';
 const streamed = settings.response === 'stream';
@@ -32,7 +32,7 @@ const NOTHING = Buffer.alloc(0);
 // ---- the program's environment ----
 
 const root = process.env.LAMBDA_TASK_ROOT || '/var/task';
-const lib = path.join(root, 'lib');
+const lib = path.join(root, settings.lib);
 const program = path.join(root, main);
 const LOADERS = {
   x64: ['ld-linux-x86-64.so.2', 'ld-musl-x86_64.so.1'],

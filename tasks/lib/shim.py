@@ -21,6 +21,7 @@ from .base import processes
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replaced
 from .platform.architecture import own_architecture
+from .platform.layout import LIB
 from .platform.limits import ANSWER_BYTES
 from .settings.web import status_ranges
 
@@ -102,7 +103,8 @@ class ShimSettings:
 
 def run_js(template: str, settings: ShimSettings) -> str:
     """run.js: the template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
-    rest = {name: value for name, value in asdict(settings).items() if name != "main"} | {"answer_bytes": ANSWER_BYTES}
+    rest = {name: value for name, value in asdict(settings).items() if name != "main"}
+    rest |= {"answer_bytes": ANSWER_BYTES, "lib": LIB}
     return template.replace("$$settings$$", _js_text(json.dumps(rest))).replace("$$main$$", _js_text(settings.main))
 
 
@@ -176,6 +178,7 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
         f"-DSHIM_PRESTART={int(settings.prestart)}",
         f"-DSHIM_STREAM={int(settings.response == 'stream')}",
         f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
+        f"-DSHIM_LIB={_c_text(LIB)}",
         *(_http_macros(settings.http) if isinstance(settings.http, HttpSettings) else ()),
     )
 

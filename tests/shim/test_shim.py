@@ -40,6 +40,7 @@ def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
         "errors": {},
         "arguments": [],
         "answer_bytes": 6291556,
+        "lib": "lib",
     }
     assert seen == [name, settings]
 
