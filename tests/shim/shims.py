@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -94,6 +95,20 @@ def ways(shims: Sequence[str] = ("bootstrap", "node"), **settings: Any) -> list[
     return [Way(name, ShimSettings("main", process=process, **settings)) for name in shims for process in processes]
 
 
+def _tasks(pid: int) -> list[Path]:
+    """The threads of a process; none once it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    return []
+
+
+def processors(pid: int) -> set[int] | None:
+    """Those that a process may use; None once it has ended."""
+    with suppress(ProcessLookupError):
+        return os.sched_getaffinity(pid)
+    return None
+
+
 class Running:
     """A shim at work."""
 
@@ -108,9 +123,9 @@ class Running:
         """Everything below the shim, zombies too."""
         found, todo = [], [self.process.pid]
         while todo:
-            for task in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+            for task in _tasks(todo.pop()):
                 with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-                    new = [int(pid) for pid in task.read_text().split()]
+                    new = [int(pid) for pid in (task / "children").read_text().split()]
                     found += new
                     todo += new
         return found
@@ -130,6 +145,17 @@ class Running:
     def memory_kb(self, kind: str = "VmRSS") -> int:
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(kind))
+
+
+Start = Callable[..., AbstractContextManager[Running]]  # of the fixture `start`
+
+
+def wait_until(true: Callable[[], bool], timeout: float = 5) -> None:
+    """Return when it is true; an assertion fails when it does not come to pass."""
+    until = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.01)
 
 
 @contextmanager

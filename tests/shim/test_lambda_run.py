@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -16,10 +15,8 @@ from typing import Any
 import pytest
 
 from tests.shim.runtime_api import Event, RuntimeApi
-from tests.shim.shims import PROGRAMS, Running, Way, running, ways, workshop
+from tests.shim.shims import PROGRAMS, Running, Start, Way, running, ways, workshop
 from tests.support import ROOT, need
-
-Start = Callable[..., AbstractContextManager[Running]]
 
 NATIVE = ways(process="native")
 EVERY = [*NATIVE, *ways(), *ways(input="envelope")]
@@ -35,12 +32,6 @@ def program(*options: str) -> Path:
     command = [need("ghc"), "-v0", "-O1", f"-i{ROOT}/hs/lambda-run/src", "-outputdir", f"{target}-objects", *options]
     subprocess.run([*command, "-o", str(target), str(PROGRAMS / "Served.hs")], check=True)
     return target
-
-
-@pytest.fixture
-def api() -> Iterator[RuntimeApi]:
-    with RuntimeApi() as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tasks.lib import shim
 from tests.shim.runtime_api import Event, Post, RuntimeApi
-from tests.shim.shims import SHIM, Running, Way, running, ways
+from tests.shim.shims import SHIM, Start, Way, ways
 from tests.support import ROOT
 
-Start = Callable[..., AbstractContextManager[Running]]
 SHIMS = ("checked", "node")
 ALL = ways(SHIMS)
 PERSISTENT = ways(SHIMS, process="persistent")
 PER_EVENT = ways(SHIMS, process="per-event")
 PRELUDE = b'{"statusCode":200,"headers":{"content-type":"text/html"}}' + bytes(8)
-
-
-@pytest.fixture
-def api() -> Iterator[RuntimeApi]:
-    with RuntimeApi() as server:
-        yield server
-
-
-@pytest.fixture
-def start(api: RuntimeApi, tmp_path: Path) -> Start:
-    return lambda way, **rest: running(way, api.address, tmp_path / "task", **rest)
 
 
 def script(folder: Path, text: str) -> Path:

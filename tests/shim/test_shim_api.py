@@ -11,17 +11,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.shim.runtime_api import Event, Post, RuntimeApi
-from tests.shim.shims import SHIM, Running, Way, running, subject, ways
+from tests.shim.shims import SHIM, Running, Start, Way, processors, running, subject, wait_until, ways
 from tests.support import need
 
-Start = Callable[..., AbstractContextManager[Running]]
 CHECKED = ways(("checked",))
 NATIVE = [*ways(("bootstrap",)), *CHECKED]
 BOTH = [*NATIVE, *ways(("node",))]
@@ -30,24 +27,6 @@ checked = pytest.mark.parametrize("way", CHECKED, ids=str)
 streams_and_checked = pytest.mark.parametrize("way", [*CHECKED, *ways(("checked",), response="stream")], ids=str)
 both = pytest.mark.parametrize("way", BOTH, ids=str)
 streams = pytest.mark.parametrize("way", STREAMS, ids=str)
-
-
-@pytest.fixture
-def api() -> Iterator[RuntimeApi]:
-    with RuntimeApi() as server:
-        yield server
-
-
-@pytest.fixture
-def start(api: RuntimeApi, tmp_path: Path) -> Start:
-    return lambda way, **rest: running(way, api.address, tmp_path / "task", **rest)
-
-
-def wait_until(true: Callable[[], bool], timeout: float = 5) -> None:
-    until = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.01)
 
 
 # ---- the server's manners ----
@@ -352,7 +331,8 @@ def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: Runti
             api.answer_to(event.id)
         assert time.monotonic() - begun < 1.2
         everything = [shim.process.pid, *shim.children()]
-        assert all(os.sched_getaffinity(one) == os.sched_getaffinity(0) for one in everything), "they share processors"
+        shared = (None, os.sched_getaffinity(0))  # a program of one event may have ended while it is looked at
+        assert all(processors(one) in shared for one in everything), "they share processors"
         api.refuse_next = 403
 
 

@@ -6,30 +6,16 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.shim.runtime_api import Event, RuntimeApi
-from tests.shim.shims import Running, Way, running, ways
+from tests.shim.shims import Running, Start, Way, wait_until, ways
 
 ALL = [*ways(), *ways(("bootstrap", "node"), process="per-event", prestart=False)]
 CHECKED = [*ALL, *ways(("checked",)), *ways(("checked",), process="per-event", prestart=False)]
-Start = Callable[..., AbstractContextManager[Running]]
-
-
-@pytest.fixture
-def api() -> Iterator[RuntimeApi]:
-    with RuntimeApi() as server:
-        yield server
-
-
-@pytest.fixture
-def start(api: RuntimeApi, tmp_path: Path) -> Start:
-    return lambda way, **rest: running(way, api.address, tmp_path / "task", **rest)
 
 
 every_way = pytest.mark.parametrize("way", CHECKED, ids=str)
@@ -222,13 +208,6 @@ def assert_settled(shim: Running, way: Way) -> None:
     """Nothing is left of what was killed: at most the program that waits."""
     wait_until(lambda: len(shim.children()) <= (way.settings.process == "persistent" or way.settings.prestart))
     wait_until(lambda: not shim.zombies())
-
-
-def wait_until(true: Callable[[], bool], timeout: float = 5) -> None:
-    until = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.01)
 
 
 @per_event
