@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build import haskell
 from tasks.lib.build.datafiles import data_notes
 from tasks.lib.build.hints import next_act
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
 from tasks.lib.build.machine import Toolchain
-from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build.sources import tree
 from tests.support import need
 
@@ -220,7 +220,9 @@ executable f
 @pytest.mark.parametrize("tool", ["cabal", "stack"])
 def test_a_functions_flags_reach_its_package(tool: str, tmp_path: Path) -> None:
     need(tool)
-    main = '{-# LANGUAGE CPP #-}\nmain :: IO ()\n#ifdef BIG\nmain = putStr "big"\n#else\nmain = putStr "small"\n#endif\n'
+    main = (
+        '{-# LANGUAGE CPP #-}\nmain :: IO ()\n#ifdef BIG\nmain = putStr "big"\n#else\nmain = putStr "small"\n#endif\n'
+    )
     made = job(tool, **{"f.cabal": FLAGGED, "Main.hs": main, "stack.yaml": "resolver: ghc-9.0.2\n"})
     host = Host(tmp_path / ".work", tmp_path / ".cache")
     for flags, said in (((), "small"), (("big",), "big"), (("-big",), "small")):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base.errors import BuildError
-from tasks.lib.build.copy import changes, manifest_text, mirror, partial_manifest
+from tasks.lib.build.copy import changes, mirror, partial_manifest
 from tasks.lib.build.sources import Tree, tree
 from tests.support import need
 
@@ -41,7 +41,15 @@ def names(source: str) -> list[str]:
 def test_derived_files_are_no_sources(here: Path) -> None:
     put("f/Main.hs", "f/f.cabal", "f/stack.yaml", "f/.stack-work/stack.sqlite3", "f/.stack-work/x", "f/.ghc/Main.hi")
     put("f/dist-newstyle/cache/plan.json", "f/dist-newstyle/y", "f/dist/setup-config", "f/dist/build/x")
-    put("f/.#Main.hs", "f/Main.hs~", "f/Main.o", "f/Main.hi", "f/.git.old/HEAD", "f/.git.old/objects/x", "f/.git.old/refs/x")
+    put(
+        "f/.#Main.hs",
+        "f/Main.hs~",
+        "f/Main.o",
+        "f/Main.hi",
+        "f/.git.old/HEAD",
+        "f/.git.old/objects/x",
+        "f/.git.old/refs/x",
+    )
     put("f/.ghc.environment.x86_64-linux-9.0.2", "f/node_modules/.package-lock.json", "f/node_modules/a.js")
     Path("f/.ghc/Main.hi").unlink()
     assert names("f") == ["f/Main.hs", "f/f.cabal", "f/stack.yaml"]
@@ -64,7 +72,14 @@ def git(*words: str) -> None:
 
 
 def test_git_says_what_a_source_is(here: Path) -> None:
-    put("f/Main.hs", "f/web/dist/index.html", "f/dist-newstyle/cache/plan.json", "f/generated/x", "f/new.txt", "f/old.txt")
+    put(
+        "f/Main.hs",
+        "f/web/dist/index.html",
+        "f/dist-newstyle/cache/plan.json",
+        "f/generated/x",
+        "f/new.txt",
+        "f/old.txt",
+    )
     put(".gitignore", text="dist-newstyle/\ngenerated/\n")
     git("init", "-q")
     git("add", "f/Main.hs", "f/old.txt")

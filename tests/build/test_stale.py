@@ -57,7 +57,9 @@ def test_a_module_that_has_gone_takes_its_importers_along() -> None:
 
 
 @pytest.mark.parametrize("name", ["mail.txt", "README.md", "notes", "web/dist/a.rst", "C.hs"])
-@pytest.mark.parametrize("able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# LANGUAGE CPP #-}", "{-# OPTIONS_GHC -F -pgmF x #-}"])
+@pytest.mark.parametrize(
+    "able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# LANGUAGE CPP #-}", "{-# OPTIONS_GHC -F -pgmF x #-}"]
+)
 def test_every_change_counts_for_a_module_that_may_read_any_file(name: str, able: str) -> None:
     before = forgotten(sources(), name) or set()
     Path("B.hs").write_text(f"{able}\n{PROGRAM['B.hs']}")
@@ -68,7 +70,9 @@ def test_a_file_that_nothing_can_read_forgets_nothing() -> None:
     assert forgotten(sources(), "README.md", "mail.txt") == set()
 
 
-@pytest.mark.parametrize("line", ["c-sources: a.c", "build-type: Custom", "default-extensions: TemplateHaskell", "build-tools: alex"])
+@pytest.mark.parametrize(
+    "line", ["c-sources: a.c", "build-type: Custom", "default-extensions: TemplateHaskell", "build-tools: alex"]
+)
 def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
     assert forgotten(sources(**{"p.cabal": f"name: p\n{line}\n"}), "a.h") is None
 

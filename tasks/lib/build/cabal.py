@@ -13,10 +13,12 @@ from contextlib import suppress
 
 from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
-from .job import Job, no_such_executable
+from .job import Job, no_such_executable, quoted
 from .machine import Machine
 
-NO_TARGET = re.compile(r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe")
+NO_TARGET = re.compile(
+    r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
+)
 
 
 def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
@@ -35,7 +37,7 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
 
 
 def _built(machine: Machine, job: Job, folder: str, log: Log) -> bool:
-    options = [f"--ghc-options={' '.join(job.ghc_options)}"] if job.ghc_options else []
+    options = [f"--ghc-options={quoted(job.ghc_options)}"] if job.ghc_options else []
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.variant == "static" else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
     command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle"]

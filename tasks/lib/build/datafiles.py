@@ -15,8 +15,8 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from .job import Job
 from ..platform.layout import TASK
+from .job import Job
 
 ENDING = b"_datadir\0"
 LONGEST = 200  # of a package's name

@@ -3,7 +3,7 @@
 in   a Job: sources, the executable's name, the tool, options
 out  the stripped executable at `job.target`, whole or not at all; CompileError when the compiler said no
 
-`strip -R .note.gnu.build-id` makes a fresh build, a relink and an incremental build the same to the byte.
+assembler.py and `strip -R .note.gnu.build-id` make a build from nothing, a relink and an incremental build equal.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from ..base.errors import CompileError, ToolError
+from ..base.processes import Log
+from .assembler import assembler_options, mark
 from .cabal import with_cabal
 from .hints import in_sources, next_act
 from .job import GHC_RESOLVER, Job, main_module, no_such_executable, refuse_what_cannot_be
 from .machine import BIN, Machine, Toolchain
 from .stack import cannot_work, failed_elsewhere, with_stack
-from ..base.errors import CompileError, ToolError
-from ..base.processes import Log
 
 PLACES = re.compile(r"(?<=\S)\s+\( \S+, .*\)$")  # after a module's name: its source and where its object goes
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 Way = Callable[[Machine, Job, str, Log], "str | None"]
 TELLING = re.compile(r"\bwarning\b|\berror\b|^\s*\[ *\d+ of *\d+\] |waiting for", re.IGNORECASE)
-EMPTY_WORDS = re.compile(r"Warning: (?:Installation path|.*not on the PATH|No remote package)|Copied executables|WARNING: Installation path")
+EMPTY_WORDS = re.compile(
+    r"Warning: (?:Installation path|.*not on the PATH|No remote package)|Copied executables|WARNING: Installation path"
+)
 
 
 def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log, record: Log = lambda _: None) -> str:
@@ -37,7 +40,7 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log, record: Lo
     cannot make this executable.
     """
     refuse_what_cannot_be(job)
-    settings = f"{job.tool} {job.ghc_options} {job.flags} {toolchain.builder} {toolchain.image} {dict(toolchain.tools)}"
+    settings = f"{job.tool} {job.ghc_options} {job.flags} {toolchain.builder} {toolchain.image} {dict(toolchain.tools)} {mark()}"
     return _build(machine, toolchain, job, settings, log, record)
 
 
@@ -46,6 +49,7 @@ def _build(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log:
         job = _static(machine, toolchain, job, settings, log, record)
     with machine.sync_sources(job.sources, settings, job.copy_variant) as folder:
         heard = Hearing(machine, job, log, record)
+        job = replace(job, ghc_options=(*assembler_options(machine, log), *job.ghc_options))
         ways = _ways(job, toolchain)
         for number, (tool, way) in enumerate(ways, 1):
             heard.lines.clear()
@@ -109,8 +113,8 @@ class Hearing:
 
 def _static(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log: Log, record: Log) -> Job:
     """The job that links everything in. A dynamic build tells which C libraries that is."""
-    from ..libs import static as static_link
     from ..elf import read as elf
+    from ..libs import static as static_link
     from ..loader.walk import closure
     from ..sysroot.file import open_regular
 

@@ -26,7 +26,9 @@ TOOL = re.compile(
 CONFLICT = re.compile(
     r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* \(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
 )
-FILE_MISSED = re.compile(r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist")
+FILE_MISSED = re.compile(
+    r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist"
+)
 NO_LISTS = 2  # exit code of a look-up where nothing can be looked up
 MESSAGE = re.compile(r"^[\w./-]+\.l?hs(?=:\d+:)")  # what GHC puts before a message, relative to where it was run
 

@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base import processes
-from .machine import TOOLS
-from ..platform.architecture import own_architecture
-from ..base.locks import locked
 from ..base.files import PROGRAM_MODE, replaced, write
+from ..base.locks import locked
 from ..base.processes import Log
+from ..platform.architecture import own_architecture
 from . import fixed
 from .copy import copy_name, mirror
+from .machine import TOOLS
 from .sources import Tree
 from .stale import rm_half_written_interfaces
 
 if TYPE_CHECKING:
-    from .machine import Toolchain
     from ..sysroot.root import Sysroot
+    from .machine import Toolchain
 
 MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH", "HASKELL_DIST_DIR", "STACK_YAML")
 
@@ -105,7 +105,9 @@ class Host:
             if command[0] == "stack" and not any(stack_root().glob("setup-exe-cache/*/*")):
                 keep.append(stack.enter_context(locked(stack_root())))  # two trip over each other in a new root
             if self._fixed:
-                return processes.run([*fixed.enter(self._parent, folder), *command], log=log, env=self.environment, keep=keep)
+                return processes.run(
+                    [*fixed.enter(self._parent, folder), *command], log=log, env=self.environment, keep=keep
+                )
             return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=keep)
 
     def ensure_package_index(self, _: Log) -> bool:

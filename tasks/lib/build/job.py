@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class Job:
         """Whether package.yaml is all there is: a cabal file has to be made of it."""
         made = {path.name for path in self.descriptions if path.parent == self.sources.folder}
         return made == {"package.yaml"}
+
+
+def quoted(options: Sequence[str]) -> str:
+    """Options as one word, which stack and cabal take apart again: those with blanks in quotes."""
+    return " ".join(f'"{option}"' if " " in option else option for option in options)
 
 
 def refuse_what_cannot_be(job: Job) -> None:

@@ -102,8 +102,12 @@ def _has_part(project: Path, source: Path) -> bool:
     if not any(named):  # the folder's own package, where it has one
         return not any(project.parent.glob("*.cabal")) and not exists(project.parent / "package.yaml")
     relative = str(source.relative_to(project.parent))
-    patterns = {os.path.normpath(re.sub(r"/?[^/]*\.cabal$", "", word) or ".") for word in named if word not in ("", "-")}
-    return any(fnmatch(relative, pattern) or (pattern.startswith("**") and fnmatch(relative, "*")) for pattern in patterns)
+    patterns = {
+        os.path.normpath(re.sub(r"/?[^/]*\.cabal$", "", word) or ".") for word in named if word not in ("", "-")
+    }
+    return any(
+        fnmatch(relative, pattern) or (pattern.startswith("**") and fnmatch(relative, "*")) for pattern in patterns
+    )
 
 
 def _named_outside(file: Path) -> Iterator[Path]:

@@ -38,7 +38,8 @@ YAML = frozenset({".yaml", ".yml"})  # hpack takes defaults from any of them
 GENERATED = ("Paths_*", "PackageInfo_*")  # modules of Cabal's own, whose sources are in no tree
 MODULE = re.compile(r"^[>{\s]*module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
-    r"^(?:>\s*)?\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)", re.MULTILINE
+    r"^(?:>\s*)?\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)",
+    re.MULTILINE,
 )
 READS = re.compile(r"TemplateHaskell|QuasiQuotes|\bCPP\b|CApiFFI|-F\b|-pgm|-fplugin|-cpp\b")
 READS_AS_A_WHOLE = re.compile(
@@ -80,7 +81,9 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     modules = {path: (_package(path, packages), _name(path, text)) for path, text in texts.items()}
     defaults = YAML if any(path.name == "package.yaml" for path in sources.files) else frozenset()
     everything = any(path.name in PROJECT or path.suffix in defaults for path in changed) or READS.search(settings)
-    whole: set[Package] = {package for package in packages if everything or _reads(package, sources)} if changed else set()
+    whole: set[Package] = (
+        {package for package in packages if everything or _reads(package, sources)} if changed else set()
+    )
     found: set[tuple[Package, str]] = set()
     for path in changed:
         package = _package(path, packages)
@@ -157,7 +160,9 @@ def rm_half_written_interfaces(folder: Path | str) -> str:
     """
     rest = 'for hi; do test -e "${hi%hi}o" || rm -f "$hi"; done'
     inside = " -o ".join(f"-path '*/{name}/*'" for name in OUTPUTS)
-    found = f"-path '*/install/*' -prune -o -type f -name '*hi' \\( {inside} \\) -exec sh -c {shlex.quote(rest)} sh {{}} +"
+    found = (
+        f"-path '*/install/*' -prune -o -type f -name '*hi' \\( {inside} \\) -exec sh -c {shlex.quote(rest)} sh {{}} +"
+    )
     place = shlex.quote(str(folder))
     return f"test ! -d {place} || find {place} {found}"
 
