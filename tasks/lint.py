@@ -36,7 +36,7 @@ def act(_: object) -> None:
 def commands() -> list[tuple[str, ...]]:
     """Every command, in the order in which they run."""
     scripts = [name for name in SHELL if Path(name).is_file()]
-    native = [str(path) for path in sorted([*Path("shim").glob("*.[ch]"), *Path("tasks").rglob("*.c")])]
+    native = [str(path) for path in sorted([*Path("shim").glob("*.[ch]"), *Path("tasks/lib/build").glob("*.c")])]
     javascript = [str(path) for path in sorted(Path("shim").glob("*.js"))]
     found = [
         *PYTHON,
