@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import products
 from .graph.task import show, task, warn
 from .lib import builder
-from .lib.base import files
+from .lib.base import derived, files
 from .lib.base.errors import BuildError
 from .lib.build.sources import Tree, tree
 
@@ -63,6 +63,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
                 record.flush()
                 if record.tell():  # plain ghc with nothing to compile is silent: what it said last stays
                     fresh.replace(logged)
+                derived.remove(fresh)
         for note in data_notes(job, Path(function.source or ""), function.environment or {}):
             warn(function.name, note)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"

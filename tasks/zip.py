@@ -63,8 +63,6 @@ def zipped(function: Function) -> dict[str, Any]:
             warn(function.name, f"not proved: {lack.file}: {lack.message}\n  → {lack.hint}")
         if function.process is Process.PER_EVENT and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
-        if ends := runtimes.ending(function.runtime):
-            warn(function.name, ends)
         code_sha256 = archive.pack(packed, products.CACHE / "deflated", made.zip)
         files.write(made.sha256, f"{code_sha256}\n".encode())
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
@@ -89,4 +87,5 @@ def zipped(function: Function) -> dict[str, Any]:
         },
         action=make,
         cleans=[made.deployed_hash],
+        warning=runtimes.ending(function.runtime),
     )

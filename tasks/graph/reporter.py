@@ -69,6 +69,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         """Nothing to do."""
         if not self.terse:
             self.write(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
+            self._warn(task)
 
     def add_success(self, task: Any) -> None:
         """A task ended well: how long it took and what came of it."""
@@ -78,6 +79,13 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
             took = time.monotonic() - self.started[task.name]
             shown = f"   {coloured(task.name, GREEN, self.outstream)}  {took:.1f} s  {meta.get('note') or ''}"
             self.write(f"{shown.rstrip()}\n")
+            if not self.terse:
+                self._warn(task)
+
+    def _warn(self, task: Any) -> None:
+        """What is to be said of a task in each run; verbs say it themselves."""
+        if text := (task.meta or {}).get("warning"):
+            self.write(f"   {coloured('warning', YELLOW, self.outstream)} for {task.name.partition(':')[2]}: {text}\n")
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A task failed: the sentence and the next act of our errors, the traceback of a bug."""

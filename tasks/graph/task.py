@@ -54,11 +54,13 @@ def task(  # noqa: PLR0913 - a task has these parts
     task_dep: Sequence[str] = (),
     cleans: Sequence[Path] = (),
     resources: Sequence[Path] = (),
+    warning: str = "",
 ) -> dict[str, Any]:
     """One task; its action answers with its note.
 
     `recipe`: the module whose code makes it; `reads`: settings; `watches`, `copied`: files outside the tree.
-    `resources`: files of this tool itself, known by content wherever it is installed.
+    `resources`: files of this tool itself, known by content wherever it is installed. `warning`: said in each
+    run of the graph, whether there is something to do or not.
     `task_dep`: the tasks that make `file_dep`, in the order in which they are to be done and shown. doit finds them by
     itself, but keeps file_dep as a set, whose order is another one in every run.
     """
@@ -76,7 +78,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         "actions": [(guarded, [action])],
         "clean": [Removal(removal, [[*targets, *cleans]])],
         "io": {"capture": False},
-        "meta": {"reads": reads},
+        "meta": {"reads": reads, "warning": warning},
     }
     return made
 

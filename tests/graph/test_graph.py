@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -240,3 +242,14 @@ def test_a_persons_own_task_may_need_a_verb_of_one_function(tiny: Workshop) -> N
     own = 'def task_mine() -> dict[str, object]:\n    return {"actions": ["true"], "task_dep": ["logs:two"]}\n'
     dodo.write_text(f"{dodo.read_text()}\n\n{own}")
     assert "logs:two" in tiny.doit("info", "mine").out
+
+
+def test_the_end_of_a_runtime_is_said_in_every_run(tiny: Workshop) -> None:
+    """nodejs24.x, on which `one` runs, ends tomorrow."""
+    table = tiny.folder / "tasks/lib/platform/data/runtimes.toml"
+    text, tomorrow = table.read_text(), date.today() + timedelta(days=1)  # noqa: DTZ011 - AWS's dates have no time zone
+    table.write_text(re.sub(r'(\[runtime."nodejs24.x"\][^\[]*?deprecated = )[\d-]+', rf"\g<1>{tomorrow}", text))
+    for _ in range(2):
+        said = tiny.good().err
+        assert said.count("warning for one: AWS's support for nodejs24.x ends on") == 1
+        assert "warning for two" not in said
