@@ -26,14 +26,18 @@ def define(project: Project) -> Verb:
     def act(words: list[str]) -> int:
         from .lib.check import command
 
-        return command.run(words, sys.stdout) if set(words) - {"--json"} else own(project, json_wanted=bool(words))
+        return (
+            command.run(words, sys.stdout)
+            if set(words) - {"--json"}
+            else check_built_zips(project, json_wanted=bool(words))
+        )
 
     return Verb(
         "check", doc, Line(lambda _, words: words), act, needs=lambda words: [] if set(words) - {"--json"} else zips
     )
 
 
-def own(project: Project, *, json_wanted: bool) -> int:
+def check_built_zips(project: Project, *, json_wanted: bool) -> int:
     """Check what was built here, each zip on the runtime it is for."""
     from .lib.check import command
 

@@ -52,7 +52,7 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
         print(text, file=sys.stderr, flush=True)
 
     @cache
-    def begun(*, changes: bool) -> Any:
+    def start(*, changes: bool) -> Any:
         """All chosen functions, at work at once."""
         from .lib.aws.deploy.deployment import Deployment
         from .lib.aws.deploy.package import package
@@ -73,7 +73,7 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
         if ends := runtimes.ending(products.function.runtime):
             warn(function, ends)
         with only_one:
-            futures = begun(changes=changes)
+            futures = start(changes=changes)
         try:
             outcome = futures[function].result()
         except BuildError as error:

@@ -60,4 +60,4 @@ def define(project: Project) -> dict[str, Any]:
 def obsolete_products(project: Project) -> list[Path]:
     """Products in build/ that no function of lambda.toml makes any longer; what others put there is none of them."""
     now = {path for product in map(products.Products, project.functions) for path in product.everything}
-    return [path for path in derived.made() if not now & {path, *path.parents}]
+    return [path for path in derived.made_files() if not now & {path, *path.parents}]

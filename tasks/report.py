@@ -26,14 +26,14 @@ def define(project: Project) -> dict[str, Any]:
         page.write(REPORT, {name: products.folder for name, products in made.items()})
         return f"open {REPORT} in a browser"
 
-    def doomed(products: Products) -> bool:
+    def will_not_start(products: Products) -> bool:
         """Known not to start: there will be no zip, and the page is to say why."""
         try:
             return not json.loads(products.needed_libs.read_bytes())["starts"]
         except (OSError, ValueError, KeyError):
             return False
 
-    zips = {name: products.zip for name, products in made.items() if not doomed(products)}
+    zips = {name: products.zip for name, products in made.items() if not will_not_start(products)}
     inputs = [*(products.needed_libs for products in made.values()), *zips.values()]
     return task(
         doc="what is in each zip, as a page to look at: build/report.html",

@@ -109,8 +109,8 @@ def test_clean_takes_what_was_made_and_leaves_what_was_not() -> None:
     files.write(Path("build/gone/lambda.zip"), b"x")
     Path("build/gone/mine.txt").write_text("mine")
     Path("build/photos").mkdir()
-    assert derived.made() == [Path("build/gone/lambda.zip")]
-    removal(derived.made(), dryrun=False)
+    assert derived.made_files() == [Path("build/gone/lambda.zip")]
+    removal(derived.made_files(), dryrun=False)
     derived.tidy()
     assert sorted(path.as_posix() for path in Path("build").rglob("*")) == [
         "build/gone",
@@ -128,7 +128,7 @@ def test_backups_are_told_to_leave_build_out() -> None:
 def test_a_damaged_list_names_nothing_outside(damage: str) -> None:
     files.write(Path("build/one/a"), b"x")
     Path("build/.made").write_bytes(damage.encode(errors="surrogateescape"))
-    assert all(path.parts[0] == "build" and ".." not in path.parts for path in derived.made())
+    assert all(path.parts[0] == "build" and ".." not in path.parts for path in derived.made_files())
 
 
 def test_what_a_killed_process_left_is_swept(place: Path) -> None:

@@ -57,16 +57,16 @@ class Pace:
 
     def register(self, client: Any, *, limited: bool) -> None:
         """Watch the calls of a client, and with `limited` hold them to Lambda's quotas."""
-        client.meta.events.register("before-call", self._before if limited else self._begun)
+        client.meta.events.register("before-call", self._before if limited else self._take_turn)
         client.meta.events.register("after-call", self._after)
         client.meta.events.register("after-call-error", self._after)
 
     def _before(self, model: Any, params: dict[str, Any], **_rest: Any) -> None:
-        self._begun(model, params)
+        self._take_turn(model, params)
         if model.name != "Invoke":
             self._buckets.get(model.name, self._others).take()
 
-    def _begun(self, model: Any, params: dict[str, Any], **_rest: Any) -> None:
+    def _take_turn(self, model: Any, params: dict[str, Any], **_rest: Any) -> None:
         with self._lock:
             url = str(params.get("url_path", ""))
             self._waiting[threading.get_ident()] = (f"{model.name} {url.rpartition('functions/')[2]}", time.monotonic())

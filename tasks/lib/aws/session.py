@@ -51,15 +51,15 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """The client of a service, with bounded retries."""
-        return self._made(service, service, retries=RETRIES, read_timeout=READ_S)
+        return self._new_client(service, service, retries=RETRIES, read_timeout=READ_S)
 
     def uploader(self) -> Any:
         """Lambda client for requests that carry a zip: AWS may think longer about these before it answers."""
-        return self._made("upload", "lambda", retries=RETRIES, read_timeout=UPLOAD_S)
+        return self._new_client("upload", "lambda", retries=RETRIES, read_timeout=UPLOAD_S)
 
     def invoker(self, timeout_s: int) -> Any:
         """Lambda client without retries, whose read timeout is longer than the function's."""
-        return self._made(
+        return self._new_client(
             f"invoke {timeout_s}",
             "lambda",
             retries={"mode": "standard", "total_max_attempts": 1},
@@ -100,7 +100,7 @@ class Aws:
             found = describe(caught_exception)
             self.report(f"tries again, for a minute at most: {found.message if found else caught_exception}")
 
-    def _made(self, key: str, service: str, **settings: Any) -> Any:
+    def _new_client(self, key: str, service: str, **settings: Any) -> Any:
         from botocore.config import Config
 
         with self._lock:

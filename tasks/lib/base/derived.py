@@ -1,7 +1,7 @@
 """The owner of build/: folders are made, files noted and removed here and nowhere else.
 
 in   a path, below build/ or elsewhere
-out  `make_folder`, `note`, `made`, `remove`, `settle`, `sweep`, `tidy`
+out  `make_folder`, `note`, `made_files`, `remove`, `settle`, `sweep`, `tidy`
 
 Below build/ nothing is done through a link. build/ itself may be one, the user's own, to another disk. A link where a
 folder of ours belongs is replaced as a link, and what it led to stays as it is. build/.made lists what was made, a path
@@ -101,7 +101,7 @@ def note(target: Path) -> None:
             _noted.add(name)
 
 
-def made() -> list[Path]:
+def made_files() -> list[Path]:
     """The files below build/ that were made by us and are still reached without a link; sorted."""
     return [BUILD / name for name in _read_again() if not _is_behind_link(Path(name))]
 
@@ -186,7 +186,7 @@ def tidy() -> None:
     """Forget what was removed; with nothing left of ours, take the manifest and the tag away, too."""
     if not BUILD.is_dir():
         return
-    left = {path.relative_to(BUILD).as_posix() for path in made() if os.path.lexists(path)}
+    left = {path.relative_to(BUILD).as_posix() for path in made_files() if os.path.lexists(path)}
     with suppress(OSError):
         TEMPORARY.rmdir()
     with _guard, suppress(FileNotFoundError):

@@ -78,7 +78,7 @@ def clean(text: str, *, foreign: bool = False) -> str:
     with _guard:
         known = sorted(_secrets, key=len, reverse=True)
     for secret in known:
-        for start in _found(form, secret):
+        for start in _occurrences(form, secret):
             if len(secret) >= WORD or _alone(text, characters[start][1], characters[start + len(secret) - 1][2]):
                 masked[start : start + len(secret)] = b"\1" * len(secret)
     if foreign:
@@ -145,7 +145,7 @@ def _units(character: str) -> Iterator[str]:
             yield from (chr(0xD800 + high), chr(0xDC00 + low))
 
 
-def _found(form: str, secret: str) -> Iterator[int]:
+def _occurrences(form: str, secret: str) -> Iterator[int]:
     start = form.find(secret)
     while start >= 0:
         yield start

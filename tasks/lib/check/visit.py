@@ -87,7 +87,7 @@ def run_zip(contents: Contents, layer: Contents, where: Platform, how: How) -> R
             memory_mb=how.memory_mb,
             timeout_s=how.timeout_s,
         )
-        return _told(visit(wanted), wanted, how.shims)
+        return _outcome(visit(wanted), wanted, how.shims)
 
 
 def run_program(program: Path, found: Needed, sysroot: Sysroot, where: Platform, how: How) -> Ran:
@@ -116,7 +116,7 @@ def run_program(program: Path, found: Needed, sysroot: Sysroot, where: Platform,
             timeout_s=how.timeout_s,
             environment=environment,
         )
-        return _told(visit(wanted), wanted, ())
+        return _outcome(visit(wanted), wanted, ())
 
 
 def lay(contents: Contents, folder: Path) -> None:
@@ -140,7 +140,7 @@ def _open_folders(folder: Path) -> None:
             path.chmod(files.PROGRAM_MODE)
 
 
-def _told(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
+def _outcome(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
     by_api = wanted.event is not None
     answered = seen.answer is not None and seen.failure is None if by_api else seen.status == 0
     lost = asked(seen.record, shims, outside=bool(room_problem()), programs=wanted.platform.programs)

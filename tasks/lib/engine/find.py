@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
 def candidates() -> list[Engine]:
     """Where an engine is said to be, or else every socket that is there; nobody is asked."""
-    if named := _named():
+    if named := _configured_engine():
         return [named]
     return [Engine(f"unix://{path}", "the usual place") for path in _usual_sockets() if _seen(path)]
 
@@ -61,7 +61,7 @@ def _seen(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where it may not look
 
 
-def _named() -> Engine | None:
+def _configured_engine() -> Engine | None:
     """The engine that the environment or docker's own configuration names."""
     home = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     if host := os.environ.get("DOCKER_HOST"):
@@ -215,10 +215,10 @@ def _connection(engine: Engine, patience_s: float) -> socket:
         raise ValueError(f"{engine.address!r} is no address of an engine (unix://, tcp:// or ssh://)")
     port = parts.port or (TLS_PORT if engine.certificates else PLAIN_PORT)
     line = socket.create_connection((parts.hostname, port), timeout=patience_s)
-    return _secured(engine, line, parts.hostname) if engine.certificates else line
+    return _over_tls(engine, line, parts.hostname) if engine.certificates else line
 
 
-def _secured(engine: Engine, line: socket, name: str) -> socket:
+def _over_tls(engine: Engine, line: socket, name: str) -> socket:
     import ssl
 
     folder = Path(engine.certificates)

@@ -73,7 +73,7 @@ class Docker:
         """Make the image where it is not there yet, and say what is in it; asked of each image once."""
         with self._starting:
             if self._toolchain is None:
-                self._toolchain = self._known(log)
+                self._toolchain = self._image_toolchain(log)
             return self._toolchain
 
     def assume_toolchain(self, toolchain: Toolchain) -> None:
@@ -86,22 +86,22 @@ class Docker:
 
         image = self.toolchain(lambda _: None).image
         if not (self._folder(image) / "index").exists():
-            self._asked(image)
+            self._ask_image(image)
         return ImageFiles(self._folder(image), lambda path, target: self._running().get(path, target))
 
-    def _known(self, log: Log) -> Toolchain:
+    def _image_toolchain(self, log: Log) -> Toolchain:
         found = ensure_image(self._engine(), self._recipe, log)
         image, architecture = str(found["Id"]), str(found["Architecture"])
         kept = self._folder(image) / "toolchain.json"
         if kept.exists():
             return Toolchain(**json.loads(kept.read_bytes()))
-        libc, *versions = self._asked(image)
+        libc, *versions = self._ask_image(image)
         tools = dict(zip(TOOLS, versions, strict=True))
         made = Toolchain(self.name, image, architecture_of(architecture), libc, tools)
         write_json(kept, made)
         return made
 
-    def _asked(self, image: str) -> list[str]:
+    def _ask_image(self, image: str) -> list[str]:
         """List the image's files, and ask it for its libc and compilers."""
         from .image_root import LISTING
 

@@ -1,7 +1,7 @@
 """The finding of one name: which file the dynamic loader's rules lead to, and which it passes by.
 
 in   who asks (Loaded), the name as it stands in DT_NEEDED
-out  `Finder(…).found(here, name, skipped)` → path, Elf and the rule that led there; None when nothing does
+out  `Finder(…).first_match(here, name, skipped)` → path, Elf and the rule that led there; None when nothing does
 
 Raises what ends the search: ElfError and OSError for a file that the loader opens and then refuses.
 Rules: glibc's dl-load.c (_dl_map_object, open_path); musl's dynlink.c (path_open, load_library).
@@ -35,7 +35,7 @@ class Finder:
         self.kind = main.elf.kind
         self.absent: set[str] = set()
 
-    def found(self, here: Loaded, name: str, skipped: list[str]) -> tuple[str, Elf, str] | None:
+    def first_match(self, here: Loaded, name: str, skipped: list[str]) -> tuple[str, Elf, str] | None:
         """The first file that one of the loader's rules leads to; ElfError or OSError for one that ends the search."""
         if "/" in name:
             path = self.loader.absolute(name)

@@ -167,7 +167,7 @@ class Walk:
         skipped: list[str] = []
         refused = ""
         try:
-            found = self.finder.found(here, name, skipped)
+            found = self.finder.first_match(here, name, skipped)
             known = self.by_identity.get(found[1].identity) if found is not None else None
             if found is not None and known is None:
                 _check_loadable(found[1])

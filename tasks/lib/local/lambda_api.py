@@ -53,7 +53,7 @@ class LambdaApi:
         _, given, act = found.groups()
         if not given:
             return self._list(exchange) if exchange.request.method == "GET" else _no_such_path(exchange)
-        name, qualifier = self._named(unquote(given), exchange)
+        name, qualifier = self._name_and_qualifier(unquote(given), exchange)
         pool = self.pools.get(name)
         if not pool:
             known = ", ".join(sorted(self.pools))
@@ -69,7 +69,7 @@ class LambdaApi:
         one = acts.get((exchange.request.method, act))
         return one(exchange, pool, qualifier) if one else _no_such_path(exchange)
 
-    def _named(self, given: str, exchange: Exchange) -> tuple[str, str]:
+    def _name_and_qualifier(self, given: str, exchange: Exchange) -> tuple[str, str]:
         """The name and the qualifier of what was given: a name, name:qualifier, or an ARN, whole or in part."""
         found = NAMED.fullmatch(given)
         asked = parse_qs(exchange.request.query).get("Qualifier", [""])[0]

@@ -57,14 +57,14 @@ def sample(name: str, cache: Path, log: Callable[[str], None]) -> bytes:
         return _text(events.url(request))
     if name not in SAMPLES:
         raise UsageError(f"There is no sample event {name!r}.", f"There are: {', '.join(NAMES)}.")
-    return _text(_known(cache, log)[name])
+    return _text(_catalogue(cache, log)[name])
 
 
 def _text(event: Any) -> bytes:
     return json.dumps(event, indent=2, ensure_ascii=False).encode()
 
 
-def _known(cache: Path, log: Callable[[str], None]) -> Mapping[str, Any]:
+def _catalogue(cache: Path, log: Callable[[str], None]) -> Mapping[str, Any]:
     kept = cache / f"sample-events-{VERSION}.json"
     if not kept.exists():
         log(f"fetching AWS's sample events (once: aws-sam-cli {VERSION})")

@@ -69,7 +69,7 @@ def asked(
             continue
         if last_found.get(name, -1) > number and (SHARED.search(name) or posixpath.dirname(path) in PROGRAMS):
             continue
-        told = _told(path, row)
+        told = _one_asked(path, row)
         found.setdefault(f"{told.hint}{told.message}", told)
     return list(found.values())
 
@@ -93,7 +93,7 @@ def _is_noise(path: str, row: dict[str, Any]) -> bool:
     )
 
 
-def _told(path: str, row: dict[str, Any]) -> Asked:
+def _one_asked(path: str, row: dict[str, Any]) -> Asked:
     by = posixpath.basename(row["exe"])
     if row["writes"] and row["error"] in {"EROFS", "EACCES", "EPERM"}:
         message = f"{by} writes to {path}, which is read-only on Lambda."

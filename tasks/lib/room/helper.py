@@ -103,13 +103,13 @@ def _outside(spec: dict[str, Any], ready: tuple[int, int], go: tuple[int, int]) 
             _init(spec, ready, go)
         for handle in (*ready, *go):
             os.close(handle)
-        os._exit(_ended(os.waitpid(init, 0)[1]))
+        os._exit(_exit_code(os.waitpid(init, 0)[1]))
     except BaseException as error:  # noqa: BLE001 - there is nobody above
         os.write(ready[1], f"{error}".encode())
         os._exit(NO_ROOM)
 
 
-def _ended(status: int) -> int:
+def _exit_code(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
@@ -130,7 +130,7 @@ def _init(spec: dict[str, Any], ready: tuple[int, int], go: tuple[int, int]) -> 
         while True:
             pid, status = os.wait()
             if pid == child:
-                os._exit(_ended(status))
+                os._exit(_exit_code(status))
     except BaseException as error:  # noqa: BLE001 - there is nobody above
         os.write(ready[1], f"{error}".encode())
         os._exit(NO_ROOM)

@@ -28,7 +28,7 @@ def schema() -> dict[str, Any]:
     overridable = keys(Function, overridable=True)
     one_of = {"oneOf": [{"required": ["source"]}, {"required": ["binary"]}]}
     stage = _described(keys(Deploy) | overridable)
-    stage["properties"]["function"] = _named(FUNCTION_NAME.pattern, _described(overridable))
+    stage["properties"]["function"] = _tables_by_name(FUNCTION_NAME.pattern, _described(overridable))
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "lambda.toml",
@@ -39,8 +39,9 @@ def schema() -> dict[str, Any]:
             "build": _described(keys(Build)),
             "deploy": _described(keys(Deploy)),
             "defaults": _described(shared),
-            "function": _named(FUNCTION_NAME.pattern, _described(keys(Function)) | one_of) | {"minProperties": 1},
-            "stage": _named(STAGE_NAME.pattern, stage),
+            "function": _tables_by_name(FUNCTION_NAME.pattern, _described(keys(Function)) | one_of)
+            | {"minProperties": 1},
+            "stage": _tables_by_name(STAGE_NAME.pattern, stage),
         },
     }
 
@@ -55,7 +56,7 @@ def _described(known: Mapping[str, Field[Any]]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _named(pattern: str, table: dict[str, Any]) -> dict[str, Any]:
+def _tables_by_name(pattern: str, table: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "propertyNames": {"pattern": f"^(?:{pattern})$"}, "additionalProperties": table}
 
 

@@ -100,14 +100,14 @@ class Rooted(Sysroot):
         """`path` without links, `.` and `..`, all taken inside the root."""
         folder, _, name = path.rpartition("/")
         if name in {"", ".", ".."}:
-            return self._walked(path)
+            return self._real_path(path)
         below = self._canonical.get(folder)
         if below is None:
-            below = self._canonical[folder] = self._walked(folder)
+            below = self._canonical[folder] = self._real_path(folder)
         here = f"{below.rstrip('/')}/{name}"
-        return here if self._link(here) is None else self._walked(here)
+        return here if self._link(here) is None else self._real_path(here)
 
-    def _walked(self, path: str) -> str:
+    def _real_path(self, path: str) -> str:
         done: list[str] = []
         pending = path.split("/")[::-1]
         hops = 0

@@ -60,13 +60,13 @@ class Calls:
 
     def plain(self, operation: str, **parameters: Any) -> Answer:
         """The same for operations that name the function in another way."""
-        return self._sent(self.aws.client("lambda"), operation, parameters)
+        return self._send(self.aws.client("lambda"), operation, parameters)
 
     def upload(self, operation: str, **parameters: Any) -> Answer:
         """One call about the function that carries a zip, or names it."""
-        return self._sent(self.aws.uploader(), operation, {"FunctionName": self.desired.name, **parameters})
+        return self._send(self.aws.uploader(), operation, {"FunctionName": self.desired.name, **parameters})
 
-    def _sent(self, client: Any, operation: str, parameters: dict[str, Any]) -> Answer:
+    def _send(self, client: Any, operation: str, parameters: dict[str, Any]) -> Answer:
         started = self.clock.now()
         while True:
             try:

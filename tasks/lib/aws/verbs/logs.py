@@ -57,7 +57,7 @@ def events(  # noqa: PLR0913 - all but the first have defaults
     start_ms = int((now() - since_s) * 1000)
     seen: dict[str, int] = {}
     while True:
-        for event in _asked(handle, start_ms, pattern, follow=follow):
+        for event in _pages(handle, start_ms, pattern, follow=follow):
             name = (
                 event.get("eventId") or f"{event.get('timestamp')} {event.get('logStreamName')} {event.get('message')}"
             )
@@ -71,7 +71,7 @@ def events(  # noqa: PLR0913 - all but the first have defaults
         sleep(POLL_S)
 
 
-def _asked(handle: FunctionHandle, start_ms: int, pattern: str, *, follow: bool) -> Iterator[Any]:
+def _pages(handle: FunctionHandle, start_ms: int, pattern: str, *, follow: bool) -> Iterator[Any]:
     """All pages from a moment on; a log that is not there yet is empty while one waits for it."""
     logs = handle.aws.client("logs")
     filtered = {"filterPattern": pattern} if pattern else {}

@@ -47,7 +47,7 @@ def trust_problem(aws: Aws, role: str) -> str:
         document = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     except iam.exceptions.ClientError as error:
         return f"There is no role {name}." if missing(error) else ""
-    return "" if _trusted(document) else f"Role {name} does not trust lambda.amazonaws.com."
+    return "" if _trusts_lambda(document) else f"Role {name} does not trust lambda.amazonaws.com."
 
 
 def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry_run: bool = False) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry
                 found = iam.create_role(
                     RoleName=role, AssumeRolePolicyDocument=TRUST_POLICY, Description="Haskell on AWS Lambda"
                 )["Role"]
-        if not _trusted(found.get("AssumeRolePolicyDocument", json.loads(TRUST_POLICY))):
+        if not _trusts_lambda(found.get("AssumeRolePolicyDocument", json.loads(TRUST_POLICY))):
             raise DeployError(
                 f"Role {role} exists and does not trust Lambda.", f"Its trust policy must be {TRUST_POLICY}"
             )
@@ -90,7 +90,7 @@ def _there(iam: Any, role: str) -> Rights:
     return allowed(json.loads(policy) if isinstance(policy, str) else policy)
 
 
-def _trusted(document: Any) -> bool:
+def _trusts_lambda(document: Any) -> bool:
     policy = json.loads(document) if isinstance(document, str) else document
     statements = policy.get("Statement", [])
     for statement in statements if isinstance(statements, list) else [statements]:

@@ -28,13 +28,13 @@ def url(handle: FunctionHandle, auth: Auth | None = None) -> dict[str, Any]:
     """Look at the URL, or make it so."""
     with handle.calls():
         if auth == "none":
-            _removed(handle)
+            _delete(handle)
         elif auth is not None:
-            _made(handle, AUTH_TYPES[auth])
-        return _shown(handle)
+            _create(handle, AUTH_TYPES[auth])
+        return _state(handle)
 
 
-def _made(handle: FunctionHandle, auth_type: str) -> None:
+def _create(handle: FunctionHandle, auth_type: str) -> None:
     client, there = handle.client, _config(handle)
     mode = "RESPONSE_STREAM" if handle.function.response == "stream" else "BUFFERED"
     desired = {"AuthType": auth_type, "InvokeMode": mode}
@@ -52,7 +52,7 @@ def _made(handle: FunctionHandle, auth_type: str) -> None:
             client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
 
 
-def _removed(handle: FunctionHandle) -> None:
+def _delete(handle: FunctionHandle) -> None:
     client = handle.client
     for sid in _statements(handle) & STATEMENTS.keys():
         client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
@@ -60,7 +60,7 @@ def _removed(handle: FunctionHandle) -> None:
         client.delete_function_url_config(FunctionName=handle.name, **handle.qualifier)
 
 
-def _shown(handle: FunctionHandle) -> dict[str, Any]:
+def _state(handle: FunctionHandle) -> dict[str, Any]:
     there = _config(handle)
     if there is None:
         return {"url": None, "auth": None, "missing_permissions": []}
