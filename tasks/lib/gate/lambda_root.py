@@ -64,9 +64,8 @@ class LambdaRoot(Rooted, StandIns):
         for start, contents in ((TASK, zipped), (OPT, layer)):
             self._lay(start, contents)
         self._runtime = {f"/usr/lib64/{soname}": soname for soname in platform.libraries}
-        self._runtime[self._walked(platform.loader.rpartition("/")[0]) + f"/{posixpath.basename(platform.loader)}"] = (
-            posixpath.basename(platform.loader)
-        )
+        folder, name = posixpath.split(platform.loader)
+        self._runtime[f"{self._real_path(folder)}/{name}"] = name
         self._stand_ins: dict[str, Elf] = {}
         self._numbers = {path: number for number, path in enumerate(sorted(self._nodes))}
 
