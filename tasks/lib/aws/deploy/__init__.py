@@ -8,7 +8,8 @@ plan       (DesiredState, Remote) → steps; none = unchanged
 apply      steps → API calls, in the one order that leaves no live function broken
 calls      one call, waited for while AWS says "not yet"
 upload     the zip's way: in the request, or through S3
-deployment all functions of a run: asks in parallel, plans again when somebody else was quicker
+reader     how much is read: one question for all at once, more only where that does not do
+deployment all functions of a run, in parallel; plans again when somebody else was quicker
 progress   a bar on a terminal, one line elsewhere
 outcome    what was done, for people and as JSON
 """

@@ -1,4 +1,4 @@
-"""All functions of one run: one question for every one of them, in parallel; then read → plan → apply, one by one.
+"""All functions of one run, in parallel: read → plan → apply, and again when somebody else was quicker.
 
 in   Project, the names of the functions chosen
 out  `Deployment.deploy(name, package)`, `.diff(name, package)` → Outcome, each callable from its own doit subtask
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from ...base import processes
 from ...base.errors import DeployError, UsageError
 from ..errors import errors_while
 from ..pace import daemons
-from ..session import ASKING, Aws, connect
+from ..session import Aws, connect
 from ..wire import Progress
 from . import upload
 from .apply import Run
@@ -25,16 +24,8 @@ from .calls import Calls, Clock, Replan
 from .desired import DesiredState, Package, Part, desired_state, name_on_aws
 from .outcome import Outcome, Target
 from .plan import plan
-from .remote import (
-    Answer,
-    Remote,
-    concurrency,
-    get_function,
-    published,
-    remote_of_alias,
-    remote_of_latest,
-    retention_days,
-)
+from .reader import Reader
+from .remote import Answer, Remote
 from .steps import MoveAlias, Publish, SetConcurrency, SetLogRetention, Step, UpdateConfiguration, Wait
 
 if TYPE_CHECKING:
@@ -81,7 +72,7 @@ class Deployment:
         self._connected = connected or (lambda: connect(project.deploy))
         self._lock = Lock()
         self._aws: Aws | None = None
-        self._answers: dict[str, Future[Answer | None]] = {}
+        self._reader = Reader(lambda: self.aws, self._functions)
 
     def deploy(self, name: str, package: Package) -> Outcome:
         """Bring one function to what is desired; unchanged costs the one call that was made for all at first."""
@@ -96,7 +87,7 @@ class Deployment:
         upload.check_size(package, self._project.deploy.s3_bucket)
         with errors_while(desired.secrets):
             started = self._clock.now()
-            remote = self._read(desired, first=True, deep=self._deep)
+            remote = self._reader.read(desired, first=True, deep=self._deep)
             steps = plan(desired, remote)
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
             return self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
@@ -114,7 +105,7 @@ class Deployment:
         run: Run | None = None
         deep = self._deep
         for turn in range(ROUNDS):
-            remote = self._read(desired, first=turn == 0, deep=deep)
+            remote = self._reader.read(desired, first=turn == 0, deep=deep)
             steps = plan(desired, remote)
             if not steps or (run and self._is_dropped(run, steps, remote, desired)):
                 break
@@ -131,7 +122,7 @@ class Deployment:
                 run = None
                 continue
             hidden = any(isinstance(step, SetConcurrency | SetLogRetention) for step in steps)
-            remote = self._after(desired, hidden=hidden)
+            remote = self._reader.after(desired, hidden=hidden)
             steps = plan(desired, remote)
             if not steps or self._is_dropped(run, steps, remote, desired):
                 break
@@ -146,25 +137,6 @@ class Deployment:
         steps = tuple(done.values())
         return self._outcome(desired, package, action, steps, remote, durations, self._clock.now() - started)
 
-    def _after(self, desired: DesiredState, *, hidden: bool) -> Remote | None:
-        """What stands there after the steps: the one read, and what it does not show if that was written."""
-        answer = get_function(self.aws.client("lambda"), desired.name, desired.alias)
-        if answer is None:
-            return None
-        if desired.alias is None:
-            found = remote_of_latest(answer, live=answer["Configuration"])
-        else:
-            found = remote_of_alias(answer)
-        return self._with_hidden(desired, found) if hidden else found
-
-    def _with_hidden(self, desired: DesiredState, remote: Remote) -> Remote:
-        copies, days = remote.concurrency, remote.retention_days
-        if desired.concurrency is not None and copies is None:
-            copies = concurrency(self.aws.client("lambda"), desired.name)
-        if desired.retention_days is not None:
-            days = retention_days(self.aws.client("logs"), desired.log_group)
-        return replace(remote, concurrency=copies, retention_days=days)
-
     def _is_dropped(self, run: Run, steps: tuple[Step, ...], remote: Remote | None, desired: DesiredState) -> bool:
         """True if AWS took what was sent and does not show it, and nobody else is at work: sending it again is idle."""
         ours = remote is not None and remote.live is not None and run.is_ours(remote.live)
@@ -173,8 +145,6 @@ class Deployment:
             fields = ", ".join(dict.fromkeys(change.field for step in steps for change in step.changes))
             self._report(f"{desired.label}: AWS took these and shows them otherwise: {fields}")
         return idle
-
-    # ------------------------------------------------------------------ reading
 
     @property
     def aws(self) -> Aws:
@@ -185,41 +155,6 @@ class Deployment:
                 self._aws.report = self._report
                 processes.at_end.add(processes.end_soon)
             return self._aws
-
-    def _read(self, desired: DesiredState, *, first: bool, deep: bool = False) -> Remote | None:
-        """The function as far as the plan needs it: the one answer, and more only when that is not as desired."""
-        client = self.aws.client("lambda")
-        answer = self._first_answer(desired.label) if first else get_function(client, desired.name, desired.alias)
-        if answer is None and desired.alias is None:
-            return None
-        if answer is not None:
-            live = answer["Configuration"]
-            known = remote_of_alias(answer) if desired.alias else remote_of_latest(answer, live=live)
-            if not deep and (desired.alias is None or not plan(desired, known)):
-                unread = desired.retention_days is not None and not desired.settled(known.tags)
-                return self._with_hidden(desired, known) if unread else known
-        if desired.alias is None:
-            return self._with_hidden(desired, known)
-        unqualified = get_function(client, desired.name, None)
-        if unqualified is None:
-            return None
-        live = None if answer is None else answer["Configuration"]
-        found = remote_of_latest(unqualified, live, published(client, desired.name))
-        return self._with_hidden(desired, found) if deep or not desired.settled(found.tags) else found
-
-    def _first_answer(self, name: str) -> Answer | None:
-        """The answer to the question that is asked for all functions at once."""
-        client = self.aws.client("lambda")
-        with self._lock:
-            if not self._answers:
-                questions = {
-                    label: partial(get_function, client, function.function_name, function.alias)
-                    for label, function in self._functions.items()
-                }
-                self._answers = daemons(ASKING, questions)
-        return self._answers[name].result()
-
-    # ------------------------------------------------------------------ telling
 
     def _target(self, desired: DesiredState, remote: Remote | None) -> Target:
         account = self.aws.account() if remote is None else _arn(remote).split(":")[4]
