@@ -485,6 +485,11 @@ static void append_type(struct buffer *out, const char *type)
         append_text(out, "Error");
 }
 
+static size_t told(const struct failure *failure)
+{
+    return failure->told ? failure->told : failure->message.size;
+}
+
 static int post_failure(const char *path, const struct event *event, const struct failure *failure)
 {
     struct buffer headers = {0}, body = {0};
@@ -492,7 +497,7 @@ static int post_failure(const char *path, const struct event *event, const struc
     append_text(&headers, ERROR_TYPE ": ");
     append_type(&headers, failure->type);
     append(&headers, "\r\n", 3);
-    note("%s: %.*s", failure->type, SHOWN(failure->message));
+    log_failure(failure->type, failure->message.data ? failure->message.data : "", told(failure));
     int status = post(path, event, headers.data, &body);
     release(&headers);
     release(&body);
@@ -599,7 +604,7 @@ void api_stream_end(const struct failure *failure)
         append_base64(&end, &body);
         append_text(&end, "\r\n");
         release(&body);
-        note("%s: %.*s", failure->type, SHOWN(failure->message));
+        log_failure(failure->type, failure->message.data ? failure->message.data : "", told(failure));
     }
     append_text(&end, "\r\n");
     struct iovec part = {end.data, end.size};

@@ -268,7 +268,9 @@ _Noreturn static void serve(void)
         if (SHIM_PROCESS == PERSISTENT && child.pid && !idle_is_silent())
             persistent_idle();
         watch_idle(-1, NULL);
+        log_request(event.id);
         handle(&event);
+        log_request(NULL);
     }
 }
 

@@ -2,6 +2,7 @@
 
      text.c       growing buffers
      json.c       is it JSON, and text as a JSON string
+     record.c     a line of the log as JSON
      log.c        the program's stderr on its way to ours
      loop.c       waiting, clocks, signals, the end
      child.c      the program as a child: environment, start, end, its group
@@ -62,6 +63,17 @@ _Noreturn void out_of_memory(size_t size);
 bool is_json(const char *text, size_t size);
 void append_quoted(struct buffer *buffer, const char *text, size_t size);
 
+const char *json_text_member(const char *object, size_t size, const char *name, size_t *length);
+
+/* ---- record.c ---- */
+
+enum level { LEVEL_TRACE, LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR, LEVEL_FATAL };
+
+bool records_wanted(void);
+void record_request(const char *id);
+void append_record(struct buffer *out, enum level level, const char *type, const char *message, size_t size);
+void append_line_record(struct buffer *out, const char *line, size_t size);
+
 /* ---- log.c ---- */
 
 bool log_open(void);
@@ -74,7 +86,9 @@ void log_finish(void);
 struct pollfd log_interest(void);
 void log_progress(const struct pollfd *seen, bool looked);
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void note_list(const char *format, va_list values) __attribute__((format(printf, 1, 0)));
+void note_list(enum level level, const char *format, va_list values) __attribute__((format(printf, 2, 0)));
+void log_failure(const char *type, const char *message, size_t size);
+void log_request(const char *id);
 
 /* ---- loop.c ---- */
 
@@ -141,6 +155,7 @@ struct event {
 struct failure {
     const char *type; /* (Runtime|Function).[A-Z][a-zA-Z]+, or the name that the program or lambda.toml gives */
     struct buffer message;
+    size_t told; /* bytes of the message in front of the end of stderr, which is in the log already; 0: all of it */
 };
 
 void api_open(const char *address);

@@ -21,9 +21,10 @@ static const char *signal_name(int number)
     return "unknown";
 }
 
-static void add_tail(struct buffer *message)
+static void add_tail(struct failure *failure)
 {
-    size_t before = message->size;
+    struct buffer *message = &failure->message;
+    size_t before = failure->told = message->size;
     append_text(message, "; the end of its stderr:\n");
     size_t start = message->size;
     log_tail(message);
@@ -78,7 +79,7 @@ struct failure failure_at_end(size_t thrown_away)
         append_text(&failure.message, " before it had answered");
     else if (thrown_away > 0 && !SHIM_STREAM)
         append_format(&failure.message, "; the %zu bytes of its stdout are thrown away", thrown_away);
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 
@@ -93,7 +94,7 @@ struct failure failure_at_deadline(const struct event *event)
                   SHIM_MAIN,
                   SHIM_PROCESS == PER_EVENT && child.out < 0 ? "ended (though it had closed its stdout)" : "answered", date,
                   (int)(event->deadline_ms % 1000), event->id);
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 
@@ -101,7 +102,7 @@ struct failure failure_of_silence(void)
 {
     struct failure failure = {.type = "Function.NoResponse"};
     append_format(&failure.message, "%s wrote no answer to its stdout; a program with nothing to say writes null", SHIM_MAIN);
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 
@@ -117,7 +118,7 @@ struct failure failure_of(const char *type, const char *what)
 {
     struct failure failure = {.type = type};
     append_format(&failure.message, "%s %s", SHIM_MAIN, what);
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 

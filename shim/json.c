@@ -190,6 +190,41 @@ bool is_json(const char *text, size_t size)
     return good;
 }
 
+/* The text of an object's member, as it stands between the quotes; NULL where there is none, or it is no string. `object` is
+   known to be JSON. */
+const char *json_text_member(const char *object, size_t size, const char *name, size_t *length)
+{
+    const unsigned char *at = (const unsigned char *)object, *end = at + size;
+    int depth = 0;
+    bool names = false; /* the next string is a member's name */
+    while (at < end) {
+        unsigned char c = *at++;
+        if (c == '{' || c == '[')
+            depth++;
+        if (c == '}' || c == ']')
+            depth--;
+        if (c == '{' || c == ',')
+            names = true;
+        if (c != '"')
+            continue;
+        const unsigned char *text = at;
+        at = skip_string(at, end);
+        if (!at)
+            return NULL;
+        bool ours = names && depth == 1 && (size_t)(at - 1 - text) == strlen(name) && !memcmp(text, name, strlen(name));
+        names = false;
+        if (!ours)
+            continue;
+        at = skip_space(skip_space(at, end) + 1, end);
+        text = at + 1;
+        if (*at != '"' || !(at = skip_string(text, end)))
+            return NULL;
+        *length = (size_t)(at - 1 - text);
+        return (const char *)text;
+    }
+    return NULL;
+}
+
 /* The text as a JSON string; what is not UTF-8 becomes U+FFFD. */
 void append_quoted(struct buffer *buffer, const char *text, size_t size)
 {

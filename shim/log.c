@@ -2,7 +2,7 @@
 
    All children write to one pipe, and the loop carries it on while it waits for whatever else: so a flood, or a reader of
    our own stderr that has gone to sleep, holds up the program at most, never the shim. The last bytes are kept for the
-   error message. */
+   error message. Where the log is in JSON, lines become records as they are read. */
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -16,7 +16,9 @@ enum {
     STEP = 4096, /* PIPE_BUF: as much as a pipe that poll calls writable takes at once */
     TAIL = 2048,
     STEPS_AT_ONCE = 64, /* more than a pipe holds */
-    WAITING_LIMIT = 1 << 20
+    WAITING_LIMIT = 1 << 20,
+    LINE = 32768, /* bytes of a line that are one record */
+    SAID = 3500   /* bytes of what we say ourselves: written at once, or not at all */
 };
 
 static int tee_out = -1, tee_in = -1; /* we read, the children write */
@@ -24,7 +26,8 @@ static char held[STEP];
 static size_t held_from, held_to;
 static char tail[2 * TAIL];
 static size_t tail_size;
-static struct buffer waiting; /* stdout that was no answer, and stderr that had to be known at once */
+static struct buffer waiting;  /* stdout that was no answer, stderr that had to be known at once, and all records */
+static struct buffer lines[2]; /* in JSON: the last line, not at its end yet, of stderr and of stdout */
 static size_t waiting_from;
 static size_t dropped;    /* bytes of stray stdout that the log did not take, not told yet */
 static bool nothing_said; /* when the loop looked last */
@@ -62,10 +65,62 @@ static void remember(const char *data, size_t size)
     tail_size += size;
 }
 
+/* Lines as records; what has no line break yet waits for it. */
+static void take_lines(struct buffer *line, const char *data, size_t size)
+{
+    while (size > 0) {
+        const char *end = memchr(data, '\n', size);
+        size_t more = end ? (size_t)(end - data) : size;
+        append(line, data, more);
+        if (end || line->size >= LINE) {
+            append_line_record(&waiting, line->data, line->size);
+            release(line);
+        }
+        more += end != NULL;
+        data += more;
+        size -= more;
+    }
+}
+
+/* What is the end of a line, though no break says so. */
+static void end_lines(void)
+{
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        append_line_record(&waiting, lines[i].data ? lines[i].data : "", lines[i].size);
+        release(&lines[i]);
+    }
+}
+
+/* Records from stderr, if there are any. */
+static bool read_records(void)
+{
+    char some[STEP];
+    while (waiting_from == waiting.size) {
+        ssize_t size = read(tee_out, some, sizeof some);
+        if (size <= 0)
+            return false;
+        remember(some, (size_t)size);
+        take_lines(&lines[0], some, (size_t)size);
+    }
+    return true;
+}
+
+static void append_dropped(void)
+{
+    char text[100];
+    int size = snprintf(text, sizeof text, "%zu bytes of stray stdout are lost here: nobody took the log", dropped);
+    if (records_wanted())
+        append_record(&waiting, LEVEL_WARN, NULL, text, (size_t)size);
+    else
+        append_format(&waiting, "bootstrap: %s\n", text);
+}
+
 /* The next piece of the log, if there is one. */
 static bool read_log(void)
 {
     ssize_t size;
+    if (records_wanted() && !read_records())
+        return false;
     if (waiting_from < waiting.size) {
         size = waiting.size - waiting_from < sizeof held ? (ssize_t)(waiting.size - waiting_from) : (ssize_t)sizeof held;
         memcpy(held, waiting.data + waiting_from, (size_t)size);
@@ -74,7 +129,7 @@ static bool read_log(void)
             release(&waiting);
             waiting_from = 0;
             if (dropped > 0)
-                append_format(&waiting, "bootstrap: %zu bytes of stray stdout are lost here: nobody took the log\n", dropped);
+                append_dropped();
             dropped = 0;
         }
     } else {
@@ -92,11 +147,15 @@ static bool read_log(void)
 static void gather(void)
 {
     for (int i = 0; i < STEPS_AT_ONCE && waiting.size <= WAITING_LIMIT; i++) {
-        ssize_t size = read(tee_out, room_for(&waiting, STEP), STEP);
+        char some[STEP];
+        ssize_t size = read(tee_out, some, sizeof some);
         if (size <= 0)
             return;
-        remember(waiting.data + waiting.size, (size_t)size);
-        waiting.size += (size_t)size;
+        remember(some, (size_t)size);
+        if (records_wanted())
+            take_lines(&lines[0], some, (size_t)size);
+        else
+            append(&waiting, some, (size_t)size);
     }
 }
 
@@ -139,10 +198,12 @@ void log_line(const char *data, size_t size)
     nothing_said = false;
     gather();
     remember(data, size);
-    if (waiting.size + size <= WAITING_LIMIT)
-        append(&waiting, data, size);
-    else
+    if (waiting.size + size > WAITING_LIMIT)
         dropped += size;
+    else if (records_wanted())
+        take_lines(&lines[1], data, size);
+    else
+        append(&waiting, data, size);
     log_forward();
 }
 
@@ -168,26 +229,57 @@ void log_tail(struct buffer *out)
     append(out, from, (size_t)(end - from));
 }
 
-/* A line of our own in the log; dropped rather than waited for. */
-void note_list(const char *format, va_list values)
+/* Say it ourselves, rather not at all than wait for a reader. */
+static void say(enum level level, const char *type, const char *text, size_t size)
 {
-    char line[1024];
-    int used = snprintf(line, sizeof line, "bootstrap: ");
-    int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, values);
-    size_t size = strlen(line);
-    if (more >= 0) {
-        line[size] = '\n';
-        if (stderr_takes_more() && write(STDERR_FILENO, line, size + 1) < 0)
-            return; /* nobody listens */
+    struct buffer line = {0};
+    if (records_wanted()) {
+        nothing_said = false;
+        if (waiting.size <= WAITING_LIMIT)
+            append_record(&waiting, level, type, text, size);
+        log_forward();
+        return;
     }
+    append_format(&line, "bootstrap: %s%s", type ? type : "", type ? ": " : "");
+    for (size_t i = 0; i < size && i < SAID; i++)
+        append(&line, text[i] == '\n' || text[i] == '\r' ? " " : text + i, 1);
+    append_text(&line, "\n");
+    if (stderr_takes_more() && write(STDERR_FILENO, line.data, line.size) < 0)
+        size = 0; /* nobody listens */
+    release(&line);
+}
+
+/* A line of our own in the log. */
+void note_list(enum level level, const char *format, va_list values)
+{
+    char text[1024];
+    if (vsnprintf(text, sizeof text, format, values) >= 0)
+        say(level, NULL, text, strlen(text));
 }
 
 void note(const char *format, ...)
 {
     va_list values;
     va_start(values, format);
-    note_list(format, values);
+    note_list(LEVEL_WARN, format, values);
     va_end(values);
+}
+
+/* The line of an event that failed; it has one. */
+void log_failure(const char *type, const char *message, size_t size)
+{
+    say(LEVEL_ERROR, type, message, size);
+}
+
+/* Whose log it is from here on; NULL: nobody's. */
+void log_request(const char *id)
+{
+    if (!records_wanted())
+        return;
+    nothing_said = false;
+    log_forward();
+    end_lines();
+    record_request(id);
 }
 
 /* Before the loop waits: what it has to watch for us. */
@@ -216,4 +308,8 @@ void log_finish(void)
 {
     nothing_said = false;
     log_forward();
+    if (records_wanted()) {
+        end_lines();
+        log_forward();
+    }
 }

@@ -31,7 +31,7 @@ _Noreturn void fail(const char *format, ...)
 {
     va_list values;
     va_start(values, format);
-    note_list(format, values);
+    note_list(LEVEL_FATAL, format, values);
     va_end(values);
     if (acts.stop)
         say_last_words();

@@ -3,7 +3,7 @@
 //   in   an event and its context, from the runtime      out  the program's answer, or an error with its reason
 //
 // The contract is that of the native bootstrap and stands in shim/README.md. In the order of this file: settings, the
-// program's environment, one running program, the log, the two ways to drive it, the handler.
+// program's environment, the log, one running program, the two ways to drive it, the handler.
 'use strict';
 
 const { spawn, spawnSync } = require('node:child_process');
@@ -25,6 +25,7 @@ const TAIL = 2048; // bytes of stderr in an error message
 const HEAD = 672; // a frame's head is shorter
 const PRELUDED = 'application/vnd.awslambda.http-integration-response'; // the program writes status and headers itself
 const WAITING = 1 << 20; // bytes of stray stdout, for a log that is not read
+const LONGEST_LINE = 32768; // bytes of a record in the log
 const LOG_TRIES = 40; // of 5 ms, for a reader of the log that is slow
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; Node takes anything above for nothing
 const NOTHING = Buffer.alloc(0);
@@ -64,8 +65,8 @@ const environment = {
 function failure(type, message, tail = '') {
   const error = new Error(tail ? `${message}; the end of its stderr:\n${tail}` : message);
   error.name = type;
-  error.stack = `${type}: ${error.message}`; // where in this file it was made helps nobody
-  return error;
+  error.stack = `${type}: ${message}`; // where in this file it was made helps nobody, and stderr is in the log already
+  return Object.defineProperty(error, 'about', { value: message });
 }
 
 function notStarted(error) {
@@ -85,6 +86,61 @@ const tooLarge = () =>
 
 // ---- the log: the program's stderr, and stdout that is no answer ----
 
+const inJson = /^json$/i.test(process.env.AWS_LAMBDA_LOG_FORMAT ?? '');
+const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+const levelOf = (name) => LEVELS.indexOf(String(name).toUpperCase());
+const leastLevel = levelOf(process.env.AWS_LAMBDA_LOG_LEVEL);
+
+// A record of the log in JSON, where its level is asked for.
+function recordOf(level, requestId, message) {
+  if (levelOf(level) < leastLevel) return '';
+  return `${JSON.stringify({ timestamp: new Date().toISOString(), level, requestId, message })}\n`;
+}
+
+// A line that is a JSON object is a record already, and its own level counts; any other is INFO.
+function recordOfLine(requestId, bytes) {
+  const line = bytes.toString().trimEnd();
+  const record = line.startsWith('{') ? objectOf(line) : undefined;
+  if (!record) return line ? recordOf('INFO', requestId, line) : '';
+  const level = 'level' in record && levelOf(record.level) >= 0 ? levelOf(record.level) : levelOf('INFO');
+  return level < leastLevel ? '' : `${line}\n`;
+}
+
+function objectOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+// Lines on their way to be records; in text they go through as they come.
+class Lines {
+  rest = NOTHING;
+
+  take(bytes, requestId) {
+    if (!inJson) return bytes;
+    const records = [];
+    this.rest = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
+    for (let end; (end = this.rest.indexOf(10)) >= 0 || this.rest.length > LONGEST_LINE; ) {
+      const size = end < 0 || end > LONGEST_LINE ? LONGEST_LINE : end;
+      records.push(recordOfLine(requestId, this.rest.subarray(0, size)));
+      this.rest = this.rest.subarray(size + (size === end));
+    }
+    return Buffer.from(records.join(''));
+  }
+
+  // What is there of a line that nobody ends.
+  end(requestId) {
+    const last = inJson ? recordOfLine(requestId, this.rest) : '';
+    this.rest = NOTHING;
+    return Buffer.from(last);
+  }
+}
+
+// A line of our own.
+const note = (message) => Buffer.from(inJson ? recordOf('WARN', undefined, message) : `run.js: ${message}\n`);
+
 // One after the other to our stderr, from a thread: a reader that has gone to sleep must not stop us.
 class Log {
   waiting = [];
@@ -100,9 +156,9 @@ class Log {
       return;
     }
     if (this.dropped > 0) {
-      const note = Buffer.from(`run.js: ${this.dropped} bytes of stray stdout are lost here: nobody took the log\n`);
+      const lost = note(`${this.dropped} bytes of stray stdout are lost here: nobody took the log`);
       this.dropped = 0;
-      this.write(note);
+      this.write(lost);
     }
     this.waiting.push({ bytes, done });
     this.size += bytes.length;
@@ -142,7 +198,10 @@ process.on('exit', () => alive.forEach((one) => one.kill()));
 
 // What happens to it is told to `client`: {heard(bytes), silent(), over()}; the end also stands in `gone`.
 class Program {
-  frames = new Frames();
+  requestId; // of its event, the last one's between events
+  said = new Lines(); // on stderr
+  strayed = new Lines(); // on stdout
+  frames = new Frames((bytes) => log.write(this.strayed.take(bytes, this.requestId)));
   tail = NOTHING;
   gone = null; // how it ended, {code, signal} or {error}
 
@@ -175,8 +234,9 @@ class Program {
     stderr?.on('data', (bytes) => {
       this.tail = Buffer.concat([this.tail, bytes]).subarray(-2 * TAIL);
       stderr.pause();
-      log.write(bytes, () => stderr.resume());
+      log.write(this.said.take(bytes, this.requestId), () => stderr.resume());
     });
+    stderr?.once('end', () => [this.said, this.strayed].forEach((lines) => log.write(lines.end(this.requestId))));
     this.hold(false);
   }
 
@@ -184,7 +244,7 @@ class Program {
   rest = {
     heard: (bytes) => {
       if (this.frames.take(bytes, null) === null) return;
-      log.write(Buffer.from('run.js: the program wrote more than its answer had bytes; it is started anew\n'));
+      log.write(note('the program wrote more than its answer had bytes; it is started anew'));
       this.drop();
     },
     silent: () => this.drop(),
@@ -256,6 +316,10 @@ class Frames {
   longLine = false; // it is too long for a head, and its beginning is in the log already
   left = 0; // bytes of the answer still to come
 
+  constructor(stray) {
+    this.stray = stray; // gets what is log
+  }
+
   // Take what stdout said; `expected` is null between events. Returns how the frames were broken, if they were.
   take(bytes, expected) {
     while (bytes.length > 0) {
@@ -288,7 +352,7 @@ class Frames {
 
   // The answer begins a line of its own, whatever was said before the event.
   beginLine() {
-    if (this.longLine || this.line.length > 0) log.write(Buffer.concat([this.line, Buffer.from('\n')]));
+    if (this.longLine || this.line.length > 0) this.stray(Buffer.concat([this.line, Buffer.from('\n')]));
     this.place = 'lines';
     this.line = NOTHING;
     this.longLine = false;
@@ -298,7 +362,7 @@ class Frames {
     const end = bytes.indexOf(10);
     const more = end < 0 ? bytes : bytes.subarray(0, end);
     if (this.longLine || this.line.length + more.length > HEAD) {
-      log.write(Buffer.concat([this.line, more]));
+      this.stray(Buffer.concat([this.line, more]));
       this.line = NOTHING;
       this.longLine = true;
     } else {
@@ -309,8 +373,7 @@ class Frames {
     const [, failed, length, type] = /^(error )?(\d{1,10})(?: ((?<=error \d+ )[A-Za-z][\w.]{0,127}))?$/.exec(head ?? '') || [];
     if (length === undefined) {
       if (head !== null) this.place = 'broken'; // it bears the id of the request under way
-
-      log.write(Buffer.concat([this.line, Buffer.from('\n')]));
+      this.stray(Buffer.concat([this.line, Buffer.from('\n')]));
     } else {
       this.place = 'answer';
       this.left = Number(length);
@@ -490,6 +553,7 @@ async function run(event, context, give, begun = () => {}) {
     give(bytes, one, reject);
   };
   one.tail = perEvent ? one.tail : NOTHING;
+  one.requestId = context.awsRequestId;
   one.hold(true);
   try {
     await new Promise((resolve, reject) => {

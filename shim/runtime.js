@@ -39,6 +39,16 @@ const described = (error) => ({
   trace: String(error?.stack ?? '').split('\n'),
 });
 
+// One line; what the program said on its stderr is in the log already.
+function logFailure(requestId, error) {
+  const { errorType, errorMessage } = described(error);
+  const message = error?.about ?? errorMessage;
+  const record = { timestamp: new Date().toISOString(), level: 'ERROR', requestId, errorType, message };
+  const inJson = /^json$/i.test(process.env.AWS_LAMBDA_LOG_FORMAT ?? '');
+  if (inJson && process.env.AWS_LAMBDA_LOG_LEVEL === 'FATAL') return;
+  process.stderr.write(inJson ? `${JSON.stringify(record)}\n` : `runtime.js: ${errorType}: ${message.replace(/\s*\n\s*/g, ' ')}\n`);
+}
+
 // The header's form is narrower than the body's: `Function.` and letters, the first one a capital.
 function headerType(name) {
   if (/^(Runtime|Function)\./.test(name)) return name;
@@ -150,8 +160,7 @@ async function serveOne(handler) {
     if (stream) await handler(event, stream, context);
     else await post(`${route}/response`, await handler(event, context), invocation(context.invocationId));
   } catch (error) {
-    const { errorType, errorMessage } = described(error);
-    process.stderr.write(`runtime.js: ${errorType}: ${errorMessage}\n`);
+    logFailure(context.awsRequestId, error);
     await (stream?.request ? stream.fail(error) : fail(`${route}/error`, error, invocation(context.invocationId)));
   }
 }

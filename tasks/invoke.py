@@ -74,6 +74,8 @@ def package(function: Function) -> Package:
         timeout_s=function.timeout_s or 3,  # Lambda's own defaults
         memory_mb=function.memory_mb or 128,
         environment=function.environment or {},
+        log_format=str(function.log_format or "Text"),
+        log_level=str((function.aws or {}).get("LoggingConfig", {}).get("ApplicationLogLevel", "")),
     )
 
 

@@ -28,6 +28,7 @@ from .settings.web import status_ranges
 SOURCES = (  # each uses only those before it
     "text.c",
     "json.c",
+    "record.c",
     "log.c",
     "loop.c",
     "child.c",

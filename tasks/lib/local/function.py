@@ -43,6 +43,8 @@ class Package:
     timeout_s: int = 3
     memory_mb: int = 128
     environment: Mapping[str, str] = field(default_factory=dict)
+    log_format: str = "Text"  # or JSON
+    log_level: str = ""  # the least that is wanted; in JSON only, as on Lambda
 
     @property
     def on_node(self) -> bool:
@@ -137,5 +139,7 @@ def environment(package: Package, root: Path) -> dict[str, str]:
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{package.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": package.log_format,
+        **({"AWS_LAMBDA_LOG_LEVEL": package.log_level} if package.log_level and package.log_format == "JSON" else {}),
         **package.environment,
     }

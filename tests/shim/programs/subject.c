@@ -181,6 +181,15 @@ static void act(const char *deed, const char *event, size_t size)
         fputs("nothing to say\n", stderr);
         if (persistent)
             answer("", 0);
+    } else if (is(deed, "chat")) {
+        static const char words[] = "plain \"words\"\n\n{\"n\":{\"level\":\"FATAL\"},\"level\":\"DEBUG\",\"message\":\"low\"}\n"
+                                    "{\"level\": \"ERROR\", \"message\": \"high\"}\n{\"level\": no JSON\nunended";
+        fputs(words, stderr);
+        if (strstr(event, "fail"))
+            exit(3);
+        if (persistent)
+            put("stray words\n", 12);
+        answer_text("\"chatted\"");
     } else if (is(deed, "miscount")) {
         frame(id, "\"\xc3\xbc\xc3\xbc\xc3\xbc\"", 5, 8);
     } else if (is(deed, "late-extra")) {
