@@ -11,7 +11,7 @@ import pytest
 from tasks.lib.base.errors import EngineError
 from tasks.lib.engine.find import Engine
 from tests.engine import engines
-from tests.engine.room import Room, make_room
+from tests.engine.project_fixture import Room, make_room
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from tasks.lib.build.sources import tree
 from tasks.lib.engine.machine import Docker
 from tasks.lib.settings.load import Build
 from tests.engine.engines import Between, base, docker
-from tests.engine.room import ONE, Room, make_room
+from tests.engine.project_fixture import ONE, Room, make_room
 from tests.support import BUILD, ROOT, TINY, lacking, make_workshop, need
 
 if TYPE_CHECKING:

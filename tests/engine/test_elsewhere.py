@@ -16,7 +16,7 @@ from tasks.lib.base.errors import EngineError
 from tasks.lib.engine import find as engines
 from tasks.lib.engine import ssh as relay
 from tasks.lib.engine.find import Engine
-from tests.engine.room import ENDLESS, ONE, Room, eventually, until_it_says
+from tests.engine.project_fixture import ENDLESS, ONE, Room, eventually, until_it_says
 from tests.support import need
 
 # ssh as far as we use it: options, --, host, command; the other machine is this one

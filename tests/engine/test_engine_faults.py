@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.engines import Between, Dockerd, base, docker, pretending
-from tests.engine.room import ENDLESS, ONE, Room, eventually, until_it_says
+from tests.engine.project_fixture import ENDLESS, ONE, Room, eventually, until_it_says
 from tests.support import TINY, Run, need
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from tasks.lib.base.errors import EngineError
 from tasks.lib.engine import find as engines
 from tasks.lib.engine.find import Engine
 from tests.engine.engines import KEPT
-from tests.engine.room import ENDLESS, ONE, Room, eventually, make_room, until_it_says
+from tests.engine.project_fixture import ENDLESS, ONE, Room, eventually, make_room, until_it_says
 from tests.support import TINY, lacking, need
 
 TOOLCHAIN = "localhost/haskell-on-lambda-test-base:toolchain"
