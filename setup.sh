@@ -2,21 +2,33 @@
 # Sets up everything that `doit` needs, and says what it does; run it as often as you like.
 #   ./setup.sh          .venv, and a Haskell toolchain where neither this machine nor a container engine has one
 #   ./setup.sh --test   the same, and what the tests need
+# Disk and time on a bare Debian 12 are in docs/setting-up.md. A line a step; the tools' own words are in setup.log.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 say() { printf '%s\n' "setup: $*" >&2; }
+# A sentence, and each next act on a line of its own.
 fail() {
   say "$1"
-  [ $# -lt 2 ] || say "→ $2"
+  shift
+  for act in "$@"; do say "  → $act"; done
   exit 1
 }
 have() { command -v "$1" >/dev/null 2>&1; }
+: >setup.log
+# Runs a step, its words in the log; where it fails, the last of them are shown.
+logged() {
+  printf '\n$ %s\n' "$*" >>setup.log
+  "$@" >>setup.log 2>&1 && return
+  tail -n 5 setup.log | sed 's/^/setup: | /' >&2
+  return 1
+}
 
 test_too=false
+test_word=
 case "${1-}" in
   "") ;;
-  --test) test_too=true ;;
+  --test) test_too=true test_word=' --test' ;;
   -h | --help)
     sed -n '2,4s/^# \{0,1\}//p' "$0"
     exit 0
@@ -29,24 +41,63 @@ esac
 wanted=()
 want() { wanted+=("$@"); }
 
-# Installs what is wanted and missing.
+# Whether apt knows a package; where it has no lists at all, everything is to be tried.
+known() { apt-cache show "$1" >/dev/null 2>&1 || ! apt-cache show apt >/dev/null 2>&1; }
+
+# Runs apt-get, and waits up to five minutes for another one (a new machine upgrades itself): the lists have a lock, too,
+# and for that one apt does not wait.
+apt_get() {
+  local waits=0 words
+  until words=$(logged "${as_root[@]}" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" 2>&1); do
+    if [[ $words != *"ould not get lock"* && $words != *"nable to lock"* ]] || [ $waits -ge 60 ]; then
+      printf '%s\n' "$words" >&2
+      return 1
+    fi
+    [ $waits -gt 0 ] || say "another apt is at work; waiting for its end"
+    waits=$((waits + 1))
+    sleep 5
+  done
+}
+
+# Installs what is wanted and missing. Of `a|b` the first that this distribution knows; what it does not know at all is
+# named and left out: the tests that need it say so themselves.
 install_wanted() {
-  local missing=() as_root=() package
-  for package in "${wanted[@]}"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+  local missing=() unknown=() as_root=() choice package found
+  for choice in "${wanted[@]}"; do
+    found=
+    for package in ${choice//|/ }; do
+      if dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed'; then continue 2; fi
+    done
+    missing+=("$choice")
   done
   wanted=()
   [ ${#missing[@]} -gt 0 ] || return 0
   have apt-get || fail "this machine lacks ${missing[*]} (Debian's names)" "install them with its package manager"
   if [ "$(id -u)" != 0 ]; then
-    have sudo || fail "these packages are missing, and there is no sudo: ${missing[*]}" "as root: apt-get update && apt-get install --no-install-recommends ${missing[*]}; then ./setup.sh again"
+    have sudo || fail "these packages are missing, and there is no sudo: ${missing[*]}" \
+      "as root: apt-get update && apt-get install -y --no-install-recommends ${missing[*]%%|*}" \
+      "then:    ./setup.sh${test_word}"
     as_root=(sudo)
   fi
-  say "installing with apt-get: ${missing[*]}"
-  case " ${missing[*]} " in *" ghc "*) say "(all in all +1.9 GB of disk and some three minutes; with --test 7 GB)" ;; esac
-  "${as_root[@]}" apt-get update -qq >&2 || say "apt-get update failed; going on with the lists that are there"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-    fail "apt-get could not install them; its message is above" "if another apt holds the lock, wait for its end; else check the network and the package sources; then run ./setup.sh again"
+  say "reading the package lists"
+  apt_get update -q || say "apt-get update failed; going on with the lists that are there"
+  local chosen=()
+  for choice in "${missing[@]}"; do
+    found=
+    for package in ${choice//|/ }; do
+      if known "$package"; then
+        found=$package
+        break
+      fi
+    done
+    if [ -n "$found" ]; then chosen+=("$found"); else unknown+=("$choice"); fi
+  done
+  [ ${#unknown[@]} = 0 ] || say "this distribution has no ${unknown[*]}; what needs them will say so"
+  [ ${#chosen[@]} -gt 0 ] || return 0
+  say "installing ${#chosen[@]} packages: ${chosen[*]}"
+  apt_get install -y -q --no-install-recommends "${chosen[@]}" ||
+    fail "apt-get could not install them; all its words are in setup.log" \
+      "if another apt holds the lock, wait for its end; else check the network and the package sources" "./setup.sh${test_word}"
 }
 
 want_haskell() {
@@ -106,8 +157,8 @@ for file in "${requirements[@]}"; do
   stamp=.venv/${file%.txt}.$(sha256sum "$file" | cut -c1-16)
   if [ ! -e "$stamp" ]; then
     say "installing the packages of $file (pinned by hash)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file" >&2 ||
-      fail "pip could not install them; its message is above" "check the network and pip's index, then run ./setup.sh again"
+    logged .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r "$file" ||
+      fail "pip could not install them; all its words are in setup.log" "check the network and pip's index" "./setup.sh${test_word}"
     touch "$stamp"
   fi
 done
