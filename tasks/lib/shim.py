@@ -97,7 +97,10 @@ class ShimSettings:
 
     def __post_init__(self) -> None:
         if not self.main or "/" in self.main or "\0" in self.main:
-            raise BuildError(f"{self.main!r} is no file name, so no executable can have it.")
+            raise BuildError(
+                f"{self.main!r} is no file name, so no executable can have it.",
+                "Correct `executable` of the function in lambda.toml.",
+            )
         if self.process == "http" and not isinstance(self.http, HttpSettings):
             object.__setattr__(self, "http", HttpSettings(**(self.http or {})))
 
@@ -123,7 +126,7 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
             raise ToolError(
                 "\n".join([f"{compiler[0]} cannot make {target.name}:", *said]),
-                "./setup.sh installs a compiler that can (musl-tools); after an edit of shim/, mend it.",
+                "apt-get install musl-tools brings a compiler that can; after an edit of shim/, mend it.",
             )
 
 

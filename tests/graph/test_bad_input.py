@@ -136,7 +136,7 @@ def test_no_ghc(tiny: Workshop) -> None:
     for tool in ("strip", "mkdir", "test", "gcc", "as", "ld", "sh"):  # the shim may be compiled first
         (tools / tool).symlink_to(need(tool))
     tiny.good("clean")
-    refused(tiny.doit(PATH=str(tools)), "ghc is not installed", "./setup.sh")
+    refused(tiny.doit(PATH=str(tools)), "ghc is not installed", "doit doctor")
 
 
 def test_a_full_disk(tiny: Workshop) -> None:

@@ -60,10 +60,13 @@ CLASSES = {
     "SSLError": ("{error}.", "Look at AWS_CA_BUNDLE and at the proxy's certificate."),
     "HTTPClientError": ("{error}.", "Look at the network; then run the same command again."),
     "IncompleteReadError": ("AWS's answers are cut short: {error}.", "Look at the network and the proxy."),
-    "MissingDependencyException": ("{error}.", "Install it: .venv/bin/pip install 'botocore[crt]'; or sign in by SSO."),
+    "MissingDependencyException": (
+        "{error}.",
+        "Install it beside boto3: pip install 'botocore[crt]'; or sign in by SSO.",
+    ),
     FOREIGN: ("The answer is not AWS's: {error}", "Look at AWS_ENDPOINT_URL and at the proxy."),
     "ParamValidationError": ("{error}", "Correct the table aws of this function in lambda.toml."),
-    "UnknownServiceError": ("{error}.", "Install the pinned boto3: ./setup.sh"),
+    "UnknownServiceError": ("{error}.", "Install a newer boto3: pip install -U boto3, or ./setup.sh in a clone."),
     "EndpointProviderError": ("{error}.", "Look at AWS_DEFAULT_REGION and AWS_ENDPOINT_URL."),
     "BotoCoreError": ("{error}", "Look at the AWS settings of this machine: aws configure list"),
 }

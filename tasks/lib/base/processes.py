@@ -51,9 +51,9 @@ def run(
             pass_fds=tuple(keep),
         )
     except FileNotFoundError as error:
-        raise ToolError(f"{command[0]} is not installed.", "Run ./setup.sh, which installs it.") from error
+        raise ToolError(f"{command[0]} is not installed.", "doit doctor names the command that installs it.") from error
     except PermissionError as error:
-        raise ToolError(f"{command[0]} cannot be run: {error.strerror}.") from error
+        raise ToolError(f"{command[0]} cannot be run: {error.strerror}.", "Look at its mode, and at PATH.") from error
     with _guard:
         _running.add(process)
     try:
@@ -74,10 +74,12 @@ def output(command: Sequence[str]) -> str:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
     except FileNotFoundError as error:
-        raise ToolError(f"{command[0]} is not installed.", "Run ./setup.sh, which installs it.") from error
+        raise ToolError(f"{command[0]} is not installed.", "doit doctor names the command that installs it.") from error
     except subprocess.SubprocessError as error:
         detail = (getattr(error, "stderr", "") or str(error)).strip()
-        raise ToolError(f"`{' '.join(command)}` failed: {detail}") from error
+        raise ToolError(
+            f"`{' '.join(command)}` failed: {detail}", "doit doctor tells which tools work here."
+        ) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -153,7 +153,8 @@ def _ways(job: Job, toolchain: Toolchain) -> list[tuple[str, Way]]:
         wanted = [tool for tool in wanted if tool in installed] or wanted[-1:]
     if wanted[0] not in installed or "ghc" not in installed | {"ghc" for tool in wanted if tool == "stack"}:
         missing = wanted[0] if wanted[0] not in installed else "ghc"
-        install = "Run ./setup.sh, which installs it" if toolchain.builder == "host" else "Install it in ghc-centos/"
+        host = toolchain.builder == "host"
+        install = "doit doctor names the command that installs it" if host else "Install it in ghc-centos/"
         raise ToolError(
             f"{missing} is not installed ({toolchain.builder}), and {job.executable} has to be built with it.",
             f"{install}, or name a prebuilt executable with `binary` in lambda.toml.",
@@ -196,5 +197,5 @@ def _stripped(machine: Machine, job: Job, folder: str, made: str) -> str:
     if made and machine.run([*STRIP, "-o", stripped, made], folder, said.append) == 0:
         return stripped
     if made and machine.run(["test", "-x", made], folder, said.append) == 0:
-        raise CompileError(f"{made} cannot be stripped: {' '.join(said)}")
+        raise CompileError(f"{made} cannot be stripped: {' '.join(said)}", "Look at strip's words; doit doctor tells its version.")
     raise no_such_executable(job, [])

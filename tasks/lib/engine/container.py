@@ -154,7 +154,7 @@ class Container:
                 info = archive.next()
                 file = archive.extractfile(info) if info and info.isreg() else None
                 if info is None or file is None:
-                    raise EngineError(f"{path} in the container is no regular file.")
+                    raise EngineError(f"{path} in the container is no regular file.", "Run the same command again.")
                 try:
                     while piece := file.read(1 << 20):
                         target.write(piece)

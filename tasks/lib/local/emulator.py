@@ -45,7 +45,10 @@ class Answer:
 def checked_event(event: bytes) -> None:
     """InvokeError unless Lambda would take `event`: JSON, and not too large."""
     if len(event) > EVENT_BYTES:
-        raise InvokeError(f"The event has {len(event):,} bytes; Lambda takes at most {EVENT_BYTES:,}.")
+        raise InvokeError(
+            f"The event has {len(event):,} bytes; Lambda takes at most {EVENT_BYTES:,}.",
+            "Send the place of large data, such as a key of S3, in place of the data.",
+        )
     try:
         json.loads(event)
     except ValueError as error:

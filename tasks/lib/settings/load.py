@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError, UsageError
+from ..base.resources import resource
+from ..platform.limits import ENVIRONMENT_BYTES
 from ..platform.runtimes import on_node
 from . import raw as raw_fields
 from .contradictions import contradictions
@@ -59,7 +61,8 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: s
         listed = "\n".join(f"  {where}{_shown(raw, where)}: {sentence}{_at(text, where)}" for where, sentence in faults)
         count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
         raise ConfigError(
-            f"{path.name} has {count}:\n{listed}", f"Mend {path.name}; its keys are in docs/lambda-toml.md."
+            f"{path.name} has {count}:\n{listed}",
+            f"Mend {path.name}; its keys are in {resource('docs/lambda-toml.md')}.",
         )
     staged = raw.get("stage", {}).get(stage, {})
     deploy = raw.get("deploy", {}) | {name: value for name, value in staged.items() if name in keys(Deploy)}

@@ -41,7 +41,9 @@ def payload(given: str | None) -> bytes:
         else:
             event = Path(given[1:]).read_bytes() if given.startswith("@") else given.encode()
     except OSError as error:
-        raise UsageError(f"The payload {given} cannot be read: {error.strerror}.") from error
+        raise UsageError(
+            f"The payload {given} cannot be read: {error.strerror}.", "Name a file: --payload @FILE."
+        ) from error
     try:
         json.loads(event)
     except ValueError as error:
@@ -49,7 +51,10 @@ def payload(given: str | None) -> bytes:
             f"The payload is not JSON: {error}.", """Write it as --payload '{"key": "value"}'."""
         ) from error
     if len(event) > EVENT_BYTES:
-        raise UsageError(f"The payload has {len(event):,} bytes; Lambda takes at most {EVENT_BYTES:,}.")
+        raise UsageError(
+            f"The payload has {len(event):,} bytes; Lambda takes at most {EVENT_BYTES:,}.",
+            "Send the place of large data, such as a key of S3, in place of the data.",
+        )
     return event
 
 
