@@ -7,15 +7,17 @@ out  doit's exit code
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .lib.base.errors import BuildError
+from .lib.base.errors import BuildError, name_command
 
 SETTINGS = "lambda.toml"
 HELP = """Takes any Haskell executable to AWS Lambda, and proves before the upload that it starts there.
 
+  haskell-on-lambda doctor      what this machine has and lacks, with the command that mends it
   haskell-on-lambda init        in a Haskell repository: write lambda.toml and dodo.py for its executables
   haskell-on-lambda new NAME    a first program of your own: doit new --help shows the kinds
   haskell-on-lambda             every zip; beside a dodo.py that init writes, `doit` is the same
@@ -31,28 +33,41 @@ def project_above(start: Path) -> Path | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["--version"]:
+    if shutil.which("doit") is None:  # pipx and uv put a package's own scripts on PATH, and none of what it needs
+        name_command("haskell-on-lambda")
+    try:
+        code = without_project(words)
+    except BuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return doit(words) if code is None else code
+
+
+def without_project(words: list[str]) -> int | None:
+    """What can be said and done before there is a lambda.toml; None for anything else."""
+    first = words[0] if words else ""
+    if first == "--version":
         from importlib.metadata import version
 
         print(version("haskell-on-lambda"))
         return 0
-    if words[:1] in (["--help"], ["-h"]):
+    if first in {"--help", "-h"}:
         print(HELP, end="")
         return 0
-    try:
-        if words[:1] == ["init"]:
-            from .lib.scaffold import init
+    if first == "init":
+        from .lib.scaffold import init
 
-            return init.run(words[1:])
-        if words[:1] == ["new"]:
-            from .lib.scaffold import new
+        return init.run(words[1:])
+    if first == "new":
+        from .lib.scaffold import new
 
-            os.chdir(project_above(Path.cwd()) or Path.cwd())
-            return new.run(words[1:])
-    except BuildError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return doit(words)
+        os.chdir(project_above(Path.cwd()) or Path.cwd())
+        return new.run(words[1:])
+    if first == "doctor" and project_above(Path.cwd()) is None:
+        from . import doctor
+
+        return doctor.without_project(words[1:])
+    return None
 
 
 def doit(words: list[str]) -> int:

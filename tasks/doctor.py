@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
@@ -22,25 +24,38 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Verb:
     """About the machine, and about no function."""
+    return Verb(
+        "doctor",
+        "what this machine has and lacks, with the command that mends it",
+        Line(parsed(options)),
+        lambda given: act(project, given),
+    )
 
-    def act(given: Any) -> int:
-        from .lib import doctor
 
-        found = [*doctor.building(project.build), *doctor.running(products.CACHE)]
-        found += [] if given.offline else doctor.deploying(project)
-        able = doctor.can_build(found)
-        if given.json:
-            print(json.dumps({"can_build": able, "things": [item._asdict() for item in found]}, indent=2))
-            return 0 if able else 1
-        width = max(len(item.name) for item in found)
-        for item in found:
-            mark = ("ok", GREEN) if item.good else ("lacks", YELLOW) if item.optional else ("lacks", RED)
-            print(f"{coloured(f'{mark[0]:5}', mark[1], sys.stdout)}  {item.name:{width}}  {item.detail}")
-            if not item.good and item.cure:
-                print(f"{'':{width + 9}}→ {item.cure}")
+def act(project: Project, given: Any) -> int:
+    """Look, and print what was found; exit 1 when nothing could be built here."""
+    from .lib import doctor
+
+    found = [*doctor.building(project.build), *doctor.running(products.downloads())]
+    found += [] if given.offline else doctor.deploying(project)
+    able = doctor.can_build(found)
+    if given.json:
+        print(json.dumps({"can_build": able, "things": [item._asdict() for item in found]}, indent=2))
         return 0 if able else 1
+    width = max(len(item.name) for item in found)
+    for item in found:
+        mark = ("ok", GREEN) if item.good else ("lacks", YELLOW) if item.optional else ("lacks", RED)
+        print(f"{coloured(f'{mark[0]:5}', mark[1], sys.stdout)}  {item.name:{width}}  {item.detail}")
+        if not item.good and item.cure:
+            print(f"{'':{width + 9}}→ {item.cure}")
+    return 0 if able else 1
 
-    return Verb("doctor", "what this machine has and lacks, with the command that mends it", Line(parsed(options)), act)
+
+def without_project(words: Sequence[str]) -> int:
+    """`haskell-on-lambda doctor` before there is a lambda.toml: the defaults of one."""
+    from .lib.settings.load import Build, Deploy, Project
+
+    return act(Project(Path(), Build(), Deploy(), None, ()), parsed(options)("haskell-on-lambda doctor", [*words]))
 
 
 def options(parser: ArgumentParser) -> None:

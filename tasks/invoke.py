@@ -59,7 +59,7 @@ def sample_event(given: Any) -> bytes:
 
     if given.payload:
         raise UsageError("Both --payload and --event say what is sent.", "Give one of them.")
-    return sample(given.event, products.CACHE, log)
+    return sample(given.event, products.downloads(), log)
 
 
 def package(function: Function) -> Package:
@@ -85,11 +85,14 @@ def invoke_locally(function: Function, event: bytes) -> bytes:
 
     emulator.checked_event(event)
 
-    with emulator.Emulated(package(function), products.CACHE, log) as running:
+    with emulator.Emulated(package(function), products.downloads(), log) as running:
         answer = running.invoke(event)
     if answer.function_error:
         sys.stdout.buffer.write(answer.payload + b"\n")
-        raise InvokeError(f"{function.name} failed ({answer.function_error}); its answer says why.")
+        raise InvokeError(
+            f"{function.name} failed ({answer.function_error}); its answer says why.",
+            "Its own log is above; mend the program or the event.",
+        )
     return answer.payload
 
 

@@ -3,12 +3,14 @@
 build/image.json           the toolchain
 build/<fn>/…               what a function's tasks make, and in the end its lambda.zip
 build/.work/               copies of the sources, where compilers may leave their files
-build/.cache/              what can be made again: deflated members, the emulator, package stores
+build/.cache/              what can be made again: deflated members, logs, package stores
+~/.cache/haskell-on-lambda what was downloaded, once for all projects: the emulator, sample events
 build/.tmp/, .made         what is half written, and the list of what was made: lib/base/derived.py, the owner of all
 """
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +25,19 @@ IMAGE = BUILD / "image.json"
 REPORT = BUILD / "report.html"
 WORK = BUILD / ".work"
 CACHE = BUILD / ".cache"
+
+
+def downloads() -> Path:
+    """The folder of what was downloaded: in the user's cache (XDG base directories), or in ours where there is none."""
+    chosen = [os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache")]  # noqa: PTH111 - Path's raises
+    for base in filter(os.path.isabs, chosen):
+        folder = Path(base, "haskell-on-lambda")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a user without a home
+            continue
+        return folder
+    return CACHE
 
 
 @cache

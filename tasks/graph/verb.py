@@ -20,7 +20,7 @@ from doit.exceptions import TaskFailed
 from doit.task import Task
 
 from ..lib.base import processes, secrets
-from ..lib.base.errors import BuildError, UsageError
+from ..lib.base.errors import BuildError, UsageError, typed
 from .reporter import RED, Reporter, coloured
 from .task import guarded
 
@@ -47,7 +47,7 @@ class Line:
         others = [word for word in words if word.startswith(f"{base}:") and word[len(base) + 1 :] in self.names]
         if self.arguments is None:
             own = [word for word in words if word not in others and not word.startswith("stage=")]
-            self.arguments = self.parse(f"doit {task}", own)
+            self.arguments = self.parse(typed(f"doit {task}"), own)
         return others
 
 

@@ -14,6 +14,7 @@ from tests.support import ROOT, TINY, need
 
 HOST = '[build]\nbuilder = "host"\ntool = "ghc"\n\n'
 ONE = HOST + '[function.app]\nsource = "."\n'
+HASKELL = tuple((f"hs/{name}", f"resources/hs/{name}/") for name in ("lambda-run", "lambda-run-aeson"))
 IMPORT = "from haskell_on_lambda.dodo import *  # noqa: F403\n"
 
 
@@ -30,7 +31,7 @@ def test_the_wheel_ships_every_file_that_the_clone_works_with(tmp_path: Path) ->
     with zipfile.ZipFile(wheel(tmp_path)) as made:
         shipped = set(made.namelist())
     junk = {"__pycache__", ".stack-work", "dist-newstyle"}
-    for top, below in (("tasks", ""), ("shim", "resources/shim/"), ("ghc-centos", "resources/ghc-centos/")):
+    for top, below in (("tasks", ""), ("shim", "resources/shim/"), ("ghc-centos", "resources/ghc-centos/"), *HASKELL):
         for path in (ROOT / top).rglob("*"):
             if path.is_file() and not junk & set(path.parts):
                 assert f"haskell_on_lambda/{below}{path.relative_to(ROOT / top).as_posix()}" in shipped

@@ -19,7 +19,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
+
+COMMAND = re.compile(r"\bdoit(?= [a-z])")  # in our sentences
+_command = ["doit"]
+
+
+def name_command(name: str) -> None:
+    """From here on sentences say this where they say `doit`: what a person can type here."""
+    _command[0] = name
+
+
+def typed(text: str) -> str:
+    """A sentence with the command that a person can type here."""
+    return COMMAND.sub(_command[0], text) if _command[0] != "doit" else text
 
 
 class BuildError(Exception):
@@ -28,7 +42,7 @@ class BuildError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = typed(hint)
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.hint}" if self.hint else self.message

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import UsageError
+from ..base.errors import UsageError, typed
 from ..base.files import write
 from ..base.resources import resource
 from ..settings.forms import FUNCTION_NAME
 from . import project
-from .templates import KINDS, LAMBDA_RUN
+from .templates import KINDS
 
 
 def options(reader: ArgumentParser) -> None:
@@ -56,12 +56,12 @@ def new(root: Path, name: str, kind: str) -> list[str]:
         )
     chosen, package = KINDS[kind], _package(name)
     said = []
-    if chosen.uses_lambda_run:
-        beside = place.parent / "lambda-run"
+    for library, modules in chosen.beside.items():
+        beside = place.parent / library
         if not (root / beside).exists():
-            skipped = shutil.ignore_patterns("dist-newstyle", ".stack-work", "stack.yaml")
-            shutil.copytree(resource(LAMBDA_RUN), root / beside, ignore=skipped)
-            said.append(f"{beside}/: the module `Lambda`, to keep in this repository")
+            skipped = shutil.ignore_patterns("dist-newstyle", ".stack-work", "stack.yaml", "cabal.project")
+            shutil.copytree(resource(f"hs/{library}"), root / beside, ignore=skipped)
+            said.append(f"{beside}/: {modules}, to keep in this repository")
     for path, text in chosen.files.items():
         content = text.replace("PACKAGE", package).replace("EXECUTABLE", name)
         write(root / place / path.replace("PACKAGE", package), content.encode())
@@ -70,7 +70,7 @@ def new(root: Path, name: str, kind: str) -> list[str]:
     said.append(f"lambda.toml: [function.{name}]")
     said += project.complete(root)
     event = chosen.event.replace("'", "'\\''")
-    return [*said, f"Next: doit zip:{name}, then doit invoke:{name} --local --payload '{event}'"]
+    return [*said, typed(f"Next: doit zip:{name}, then doit invoke:{name} --local --payload '{event}'")]
 
 
 def _package(name: str) -> str:

@@ -6,9 +6,11 @@ A handler is a function in a module of its own, so that the test calls it withou
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-LAMBDA_RUN = "hs/lambda-run"
+RUN = {"lambda-run": "the module `AWS.Lambda.Run`"}  # of hs/: a package that a program is built with, what is in it
+TYPED = {**RUN, "lambda-run-aeson": "`AWS.Lambda.Run.Json` and `AWS.Lambda.Run.SQS`"}
 
 
 class Kind(NamedTuple):
@@ -18,7 +20,7 @@ class Kind(NamedTuple):
     table: Mapping[str, str | list[str]]
     files: Mapping[str, str]
     event: str
-    uses_lambda_run: bool = False
+    beside: Mapping[str, str] = MappingProxyType({})
     handler: str = "src/Handler.hs"
 
 
@@ -109,16 +111,14 @@ instance ToJSON Answer
 handler :: Event -> Answer
 handler event = Answer {greeting = "Hello, " ++ name event ++ "!"}
 """
-TYPED_MAIN = """-- | An event of another shape ends the program, the reason on stderr: Lambda reports an error.
+TYPED_MAIN = """-- | One process for many events. One of another shape is the error Function.InvalidEvent.
 module Main (main) where
 
-import Data.Aeson (eitherDecode, encode)
-import qualified Data.ByteString.Lazy.Char8 as L
+import AWS.Lambda.Run.Json (runJson)
 import Handler (handler)
-import System.Exit (die)
 
 main :: IO ()
-main = L.getContents >>= either die (L.putStrLn . encode . handler) . eitherDecode
+main = runJson (\\_ event -> pure (handler event))
 """
 TYPED_TEST = """-- | cabal test
 module Main (main) where
@@ -183,7 +183,17 @@ SERVER_EVENT = (
     '{"version": "2.0", "rawPath": "/", "rawQueryString": "", "headers": {"host": "localhost"}, '
     '"requestContext": {"http": {"method": "GET", "path": "/", "sourceIp": "127.0.0.1"}}}'
 )
-WITH_LAMBDA_RUN = "packages: . ../lambda-run\n"
+
+
+def _with_run(options: str = "-Wall") -> Mapping[str, str]:
+    return {
+        "PACKAGE.cabal": _package(f"{BYTES}, lambda-run", test_depends=BYTES, options=options),
+        "cabal.project": "packages: . ../lambda-run\n",
+        "app/Main.hs": RUN_MAIN,
+        "src/Handler.hs": HANDLER,
+        "test/Main.hs": TEST,
+    }
+
 
 KINDS: Mapping[str, Kind] = {
     "program": Kind(
@@ -198,30 +208,18 @@ KINDS: Mapping[str, Kind] = {
         '{"name": "you"}',
     ),
     "persistent": Kind(
-        "one process for many events, with the module `Lambda`",
+        "one process for many events, with the module `AWS.Lambda.Run`",
         {"process": "persistent"},
-        {
-            "PACKAGE.cabal": _package(f"{BYTES}, lambda-run", test_depends=BYTES),
-            "cabal.project": WITH_LAMBDA_RUN,
-            "app/Main.hs": RUN_MAIN,
-            "src/Handler.hs": HANDLER,
-            "test/Main.hs": TEST,
-        },
+        _with_run(),
         '{"name": "you"}',
-        uses_lambda_run=True,
+        beside=RUN,
     ),
     "native": Kind(
-        "asks Lambda's Runtime API itself, without a shim, with the module `Lambda`",
+        "asks Lambda's Runtime API itself, without a shim, with the module `AWS.Lambda.Run`",
         {"process": "native"},
-        {
-            "PACKAGE.cabal": _package(f"{BYTES}, lambda-run", test_depends=BYTES, options="-Wall -fno-omit-yields"),
-            "cabal.project": WITH_LAMBDA_RUN,
-            "app/Main.hs": RUN_MAIN,
-            "src/Handler.hs": HANDLER,
-            "test/Main.hs": TEST,
-        },
+        _with_run("-Wall -fno-omit-yields"),
         '{"name": "you"}',
-        uses_lambda_run=True,
+        beside=RUN,
     ),
     "server": Kind(
         "a web server on a port, with warp; nothing in it knows of Lambda",
@@ -235,14 +233,18 @@ KINDS: Mapping[str, Kind] = {
         SERVER_EVENT,
     ),
     "typed": Kind(
-        "decodes the event into a type and encodes its answer, with aeson",
-        {},
+        "a handler in types of its own, with aeson; one process for many events",
+        {"process": "persistent"},
         {
-            "PACKAGE.cabal": _package("base >=4 && <5, aeson, bytestring"),
+            "PACKAGE.cabal": _package(
+                "base >=4 && <5, aeson, lambda-run, lambda-run-aeson", test_depends="base >=4 && <5, aeson, bytestring"
+            ),
+            "cabal.project": "packages: . ../lambda-run ../lambda-run-aeson\n",
             "app/Main.hs": TYPED_MAIN,
             "src/Handler.hs": TYPED_HANDLER,
             "test/Main.hs": TYPED_TEST,
         },
         '{"name": "you"}',
+        beside=TYPED,
     ),
 }
