@@ -78,6 +78,7 @@ def machine(tmp_path: Path) -> Machine:
         "grep",
         "mkdir",
         "readlink",
+        "rm",
         "sed",
         "sha256sum",
         "tail",

@@ -17,7 +17,6 @@ from typing import Any
 
 from ..base.errors import ConfigError, UsageError
 from ..base.resources import resource
-from ..platform.limits import ENVIRONMENT_BYTES
 from ..platform.runtimes import on_node
 from . import raw as raw_fields
 from .contradictions import contradictions
