@@ -130,6 +130,7 @@ void child_prepare(void)
     if (SHIM_PROCESS == HTTP)
         unset("AWS_LAMBDA_RUNTIME_API"); /* a server that links a runtime must not fetch events */
     set("LAMBDA_SHIM_PROCESS", ways[SHIM_PROCESS]);
+    set("LAMBDA_SHIM_RESPONSE", !SHIM_STREAM ? "buffered" : SHIM_CONTENT == PRELUDED ? "prelude" : "stream");
     set("LAMBDA_SHIM_INPUT", SHIM_ENVELOPE ? "envelope" : "event");
     if (chdir(root))
         note("cannot enter %s: %s", root, strerror(errno));

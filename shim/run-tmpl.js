@@ -58,6 +58,7 @@ const environment = {
   ...(fs.existsSync(path.join(lib, 'gconv')) ? { GCONV_PATH: path.join(lib, 'gconv') } : {}),
   LAMBDA_SHIM_PROCESS: settings.process,
   LAMBDA_SHIM_INPUT: settings.input,
+  LAMBDA_SHIM_RESPONSE: !streamed ? 'buffered' : settings.content_type === PRELUDED ? 'prelude' : 'stream',
 };
 
 // ---- errors: what the caller gets in place of an answer ----

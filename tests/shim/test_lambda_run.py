@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from tasks.lib.shim import PRELUDE_TYPE
 from tests.shim.runtime_api import Event, RuntimeApi
-from tests.shim.shims import PROGRAMS, Running, Start, Way, running, ways, workshop
+from tests.shim.shims import PROGRAMS, Running, Start, Way, running, wait_until, ways, workshop
 from tests.support import ROOT, need
 
 NATIVE = ways(process="native")
@@ -238,6 +239,79 @@ def test_the_modules_own_suite_passes() -> None:
     subprocess.run([*command, "-o", str(suite), str(ROOT / "hs/lambda-run/test/Main.hs")], check=True)
     result = subprocess.run([suite], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
+
+
+# ---- streams ----
+
+STREAMS = [*ways(("bootstrap",), process="native"), *ways(response="stream", content_type=PRELUDE_TYPE)]
+streams = pytest.mark.parametrize("way", STREAMS, ids=str)
+streaming_native = pytest.mark.parametrize("way", STREAMS[:1], ids=str)
+HEAD = b'{"statusCode":201,"headers":{"content-type":"text/plain","x":"1, 2"},"cookies":["a=1","b=2"]}' + bytes(8)
+
+
+@streams
+def test_a_stream_has_status_headers_and_cookies(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask(b'"stream"', headers={"Lambda-Runtime-Invocation-Id": "once"})
+        assert (answer.kind, answer.body) == ("response", HEAD + b"one two")
+        assert answer.headers["content-type"] == PRELUDE_TYPE
+        assert answer.headers["lambda-runtime-function-response-mode"] == "streaming"
+        assert answer.headers["lambda-runtime-invocation-id"] == "once"
+        assert api.ask(b'"stream nothing"').body == b'{"statusCode":204,"headers":{}}' + bytes(8)
+        early = api.ask(b'"stream early"')
+        assert early.kind == "error", "nothing went out before the first piece"
+        assert "no page" in early.error_message
+
+
+@streaming_native
+def test_pieces_go_out_as_they_are_written(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        api.ask(b'"stream"')
+        assert api.pieces[-1][0] - api.pieces[0][0] > 0.15
+        assert len(api.ask(b'"stream much"').body) == 20_000_000, "there is no limit of six megabytes"
+        assert api.ask(b'"stream bytes"').headers["content-type"] == "application/octet-stream"
+        assert api.ask(b'"stream silence"').error_type == "Function.NoResponse"
+
+
+@streaming_native
+def test_a_failure_behind_the_first_piece_is_a_trailer(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        for event, kind in {b'"stream late"': "TooLate", b'"stream slow"': "Function.Timeout"}.items():
+            answer = api.ask(event, deadline_s=1.2)
+            assert (answer.kind, answer.body.endswith(b"first")) == ("response", True)
+            assert answer.trailing_error["errorType"] == kind
+            assert answer.trailers["lambda-runtime-function-error-type"].startswith("Function.")
+            assert api.ask(b"1").body == b"1"
+
+
+@pytest.mark.parametrize("way", [way for way in EVERY if way.settings.process != "native"], ids=str)
+def test_where_nothing_streams_the_pieces_are_collected(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        assert api.ask(b'"stream"').json() == "one two"
+
+
+# ---- the log ----
+
+
+@lasting
+def test_the_log_is_records_where_lambda_asks_for_them(way: Way, start: Start, api: RuntimeApi) -> None:
+    variables = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    with start(way, variables=variables) as shim:
+        answer = api.ask(b'"log"')
+        failed = api.ask(b'"named"')
+        wait_until(lambda: "none left" in shim.log)
+        records = [json.loads(line) for line in shim.log.splitlines()]
+        (said,) = (one for one in records if "order" in one)
+        assert (said["level"], said["message"], said["order"]) == ("WARN", "two\nlines", '7 "x"')
+        assert said["requestId"] == answer.id
+        (failure,) = (one for one in records if one.get("errorType") == "Out.OfStock")
+        assert (failure["level"], failure["requestId"], failure["message"]) == ("ERROR", failed.id, "none left")
+        assert "a detail" not in shim.log
+
+
+def test_in_a_shell_the_log_is_text() -> None:
+    result = subprocess.run([program()], input=b'"log"', capture_output=True, env={}, check=True)
+    assert result.stderr == b'DEBUG a detail\nWARN order=7 "x" two lines\n'
 
 
 # ---- names, and answers to whatever happens ----

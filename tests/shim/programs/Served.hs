@@ -8,6 +8,7 @@ import Control.Exception (AsyncException (..), Exception, SomeException, catch, 
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (atomicModifyIORef', newIORef)
 import qualified AWS.Lambda.Run as Lambda
+import qualified AWS.Lambda.Run.Log as Log
 import System.Environment (lookupEnv)
 import System.Exit (exitWith, ExitCode (..))
 import System.IO (hClose, stdout)
@@ -17,9 +18,24 @@ data Odd' = Odd' deriving (Show)
 instance Exception Odd'
 
 main :: IO ()
-main = Lambda.runWith begin $ \served context event -> do
+main = Lambda.runAnswers begin $ \served context event -> do
     before <- atomicModifyIORef' served (\n -> (n + 1, n))
-    case event of
+    maybe (Lambda.Whole <$> whole before context event) pure (streamed event)
+  where
+    begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)
+    streamed event = case event of
+      "\"stream\"" -> Just . Lambda.Streamed (Lambda.Http 201 [("content-type", "text/plain"), ("x", "1"), ("x", "2")] ["a=1", "b=2"]) $ \write ->
+        write "one " >> threadDelay 200000 >> write "two"
+      "\"stream bytes\"" -> Just (Lambda.Streamed Lambda.Bytes ($ "bytes"))
+      "\"stream nothing\"" -> Just (Lambda.Streamed (Lambda.Http 204 [] []) (const (pure ())))
+      "\"stream silence\"" -> Just (Lambda.Streamed Lambda.Bytes (const (pure ())))
+      "\"stream early\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (const (Lambda.failWith "TooEarly" "no page")))
+      "\"stream late\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (\write -> write "first" >> Lambda.failWith "TooLate" "half a page"))
+      "\"stream slow\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (\write -> write "first" >> threadDelay 60000000))
+      "\"stream much\"" -> Just (Lambda.Streamed Lambda.Bytes (\write -> mapM_ (const (write (B.replicate 1000000 'x'))) [1 .. 20 :: Int]))
+      _ -> Nothing
+    whole before context event = case event of
+      "\"log\"" -> "1" <$ (Log.logDebug context "a detail" >> Log.logAt Log.Warn context [("order", "7 \"x\"")] "two\nlines")
       "\"count\"" -> pure (B.pack (show before))
       "\"throw\"" -> ioError (userError "no \"way\" \955")
       "\"exit\"" -> exitWith (ExitFailure 3)
@@ -55,5 +71,3 @@ main = Lambda.runWith begin $ \served context event -> do
           , show (maybe False (\ms -> ms > 8000 && ms <= 10000) left)
           ]
       _ -> pure event
-  where
-    begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)

@@ -19,6 +19,10 @@
 module AWS.Lambda.Run
   ( run
   , runWith
+  , runAnswers
+  , Answer (..)
+  , Head (..)
+  , page
   , Failure (..)
   , failWith
   , Context (..)
@@ -39,6 +43,8 @@ import Control.Exception
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
+import Data.IORef
+import AWS.Lambda.Run.Answer
 import AWS.Lambda.Run.Api (failInit, serve)
 import AWS.Lambda.Run.Context
 import AWS.Lambda.Run.Descriptor
@@ -69,15 +75,23 @@ run handler = runWith (pure ()) (const handler)
 
 -- | 'run' with what is made once, at the start: connections, settings. When that throws, it is an init error.
 --
+-- It is the way into every other monad, too:
+--
 -- > main = runWith openPool (\pool context event -> runReaderT (answer context event) pool)
 runWith :: IO env -> (env -> Context -> ByteString -> IO ByteString) -> IO ()
-runWith begin made = do
+runWith begin made = runAnswers begin (\env context event -> Whole <$> made env context event)
+
+-- | 'runWith' for answers that may be streams, see "AWS.Lambda.Run.Answer". As a client of the Runtime API a failure after
+-- the first piece goes out as trailers.
+runAnswers :: IO env -> (env -> Context -> ByteString -> IO Answer) -> IO ()
+runAnswers begin made = do
   out <- takeOver 1 2 -- the handler's own prints go to stderr
   hSetBuffering stdout LineBuffering
   constants <- environmentContext
   way <- lookupEnv "LAMBDA_SHIM_PROCESS"
   api <- lookupEnv "AWS_LAMBDA_RUNTIME_API"
   input <- lookupEnv "LAMBDA_SHIM_INPUT"
+  response <- lookupEnv "LAMBDA_SHIM_RESPONSE"
   let opened = if input == Just "envelope" then Envelope.open else (,)
       native = maybe False (const (way /= Just "persistent" && way /= Just "per-event")) api
   begun <- try begin
@@ -88,19 +102,26 @@ runWith begin made = do
       C.hPutStrLn stderr (described failure)
       if native then mapM_ (`failInit` failure) api >> exitFailure else exitFailure
   let handler = made env
-      guarded context = attempt . uncurry handler . opened context
+      guarded context event write = attempt write (uncurry handler (opened context event))
+      shown = if response == Just "prelude" then prelude else const B.empty -- of heads: who asked for none has no place for one
   case (way, api) of
-    (Just "persistent", _) -> frames out (guarded . named constants)
-    (Just "per-event", _) -> once out (guarded constants)
-    (_, Just location) -> serve location constants (\context event -> attempt (handler context event))
-    (_, Nothing) -> once out (guarded constants)
+    (Just "persistent", _) -> frames out shown (guarded . named constants)
+    (Just "per-event", _) -> once out shown (guarded constants)
+    (_, Just location) -> serve location constants (\context event write -> attempt write (handler context event))
+    (_, Nothing) -> once out shown (guarded constants)
   where
     named constants request = constants {requestId = request}
 
--- | The answer, or why there is none. Both are whole before anything is sent.
-attempt :: IO ByteString -> IO (Either Failure ByteString)
-attempt action = (caught (action >>= evaluate) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
+-- | Takes a piece of a stream.
+type Write = Head -> ByteString -> IO ()
+
+-- | The answer, or why there is none; 'Nothing' when all of it was written. An answer that is no stream is whole before
+-- anything is sent.
+attempt :: Write -> IO Answer -> IO (Either Failure (Maybe ByteString))
+attempt write action = (caught (action >>= given) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
   where
+    given (Whole bytes) = Just <$> evaluate bytes
+    given (Streamed start body) = Nothing <$ (body (write start) >> write start B.empty)
     flushed = hFlush stdout `catch` \problem -> const (pure ()) (problem :: IOException) -- the handler may close it
 
 -- | Asynchronous exceptions are not the handler's.
@@ -110,10 +131,14 @@ caught = tryJust $ \problem -> case fromException problem of
   Nothing -> Just problem
 
 -- | All of stdin is the event.
-once :: Descriptor -> (ByteString -> IO (Either Failure ByteString)) -> IO ()
-once out handler = do
+once :: Descriptor -> (Head -> ByteString) -> (ByteString -> Write -> IO (Either Failure (Maybe ByteString))) -> IO ()
+once out shown handler = do
   event <- B.concat <$> pieces
-  handler event >>= either complain (writeAll out B.empty)
+  first <- newIORef True
+  let write start piece = do
+        before <- atomicModifyIORef' first (\is -> (False, if is then shown start else B.empty))
+        writeAll out before piece
+  handler event write >>= either complain (mapM_ (writeAll out B.empty))
   where
     -- By the handle: a wait that Ctrl-C ends.
     pieces = B.hGetSome stdin 65536 >>= \piece -> if B.null piece then pure [] else (piece :) <$> pieces
@@ -125,8 +150,8 @@ described failure = C.intercalate "\n  " (C.concat [errorName failure, ": ", err
 
 -- | A frame is @\<request id\> \<length\>@, a line break, and the bytes; an error has the word @error@ before the length, and
 -- its name behind it.
-frames :: Descriptor -> (ByteString -> ByteString -> IO (Either Failure ByteString)) -> IO ()
-frames out handler = do
+frames :: Descriptor -> (Head -> ByteString) -> (ByteString -> ByteString -> Write -> IO (Either Failure (Maybe ByteString))) -> IO ()
+frames out shown handler = do
   nothing <- openNothing
   input <- takeOver 0 nothing >>= newReader -- a handler that reads stdin would take the next event's bytes
   loop input
@@ -135,9 +160,10 @@ frames out handler = do
     frame input [request, size]
       | Just (bytes, "") <- C.readInt size = do
           event <- readExactly input bytes
-          result <- try (handler request event)
+          written <- newIORef [] -- the length comes first
+          result <- try (handler request event (\start piece -> modifyIORef' written (\old -> piece : if null old then [shown start] else old)))
           case result of
-            Right (Right answer) -> send request " " "" answer
+            Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= send request " " ""
             Right (Left failure) -> complain request failure
             Left problem -> do
               -- Asynchronous: the event has its answer before the program goes.

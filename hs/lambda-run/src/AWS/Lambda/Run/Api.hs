@@ -4,47 +4,40 @@
 -- | AWS Lambda's Runtime API, over one kept HTTP/1.1 connection.
 module AWS.Lambda.Run.Api (failInit, serve) where
 
-import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar, threadDelay)
-import Control.Exception (Handler (..), IOException, SomeException, catch, catches, throwIO, try)
+import AWS.Lambda.Run.Answer (Head (..), prelude)
+import AWS.Lambda.Run.Base64 (encode)
+import AWS.Lambda.Run.Context (Context (..), date, remainingMs, setVariable)
+import AWS.Lambda.Run.Deadline (Watch, before, newWatch)
+import AWS.Lambda.Run.Error (Failure (..), failureOf, headerName)
+import AWS.Lambda.Run.Http
+import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
+import AWS.Lambda.Run.Quoted (quoted)
+import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
+import Control.Exception (SomeException, catch, throwIO, try)
 import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
 import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
-import qualified Data.ByteString.Unsafe as B
-import Data.Char (digitToInt, isHexDigit)
 import Data.IORef
-import Data.Int (Int64)
-import Data.List (find, intersperse)
-import Data.Maybe (isJust)
-import Data.Word (Word8)
-import Foreign.C.String (CString)
-import Foreign.C.Types (CInt (..), CSize (..))
-import AWS.Lambda.Run.Context (Context (..), date, nowMs, remainingMs, setVariable)
-import AWS.Lambda.Run.Deadline (Watch, before, newWatch)
-import AWS.Lambda.Run.Descriptor
-import AWS.Lambda.Run.Error (Failure (..), failureOf, headerName)
+import Data.List (intersperse)
+import Foreign.C.Types (CInt (..))
 import System.Environment (lookupEnv)
-import System.IO (stderr)
-import System.IO.Unsafe (unsafeDupablePerformIO)
 import Text.Read (readMaybe)
 
--- | The connection, made when it is needed.
-data Api = Api {host :: !ByteString, address :: [Word8], port :: !Int, connection :: IORef (Maybe (Descriptor, Reader))}
+-- | Answers one event: 'Left' for one that failed, 'Just' bytes, or 'Nothing' when all has gone to the writer.
+type Answering = Context -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
 
--- | 'body' is 'Nothing' when the connection broke in the middle of it.
-data Reply = Reply {status :: !Int, headers :: [(ByteString, ByteString)], body :: !(Maybe ByteString)}
-
--- | Serve the API at @host:port@ for ever, as many events at once as Lambda sends. The handler gives 'Left' for an event
--- that fails; one that has not answered shortly before the deadline is ended by an exception, and the event fails.
-serve :: String -> Context -> (Context -> ByteString -> IO (Either Failure ByteString)) -> IO ()
+-- | Serve the API at @host:port@ for ever, as many events at once as Lambda sends. A handler that has not answered shortly
+-- before the deadline is ended by an exception, and the event fails.
+serve :: String -> Context -> Answering -> IO ()
 serve location constants handler = do
   several <- maybe 1 id . (>>= readMaybe) <$> lookupEnv "AWS_LAMBDA_MAX_CONCURRENCY"
   if several < (2 :: Int)
     then serveAlone location constants (setVariable "_X_AMZN_TRACE_ID") handler
     else do
-      note "" marker
+      logAt Info constants [] marker
       ended <- newEmptyMVar
       replicateM_ several $ forkFinally (serveAlone location constants (const (pure ())) handler) (putMVar ended)
       takeMVar ended >>= either throwIO pure -- when one goes, all go
@@ -64,26 +57,23 @@ failInit location failure = do
 errorType :: Failure -> (ByteString, ByteString)
 errorType failure = ("Lambda-Runtime-Function-Error-Type", headerName (errorName failure))
 
--- | A line in the log, where there is one.
-note :: ByteString -> ByteString -> IO ()
-note text bytes = C.hPutStrLn stderr (B.concat ["lambda-run: ", text, bytes]) `catch` ignored
-
 -- | One event after the other.
-serveAlone :: String -> Context -> (Maybe ByteString -> IO ()) -> (Context -> ByteString -> IO (Either Failure ByteString)) -> IO ()
+serveAlone :: String -> Context -> (Maybe ByteString -> IO ()) -> Answering -> IO ()
 serveAlone location constants setTrace handler = do
   api <- newApi location
   watch <- newWatch
   forever $ do
     reply <- request api "GET" "invocation/next" [] B.empty
     -- For good: Lambda wants us to go, and asking again would spin.
-    unless (status reply == 200) . giveUp $ "answered GET next with " ++ show (status reply)
-    let context = contextOf constants (headers reply)
+    unless (replyStatus reply == 200) . giveUp $ "answered GET next with " ++ show (replyStatus reply)
+    let context = contextOf constants (replyHeaders reply)
         path = "invocation/" <> requestId context
+        invocation = [("Lambda-Runtime-Invocation-Id", value) | Just value <- [header "lambda-runtime-invocation-id" (replyHeaders reply)]]
     when (B.null (requestId context)) $ giveUp "sent an event without a request id"
     setTrace (traceId context)
-    let invocation = [("Lambda-Runtime-Invocation-Id", value) | Just value <- [header "lambda-runtime-invocation-id" (headers reply)]]
-        complain to failure = do
-          note (errorName failure <> ": ") (errorMessage failure)
+    stream <- newStream api (path <> "/response") invocation
+    let complain to failure = do
+          logFailure context failure
           request to "POST" (path <> "/error") (errorType failure : invocation) (described failure)
         -- The handler cannot be interrupted: answer for it by another connection, and end the program.
         end = do
@@ -91,33 +81,75 @@ serveAlone location constants setTrace handler = do
           failure <- timedOut context
           void (complain other failure) `catch` ignored
           c_exit 1
-    tried <- try $ case body reply of
-      Just event -> limited watch end context (handler context event) >>= judged context
+        failed failure = do
+          open <- isOpen stream
+          if open then logFailure context failure >> endStream stream (Just failure) else complain api failure
+    tried <- try $ case replyBody reply of
+      Just event -> limited watch end context (handler context event (write stream)) >>= judged context (isOpen stream)
       Nothing -> pure (Left (Failure "Runtime.TruncatedEvent" "the connection to the Runtime API broke in the middle of the event" []))
     verdict <- case tried of
-      Right (Right answer) -> request api "POST" (path <> "/response") invocation answer
-      Right (Left failure) -> complain api failure
+      Right (Right (Just answer)) -> request api "POST" (path <> "/response") invocation answer
+      Right (Right Nothing) -> endStream stream Nothing
+      Right (Left failure) -> failed failure
       Left problem -> do
         -- Asynchronous: the event has its answer before the program goes.
-        _ <- failureOf problem >>= complain api
+        _ <- failureOf problem >>= failed
         throwIO (problem :: SomeException)
-    when (status verdict >= 500) $ giveUp ("answered " ++ show (status verdict))
-    when (status verdict >= 300) $ note (C.pack ("the Runtime API answered " ++ show (status verdict) ++ " to ")) path
+    when (replyStatus verdict >= 500) $ giveUp ("answered " ++ show (replyStatus verdict))
+    when (replyStatus verdict >= 300 || replyStatus verdict == 0) $
+      logAt Warn context [] ("lambda-run: the Runtime API answered " <> C.pack (show (replyStatus verdict)) <> " to " <> path)
   where
     giveUp what = ioError (userError ("the Runtime API " ++ what))
 
+-- | A streamed answer: the request begins with its first piece. The second is true while a piece is on its way.
+data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Bool) !(IORef Bool)
+
+newStream :: Api -> ByteString -> [(ByteString, ByteString)] -> IO Stream
+newStream api path fields = Stream api path fields <$> newIORef False <*> newIORef False
+
+isOpen :: Stream -> IO Bool
+isOpen (Stream _ _ _ open _) = readIORef open
+
+-- | An empty piece opens a stream that has a head, and is nothing else.
+write :: Stream -> Head -> ByteString -> IO ()
+write (Stream api path fields open torn) start piece = do
+  begun <- readIORef open
+  unless (B.null piece && (begun || start == Bytes)) $ do
+    writeIORef open True
+    writeIORef torn True
+    if begun then sendChunk api piece else beginChunks api path (fields ++ about) (prelude start <> piece)
+    writeIORef torn False
+  where
+    about =
+      [ ("Content-Type", if start == Bytes then "application/octet-stream" else "application/vnd.awslambda.http-integration-response")
+      , ("Lambda-Runtime-Function-Response-Mode", "streaming")
+      , ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")
+      ]
+
+-- | The end of what went out, with the failure as trailers. A piece that was torn cannot be mended: the API sees the
+-- connection break.
+endStream :: Stream -> Maybe Failure -> IO Reply
+endStream (Stream api _ _ _ torn) failure = do
+  broken <- readIORef torn
+  ended <- if broken then pure (Left (userError "torn")) else try (endChunks api (maybe [] trailers failure))
+  either (\problem -> Reply 0 [] Nothing <$ (hangUp api >> ignored problem)) pure ended
+  where
+    trailers why = [errorType why, ("Lambda-Runtime-Function-Error-Body", encode (described why))]
+
 -- | What is sent of the handler's result; 'Nothing': it had none in time.
-judged :: Context -> Maybe (Either Failure ByteString) -> IO (Either Failure ByteString)
-judged context result = case result of
+judged :: Context -> IO Bool -> Maybe (Either Failure (Maybe ByteString)) -> IO (Either Failure (Maybe ByteString))
+judged context streamed result = case result of
   Just (Left failure) -> pure (Left failure)
-  Just (Right answer)
-    | B.null answer -> pure (Left (Failure "Function.NoResponse" "the handler gave an empty answer; one with nothing to say gives null" []))
+  Just (Right Nothing) -> (\open -> if open then Right Nothing else Left silence) <$> streamed
+  Just (Right (Just answer))
+    | B.null answer -> pure (Left silence)
     | B.length answer > answerLimit -> pure (Left (Failure "Function.ResponseSizeTooLarge" tooLarge []))
-    | otherwise -> pure (Right answer)
+    | otherwise -> pure (Right (Just answer))
   Nothing -> Left <$> timedOut context
   where
+    silence = Failure "Function.NoResponse" "the handler gave an empty answer; one with nothing to say gives null" []
     answerLimit = 6291556 -- bytes: Lambda's limit
-    tooLarge = "the answer is above " <> C.pack (show answerLimit) <> " bytes, Lambda's limit; leave it in S3"
+    tooLarge = "the answer is above " <> C.pack (show answerLimit) <> " bytes, Lambda's limit; stream it, or leave it in S3"
 
 timedOut :: Context -> IO Failure
 timedOut context = do
@@ -138,16 +170,6 @@ described failure =
   L.toStrict . Builder.toLazyByteString $
     "{\"errorMessage\":" <> quoted (errorMessage failure) <> ",\"errorType\":" <> quoted (errorName failure) <> ",\"stackTrace\":[" <> mconcat (intersperse "," (map quoted (errorTrace failure))) <> "]}"
 
--- | UTF-8 as a JSON string.
-quoted :: ByteString -> Builder.Builder
-quoted text = "\"" <> go text <> "\""
-  where
-    go rest = case C.span (\c -> c >= ' ' && c /= '"' && c /= '\\') rest of
-      (plain, special) -> Builder.byteString plain <> maybe mempty escape (C.uncons special)
-    escape (c, rest)
-      | c == '"' || c == '\\' = Builder.char7 '\\' <> Builder.char7 c <> go rest
-      | otherwise = "\\u" <> Builder.word16HexFixed (fromIntegral (fromEnum c)) <> go rest
-
 contextOf :: Context -> [(ByteString, ByteString)] -> Context
 contextOf constants fields =
   constants
@@ -162,136 +184,4 @@ contextOf constants fields =
   where
     field name = header name fields
 
-newApi :: String -> IO Api
-newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
-  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing
-  _ -> ioError (userError ("AWS_LAMBDA_RUNTIME_API=" ++ location ++ " is no IPv4 address and port"))
-  where
-    (name, rest) = break (== ':') location
-
-addressOf :: String -> Maybe [Word8]
-addressOf "localhost" = Just [127, 0, 0, 1]
-addressOf text = case traverse number (C.split '.' (C.pack text)) of
-  Just numbers | length numbers == 4 -> Just numbers
-  _ -> Nothing
-  where
-    number part = case C.readInt part of
-      Just (n, "") | n >= 0 && n < 256 -> Just (fromIntegral n)
-      _ -> Nothing
-
--- | One request and its reply. A connection that breaks is made anew, and the request sent once more.
-request :: Api -> ByteString -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO Reply
-request api method path more content = attempt (1 :: Int)
-  where
-    attempt again = exchange `catch` retry again
-    exchange = do
-      (descriptor, reader) <- connected api
-      writeAll descriptor requestHead content `catch` ignored -- it may have said why before it hung up
-      reply <- readReply reader
-      unless (isJust (body reply) && keepsOpen reply) (hangUp api)
-      pure reply
-    retry again Gone = do
-      hangUp api
-      if again > 0 then attempt (again - 1) else throwIO Gone
-    requestHead =
-      B.concat $
-        [method, " /2018-06-01/runtime/", path, " HTTP/1.1\r\nHost: ", host api, "\r\n"]
-          ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- more]
-          ++ ["Content-Length: " <> C.pack (show (B.length content)) <> "\r\n" | method /= "GET"]
-          ++ ["\r\n"]
-
-keepsOpen :: Reply -> Bool
-keepsOpen reply = maybe True (not . sameText "close") (header "connection" (headers reply))
-
-hangUp :: Api -> IO ()
-hangUp api = do
-  old <- readIORef (connection api)
-  writeIORef (connection api) Nothing
-  mapM_ (close . fst) old
-
--- | The emulator starts us before it listens: be patient for two seconds.
-connected :: Api -> IO (Descriptor, Reader)
-connected api = readIORef (connection api) >>= maybe dial pure
-  where
-    dial = nowMs >>= go
-    go begun = do
-      made <- try (connectTo (address api) (port api)) :: IO (Either IOException Descriptor)
-      now <- nowMs
-      case made of
-        Right descriptor -> do
-          pair <- (,) descriptor <$> newReader descriptor
-          pair <$ writeIORef (connection api) (Just pair)
-        Left problem
-          | now - begun > (2000 :: Int64) -> throwIO problem
-          | otherwise -> threadDelay 5000 >> go begun
-
-readReply :: Reader -> IO Reply
-readReply reader = do
-  (code, fields) <- readHead reader `catch` broken
-  found <- fmap Just (content code fields) `catches` [Handler (\Gone -> pure Nothing), Handler (\e -> Nothing <$ ignored e)]
-  pure (Reply code fields found)
-  where
-    content code fields
-      | maybe False (sameText "chunked") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
-      | code == 204 = pure B.empty
-      | otherwise = case header "content-length" fields >>= C.readInt of
-          Just (size, _) | size >= 0 -> readExactly reader size
-          _ -> readAll reader
-    broken :: IOException -> IO a
-    broken _ = throwIO Gone
-
-ignored :: IOException -> IO ()
-ignored _ = pure ()
-
--- | The value of a header.
-header :: ByteString -> [(ByteString, ByteString)] -> Maybe ByteString
-header name = fmap snd . find (sameText name . fst)
-
--- | The same text, whatever the case of its ASCII letters.
-sameText :: ByteString -> ByteString -> Bool
-sameText one two =
-  B.length one == B.length two
-    && unsafeDupablePerformIO
-      ( B.unsafeUseAsCStringLen one $ \(a, size) ->
-          B.unsafeUseAsCString two $ \b -> (== 0) <$> c_strncasecmp a b (fromIntegral size)
-      )
-
 foreign import ccall unsafe "_exit" c_exit :: CInt -> IO ()
-
-foreign import ccall unsafe "strncasecmp" c_strncasecmp :: CString -> CString -> CSize -> IO CInt
-
--- | Status and headers; what comes before the final reply (1xx) is passed over.
-readHead :: Reader -> IO (Int, [(ByteString, ByteString)])
-readHead reader = do
-  line <- needed
-  fields <- readFields
-  case C.readInt (B.drop 9 line) of
-    Just (code, _)
-      | code >= 200 -> pure (code, fields)
-      | otherwise -> readHead reader
-    Nothing -> throwIO Gone
-  where
-    needed = readLine reader >>= maybe (throwIO Gone) pure
-    readFields = do
-      line <- needed
-      if B.null line
-        then pure []
-        else do
-          let (name, value) = C.break (== ':') line
-          ((name, C.dropWhile isBlank (fst (C.spanEnd isBlank (B.drop 1 value)))) :) <$> readFields
-    isBlank c = c == ' ' || c == '\t'
-
-readChunks :: Reader -> IO [ByteString]
-readChunks reader = do
-  line <- readLine reader
-  let digits = maybe "" (C.takeWhile isHexDigit) line
-      size = C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits
-  case size of
-    _ | B.null digits -> throwIO Gone
-    0 -> [] <$ trailers
-    _ -> do
-      piece <- readExactly reader size
-      _ <- readLine reader
-      (piece :) <$> readChunks reader
-  where
-    trailers = readLine reader >>= maybe (throwIO Gone) (\line -> unless (B.null line) trailers)

@@ -1,0 +1,60 @@
+{-# LANGUAGE OverloadedStrings #-}
+
+-- | What a handler gives: bytes, or a stream with the status and the headers of an HTTP response in front of it.
+--
+-- > main = runAnswers (pure ()) $ \() _context _event -> pure . Streamed (page 200 "text/html") $ \write -> do
+-- >   write "<h1>Hello</h1>"
+-- >   write "<p>and later more"
+--
+-- A function URL with @invoke_mode = "RESPONSE_STREAM"@ hands the pieces on as they are written. Where nothing can stream
+-- (a shell, @response = "buffered"@) the bytes are collected.
+module AWS.Lambda.Run.Answer
+  ( Answer (..)
+  , Head (..)
+  , page
+  , prelude
+  ) where
+
+import AWS.Lambda.Run.Quoted (quoted)
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Builder as Builder
+import qualified Data.ByteString.Lazy as L
+import Data.List (intersperse, nub)
+
+-- | The answer to one event.
+data Answer
+  = -- | All of it; JSON, as a rule.
+    Whole ByteString
+  | -- | Written piece by piece; nothing goes out before the first one, so that an exception until then is an ordinary error.
+    Streamed Head ((ByteString -> IO ()) -> IO ())
+
+-- | What stands in front of a stream.
+data Head
+  = -- | Nothing: bytes for whoever invoked the function.
+    Bytes
+  | -- | Of an HTTP response, for a function URL.
+    Http
+      { statusCode :: !Int
+      , headers :: [(ByteString, ByteString)]
+      -- ^ A name that comes twice has its values joined by a comma; cookies have a place of their own.
+      , cookies :: [ByteString]
+      -- ^ Each as the value of a @set-cookie@.
+      }
+  deriving (Eq, Show)
+
+-- | A status and a content type.
+page :: Int -> ByteString -> Head
+page status kind = Http status [("content-type", kind)] []
+
+-- | The bytes that AWS's HTTP integration reads in front of the body: JSON and eight NULs.
+prelude :: Head -> ByteString
+prelude Bytes = B.empty
+prelude (Http status fields setCookies) =
+  L.toStrict . Builder.toLazyByteString $
+    "{\"statusCode\":" <> Builder.intDec status <> ",\"headers\":{" <> commas (map member names) <> "}" <> crumbs <> "}" <> Builder.byteString (B.replicate 8 0)
+  where
+    names = nub (map fst fields)
+    member name = quoted name <> ":" <> quoted (B.intercalate ", " [value | (other, value) <- fields, other == name])
+    crumbs = if null setCookies then mempty else ",\"cookies\":[" <> commas (map quoted setCookies) <> "]"
+    commas = mconcat . intersperse ","

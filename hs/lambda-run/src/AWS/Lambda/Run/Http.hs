@@ -1,0 +1,204 @@
+{-# LANGUAGE ForeignFunctionInterface #-}
+{-# LANGUAGE OverloadedStrings #-}
+
+-- | HTTP/1.1 over one kept connection: requests to the Runtime API, and their replies in whatever framing it chooses.
+module AWS.Lambda.Run.Http
+  ( Api
+  , Reply (..)
+  , newApi
+  , request
+  , beginChunks
+  , sendChunk
+  , endChunks
+  , hangUp
+  , header
+  , ignored
+  ) where
+
+import AWS.Lambda.Run.Context (nowMs)
+import AWS.Lambda.Run.Descriptor
+import Control.Concurrent (threadDelay)
+import Control.Exception (Handler (..), IOException, catch, catches, throwIO, try)
+import Control.Monad (unless)
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Char8 as C
+import qualified Data.ByteString.Unsafe as B
+import Data.Char (digitToInt, isHexDigit)
+import Data.IORef
+import Data.Int (Int64)
+import Data.List (find)
+import Data.Maybe (isJust)
+import Data.Word (Word8)
+import Foreign.C.String (CString)
+import Foreign.C.Types (CInt (..), CSize (..))
+import Numeric (showHex)
+import System.IO.Unsafe (unsafeDupablePerformIO)
+import Text.Read (readMaybe)
+
+-- | The connection, made when it is needed.
+data Api = Api {host :: !ByteString, address :: [Word8], port :: !Int, connection :: IORef (Maybe (Descriptor, Reader))}
+
+-- | 'replyBody' is 'Nothing' when the connection broke in the middle of it.
+data Reply = Reply {replyStatus :: !Int, replyHeaders :: [(ByteString, ByteString)], replyBody :: !(Maybe ByteString)}
+
+newApi :: String -> IO Api
+newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
+  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing
+  _ -> ioError (userError ("AWS_LAMBDA_RUNTIME_API=" ++ location ++ " is no IPv4 address and port"))
+  where
+    (name, rest) = break (== ':') location
+
+addressOf :: String -> Maybe [Word8]
+addressOf "localhost" = Just [127, 0, 0, 1]
+addressOf text = case traverse number (C.split '.' (C.pack text)) of
+  Just numbers | length numbers == 4 -> Just numbers
+  _ -> Nothing
+  where
+    number part = case C.readInt part of
+      Just (n, "") | n >= 0 && n < 256 -> Just (fromIntegral n)
+      _ -> Nothing
+
+-- | One request and its reply. A connection that breaks is made anew, and the request sent once more.
+request :: Api -> ByteString -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO Reply
+request api method path more content = attempt (1 :: Int)
+  where
+    attempt again = exchange `catch` retry again
+    exchange = do
+      (descriptor, reader) <- connected api
+      writeAll descriptor requestHead content `catch` ignored -- it may have said why before it hung up
+      reply <- readReply reader
+      unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
+      pure reply
+    retry again Gone = do
+      hangUp api
+      if again > 0 then attempt (again - 1) else throwIO Gone
+    requestHead = headOf api method path (more ++ [("Content-Length", C.pack (show (B.length content))) | method /= "GET"])
+
+headOf :: Api -> ByteString -> ByteString -> [(ByteString, ByteString)] -> ByteString
+headOf api method path fields =
+  B.concat $
+    [method, " /2018-06-01/runtime/", path, " HTTP/1.1\r\nHost: ", host api, "\r\n"]
+      ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- fields]
+      ++ ["\r\n"]
+
+-- | Begin a request whose body comes in chunks, the first one with its head.
+beginChunks :: Api -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO ()
+beginChunks api path more first = begin `catch` \problem -> ignored problem >> hangUp api >> begin
+  where
+    -- The connection may have died while the handler worked.
+    begin = do
+      (descriptor, _) <- connected api
+      writeAll descriptor (headOf api "POST" path (more ++ [("Transfer-Encoding", "chunked")])) (chunk first)
+
+-- | One more chunk; nothing for none.
+sendChunk :: Api -> ByteString -> IO ()
+sendChunk api piece = connected api >>= \(descriptor, _) -> writeAll descriptor B.empty (chunk piece)
+
+chunk :: ByteString -> ByteString
+chunk piece
+  | B.null piece = B.empty
+  | otherwise = B.concat [C.pack (showHex (B.length piece) "\r\n"), piece, "\r\n"]
+
+-- | The end of the chunks, with trailers; the reply.
+endChunks :: Api -> [(ByteString, ByteString)] -> IO Reply
+endChunks api trailers = do
+  (descriptor, reader) <- connected api
+  writeAll descriptor B.empty (B.concat (["0\r\n"] ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- trailers] ++ ["\r\n"]))
+  reply <- readReply reader
+  unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
+  pure reply
+
+keepsOpen :: Reply -> Bool
+keepsOpen reply = maybe True (not . sameText "close") (header "connection" (replyHeaders reply))
+
+hangUp :: Api -> IO ()
+hangUp api = do
+  old <- readIORef (connection api)
+  writeIORef (connection api) Nothing
+  mapM_ (close . fst) old
+
+-- | The emulator starts us before it listens: be patient for two seconds.
+connected :: Api -> IO (Descriptor, Reader)
+connected api = readIORef (connection api) >>= maybe dial pure
+  where
+    dial = nowMs >>= go
+    go begun = do
+      made <- try (connectTo (address api) (port api)) :: IO (Either IOException Descriptor)
+      now <- nowMs
+      case made of
+        Right descriptor -> do
+          pair <- (,) descriptor <$> newReader descriptor
+          pair <$ writeIORef (connection api) (Just pair)
+        Left problem
+          | now - begun > (2000 :: Int64) -> throwIO problem
+          | otherwise -> threadDelay 5000 >> go begun
+
+readReply :: Reader -> IO Reply
+readReply reader = do
+  (code, fields) <- readHead reader `catch` broken
+  found <- fmap Just (content code fields) `catches` [Handler (\Gone -> pure Nothing), Handler (\e -> Nothing <$ ignored e)]
+  pure (Reply code fields found)
+  where
+    content code fields
+      | maybe False (sameText "chunked") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
+      | code == 204 = pure B.empty
+      | otherwise = case header "content-length" fields >>= C.readInt of
+          Just (size, _) | size >= 0 -> readExactly reader size
+          _ -> readAll reader
+    broken :: IOException -> IO a
+    broken _ = throwIO Gone
+
+ignored :: IOException -> IO ()
+ignored _ = pure ()
+
+-- | The value of a header.
+header :: ByteString -> [(ByteString, ByteString)] -> Maybe ByteString
+header name = fmap snd . find (sameText name . fst)
+
+-- | The same text, whatever the case of its ASCII letters.
+sameText :: ByteString -> ByteString -> Bool
+sameText one two =
+  B.length one == B.length two
+    && unsafeDupablePerformIO
+      ( B.unsafeUseAsCStringLen one $ \(a, size) ->
+          B.unsafeUseAsCString two $ \b -> (== 0) <$> c_strncasecmp a b (fromIntegral size)
+      )
+
+foreign import ccall unsafe "strncasecmp" c_strncasecmp :: CString -> CString -> CSize -> IO CInt
+
+-- | Status and headers; what comes before the final reply (1xx) is passed over.
+readHead :: Reader -> IO (Int, [(ByteString, ByteString)])
+readHead reader = do
+  line <- needed
+  fields <- readFields
+  case C.readInt (B.drop 9 line) of
+    Just (code, _)
+      | code >= 200 -> pure (code, fields)
+      | otherwise -> readHead reader
+    Nothing -> throwIO Gone
+  where
+    needed = readLine reader >>= maybe (throwIO Gone) pure
+    readFields = do
+      line <- needed
+      if B.null line
+        then pure []
+        else do
+          let (name, value) = C.break (== ':') line
+          ((name, C.dropWhile isBlank (fst (C.spanEnd isBlank (B.drop 1 value)))) :) <$> readFields
+    isBlank c = c == ' ' || c == '\t'
+
+readChunks :: Reader -> IO [ByteString]
+readChunks reader = do
+  line <- readLine reader
+  let digits = maybe "" (C.takeWhile isHexDigit) line
+      size = C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits
+  case size of
+    _ | B.null digits -> throwIO Gone
+    0 -> [] <$ trailers
+    _ -> do
+      piece <- readExactly reader size
+      _ <- readLine reader
+      (piece :) <$> readChunks reader
+  where
+    trailers = readLine reader >>= maybe (throwIO Gone) (\line -> unless (B.null line) trailers)

@@ -1,0 +1,96 @@
+{-# LANGUAGE OverloadedStrings #-}
+
+-- | The log: a line for each message, in one write, so that the lines of several threads never mix.
+--
+-- Where Lambda asks for JSON (@log_format = "JSON"@ in lambda.toml) a line is a record with @timestamp@, @level@,
+-- @requestId@, @message@ and the fields; else it is text. What is below @AWS_LAMBDA_LOG_LEVEL@ is left out.
+module AWS.Lambda.Run.Log
+  ( Level (..)
+  , logDebug
+  , logInfo
+  , logWarn
+  , logError
+  , logAt
+  , logFailure
+  ) where
+
+import AWS.Lambda.Run.Context (Context (..), date, nowMs)
+import AWS.Lambda.Run.Error (Failure (..))
+import AWS.Lambda.Run.Quoted (quoted)
+import Control.Exception (IOException, catch)
+import Control.Monad (when)
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Builder as Builder
+import qualified Data.ByteString.Char8 as C
+import qualified Data.ByteString.Lazy as L
+import Data.Char (toUpper)
+import Data.List (intersperse)
+import System.Environment (lookupEnv)
+import System.IO (stderr)
+import System.IO.Unsafe (unsafePerformIO)
+
+-- | Lambda's own levels.
+data Level = Trace | Debug | Info | Warn | Error | Fatal
+  deriving (Bounded, Enum, Eq, Ord, Show)
+
+-- | For whoever looks for a fault.
+logDebug :: Context -> ByteString -> IO ()
+logDebug context = logAt Debug context []
+
+-- | What happened.
+logInfo :: Context -> ByteString -> IO ()
+logInfo context = logAt Info context []
+
+-- | What somebody should know of.
+logWarn :: Context -> ByteString -> IO ()
+logWarn context = logAt Warn context []
+
+-- | What went wrong.
+logError :: Context -> ByteString -> IO ()
+logError context = logAt Error context []
+
+-- | A message in UTF-8 with fields beside it: members of the record, or @name=value@ in text. Never throws: a log that
+-- nobody takes is lost.
+logAt :: Level -> Context -> [(ByteString, ByteString)] -> ByteString -> IO ()
+logAt level context fields = line level context [(name, quoted value) | (name, value) <- fields] text
+  where
+    text message = C.unwords ([upper level] ++ [name <> "=" <> value | (name, value) <- fields] ++ [message])
+
+-- | An event that failed: one line, with the name of the error, and the call stack in JSON.
+logFailure :: Context -> Failure -> IO ()
+logFailure context failure = line Error context fields (\message -> B.concat ["lambda-run: ", errorName failure, ": ", message]) (errorMessage failure)
+  where
+    fields = ("errorType", quoted (errorName failure)) : [("stackTrace", list (map quoted (errorTrace failure))) | not (null (errorTrace failure))]
+    list items = "[" <> mconcat (intersperse "," items) <> "]"
+
+line :: Level -> Context -> [(ByteString, Builder.Builder)] -> (ByteString -> ByteString) -> ByteString -> IO ()
+line level context fields text message = when (level >= least) $ do
+  time <- nowMs >>= date
+  B.hPut stderr (if inJson then strict (record time) else C.map oneLine (text message) <> "\n") `catch` ignored
+  where
+    record time =
+      "{" <> mconcat (intersperse "," [quoted name <> ":" <> value | (name, value) <- members time]) <> "}\n"
+    members time =
+      [("timestamp", quoted time), ("level", quoted (upper level))]
+        ++ [("requestId", quoted (requestId context)) | not (B.null (requestId context))]
+        ++ [("message", quoted message)]
+        ++ fields
+    strict = L.toStrict . Builder.toLazyByteString
+    oneLine c = if c == '\n' || c == '\r' then ' ' else c
+
+ignored :: IOException -> IO ()
+ignored _ = pure ()
+
+upper :: Level -> ByteString
+upper = C.pack . map toUpper . show
+
+inJson :: Bool
+inJson = unsafePerformIO (maybe False ((== "JSON") . map toUpper) <$> lookupEnv "AWS_LAMBDA_LOG_FORMAT")
+{-# NOINLINE inJson #-}
+
+least :: Level
+least = unsafePerformIO (named <$> lookupEnv "AWS_LAMBDA_LOG_LEVEL")
+  where
+    named wanted = head ([level | level <- [minBound ..], Just (map toUpper (show level)) == fmap (map toUpper) wanted] ++ [minBound])
+{-# NOINLINE least #-}
