@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from . import products
+from .graph.task import warn
 from .graph.verb import Line, Verb, parsed, verbs
 from .lib.base.errors import InvokeError, UsageError
 
@@ -65,6 +67,7 @@ def sample_event(given: Any) -> bytes:
 def package(function: Function) -> Package:
     """A function's zip and what it meets, as the emulator takes it."""
     from .lib.local import function as unpacked
+    from .lib.local.variables import variables
 
     return unpacked.Package(
         name=function.name,
@@ -73,10 +76,16 @@ def package(function: Function) -> Package:
         handler=function.handler,
         timeout_s=function.timeout_s or 3,  # Lambda's own defaults
         memory_mb=function.memory_mb or 128,
-        environment=function.environment or {},
+        environment=variables(function.name, function.environment, partial(warn_once, function.name)),
         log_format=str(function.log_format or "Text"),
         log_level=str((function.aws or {}).get("LoggingConfig", {}).get("ApplicationLogLevel", "")),
     )
+
+
+@cache
+def warn_once(name: str, text: str) -> None:
+    """Warn of the same thing once, however often the function is started."""
+    warn(name, text)
 
 
 def invoke_locally(function: Function, event: bytes) -> bytes:

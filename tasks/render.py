@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .graph.verb import Documents, Line, Verb, parsed, verbs
 from .lib.base.secrets import MASK
 from .lib.settings.model import Function, keys
+from .lib.settings.references import Reference
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -48,8 +49,13 @@ def rendered(function: Function) -> dict[str, Any]:
     for name, item in keys(Function).items():
         value = getattr(function, name)
         if value is not None and value != ():
-            found[name] = dict.fromkeys(value, MASK) if item.metadata.get("secret") else value
+            found[name] = masked(value) if item.metadata.get("secret") else value
     return found
+
+
+def masked(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of secrets as it may be shown: values masked, the places of others in the open."""
+    return {name: said.table if isinstance(said, Reference) else MASK for name, said in table.items()}
 
 
 def toml(value: Any) -> str:

@@ -49,7 +49,7 @@ def load_project() -> Project:
             problem = {"task": "", "message": error.message, "hint": error.hint}
             print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
         raise InvalidDodoFile(str(error)) from error
-    if project.secrets:
+    if project.has_secrets:
         secrets.publish(project.public)
         secrets.keep(project.secrets)
         sys.stdout, sys.stderr = secrets.Clean(sys.stdout), secrets.Clean(sys.stderr)

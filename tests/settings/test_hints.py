@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.settings.model import Build, Deploy, Function, keys
+from tasks.lib.settings.references import FORMS
 from tests.support import ROOT
 
 SETTING = re.compile(r"(?<![\w.-])([a-z][a-z0-9_]*) = (\"[^\"…]*\"|true|false|\d+|\[[^\]…]*\])?")
 KNOWN = {name: item.metadata["rule"] for model in (Build, Deploy, Function) for name, item in keys(model).items()}
+KNOWN |= FORMS  # the keys of a variable's place
 PROGRAMS = ROOT / "tasks/lib/scaffold/templates.py"  # holds Haskell
 FILES = [path for path in sorted((ROOT / "tasks").rglob("*.py")) if path != PROGRAMS]
 

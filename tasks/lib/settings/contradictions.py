@@ -6,7 +6,6 @@ out  `contradictions(functions, stage)` → the dotted key and what is wrong wit
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from ..platform.limits import ENVIRONMENT_BYTES
 from . import answer_faults, web_faults
 from .forms import FUNCTION_NAME
 from .model import Function
+from .references import environment_bytes, plain
 from .rules import Fault
 from .words import Input, Process, Response
 
@@ -50,7 +50,7 @@ def _build(function: Function, where: str) -> Iterator[Fault]:
 def _on_aws(function: Function, where: str) -> Iterator[Fault]:
     for _, sentence in FUNCTION_NAME.faults(function.function_name.replace("{stage}", "s")):
         yield f"{where}.function_name", f'is "{function.function_name}", and {sentence}'
-    size = len(json.dumps(dict(function.environment or {}), ensure_ascii=False, separators=(",", ":")).encode())
+    size = environment_bytes(plain(function.environment))
     if size > ENVIRONMENT_BYTES:
         yield f"{where}.environment", f"has {size} bytes as JSON, at most {ENVIRONMENT_BYTES} are allowed"
     vpc = function.vpc or {}

@@ -19,11 +19,14 @@ from ..base.errors import ConfigError, UsageError
 from ..base.resources import resource
 from ..platform.runtimes import on_node
 from . import raw as raw_fields
+from . import references
 from .contradictions import contradictions
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
 from .places import place, shown
+from .references import Variable
 from .rules import Fault, Word, nearest
+from .tables import Pairs
 from .text import read
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
@@ -192,10 +195,13 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
 
 def _values(table: Mapping[str, Any], model: type) -> dict[str, Any]:
     rules = {name: item.metadata["rule"] for name, item in keys(model).items()}
-    return {
-        name: rule.kind(value) if isinstance(rule := rules[name], Word) else _frozen(value)
-        for name, value in table.items()
-    }
+    return {name: _read(rules[name], value) for name, value in table.items()}
+
+
+def _read(rule: Any, value: Any) -> Any:
+    if isinstance(rule, Pairs) and isinstance(rule.value, Variable):
+        return {name: references.value(said) for name, said in value.items()}
+    return rule.kind(value) if isinstance(rule, Word) else _frozen(value)
 
 
 def _frozen(value: Any) -> Any:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
-from . import forms, web
+from . import forms, references, web
 from .forms import PATH, VARIABLE
+from .references import Reference
 from .rules import Choice, Flag, Rule, Text, Whole, Word
 from .tables import Either, Many, Pairs, Raw, Shape
 from .words import Builder, Input, Libc, LogFormat, Process, Response, Tool, Tracing
@@ -144,10 +145,10 @@ class Function:
     memory_mb: int | None = managed("MemorySize", Whole(128, 10240, "MB"), "memory", aws_default=128)
     timeout_s: int | None = managed("Timeout", Whole(1, 900, "s"), "time limit of one event", aws_default=3)
     role: str | None = managed("Role", forms.ROLE, "execution role; needed to create the function")
-    environment: Mapping[str, str] | None = managed(
+    environment: Mapping[str, str | Reference] | None = managed(
         "Environment.Variables",
-        Pairs(VARIABLE, forms.VALUE, dict.fromkeys(forms.RESERVED_BY_LAMBDA, "is reserved by Lambda")),
-        "environment variables",
+        Pairs(VARIABLE, references.VALUE, dict.fromkeys(forms.RESERVED_BY_LAMBDA, "is reserved by Lambda")),
+        "environment variables; a value may be a place to read it from when it is needed",
         aws_default={},
         secret=True,
     )
@@ -203,6 +204,11 @@ class Project:
         rows = [name for name, item in keys(Function).items() if item.metadata.get("secret")]
         tables = [getattr(function, name) or {} for function in self.functions for name in rows]
         return tuple(value for table in tables for value in table.values() if isinstance(value, str))
+
+    @property
+    def has_secrets(self) -> bool:
+        """True if there is a value that no sentence may show, or the place of one."""
+        return any(function.environment for function in self.functions)
 
     @property
     def public(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from . import web
 from .model import Function
+from .references import plain
 from .rules import Fault
 from .words import Input, Process
 
@@ -30,6 +31,6 @@ def contradictions(function: Function, where: str) -> Iterator[Fault]:
     for first, last in web.status_ranges(function.error_status):
         if first > last:
             yield f"{where}.error_status", f'has the range "{first}-{last}", which is empty'
-    told = [*function.arguments, *(function.environment or {}).values()]
+    told = [*function.arguments, *plain(function.environment).values()]
     if function.socket and not any("{socket}" in one or function.socket in one for one in told):
         yield f"{where}.socket", "is told to nobody: put {socket} into arguments or environment"

@@ -32,7 +32,9 @@ def settings_changes(desired: DesiredState, version: Mapping[str, Any]) -> tuple
     """What UpdateFunctionConfiguration would have to change, in the order of lambda.toml's keys."""
     remote = normal(version)
     return tuple(
-        change for name, value in desired.settings.items() for change in _changes(name, value, remote.get(name))
+        change
+        for name, value in desired.settings.items()
+        for change in _changes(name, value, remote.get(name), desired.references)
     )
 
 
@@ -71,7 +73,7 @@ def same_role(desired: str, remote: str) -> bool:
     return desired == remote or (":" not in desired and remote.rpartition("/")[2] == desired)
 
 
-def _changes(path: str, desired: Any, remote: Any) -> Iterator[Change]:
+def _changes(path: str, desired: Any, remote: Any, references: Mapping[str, str]) -> Iterator[Change]:
     if path == "Role":
         if not same_role(desired, str(remote)):
             yield Change(label(path), remote, desired)
@@ -79,11 +81,11 @@ def _changes(path: str, desired: Any, remote: Any) -> Iterator[Change]:
         for name in sorted({*desired, *(remote or {})}):
             before, after = (remote or {}).get(name), desired.get(name)
             if before != after:
-                yield Change(f"{label(path)}.{name}", _masked(before), _masked(after))
+                yield Change(f"{label(path)}.{name}", _masked(before), references.get(name) or _masked(after))
     elif isinstance(desired, Mapping):
         there = remote if isinstance(remote, Mapping) else {}
         for name, value in desired.items():
-            yield from _changes(f"{path}.{name}", value, there.get(name))
+            yield from _changes(f"{path}.{name}", value, there.get(name), references)
     elif desired != remote:
         yield Change(label(path), _hashable(remote), _hashable(desired))
 

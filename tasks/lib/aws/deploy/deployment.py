@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from ...base import processes
 from ...base.errors import DeployError, UsageError
+from ...settings.references import Reference
 from ..errors import errors_while
 from ..pace import daemons
+from ..references import References
 from ..session import Aws, connect
 from ..wire import Progress
 from . import upload
@@ -72,19 +74,18 @@ class Deployment:
         self._connected = connected or (lambda: connect(project.deploy))
         self._lock = Lock()
         self._aws: Aws | None = None
+        self._references = References(lambda: self.aws)
         self._reader = Reader(lambda: self.aws, self._functions)
 
     def deploy(self, name: str, package: Package) -> Outcome:
         """Bring one function to what is desired; unchanged costs the one call that was made for all at first."""
-        desired = desired_state(self._functions[name], package, self._part)
-        upload.check_size(package, self._project.deploy.s3_bucket)
+        desired = self._desired(name, package)
         with errors_while(desired.secrets):
             return self._deployed(desired, package)
 
     def diff(self, name: str, package: Package) -> Outcome:
         """What a deploy would do; changes nothing."""
-        desired = desired_state(self._functions[name], package, self._part)
-        upload.check_size(package, self._project.deploy.s3_bucket)
+        desired = self._desired(name, package)
         with errors_while(desired.secrets):
             started = self._clock.now()
             remote = self._reader.read(desired, first=True, deep=self._deep)
@@ -96,6 +97,16 @@ class Deployment:
         """Deploy (or without `changes` only diff) all of these, WRITING at a time; each has an outcome of its own."""
         act = self.deploy if changes else self.diff
         return daemons(WRITING, {name: partial(_acted, act, name, made) for name, made in packages.items()})
+
+    def _desired(self, name: str, package: Package) -> DesiredState:
+        """What is desired of one function, once its package is known to be small enough and its values were read."""
+        upload.check_size(package, self._project.deploy.s3_bucket)
+        function = self._functions[name]
+        if self._part == "code":
+            return desired_state(function, package, self._part)
+        variables = function.environment or {}
+        references = {name: str(said) for name, said in variables.items() if isinstance(said, Reference)}
+        return desired_state(self._references.resolved(function), package, self._part, references)
 
     def _deployed(self, desired: DesiredState, package: Package) -> Outcome:
         started, action = self._clock.now(), "unchanged"

@@ -22,6 +22,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ...base.errors import UsageError
@@ -34,6 +35,7 @@ CONTENT_TAG, UNLISTED_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}unlisted"
 
 
 _RUN = secrets.token_hex(4)
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class DesiredState:
     concurrency: int | None
     retention_days: int | None
     log_group: str
+    references: Mapping[str, str] = field(default_factory=dict)  # variables whose values stand elsewhere: where
     run: str = ""  # who deploys, and when: goes into the tag
 
     @property
@@ -88,8 +91,13 @@ class DesiredState:
         return f"{self.package.digest}/{code_sha256}" if self.package else None
 
 
-def desired_state(function: Function, package: Package, part: Part = "all") -> DesiredState:
-    """The function as lambda.toml has it, wholly, or only its code, or only its configuration."""
+def desired_state(
+    function: Function, package: Package, part: Part = "all", references: Mapping[str, str] = NONE
+) -> DesiredState:
+    """The function as lambda.toml has it, wholly, or only its code, or only its configuration.
+
+    Its variables are text; `references` says where the values of some of them stand.
+    """
     config = part != "code"
     every = request(function) if config else {}
     return DesiredState(
@@ -104,6 +112,7 @@ def desired_state(function: Function, package: Package, part: Part = "all") -> D
         concurrency=function.reserved_concurrency if config else None,
         retention_days=function.log_retention_days if config else None,
         log_group=log_group(function),
+        references=references,
         run=f"{_RUN}/{int(time.time())}",
     )
 
