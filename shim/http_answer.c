@@ -1,13 +1,13 @@
 /* A response as the answer that the front expects: its own keys and no others, repeated headers and cookies whole, the
    body as text or base64 by what it is.
 
-   The body comes directly behind the beginning of the answer and is escaped or encoded in its place. */
+   The body comes directly behind the beginning of the answer; http_body.c closes it. */
 #include "http.h"
 
 #include <string.h>
 #include <strings.h>
 
-static bool is_header(const struct iovec *name, const char *const names[])
+bool is_header(const struct iovec *name, const char *const names[])
 {
     for (; *names; names++)
         if (strlen(*names) == name->iov_len && strncasecmp(name->iov_base, *names, name->iov_len) == 0)
@@ -215,133 +215,6 @@ size_t http_begin_answer(struct buffer *answer, enum front front, const struct h
     append_answer_head(answer, front, head);
     append_text(answer, ",\"body\":\"");
     return answer->size;
-}
-
-static bool is_listed_binary(const struct http_head *head)
-{
-    static const char *const binary[] = {SHIM_BINARY NULL};
-    static const char *const content_type[] = {"content-type", NULL};
-    struct iovec name, value;
-    for (size_t at = 0; head_next(head, &at, &name, &value);)
-        if (is_header(&name, content_type))
-            for (size_t i = 0; binary[i]; i++) {
-                size_t length = strlen(binary[i]), group = binary[i][length - 1] == '*' ? length - 1 : length;
-                if (value.iov_len >= group && strncasecmp(value.iov_base, binary[i], group) == 0 &&
-                    (group < length || value.iov_len == length || strchr("; ", ((char *)value.iov_base)[length])))
-                    return true;
-            }
-    return false;
-}
-
-static bool is_encoded(const struct http_head *head)
-{
-    static const char *const encoding[] = {"content-encoding", NULL};
-    struct iovec name, value;
-    for (size_t at = 0; head_next(head, &at, &name, &value);)
-        if (is_header(&name, encoding) && value.iov_len > 0 && strncasecmp(value.iov_base, "identity", value.iov_len) != 0)
-            return true;
-    return false;
-}
-
-/* How many bytes the text has as the inside of a JSON string; -1 when it is no UTF-8. */
-static int64_t escaped_size(const char *text, size_t size)
-{
-    const unsigned char *at = (const unsigned char *)text, *end = at + size;
-    int64_t all = 0;
-    while (at < end) {
-        const unsigned char *plain = skip_plain(at, end);
-        all += plain - at;
-        if ((at = plain) == end)
-            break;
-        int length = utf8_length(at, end);
-        if (length < 0)
-            return -1;
-        all += length > 1 ? length : *at == '"' || *at == '\\' || *at == '\n' ? 2 : *at < 0x20 ? 6 : 1;
-        at += length;
-    }
-    return all;
-}
-
-/* Make room for `size` bytes of body in place of what stands behind `from`, whose old bytes go to the end of that room. */
-static const unsigned char *move_back(struct buffer *answer, size_t from, size_t size)
-{
-    size_t old = answer->size - from;
-    if (size > old)
-        room_for(answer, size - old);
-    memmove(answer->data + from + size - old, answer->data + from, old);
-    answer->size = from + size;
-    return (const unsigned char *)answer->data + from + size - old;
-}
-
-static void escape_body(struct buffer *answer, size_t from, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t old = answer->size - from;
-    if (size == old)
-        return; /* nothing to escape */
-    const unsigned char *at = move_back(answer, from, size), *end = at + old;
-    char *out = answer->data + from;
-    while (at < end) {
-        const unsigned char *plain = skip_plain(at, end);
-        memmove(out, at, (size_t)(plain - at));
-        out += plain - at;
-        if ((at = plain) == end)
-            break;
-        unsigned char c = *at;
-        int length = utf8_length(at, end);
-        if (length > 1) {
-            memmove(out, at, (size_t)length);
-            out += length;
-        } else if (c == '"' || c == '\\' || c == '\n') {
-            *out++ = '\\';
-            *out++ = c == '\n' ? 'n' : (char)c;
-        } else if (c < 0x20) {
-            memcpy(out, "\\u00", 4);
-            out[4] = digits[c >> 4];
-            out[5] = digits[c & 15];
-            out += 6;
-        } else {
-            *out++ = (char)c;
-        }
-        at += length;
-    }
-}
-
-static void encode_body(struct buffer *answer, size_t from)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t old = answer->size - from;
-    const unsigned char *at = move_back(answer, from, (old + 2) / 3 * 4), *end = at + old;
-    char *out = answer->data + from;
-    for (; end - at >= 3; at += 3, out += 4) {
-        uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-        out[0] = digits[bits >> 18];
-        out[1] = digits[bits >> 12 & 63];
-        out[2] = digits[bits >> 6 & 63];
-        out[3] = digits[bits & 63];
-    }
-    if (at < end) {
-        uint32_t bits = (uint32_t)at[0] << 16 | (end - at > 1 ? (uint32_t)at[1] << 8 : 0);
-        out[3] = '=';
-        out[2] = end - at > 1 ? digits[bits >> 6 & 63] : '=';
-        out[0] = digits[bits >> 18];
-        out[1] = digits[bits >> 12 & 63];
-    }
-}
-
-/* The body is whole: make it text or base64, and close the answer. */
-void http_end_answer(struct buffer *answer, size_t body_from, enum front front, const struct http_head *head)
-{
-    size_t size = answer->size - body_from;
-    int64_t escaped = size == 0                                    ? 0
-                      : is_encoded(head) || is_listed_binary(head) ? -1
-                                                                   : escaped_size(answer->data + body_from, size);
-    bool text = escaped >= 0 && (front == REST || (size_t)escaped <= (size + 2) / 3 * 4);
-    if (text)
-        escape_body(answer, body_from, (size_t)escaped);
-    else
-        encode_body(answer, body_from);
-    append_format(answer, "\",\"isBase64Encoded\":%s}", text ? "false" : "true");
 }
 
 /* What stands before the body of a stream: the head as JSON, and eight NULs. */

@@ -39,11 +39,19 @@ SOURCES = (  # each uses only those before it
     "bootstrap.c",
 )
 HTTP_SOURCES = (  # of a web server
+    "http_json.c",
     "http_event.c",
+    "http_target.c",
+    "http_headers.c",
     "http_request.c",
     "http_link.c",
+    "http_response.c",
+    "http_body.c",
     "http_answer.c",
     "http_extension.c",
+    "http_place.c",
+    "http_failure.c",
+    "http_server.c",
     "http.c",
 )
 FLAGS = ("-static", "-O2", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")

@@ -1,0 +1,122 @@
+/* What goes wrong with a web server, in sentences: before it listens, in a request, in its response. */
+#include "http.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+void say_how_it_ended(struct buffer *message)
+{
+    if (WIFSIGNALED(child.status))
+        append_format(message, "was killed by signal %d (%s)", WTERMSIG(child.status), signal_name(WTERMSIG(child.status)));
+    else
+        append_format(message, "ended with exit code %d", WEXITSTATUS(child.status));
+}
+
+static void append_expected(struct buffer *out)
+{
+    if (server_port())
+        append_format(out, "127.0.0.1:%d", server_port());
+    else
+        append_text(out, SHIM_SOCKET);
+}
+
+struct failure gone_before_ready(void)
+{
+    struct failure failure = {.type = "Runtime.ExitError"};
+    append_format(&failure.message, "%s ", SHIM_MAIN);
+    say_how_it_ended(&failure.message);
+    append_text(&failure.message, " before it listened on ");
+    append_expected(&failure.message);
+    add_tail(&failure.message);
+    return failure;
+}
+
+struct failure not_ready(void)
+{
+    struct failure failure = {.type = "Runtime.NotListening"};
+    append_format(&failure.message, "%s does not listen on ", SHIM_MAIN);
+    append_expected(&failure.message);
+    if (*SHIM_READY)
+        append_text(&failure.message, " and answer " SHIM_READY " below 500");
+    append_elsewhere(&failure.message, server_port());
+    add_tail(&failure.message);
+    return failure;
+}
+
+struct failure not_begun(int error)
+{
+    struct failure failure;
+    if (error != EADDRINUSE)
+        return failure_to_start(error);
+    failure = (struct failure){.type = "Runtime.PortInUse"};
+    append_format(&failure.message, "port %d of %s is taken by another process; let lambda.toml say port = 0 (a free one)",
+                  SHIM_PORT, SHIM_MAIN);
+    return failure;
+}
+
+static struct failure ended_in_request(void)
+{
+    struct failure failure = {.type = "Function.ExitError"};
+    append_format(&failure.message, "%s ", SHIM_MAIN);
+    say_how_it_ended(&failure.message);
+    append_text(&failure.message, " before it had answered");
+    add_tail(&failure.message);
+    return failure;
+}
+
+static struct failure bad_answer(void)
+{
+    size_t size;
+    struct failure failure = {.type = "Function.BadAnswer"};
+    const char *bytes = link_first_bytes(&size);
+    append_format(&failure.message, "what listens on port %d does not answer in HTTP/1.1 as it should: ", server_port());
+    append_quoted(&failure.message, bytes, size < 64 ? size : 64);
+    return failure;
+}
+
+struct failure answer_too_large(size_t size)
+{
+    struct failure failure = {.type = "Function.ResponseSizeTooLarge"};
+    append_format(&failure.message,
+                  "the response of %s makes an answer of %zu bytes or more, and Lambda takes %d (binary counts 4 for 3); "
+                  "response = \"stream\" takes 200 MB",
+                  SHIM_MAIN, size, ANSWER_LIMIT);
+    return failure;
+}
+
+/* Why the response did not come, or not to its end. */
+struct failure broken_off(const struct event *event, enum link_end end, bool began)
+{
+    if (end == LINK_TIMEOUT)
+        return failure_at_deadline(event);
+    if (end == LINK_BAD)
+        return bad_answer();
+    for (int64_t until = now_ms() + 50; !child.ended && loop_wait(NULL, 0, until);) /* its end may be a moment behind */
+        children_reap();
+    log_forward();
+    if (child.ended)
+        return ended_in_request();
+    return began ? failure_of("Function.Truncated", "broke off in the middle of its response")
+                 : failure_of("Function.Truncated", "closed the connection without a response");
+}
+
+bool is_error_status(int status)
+{
+    static const struct {
+        int from, to;
+    } errors[] = {SHIM_ERROR_STATUS{0, 0}};
+    for (size_t i = 0; errors[i].from; i++)
+        if (status >= errors[i].from && status <= errors[i].to)
+            return true;
+    return false;
+}
+
+struct failure failed_status(int status, const struct buffer *body, size_t from)
+{
+    struct failure failure = {.type = "Function.HttpStatus"};
+    size_t size = body->size - from;
+    append_format(&failure.message, "%s answered with status %d: ", SHIM_MAIN, status);
+    append(&failure.message, body->data + from, size < SHOWN_BODY ? size : SHOWN_BODY);
+    return failure;
+}

@@ -1,0 +1,204 @@
+/* The life of a web server: its start on a port of its own, the moment when it listens, its successor when it has gone.
+
+   The port is told as PORT, AWS_LAMBDA_HTTP_ENDPOINT and {port}. A connection is tried until one is taken: that one carries
+   the first request, and the server sees none of ours. */
+#include "http.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { QUICK_READY_US = 20000, QUICK_STEP_US = 500, STEP_MS = 2, LOOK_ELSEWHERE_MS = 2000 };
+
+static int port;      /* 0: a socket */
+static bool is_ready; /* the server that runs has taken a connection */
+static bool told_elsewhere;
+
+/* Where it listens, or is to; 0: a socket. */
+int server_port(void)
+{
+    return port;
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), found = 0;
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+        found = ntohs(address.sin_port);
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+/* The text with what stands for {port} and {socket} filled in, ended by NUL; its memory stays. */
+static char *filled_in(const char *text)
+{
+    struct buffer out = {0};
+    while (*text) {
+        const char *mark = strstr(text, "{");
+        size_t plain = mark ? (size_t)(mark - text) : strlen(text);
+        append(&out, text, plain);
+        text += plain;
+        if (strncmp(text, "{port}", 6) == 0) {
+            append_format(&out, "%d", port);
+            text += 6;
+        } else if (strncmp(text, "{socket}", 8) == 0) {
+            append_text(&out, SHIM_SOCKET);
+            text += 8;
+        } else if (*text) {
+            append(&out, text++, 1);
+        }
+    }
+    append(&out, "", 1);
+    return out.data;
+}
+
+/* Start the server, in place of the one before; 0 or errno. */
+static int start_server(void)
+{
+    static const char *const arguments[] = {SHIM_ARGUMENTS NULL};
+    static char *filled[sizeof arguments / sizeof *arguments];
+    static char *variables[16];
+    child_kill();
+    link_hang_up();
+    log_forget();
+    is_ready = told_elsewhere = false;
+    port = *SHIM_SOCKET ? 0 : SHIM_PORT ? SHIM_PORT : free_port();
+    if (*SHIM_SOCKET)
+        unlink(SHIM_SOCKET);
+    link_set_address(port, SHIM_SOCKET);
+    if (SHIM_PORT && link_try()) {
+        link_hang_up();
+        return EADDRINUSE;
+    }
+    for (size_t i = 0; arguments[i]; i++) {
+        free(filled[i]);
+        filled[i] = filled_in(arguments[i]);
+    }
+    child_set_arguments(filled);
+    size_t count = 0;
+    for (; variables[count]; count++)
+        free(variables[count]);
+    memset(variables, 0, sizeof variables);
+    count = 0;
+    if (port) {
+        variables[count++] = filled_in("PORT={port}");
+        variables[count++] = filled_in("AWS_LAMBDA_HTTP_ENDPOINT=127.0.0.1:{port}");
+    }
+    extern char **environ;
+    for (char **one = environ; *one && count + 1 < sizeof variables / sizeof *variables; one++)
+        if (strstr(*one, "{port}") || strstr(*one, "{socket}"))
+            variables[count++] = filled_in(*one);
+    return child_start(variables);
+}
+
+enum readiness { READY, NOT_YET, GONE };
+
+/* Whether a path answers below 500, where lambda.toml asks for that. */
+static bool answers_well(int64_t until)
+{
+    struct http_request request = {0};
+    struct http_head head = {0};
+    struct buffer body = {0};
+    append_text(&request.head, "GET " SHIM_READY " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    link_send(&request);
+    enum link_end end = link_read_head(&head, false, until);
+    while (end == LINK_DONE || end == LINK_OPEN) {
+        body.size = 0;
+        if ((end = link_read_body(&body, until)) != LINK_OPEN)
+            break;
+    }
+    bool well = end == LINK_DONE && head.status < 500;
+    if (end == LINK_DONE)
+        link_settle(&head);
+    else
+        link_hang_up();
+    release(&request.head);
+    release(&head.text);
+    release(&body);
+    return well;
+}
+
+static void tell_elsewhere(int64_t since)
+{
+    struct buffer message = {0};
+    if (told_elsewhere || now_ms() - since < LOOK_ELSEWHERE_MS)
+        return;
+    told_elsewhere = true;
+    append_elsewhere(&message, port);
+    if (message.size) {
+        append(&message, "", 1);
+        note("%s does not listen on port %d yet%s", SHIM_MAIN, port, message.data);
+    }
+    release(&message);
+}
+
+/* Wait until the server takes a connection; that one is kept for the first request. */
+static enum readiness await_ready(int64_t until)
+{
+    int64_t start_us = now_us(), start_ms = now_ms();
+    for (;;) {
+        children_reap();
+        if (child.ended || !child.pid)
+            return GONE;
+        if (link_try() && (!*SHIM_READY || answers_well(until)))
+            break;
+        if (until != NEVER && now_ms() >= until)
+            return NOT_YET;
+        tell_elsewhere(start_ms);
+        if (now_us() - start_us < QUICK_READY_US)
+            nanosleep(&(struct timespec){.tv_nsec = QUICK_STEP_US * 1000}, NULL);
+        else
+            loop_wait(NULL, 0, now_ms() + STEP_MS);
+    }
+    is_ready = true;
+    return READY;
+}
+
+/* Start the server in the init phase and wait for it as long as `ready_timeout_s` says; 0, or errno when it cannot be
+   started. One that ends before it listens, or finds its port taken, is an init error, and the end of us; one that needs
+   longer is waited for with the first event. */
+int http_start(void)
+{
+    if (SHIM_SHUTDOWN)
+        http_register_extension();
+    int error = start_server();
+    bool ended = !error && await_ready(now_ms() + SHIM_READY_MS) == GONE;
+    if (ended || error == EADDRINUSE) {
+        struct failure failure = ended ? gone_before_ready() : not_begun(error);
+        api_fail_init(&failure);
+        exit(1);
+    }
+    return error;
+}
+
+/* A server that listens: the one that runs, or a new one where that has gone. A failure otherwise. */
+struct failure be_ready(int64_t until)
+{
+    children_reap();
+    if (child.ended) {
+        struct buffer how = {0};
+        say_how_it_ended(&how);
+        append(&how, "", 1);
+        note("%s %s between two events and is started anew", SHIM_MAIN, how.data);
+        release(&how);
+    }
+    if (!child.pid || child.ended) {
+        int error = start_server();
+        if (error)
+            return not_begun(error);
+    }
+    switch (is_ready ? READY : await_ready(until)) {
+    case READY: return (struct failure){0};
+    case GONE: return gone_before_ready();
+    default: return not_ready();
+    }
+}
