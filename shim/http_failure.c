@@ -28,7 +28,7 @@ struct failure gone_before_ready(void)
     say_how_it_ended(&failure.message);
     append_text(&failure.message, " before it listened on ");
     append_expected(&failure.message);
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 
@@ -40,7 +40,7 @@ struct failure not_ready(void)
     if (*SHIM_READY)
         append_text(&failure.message, " and answer " SHIM_READY " below 500");
     append_elsewhere(&failure.message, server_port());
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 
@@ -61,7 +61,7 @@ static struct failure ended_in_request(void)
     append_format(&failure.message, "%s ", SHIM_MAIN);
     say_how_it_ended(&failure.message);
     append_text(&failure.message, " before it had answered");
-    add_tail(&failure.message);
+    add_tail(&failure);
     return failure;
 }
 

@@ -186,6 +186,7 @@ static void append_lambda_context(struct buffer *out, const struct event *event)
 void append_contexts(struct buffer *out, const struct http_event *http, const struct event *event)
 {
     append_line(out, "x-amzn-trace-id", event->trace);
+    append_line(out, "x-amz-tenant-id", event->tenant);
     if (http)
         append_request_context(out, http);
     append_lambda_context(out, event);

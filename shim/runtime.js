@@ -176,7 +176,9 @@ async function main() {
   for (;;) await serveOne(handler);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1)); // and its programs go, too
+// Its programs go with it. A handler that wants to hear of the end ends by itself.
+const leave = (signal) => process.listenerCount(signal) === 0 && process.exit(1);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, leave);
 main().catch((error) => {
   process.stderr.write(`runtime.js: ${error.message}\n`);
   process.exit(1);

@@ -1,6 +1,6 @@
 """What stands between Lambda and the executable.
 
-in   shim/run-tmpl.js or the sources of shim/bootstrap, and the settings that say how the executable is driven
+in   the parts of run.js or the sources of the bootstrap, in shim/, and how the executable is driven
 out  build/<fn>/run.js on Node runtimes, build/<fn>/bootstrap on provided.al2023
 """
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 SHIM = resource("shim")
-TEMPLATE = SHIM / "run-tmpl.js"
 SETTINGS = ("process", "input", "response", "content_type")
 
 
@@ -40,21 +39,21 @@ def define(project: Project) -> Iterator[dict[str, Any]]:
 
 
 def rendered(function: Function) -> dict[str, Any]:
-    """Fill in the template of the Node runtimes."""
+    """Join the parts of run.js for the Node runtimes, with the function's settings in it."""
     target = products.Products(function).shim
 
     def make() -> str:
         from .lib import shim
 
-        files.write(target, shim.run_js(TEMPLATE.read_text(), shim.ShimSettings(**shim_settings(function))).encode())
-        return f"shim/{TEMPLATE.name} → {target}"
+        files.write(target, shim.run_js(SHIM, shim.ShimSettings(**shim_settings(function))).encode())
+        return f"shim/run-*.js → {target}"
 
     return task(
         name=function.name,
-        doc=f"shim/{TEMPLATE.name} → {target}",
+        doc=f"shim/run-*.js → {target}",
         recipe=__name__,
         file_dep=[],
-        resources=[TEMPLATE],
+        resources=sorted(SHIM.glob("run-*.js")),
         targets=[target],
         reads=shim_settings(function),
         action=make,

@@ -117,8 +117,7 @@ def variants(folder: Path, peers: Path) -> dict[str, Variant]:
 
     def on_node(name: str, program: str, **settings: object) -> Variant:
         root = rooted(name, folder / program)
-        template = (ROOT / "shim/run-tmpl.js").read_text()
-        (root / "run.js").write_text(shim.run_js(template, ShimSettings("main", **settings)))  # type: ignore[arg-type]
+        (root / "run.js").write_text(shim.run_js(ROOT / "shim", ShimSettings("main", **settings)))  # type: ignore[arg-type]
         return Variant(root, tuple(node), slow=True)
 
     def script(name: str, program: Path | None = None) -> Variant:

@@ -1,6 +1,6 @@
 """The shims: what stands between Lambda's Runtime API and the executable.
 
-in   shim/run-tmpl.js, shim/*.c, and how the function's executable is driven (`ShimSettings`)
+in   shim/run-*.js, shim/*.c, and how the function's executable is driven (`ShimSettings`)
 out  run.js (Node runtimes) or bootstrap (`provided.al2023`), the same bytes for the same settings anywhere
 
 shim/README.md holds the contract both keep.
@@ -53,6 +53,16 @@ HTTP_SOURCES = (  # of a web server
     "http_failure.c",
     "http_server.c",
     "http.c",
+)
+NODE_SOURCES = ("run-tmpl.js", "run-program.js", "run-exchange.js", "run-handle.js")
+NODE_HTTP_SOURCES = (
+    "run-tmpl.js",
+    "run-http-event.js",
+    "run-http-request.js",
+    "run-http-link.js",
+    "run-http-answer.js",
+    "run-http-server.js",
+    "run-http.js",
 )
 FLAGS = ("-static", "-O2", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
 MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
@@ -113,8 +123,14 @@ class ShimSettings:
             object.__setattr__(self, "http", HttpSettings(**(self.http or {})))
 
 
-def run_js(template: str, settings: ShimSettings) -> str:
-    """run.js: the template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
+def run_js(sources: Path, settings: ShimSettings) -> str:
+    """run.js: its parts in `sources`, joined and filled in."""
+    parts = NODE_HTTP_SOURCES if settings.http else NODE_SOURCES
+    return filled_in("\n".join((sources / name).read_text() for name in parts), settings)
+
+
+def filled_in(template: str, settings: ShimSettings) -> str:
+    """The template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
     rest = {name: value for name, value in asdict(settings).items() if name != "main"}
     rest |= {"answer_bytes": ANSWER_BYTES, "lib": LIB}
     return template.replace("$$settings$$", _js_text(json.dumps(rest))).replace("$$main$$", _js_text(settings.main))

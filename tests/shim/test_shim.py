@@ -30,7 +30,7 @@ NAMES = ["main", "two words", "it's", 'a"b', "$& $1 $$", "ü-λ", "\\n", "%s", "
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
     template = "process.stdout.write(JSON.stringify(['$$main$$', JSON.parse('$$settings$$')]))"
-    (tmp_path / "run.js").write_text(shim.run_js(template, ShimSettings(name, input="envelope", prestart=False)))
+    (tmp_path / "run.js").write_text(shim.filled_in(template, ShimSettings(name, input="envelope", prestart=False)))
     seen = json.loads(subprocess.run([need("node"), tmp_path / "run.js"], capture_output=True, check=True).stdout)
     settings = {"process": "per-event", "input": "envelope", "prestart": False, "response": "buffered"}
     settings |= {

@@ -22,7 +22,7 @@ from tests.shim.shims import Running, Way, running, workshop
 from tests.support import ROOT, lacking, need
 
 ALL = tuple(FRONTS)
-SHIMS = ("checked",)
+SHIMS = ("checked", "node")
 
 
 @cache
@@ -74,6 +74,7 @@ class Server:
     api: RuntimeApi
     shim: Running
     file: Path
+    node: bool
 
     def post(self, event: Any, **rest: Any) -> Post:
         return self.api.ask(event, **rest)
@@ -110,7 +111,7 @@ def serving(
             way, api.address, folder / "task", program or subject(), {"SEEN": str(seen)} | (variables or {})
         ) as one,
     ):
-        yield Server(api, one, seen)
+        yield Server(api, one, seen, way.shim == "node")
 
 
 def streamed(post: Post) -> HttpAnswer:
@@ -120,6 +121,11 @@ def streamed(post: Post) -> HttpAnswer:
     assert found
     told = prelude(head)
     return HttpAnswer(told.status, told.headers, body)
+
+
+def start_failure(one: Server) -> Post:
+    """Why the server did not start: an init error, or with run.js (whose start nobody waits for) the first event's."""
+    return one.post(b"{}") if one.node else one.api.init_error()
 
 
 def header(told: dict[str, Any], name: str) -> list[str]:

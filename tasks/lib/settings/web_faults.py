@@ -22,8 +22,6 @@ def contradictions(function: Function, where: str) -> Iterator[Fault]:
             if name != "arguments" and getattr(function, name) != getattr(Function, name):
                 yield f"{where}.{name}", 'is about web servers, and needs process = "http"'
         return
-    if function.on_node:
-        yield f"{where}.process", f'"http" needs runtime = "{Function.runtime}"'
     if function.input is Input.ENVELOPE:
         yield f"{where}.input", 'has no place with process = "http": the context travels in headers'
     if function.socket and function.port:
