@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.support import ROOT
 
 HEAVY = {"boto3", "botocore", "docker", "elftools", "deflate", "requests", "argparse", "difflib", "gzip", "html"}
 TASKS = ROOT / "tasks"
+LONGEST, MEDIAN = 250, 100  # lines of a module
 MODULES = sorted(TASKS.rglob("*.py"))
 FLOORS = (  # the lowest first; what stands on one floor knows nothing of its neighbours
     ("lib/base",),
@@ -169,3 +171,9 @@ def says(function: ast.FunctionDef, names: set[str]) -> bool:
     said = ast.get_docstring(function) or ""
     kinds = {name for name in names if name}
     return any(name in said for name in kinds) if kinds else "Error" in said or "raise" in said.lower()
+
+
+def test_modules_are_short() -> None:
+    lines = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in (*MODULES, ROOT / "dodo.py")}
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+    assert statistics.median(lines.values()) <= MEDIAN
