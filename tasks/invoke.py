@@ -26,6 +26,7 @@ SAMPLES = (  # a test holds this against tasks/lib/local/samples.py, which `doit
     "alb apigw authorizer cloudfront codepipeline cognito dynamodb firehose http-api kinesis lex logs "
     "s3 s3-delete schedule ses sns sqs url"
 )
+NO_ROOM = "with --local: in a plain folder, with this machine's files, programs and HOME, which Lambda has not"
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -37,7 +38,11 @@ def define(project: Project) -> Iterator[Verb]:
         from .lib.aws.verbs.invoke import payload
 
         event = sample_event(given) if given.event else payload(given.payload)
-        answer = invoke_locally(functions[name], event) if given.local else invoke_on_aws(project, name, event)
+        answer = (
+            invoke_locally(functions[name], event, room=given.room)
+            if given.local
+            else invoke_on_aws(project, name, event)
+        )
         sys.stdout.buffer.write(answer + b"\n" * (not answer.endswith(b"\n")))
         sys.stdout.buffer.flush()
 
@@ -51,6 +56,7 @@ def options(parser: ArgumentParser) -> None:
     """`doit invoke:<fn> [--local] [--payload JSON|@FILE|-]`."""
     parser.description = "Send one event; the answer goes to stdout, the log to stderr."
     parser.add_argument("--local", action="store_true", help="run the built zip here; no AWS account is needed")
+    parser.add_argument("--no-room", dest="room", action="store_false", help=NO_ROOM)
     parser.add_argument("--payload", metavar="JSON", help="the event: JSON, @FILE, or - for stdin (default: {})")
     parser.add_argument("--event", metavar="NAME", help=f"a sample event in its place: {SAMPLES}")
 
@@ -64,8 +70,8 @@ def sample_event(given: Any) -> bytes:
     return sample(given.event, products.downloads(), log)
 
 
-def package(function: Function) -> Package:
-    """A function's zip and what it meets, as the emulator takes it."""
+def package(function: Function, *, room: bool = True) -> Package:
+    """A function's zip and what it meets, as the emulator takes it; `room`: in one like Lambda's, where that can be."""
     from .lib.local import function as unpacked
     from .lib.local.variables import variables
 
@@ -79,6 +85,8 @@ def package(function: Function) -> Package:
         environment=variables(function.name, function.environment, partial(warn_once, function.name)),
         log_format=str(function.log_format or "Text"),
         log_level=str((function.aws or {}).get("LoggingConfig", {}).get("ApplicationLogLevel", "")),
+        tmp_mb=function.ephemeral_storage_mb or 512,
+        room=room,
     )
 
 
@@ -88,13 +96,13 @@ def warn_once(name: str, text: str) -> None:
     warn(name, text)
 
 
-def invoke_locally(function: Function, event: bytes) -> bytes:
+def invoke_locally(function: Function, event: bytes, *, room: bool = True) -> bytes:
     """Invoke the zip under the emulator. On a function error the payload still goes to stdout; then InvokeError."""
     from .lib.local import emulator
 
     emulator.checked_event(event)
 
-    with emulator.Emulated(package(function), products.downloads(), log) as running:
+    with emulator.Emulated(package(function, room=room), products.downloads(), log) as running:
         answer = running.invoke(event)
     if answer.function_error:
         sys.stdout.buffer.write(answer.payload + b"\n")

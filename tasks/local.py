@@ -20,7 +20,7 @@ from .graph.program import again
 from .graph.project import SETTINGS, settings_now
 from .graph.state import stat_of
 from .graph.verb import Line, Verb, parsed, verbs
-from .invoke import log, package
+from .invoke import NO_ROOM, log, package
 from .lib.base.errors import BuildError
 from .lib.build.sources import tree
 
@@ -44,7 +44,7 @@ def define(project: Project) -> Iterator[Verb]:
 
         if name != line.chosen[0]:
             return  # the first one serves them all
-        watched = Watched([functions[item] for item in line.chosen])
+        watched = Watched([functions[item] for item in line.chosen], room=given.room)
         if given.watch:
             threading.Thread(target=watched.rebuild, daemon=True).start()
         watch = watched.packages if given.watch else None
@@ -80,18 +80,19 @@ def options(parser: ArgumentParser) -> None:
         help="the front whose events browsers cause; default: url, a function URL",
     )
     parser.add_argument("--concurrency", type=int, default=10, help="sandboxes of a function at once; default: 10")
+    parser.add_argument("--no-room", dest="room", action="store_false", help=NO_ROOM.removeprefix("with --local: "))
     parser.add_argument("--watch", action="store_true", help="build and serve anew when a source changes")
 
 
 class Watched:
     """The functions that are served, as lambda.toml has them now."""
 
-    def __init__(self, functions: Sequence[Function]) -> None:
-        self.functions = list(functions)
+    def __init__(self, functions: Sequence[Function], *, room: bool) -> None:
+        self.functions, self.room = list(functions), room
 
     def packages(self) -> list[Package]:
         """Their zips, and the settings that they meet."""
-        return [package(function) for function in self.functions]
+        return [package(function, room=self.room) for function in self.functions]
 
     def rebuild(self) -> None:
         """Run doit whenever a source changes; a build that fails leaves the last good one in service."""

@@ -150,8 +150,10 @@ def locally(folder: Path, packages: list[dict[str, Any]], **options: Any) -> Ite
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
-    for package in packages:
-        assert not processes_in(f"haskell-on-lambda-{package['name']}-")
+    until = time.monotonic() + 20  # the last of them may just be ending
+    while left := [line for package in packages for line in processes_in(f"haskell-on-lambda-{package['name']}-")]:
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
 
 
 def processes_in(folder: str) -> list[str]:

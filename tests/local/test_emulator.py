@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,13 +36,13 @@ def make_zip(way: Way, folder: Path, program: Path | None = None) -> Path:
     return folder / "lambda.zip"
 
 
-def package(way: Way, folder: Path, **rest: object) -> Package:
+def package(way: Way, folder: Path, program: Path | None = None, **rest: Any) -> Package:
     node = way.shim == "node"
     names = ("nodejs24.x", "run.handle") if node else ("provided.al2023", "bootstrap")
-    return Package(folder.name, make_zip(way, folder), *names, **rest)  # type: ignore[arg-type]
+    return Package(folder.name, make_zip(way, folder, program), *names, **rest)
 
 
-def invoke(way: Way, folder: Path, event: bytes, log: list[str], **rest: object) -> emulator.Answer:
+def invoke(way: Way, folder: Path, event: bytes, log: list[str], **rest: Any) -> emulator.Answer:
     one = package(way, folder, **({"timeout_s": 5, "memory_mb": 128} | rest))
     emulator.checked_event(event)
     with emulator.Emulated(one, CACHE, log.append) as running:
@@ -75,7 +76,7 @@ def test_an_event_goes_through(way: Way, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("client")
 def test_six_megabytes_go_through(way: Way, tmp_path: Path) -> None:
     event = b'"' + b"x" * (6_291_456 - 2) + b'"'
-    assert invoke(way, tmp_path, event, []).payload == event
+    assert invoke(way, tmp_path, event, [], memory_mb=512).payload == event
 
 
 @pytest.mark.parametrize("way", ways(), ids=str)

@@ -48,7 +48,9 @@ def client(body: str) -> str:
 
 
 def custom(folder: Path, **more: Any) -> dict[str, Any]:
-    return {"name": folder.name, "zip": str(folder / "lambda.zip"), "runtime": "provided.al2023", "handler": "x"} | more
+    """One in a plain folder: Lambda, and a room like it, have no Python for a bootstrap."""
+    fixed = {"name": folder.name, "zip": str(folder / "lambda.zip"), "runtime": "provided.al2023", "handler": "x"}
+    return fixed | {"room": False} | more
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,8 @@ def emulated(way: Way, folder: Path, executable: Path, timeout_s: int, log: list
             archive.write(path, path.name)
     node = way.shim == "node"
     names = ("nodejs24.x", "run.handle") if node else ("provided.al2023", "bootstrap")
-    return Emulated(Package("fn", folder / "lambda.zip", *names, timeout_s=timeout_s), CACHE, log.append)
+    package = Package("fn", folder / "lambda.zip", *names, timeout_s=timeout_s, memory_mb=512)  # Node and 6 MB
+    return Emulated(package, CACHE, log.append)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)

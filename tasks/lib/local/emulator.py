@@ -24,9 +24,12 @@ from typing import Self
 from ..base.errors import InvokeError
 from ..platform.architecture import own_architecture
 from ..platform.limits import EVENT_BYTES
-from .folders import Folder, dies_with_us, sweep
-from .function import Package, command, environment, unpack
+from .folders import Folder, sweep
+from .function import Package, command, lay_out
+from .invocation import out_of_memory
 from .rie import emulator
+from .start import Output, start, tell_of_no_room
+from .watched import MemoryGuard
 
 Log = Callable[[str], None]
 
@@ -65,6 +68,7 @@ class Emulated:
         self.package, self._cache, self._log = package, cache, log
         self._turn = threading.Lock()  # the emulator takes one event at a time
         self._process: subprocess.Popen[bytes] | None = None
+        self._memory: MemoryGuard | None = None
         self._folder: Folder | None = None
         self._logging = threading.Thread()
         self._port = 0
@@ -85,28 +89,22 @@ class Emulated:
     def start(self) -> None:
         """Unpack the zip, start the emulator or raise InvokeError; the function starts with its first event."""
         sweep()
+        tell_of_no_room([self.package], self._log)
         self._folder = Folder(self.package.name)
-        root = self._folder.path
-        unpack(self.package.zip, root)
-        served = command(self.package, root)
+        root = lay_out(self.package, self._folder.path)
+        command(self.package, root)  # that it can be started is known before the emulator is fetched
         program = emulator(self._cache, own_architecture(), self._log).absolute()
         for _ in range(TRIES):  # somebody else may take the ports before the emulator does
             self._port, api_port = free_ports()
             options = ["--log-level", "error"]
             options += ["--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"]
             options += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
-            self._process = subprocess.Popen(
-                [*dies_with_us(), program, *options, *served],
-                cwd=root,
-                env=environment(self.package, root),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us; we stop it in order
-            )
+            output = Output(subprocess.PIPE, subprocess.STDOUT)
+            self._process = start(self.package, root, {}, output, [str(program), *options]).process
             self._logging = threading.Thread(target=self._carry_log, args=(self._process,), daemon=True)
             self._logging.start()
             if self._is_ready(self._process):
+                self._memory = MemoryGuard(self._process.pid, self.package.memory_mb << 20)
                 return
         raise InvokeError("The Lambda emulator does not start.", "Its log above may say why; then run it again.")
 
@@ -130,7 +128,7 @@ class Emulated:
                 headers = {"X-Amz-Client-Context": client_context} if client_context else {}
                 connection.request("POST", INVOCATIONS.format(name="function"), event, headers)
                 reply = connection.getresponse()
-                return _answer(reply.status, reply.read())
+                return self._out_of_memory() or _answer(reply.status, reply.read())
             except (OSError, HTTPException) as error:
                 raise InvokeError(
                     f"The Lambda emulator of {self.package.name} gave no answer: {error or type(error).__name__}.",
@@ -138,6 +136,13 @@ class Emulated:
                 ) from error
             finally:
                 connection.close()
+
+    def _out_of_memory(self) -> Answer | None:
+        used = self._memory.used if self._memory else 0
+        if not used or not self._memory:
+            return None
+        self._memory.used = 0
+        return Answer(out_of_memory(used, self.package.memory_mb).payload, "Runtime.OutOfMemory")
 
     def stop(self) -> None:
         """End the emulator and the function with it, and remove the unpacked files, whole even when interrupted."""
@@ -149,6 +154,8 @@ class Emulated:
 
     def _stop(self) -> None:
         process, folder = self._process, self._folder
+        if self._memory:
+            self._memory.end()
         if process:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

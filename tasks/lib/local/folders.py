@@ -17,6 +17,7 @@ from pathlib import Path
 from .watched import end_marked
 
 PREFIX = "haskell-on-lambda-"
+TASK = "task"  # the package in it
 
 
 class Folder:
@@ -27,6 +28,11 @@ class Folder:
         self._lock = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.path = new.rename(new.with_name(new.name.removeprefix("new-")))  # locked before any sweep can see it
+
+    @property
+    def task(self) -> Path:
+        """Where the package is laid out."""
+        return self.path / TASK
 
     def remove(self) -> None:
         """Remove it, and end whatever runs in it; again does no harm."""
@@ -60,5 +66,9 @@ def _remove_unlocked(path: Path) -> None:
 
 
 def _remove(root: Path) -> None:
-    end_marked("LAMBDA_TASK_ROOT", str(root))
+    end_marked("LAMBDA_TASK_ROOT", str(root / TASK))
     shutil.rmtree(root, ignore_errors=True)
+    if root.exists():  # folders of a zip that their owner may not write
+        for folder, _, _ in os.walk(root):
+            Path(folder).chmod(0o700)
+        shutil.rmtree(root, ignore_errors=True)

@@ -1,7 +1,7 @@
 """A function on this machine before it runs: its zip laid out as Lambda does, its command, its environment.
 
 in   a `Package`: the zip, and the settings that a function meets beside it
-out  `unpack(zip, folder)`, then `command(package, folder)` and `environment(package, folder)`
+out  `lay_out(package, folder)`, then `command(package, folder)` and `environment(package, folder)`; start.py starts it
 
 A bootstrap is started as on Lambda. A Node handler runs in AWS's own client (npm aws-lambda-ric, from node_modules of
 the folder doit runs in) where that is installed, else in shim/runtime.js.
@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InvokeError, ToolError
+from ..base.files import PROGRAM_MODE
 from ..base.resources import resource
 from ..platform.architecture import own_architecture, with_elf_machine
-from ..platform.layout import LIBRARY_PATH, TASK
+from ..platform.layout import LIBRARY_PATH, RUNTIME, TASK
 from ..platform.runtimes import on_node
+from . import folders
 
 RUNTIME_JS = resource("shim/runtime.js").absolute()
 CLIENT = Path("node_modules/aws-lambda-ric")  # AWS's own
@@ -45,6 +47,9 @@ class Package:
     environment: Mapping[str, str] = field(default_factory=dict)
     log_format: str = "Text"  # or JSON
     log_level: str = ""  # the least that is wanted; in JSON only, as on Lambda
+    layers: tuple[Path, ...] = ()  # zips, in order
+    tmp_mb: int = 512
+    room: bool = True  # whether it runs in a room like Lambda's, where there can be one
 
     @property
     def on_node(self) -> bool:
@@ -52,31 +57,50 @@ class Package:
         return on_node(self.runtime)
 
 
+def lay_out(package: Package, folder: Path) -> Path:
+    """The package in `folder`/task, its layers in `folder`/opt, as Lambda lays them out; returns the former.
+
+    InvokeError for a zip that is none.
+    """
+    task, opt = folder / folders.TASK, folder / "opt"
+    for place, zips in ((task, (package.zip,)), (opt, package.layers)):
+        place.mkdir()
+        place.chmod(PROGRAM_MODE)  # whatever the umask: the function's user is another one
+        for archive in zips:
+            unpack(archive, place)
+    return task
+
+
 def unpack(package: Path, folder: Path) -> None:
-    """Unpack the zip's members with their modes, as Lambda lays them out; InvokeError when there is no such zip."""
+    """The zip's members with the modes they have in it, as Lambda lays them out; InvokeError for a zip that is none."""
+    modes: dict[Path, int] = {}
     try:
         with zipfile.ZipFile(package) as archive:
             for member in archive.infolist():
                 path, mode = Path(archive.extract(member, folder)), member.external_attr >> 16
+                for above in path.relative_to(folder).parents:
+                    modes.setdefault(folder / above, PROGRAM_MODE)
                 if stat.S_ISLNK(mode):
                     target = path.read_text()
                     path.unlink()
                     path.symlink_to(target)
-                elif mode and not member.is_dir():
-                    path.chmod(stat.S_IMODE(mode))
+                elif mode:
+                    modes[path] = stat.S_IMODE(mode)
     except FileNotFoundError as error:
         raise InvokeError(f"{package} does not exist.", "Run doit, which builds it.") from error
     except zipfile.BadZipFile as error:
         raise InvokeError(
             f"{package} is no zip: {error}.", f"Remove it and run doit, which builds it: {package}"
         ) from error
+    for path in sorted(modes, reverse=True):  # a folder after what lies in it
+        path.chmod(modes[path])
 
 
 def command(package: Package, root: Path) -> list[str]:
     """The command that serves the unpacked package; InvokeError for no bootstrap, or one for another processor."""
     if package.on_node:
         _check_architecture(root, [path for path in root.iterdir() if path.is_file()])
-        return [_node(), str(node_client(CLIENT.absolute()) or RUNTIME_JS), package.handler]
+        return [node(), str(node_client(CLIENT.absolute()) or RUNTIME_JS), package.handler]
     bootstrap = root / "bootstrap"
     if not bootstrap.exists():
         raise InvokeError(
@@ -94,7 +118,8 @@ def node_client(folder: Path) -> Path | None:
     return None
 
 
-def _node() -> str:
+def node() -> str:
+    """The path of Node.js; ToolError where it is not installed."""
     found = shutil.which("node")
     if not found:
         raise ToolError(
@@ -116,21 +141,26 @@ def _check_architecture(root: Path, programs: list[Path]) -> None:
 
 
 def environment(package: Package, root: Path) -> dict[str, str]:
-    """What a function finds on Lambda; the person's own credentials, so that the function may use AWS."""
+    """What a function in a plain folder of this machine finds; the person's own credentials, so that it may use AWS."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if name in {"PATH", "HOME"} or (name.startswith("AWS_") and not name.startswith("AWS_LAMBDA_"))
     }
+    return as_on_lambda(package, str(root), kept)
+
+
+def as_on_lambda(package: Package, root: str, kept: Mapping[str, str]) -> dict[str, str]:
+    """What a function finds on Lambda, but for the sandbox's own; `kept` comes from this machine."""
     return {
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         **kept,
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "LAMBDA_TASK_ROOT": str(root),
-        "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, str(root)),
+        "LAMBDA_TASK_ROOT": root,
+        "LAMBDA_RUNTIME_DIR": RUNTIME,
+        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, root),
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{package.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": package.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -40,6 +40,13 @@ class Failure:
         return str(value.get("errorMessage", "")) if isinstance(value, dict) else str(value)
 
 
+def out_of_memory(used_bytes: int, memory_mb: int, about: str = "") -> Failure:
+    """The failure of a function that held more than it has."""
+    used = -(-used_bytes // (1 << 20))
+    message = f"{about}Runtime exited with error: signal: killed ({used} MB used, {memory_mb} MB allowed)"
+    return Failure.of("Runtime.OutOfMemory", message)
+
+
 @dataclass(frozen=True)
 class Report:
     """What Lambda writes into the log behind an event."""

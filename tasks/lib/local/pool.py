@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..base.errors import BuildError
 from .folders import Folder, sweep
-from .function import Package, command, unpack
+from .function import Package, command, lay_out
 from .invocation import Failure, Invocation, Report
 from .sandbox import Log, Sandbox
 
@@ -48,7 +48,7 @@ class Pool:
         self._refreshing = threading.Lock()
         self._version: Version | None = None
         self._old: list[Version] = []
-        self._state: tuple[Package, int, int, int] | None = None
+        self._state: tuple[object, ...] | None = None
         self._stopped = False
         self.recent: deque[Invocation] = deque(maxlen=REMEMBERED)
 
@@ -57,8 +57,8 @@ class Pool:
     def refresh(self) -> None:
         """Serve the package as it is now, or the old one while there is no zip; InvokeError where it is no use."""
         with self._refreshing, suppress(FileNotFoundError):
-            now = self.package.zip.stat()
-            state = (self.package, now.st_ino, now.st_size, now.st_mtime_ns)
+            now = [path.stat() for path in (self.package.zip, *self.package.layers)]
+            state = (self.package, *((one.st_ino, one.st_size, one.st_mtime_ns) for one in now))
             if state == self._state:
                 return
             if self._state:
@@ -151,7 +151,7 @@ class Pool:
                 if version.size < self.concurrency:
                     break
                 self._changed.wait()
-            sandbox = Sandbox(version.package, version.folder.path, self._log)
+            sandbox = Sandbox(version.package, version.folder.task, self._log)
             version.busy.add(sandbox)
         try:
             sandbox.start()
@@ -188,8 +188,7 @@ def _unpacked(package: Package) -> Version:
     sweep()
     folder = Folder(package.name)
     try:
-        unpack(package.zip, folder.path)
-        command(package, folder.path)  # that it can be started is known before the first event
+        command(package, lay_out(package, folder.path))  # that it can be started is known before the first event
     except BaseException:
         folder.remove()
         raise

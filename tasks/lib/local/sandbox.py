@@ -18,16 +18,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from .folders import dies_with_us
-from .function import Package, command, environment
-from .invocation import Failure, Invocation, Report
+from .function import Package
+from .invocation import Failure, Invocation, Report, out_of_memory
 from .runtime_api import RuntimeApi
-from .watched import LogPipe, end_marked, memory_used, processes_below
+from .start import Output, start
+from .watched import LOOK_S, LogPipe, end_marked, memory_used, processes_below
 
 Log = Callable[[str], None]
 
 INIT_S = 10.0  # so long Lambda waits for the first request of the process before the clock of the event runs
-LOOK_S = 0.02  # between two looks at the memory
 STOP_S = 0.6  # from SIGTERM to SIGKILL; Lambda gives 300 to 500 ms
 MARK = "AWS_LAMBDA_LOG_STREAM_NAME"  # tells one sandbox from another, in the environment of all that runs in it
 
@@ -38,7 +37,7 @@ class Sandbox:
     """A process that serves events, one after the other."""
 
     def __init__(self, package: Package, root: Path, log: Log) -> None:
-        self.package, self.root = package, root
+        self.package, self.root = package, root  # where it is laid out
         self.name = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}"
         self.served = 0
         self.peak = 0  # bytes
@@ -46,24 +45,17 @@ class Sandbox:
         self._api = RuntimeApi()
         self._log = LogPipe(log)
         self._process: subprocess.Popen[bytes] | None = None
+        self._keepers = 0
         self._stopped = False
 
     def start(self) -> None:
         """Start the process; InvokeError when there is nothing that could be started."""
-        words = command(self.package, self.root)
         self._api.start()
         self.started_at = time.monotonic()
-        self._process = _STARTER.submit(
-            subprocess.Popen,
-            [*dies_with_us(), *words],
-            cwd=self.root,
-            env=environment(self.package, self.root)
-            | {"AWS_LAMBDA_RUNTIME_API": self._api.address, MARK: self.name, "_HANDLER": self.package.handler},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log.into,
-            stderr=self._log.into,
-            start_new_session=True,  # Ctrl-C is for us; we stop it in order
-        ).result()
+        own = {"AWS_LAMBDA_RUNTIME_API": self._api.address, MARK: self.name, "_HANDLER": self.package.handler}
+        output = Output(self._log.into, self._log.into)
+        started = _STARTER.submit(start, self.package, self.root, own, output).result()
+        self._process, self._keepers = started.process, started.keepers
         self._log.start()
 
     def is_alive(self) -> bool:
@@ -117,7 +109,7 @@ class Sandbox:
     def _look_at_memory(self) -> bool:
         """Whether it holds more than its function has."""
         if self.is_alive() and self._process:
-            self.peak = max(self.peak, memory_used(self._process.pid))
+            self.peak = max(self.peak, memory_used(self._process.pid, self._keepers))
         return self.peak > self.package.memory_mb << 20
 
     def _init_failure(self) -> Failure | None:
@@ -151,11 +143,7 @@ class Sandbox:
 
     def _out_of_memory(self, about: str) -> Failure:
         self.kill()
-        used, most = -(-self.peak // (1 << 20)), self.package.memory_mb
-        return Failure.of(
-            "Runtime.OutOfMemory",
-            f"{about}Runtime exited with error: signal: killed ({used} MB used, {most} MB allowed)",
-        )
+        return out_of_memory(self.peak, self.package.memory_mb, about)
 
     # ---- its end ----
 

@@ -20,6 +20,7 @@ from .lambda_api import LambdaApi
 from .listen import Server
 from .page import News, Page
 from .pool import CONCURRENCY, Pool
+from .start import tell_of_no_room
 from .wire import Exchange
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def serve(  # noqa: PLR0913 - a server has these settings
             addresses[name] = f"http://127.0.0.1:{server.port}/"
         last.callback(news.end)
         api.start()
+        tell_of_no_room(packages, news.log)
         width = max((len(name) for name in pools), default=0)
         for name, address in addresses.items():
             news.log(f"{name:{width}} → {address}")

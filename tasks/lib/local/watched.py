@@ -2,7 +2,8 @@
 
 in   a process that was started, with its stdout and stderr in one pipe
 out  `LogPipe`: its lines as they come, and the end of what was said since an event began; `memory_used`: bytes of the
-     process and all below it; `end_marked`: the end of whatever bears the sandbox's mark in its environment
+     process and all below it; `MemoryGuard`: their bound; `end_marked`: the end of whatever bears the sandbox's mark
+     in its environment
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TAIL = 4096  # bytes of log that Invoke gives back
+LOOK_S = 0.02  # between two looks at the memory
 LINE = 262_144  # bytes; a longer line is cut
 
 
@@ -95,15 +98,45 @@ def processes_below(pid: int) -> Iterator[int]:
                 todo += map(int, task.read_text().split())
 
 
-def memory_used(pid: int) -> int:
-    """Bytes that a process and its descendants hold now; what they share counts once, as far as /proc tells."""
+def memory_used(pid: int, keepers: int = 0) -> int:
+    """Bytes that a process and its descendants hold now; the first `keepers` in the tree are ours and do not count."""
+    return _held(islice(processes_below(pid), keepers, None))
+
+
+def _held(pids: Iterable[int]) -> int:
+    """Bytes; what they share counts once, as far as /proc tells."""
     own = shared = 0
-    for one in processes_below(pid):
+    for one in pids:
         with suppress(OSError, ValueError, IndexError):
             _, resident, common, *_ = map(int, Path(f"/proc/{one}/statm").read_text().split())
             own += resident - common
             shared = max(shared, common)
     return (own + shared) * PAGE
+
+
+class MemoryGuard:
+    """Ends what comes up below a process, when that holds more than `most_bytes` together."""
+
+    def __init__(self, pid: int, most_bytes: int) -> None:
+        self.used = 0  # bytes, once they were too many
+        self._pid, self._most = pid, most_bytes
+        self._spared = set(processes_below(pid))  # what is there now is no part of the function
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def end(self) -> None:
+        """Look no more."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_S):
+            function = [pid for pid in processes_below(self._pid) if pid not in self._spared]
+            used = _held(function)
+            if used > self._most:
+                self.used = used
+                for pid in function:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
 
 
 def end_marked(variable: str, value: str) -> None:

@@ -99,7 +99,8 @@ def _bind(source: str, target: str, *, writable: bool = False) -> None:
 
 def limit(spec: dict[str, Any]) -> None:
     """The limits of a function's process, for this one and its children."""
-    for name, value in (("NOFILE", 1024), ("CORE", 0), ("DATA", spec["memory_bytes"])):
+    data = [("DATA", spec["memory_bytes"])] if spec["memory_bytes"] else []
+    for name, value in (("NOFILE", 1024), ("CORE", 0), *data):
         kind = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (value, value) if hard == resource.RLIM_INFINITY or hard >= value else (hard, hard))

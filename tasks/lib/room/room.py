@@ -6,7 +6,7 @@ out  `visit(…)` → Seen: how it ended, what it said, what it asked for and di
 
 The program sees /var/task and /opt (read only), an empty /tmp, a bare /etc and /usr/share, the libraries and programs
 that the runtime has and this host too, and no HOME. Where namespaces are forbidden it runs in its folder instead, with
-the same environment, limits and record. Facts that are assumed: the user's numbers, and certificates in /etc/pki.
+the same environment, limits and record. What stands in the room: fittings.py.
 """
 
 from __future__ import annotations
@@ -24,24 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ToolError
-from ..loader import ldcache
-from ..loader.search import ABIS
-from ..platform.architecture import Architecture, own_architecture
-from ..platform.layout import LIBRARY_PATH, LINKS, OPT, PROGRAM_PATH, RUNTIME, TASK
+from ..platform.architecture import own_architecture
+from ..platform.layout import LIBRARY_PATH, LINKS, PROGRAM_PATH, RUNTIME, TASK
 from ..platform.runtimes import Platform
-from ..sysroot.root import Host
+from . import fittings
+from .stay import PACKAGE, child_environment
 
 APPARMOR = "kernel/apparmor_restrict_unprivileged_userns"
 SPARE_S = 20  # for the helper itself, beyond the program's time
-ETC = {
-    "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
-    "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
-    "/etc/hosts": "127.0.0.1 localhost\n",
-    "/etc/resolv.conf": "nameserver 127.0.0.1\n",
-    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-}
-CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-BUNDLE = "/etc/pki/tls/certs/ca-bundle.crt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +84,8 @@ def room_problem() -> str:
         ("user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=10000"),
     ]
     cure = next((line for name, bad, line in cures if _sysctl(name) == bad), "")
-    cure = cure or "in Docker: --security-opt seccomp=unconfined, or as root --cap-add SYS_ADMIN"
-    return (
-        f"room: none here (namespaces are forbidden: {found['problem']}); it ran in a plain folder, and files found "
-        f"outside the zip are listed instead. {cure}"
-    )
+    cure = cure or "In Docker: --security-opt seccomp=unconfined, or as root --cap-add SYS_ADMIN"
+    return f"room: none here (namespaces are forbidden: {found['problem']}). {cure}."
 
 
 def _sysctl(name: str) -> str:
@@ -121,7 +108,12 @@ def visit(wanted: Visit) -> Seen:
         found, stdout, stderr = _run(spec, Path(folder), wanted.stdin, wanted.timeout_s)
         rows = _rows(Path(spec["record"]), "" if not problem else str(wanted.task))
     glibc = os.confstr("CS_GNU_LIBC_VERSION") or "another C library"
-    sentence = problem or f"room: as on Lambda, but with {glibc} of this host; Lambda has {wanted.platform.glibc}."
+    plainly = f"{problem} It ran in a plain folder, and files found outside the zip are listed instead."
+    sentence = (
+        plainly
+        if problem
+        else f"room: as on Lambda, but with {glibc} of this host; Lambda has {wanted.platform.glibc}."
+    )
     if not found["recorded"]:
         sentence += f" Not recorded: {found['problem'] or 'not asked for'}."
     return Seen(
@@ -163,13 +155,8 @@ def _rows(record: Path, task: str) -> tuple[dict[str, Any], ...]:
 def _run(spec: dict[str, Any], folder: Path, stdin: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes, bytes]:
     path = folder / "spec.json"
     path.write_text(json.dumps(spec))
-    package = __package__ or "tasks.lib.room"
-    above = Path(__file__).parents[len(package.split("."))]
-    words = [sys.executable, "-m", f"{package}.helper", str(path)]
-    environment = {"PYTHONPATH": str(above), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    )
+    words, pipe = [sys.executable, "-m", f"{PACKAGE}.helper", str(path)], subprocess.PIPE
+    process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=child_environment())
     try:
         out, err = process.communicate(stdin, timeout_s + SPARE_S)
     except subprocess.TimeoutExpired:
@@ -198,9 +185,9 @@ def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
         "tmp_mb": wanted.tmp_mb if wanted else 16,
         "memory_bytes": (wanted.memory_mb if wanted else 128) << 20,
         "environment": environment(wanted, task) if wanted else {},
-        "files": ETC,
-        "links": {**LINKS, "/etc/ssl/certs": "../pki/tls/certs"} if wanted else LINKS,
-        "binds": _binds(wanted) if wanted and room else [],
+        "files": dict(fittings.etc(online=False)),
+        "links": fittings.LINKS_THERE if wanted else LINKS,
+        "binds": fittings.binds(wanted.platform, wanted.task, wanted.layers) if wanted and room else [],
         "record": str(folder / "record.jsonl"),
         "result": str(folder / "result.json"),
     }
@@ -224,26 +211,3 @@ def environment(wanted: Visit, task: str = TASK) -> dict[str, str]:
         "_HANDLER": wanted.handler,
         **wanted.environment,
     }
-
-
-def _binds(wanted: Visit) -> list[tuple[str, str]]:
-    """What of this host stands in the room: what the runtime is known to have, where the host has it."""
-    platform, host = wanted.platform, Host()
-    found = [(str(wanted.task), TASK), *([(str(wanted.layers), OPT)] if wanted.layers else [])]
-    architecture = Architecture(platform.architecture)
-    cache_file = ldcache.cache(host)
-    flags = ABIS[architecture.elf_machine, 64].flags
-    for soname in sorted(platform.libraries):
-        path = cache_file.path(soname, flags) if cache_file else None
-        if path:
-            found.append((os.path.realpath(path), f"/usr/lib64/{soname}"))
-    loader = os.path.realpath(platform.loader)
-    found.append((loader, f"/usr/{platform.loader.lstrip('/')}"))
-    for name in sorted(platform.programs):
-        path = f"/usr/bin/{name}"
-        if host.exists(path):
-            found.append((os.path.realpath(path), path))
-    bundle = next((path for path in CERTIFICATES if host.exists(path)), "")
-    found += [(os.path.realpath(bundle), BUNDLE)] if bundle else []
-    by_target = {target: source for source, target in found}
-    return [(source, target) for target, source in by_target.items()]
