@@ -13,7 +13,19 @@ import pytest
 
 from tests.support import ROOT
 
-HEAVY = {"boto3", "botocore", "docker", "elftools", "deflate", "requests", "argparse", "difflib", "gzip", "html"}
+HEAVY = {
+    "boto3",
+    "botocore",
+    "docker",
+    "elftools",
+    "deflate",
+    "requests",
+    "argparse",
+    "difflib",
+    "gzip",
+    "html",
+    "tqdm",
+}
 TASKS = ROOT / "tasks"
 LONGEST, MEDIAN = 250, 100  # lines of a module
 MODULES = sorted(TASKS.rglob("*.py"))

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
 
-from . import recipe
+from . import bars, recipe
 from .database import remember
 from .lock import lock, unlock
 from .state import before
@@ -74,6 +74,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def add_success(self, task: Any) -> None:
         """A task ended well: how long it took and what came of it."""
         remember()
+        bars.ended(task.name)
         meta = task.meta or {}  # None of a task that somebody wrote in dodo.py beside ours
         if task.actions and not meta.get("verb"):
             took = time.monotonic() - self.started[task.name]
@@ -89,6 +90,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A task failed: the sentence and the next act of our errors, the traceback of a bug."""
+        bars.ended(task.name)
         cause = getattr(fail, "cause", None)
         message, hint = (cause.message, cause.hint) if cause else (fail.get_msg(), "")
         self.errors.append({"task": task.name, "message": message, "hint": hint})

@@ -29,7 +29,7 @@ from doit.task import Task
 
 from ..lib.base import derived
 from ..lib.base.errors import BuildError, refused
-from . import order  # noqa: F401 - loaded for its effect
+from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
 from .reporter import RED, YELLOW, coloured
@@ -140,12 +140,19 @@ def failure(error: BuildError) -> TaskFailed:
 
 def show(name: str, line: str) -> None:
     """One line of a tool's output, marked with the function it is for; its escapes would paint our lines, too."""
-    print(f"   {name} │ {CONTROL.sub('', line)}", file=sys.stderr, flush=True)
+    plain = CONTROL.sub("", line)
+    if not bars.moved(name, plain):
+        _print(f"   {name} │ {plain}")
 
 
 def warn(name: str, text: str) -> None:
     """Print a warning about one function to stderr; the task goes on."""
-    print(f"   {coloured('warning', YELLOW)} for {name}: {text}", file=sys.stderr, flush=True)
+    _print(f"   {coloured('warning', YELLOW)} for {name}: {text}")
+
+
+def _print(text: str) -> None:
+    if not bars.aside(text):
+        print(text, file=sys.stderr, flush=True)
 
 
 # escape sequences (ECMA-48: CSI, strings such as a title, two-byte ones) and control characters but the tab
