@@ -106,6 +106,11 @@ class Products(NamedTuple):
         return _path(f"{BUILD}/{self.function.name}/lambda.sha256")
 
     @property
+    def last_change(self) -> Path:
+        """What the last change of the package moved, in words."""
+        return CACHE / "changes" / f"{self.function.name}.txt"
+
+    @property
     def deployed_hash(self) -> Path:
         """What the last deploy that succeeded left on AWS."""
         return _path(f"{BUILD}/{self.function.name}/deployed-hash")

@@ -42,6 +42,7 @@ def zipped(function: Function) -> dict[str, Any]:
         from .lib import shim
         from .lib.gate import judge
         from .lib.libs.bundle import zip_name
+        from .lib.package import moved
         from .lib.package import zip as archive
 
         listed = json.loads(made.needed_libs.read_bytes())["pack"]  # a file that somebody put into lib/ does not travel
@@ -63,12 +64,15 @@ def zipped(function: Function) -> dict[str, Any]:
             warn(function.name, f"not proved: {lack.file}: {lack.message}\n  → {lack.hint}")
         if function.process is Process.PER_EVENT and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
+        before = moved.summary(made.zip)
         code_sha256 = archive.pack(packed, products.CACHE / "deflated", made.zip)
         files.write(made.sha256, f"{code_sha256}\n".encode())
+        after = moved.summary(made.zip)
+        told = moved.moved(before, after) if after else ""
+        if before != after:
+            files.write(made.last_change, told.encode())
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
-        return (
-            f"{made.zip}  {files.human(made.zip.stat().st_size)}, {libraries}, {verdict.verdict} on {function.runtime}"
-        )
+        return f"{made.zip}  {told}, {libraries}, {verdict.verdict} on {function.runtime}"
 
     return task(
         name=function.name,
