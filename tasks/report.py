@@ -23,7 +23,11 @@ def define(project: Project) -> dict[str, Any]:
     def draw() -> str:
         from .lib.report import page
 
-        page.write(REPORT, {name: products.folder for name, products in made.items()})
+        page.write(
+            REPORT,
+            {name: products.folder for name, products in made.items()},
+            {name: products.last_change for name, products in made.items()},
+        )
         return f"open {REPORT} in a browser"
 
     def will_not_start(products: Products) -> bool:
@@ -42,5 +46,6 @@ def define(project: Project) -> dict[str, Any]:
         file_dep=[*inputs],
         targets=[REPORT],
         reads={"functions": list(made)},
+        watches=lambda: [path for item in made.values() for path in (item.deployed_hash, item.last_change)],
         action=draw,
     )

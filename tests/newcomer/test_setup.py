@@ -86,6 +86,11 @@ def machine(tmp_path: Path) -> Machine:
     ):
         (made.tools / name).symlink_to(str(shutil.which(name)))
     (made.tools / "python3").symlink_to(os.path.realpath(sys.executable))
+    venv = made.folder / ".venv/bin"  # is there already: to make one is Python's work, and takes seconds
+    venv.mkdir(parents=True)
+    (venv.parent / "made-for").write_text(f"{made.folder}\n")
+    (venv / "python").write_text("#!/bin/sh\n")
+    (venv / "python").chmod(0o755)
     made.tool("apt-get", APT)
     made.tool("apt-cache", KNOWN)
     made.tool("dpkg-query", "#!/bin/sh\nexit 1\n")

@@ -8,72 +8,30 @@ Names come from files that anybody made: all of them are escaped.
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any
 
 from ..base import files
 from ..base.files import human
 from ..platform.libc import tier_words
 from ..platform.limits import DIRECT_ZIP_BYTES
+from . import compare
 from .graph import graph
+from .known import FunctionReport
 
-SHIMS = frozenset({"bootstrap", "run.js"})
+__all__ = ["FunctionReport", "page", "write"]
+
 MOST_ROWS = 24  # members in a table; the rest is one line
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A member of a zip."""
-
-    name: str
-    size: int
-    packed: int
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionReport:
-    """What is known of a function; `needed` and `members` are empty before it is built."""
-
-    name: str
-    needed: Mapping[str, Any]
-    members: tuple[Content, ...]
-    zip_bytes: int
-
-    @classmethod
-    def read(cls, name: str, folder: Path) -> FunctionReport:
-        """From the function's folder; what is not there, or only half there, is left out."""
-        needed: dict[str, Any] = {}
-        try:
-            needed = json.loads((folder / "needed-libs.json").read_bytes())
-            if not needed["starts"]:  # a zip that lies there is an older one
-                return cls(name, needed, (), 0)
-            with zipfile.ZipFile(folder / "lambda.zip") as archive:
-                tones = {f"lib/{item['name']}": item["tier"].lower() for item in needed["pack"]}
-                own = SHIMS | {needed["program"]}
-                members = tuple(
-                    Content(
-                        info.filename,
-                        info.file_size,
-                        info.compress_size,
-                        "own" if info.filename in own else tones.get(info.filename, "other"),
-                    )
-                    for info in archive.infolist()
-                )
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return cls(name, {}, (), 0)
-        return cls(name, needed, members, (folder / "lambda.zip").stat().st_size)
-
-
-def write(target: Path, folders: Mapping[str, Path]) -> bool:
+def write(target: Path, folders: Mapping[str, Path], changes: Mapping[str, Path] = MappingProxyType({})) -> bool:
     """Write the page of all functions; True if it changed."""
-    return files.write(target, page([FunctionReport.read(name, folder) for name, folder in folders.items()]).encode())
+    read = [FunctionReport.read(name, folder, changes.get(name)) for name, folder in folders.items()]
+    return files.write(target, page(read).encode())
 
 
 def page(functions: list[FunctionReport]) -> str:
@@ -84,7 +42,8 @@ def page(functions: list[FunctionReport]) -> str:
     total = human(sum(function.zip_bytes for function in built))
     count = "1 function" if len(functions) == 1 else f"{len(functions)} functions"
     summary = f"{count}, {len(built)} built, {start} proved to start; {total} zipped."
-    return template.substitute(summary=summary, articles="\n".join(map(_article, functions)))
+    articles = [*compare.compared(functions), *map(_article, functions)]
+    return template.substitute(summary=summary, articles="\n".join(articles))
 
 
 def _article(function: FunctionReport) -> str:
@@ -92,11 +51,12 @@ def _article(function: FunctionReport) -> str:
     if not needed:
         again = f"<p class='soft'>Not built yet: <code>doit zip:{name}</code></p>"
         return (
-            f'<article><div class="top"><h2>{name}</h2><span class="pill wait">not built</span></div>{again}</article>'
+            f'<article id="{name}"><div class="top"><h2>{name}</h2>'
+            f'<span class="pill wait">not built</span></div>{again}</article>'
         )
     verdict = ("good", "✓ starts") if needed["starts"] else ("bad", "✗ does not start")
     parts = [
-        f'<article aria-label="{name}"><div class="top"><h2>{name}</h2>',
+        f'<article id="{name}" aria-label="{name}"><div class="top"><h2>{name}</h2>',
         f'<span class="pill {verdict[0]}">{verdict[1]}</span></div>',
         f'<p class="soft">{escape(needed["runtime"])}, {escape(needed["architecture"])}</p>',
         f"<p>libc = <strong>{escape(needed['libc']['chosen'])}</strong>: {escape(needed['libc']['reason'])}</p>",
@@ -127,7 +87,8 @@ def _sizes(function: FunctionReport) -> Iterator[str]:
     share = 100 * function.zip_bytes / DIRECT_ZIP_BYTES
     yield f"<h3>In the zip: {human(function.zip_bytes)}, {human(raw)} unpacked; {share:.1f} % of a direct upload</h3>"
     spans = "".join(
-        f'<span class="{item.tone}" style="flex:{item.packed}" title="{escape(item.name, quote=True)}"></span>'
+        f'<span class="{item.tone}" style="flex:{item.packed}" title="{escape(item.name, quote=True)}">'
+        f"{escape(item.name.rpartition('/')[2]) if item.packed * 8 > packed else ''}</span>"
         for item in ordered
         if item.packed * 400 > packed
     )
