@@ -17,7 +17,7 @@ from typing import Any
 
 from tasks.lib import shim
 from tasks.lib.shim import ShimSettings
-from tests.support import ROOT, need
+from tests.support import ROOT, lacking, need
 
 SHIM = ROOT / "shim"
 PROGRAMS = ROOT / "tests/shim/programs"
@@ -37,6 +37,20 @@ def subject() -> Path:
     """The program that does what its event asks for."""
     target = workshop() / "subject"
     subprocess.run([need("gcc"), "-O1", "-o", target, PROGRAMS / "subject.c"], check=True)
+    return target
+
+
+@cache
+def typed_program(source: Path) -> Path:
+    """A Haskell program, compiled with the sources of lambda-run and lambda-run-aeson and without a warning."""
+    target = workshop() / f"typed-{source.parent.name}-{source.stem}"
+    sources = "-i" + ":".join(str(ROOT / "hs" / name / "src") for name in ("lambda-run", "lambda-run-aeson"))
+    objects = ["-outputdir", f"{target}-objects", "-o", str(target)]
+    command = [need("ghc"), "-v0", "-O0", "-Wall", "-Werror", sources, *objects, str(source)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Could not find module ‘Data.Aeson’" in result.stderr:
+        lacking("libghc-aeson-dev is not installed")
+    assert result.returncode == 0, result.stderr
     return target
 
 

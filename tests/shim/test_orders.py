@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from tests.shim.shims import workshop
-from tests.support import ROOT, lacking, need
-
-
-@cache
-def orders() -> Path:
-    """The sample, compiled with both packages' own sources."""
-    target = workshop() / "orders"
-    sources = "-i" + ":".join(str(ROOT / "hs" / name / "src") for name in ("lambda-run", "lambda-run-aeson"))
-    command = [need("ghc"), "-v0", "-Wall", "-Werror", sources, "-outputdir", f"{target}-objects", "-o", str(target)]
-    result = subprocess.run([*command, str(ROOT / "hs/orders/Main.hs")], capture_output=True, text=True, check=False)
-    if "Could not find module ‘Data.Aeson’" in result.stderr:
-        lacking("libghc-aeson-dev is not installed")
-    assert result.returncode == 0, result.stderr
-    return target
+from tests.shim.shims import typed_program
+from tests.support import ROOT
 
 
 def answer(event: Any) -> tuple[int, Any, str]:
     """Exit code, answer and log for one event."""
     result = subprocess.run(
-        [orders()],
+        [typed_program(ROOT / "hs/orders/Main.hs")],
         input=json.dumps(event).encode(),
         capture_output=True,
         check=False,
@@ -49,7 +34,7 @@ def test_only_the_bad_messages_come_again() -> None:
     code, found, log = answer({"Records": [message("a", GOOD), message("b", "no JSON"), message("c", GOOD)]})
     assert (code, found) == (0, {"batchItemFailures": [{"itemIdentifier": "b"}]})
     assert log.count("accepted: tea") == 2
-    assert "message b: Function.InvalidEvent" in log
+    assert "messageId=b errorType=Function.InvalidEvent" in log
 
 
 def test_a_decode_failure_names_its_path() -> None:
@@ -71,7 +56,7 @@ def test_an_empty_batch_is_done() -> None:
 def test_a_batch_that_failed_whole_is_an_error() -> None:
     code, found, log = answer({"Records": [message("a", BAD), message("b", BAD)]})
     assert (code, found) == (1, None)
-    assert "BatchFailed: all 2 messages failed" in log
+    assert "BatchFailed: all 2 records failed" in log
 
 
 def test_an_event_of_another_kind_is_an_invalid_event() -> None:

@@ -14,22 +14,20 @@ module AWS.Lambda.Run.SQS
   ( runBatch
   , batch
   , Message (..)
+  , MessageAttribute (..)
+  , Messages (..)
   ) where
 
-import AWS.Lambda.Run (Context, failWith, remainingMs, run)
-import AWS.Lambda.Run.Error (Failure (..), failureOf)
+import AWS.Lambda.Run (Context, run)
+import AWS.Lambda.Run.Batch
 import AWS.Lambda.Run.Json (decoded, json)
-import Control.Exception (SomeAsyncException (..), SomeException, fromException, tryJust)
-import Control.Monad (when)
-import Data.Aeson (FromJSON (..), ToJSON (..), object, withObject, (.!=), (.:), (.:?), (.=))
+import Data.Aeson (FromJSON (..), withObject, (.!=), (.:), (.:?))
 import Data.ByteString (ByteString)
-import qualified Data.ByteString.Char8 as B
 import Data.Map.Strict (Map)
 import qualified Data.Map.Strict as Map
 import Data.Maybe (catMaybes)
 import Data.Text (Text)
 import qualified Data.Text.Encoding as T
-import System.IO (stderr)
 
 -- | One message. Only its id and its body are promised by AWS; the rest is what came.
 data Message = Message
@@ -38,23 +36,42 @@ data Message = Message
   , receiptHandle :: !(Maybe Text)
   , attributes :: !(Map Text Text)
   -- ^ AWS's own, such as @MessageGroupId@, @SentTimestamp@ (milliseconds) and @ApproximateReceiveCount@; numbers are text.
+  , messageAttributes :: !(Map Text MessageAttribute)
+  -- ^ The sender's.
   , eventSourceARN :: !(Maybe Text)
   }
   deriving (Eq, Show)
 
 instance FromJSON Message where
   parseJSON = withObject "an SQS message" $ \o ->
-    Message <$> o .: "messageId" <*> o .: "body" <*> o .:? "receiptHandle" <*> o .:? "attributes" .!= Map.empty <*> o .:? "eventSourceARN"
+    Message
+      <$> o .: "messageId"
+      <*> o .: "body"
+      <*> o .:? "receiptHandle"
+      <*> o .:? "attributes" .!= Map.empty
+      <*> o .:? "messageAttributes" .!= Map.empty
+      <*> o .:? "eventSourceARN"
 
-newtype Batch = Batch [Message]
+-- | An attribute of the sender's.
+data MessageAttribute = MessageAttribute
+  { dataType :: !(Maybe Text)
+  -- ^ @String@, @Number@ or @Binary@, perhaps with a suffix of the sender's behind a dot.
+  , stringValue :: !(Maybe Text)
+  -- ^ Of strings and numbers.
+  , binaryValue :: !(Maybe Text)
+  -- ^ In base64, see "AWS.Lambda.Run.Base64".
+  }
+  deriving (Eq, Show)
 
-instance FromJSON Batch where
-  parseJSON = withObject "an SQS event" $ \o -> Batch <$> o .: "Records"
+instance FromJSON MessageAttribute where
+  parseJSON = withObject "a message attribute" $ \o -> MessageAttribute <$> o .:? "dataType" <*> o .:? "stringValue" <*> o .:? "binaryValue"
 
-newtype Unprocessed = Unprocessed [Message]
+-- | The event: for a handler that takes the batch as a whole.
+newtype Messages = Messages {messages :: [Message]}
+  deriving (Eq, Show)
 
-instance ToJSON Unprocessed where
-  toJSON (Unprocessed messages) = object ["batchItemFailures" .= [object ["itemIdentifier" .= messageId one] | one <- messages]]
+instance FromJSON Messages where
+  parseJSON = withObject "an SQS event" $ \o -> Messages <$> o .: "Records"
 
 -- | 'run' with a handler of single messages.
 runBatch :: FromJSON value => (Context -> Message -> value -> IO ()) -> IO ()
@@ -65,31 +82,16 @@ runBatch = run . batch
 -- less than a second is left. When all have failed, the event is the error @BatchFailed@, so that alarms see it: Lambda
 -- sends all of them again then, too. An asynchronous exception leaves the batch.
 batch :: FromJSON value => (Context -> Message -> value -> IO ()) -> Context -> ByteString -> IO ByteString
-batch handler = json $ \context (Batch messages) -> do
-  failed <- go context [] messages
-  when (not (null messages) && length failed == length messages) $
-    failWith "BatchFailed" (B.pack ("all " ++ show (length messages) ++ " messages failed; the log says why"))
-  pure (Unprocessed failed)
+batch handler = json $ \context (Messages all') -> go context [] all' >>= answerFor (length all') . map messageId
   where
     go _ _ [] = pure []
-    go context stopped (one : later) = do
-      left <- remainingMs context
-      if maybe False (< marginMs) left
-        then pure (one : later)
-        else
-          if maybe False (`elem` stopped) (group one)
-            then (one :) <$> go context stopped later
-            else attempt context one >>= either (\_ -> (one :) <$> go context (catMaybes [group one] ++ stopped) later) (\_ -> go context stopped later)
-    attempt context one = do
-      result <- tryJust synchronous (decoded "the body" (T.encodeUtf8 (body one)) >>= handler context one)
-      result <$ either (complain one) pure result
-    complain one problem = do
-      failure <- failureOf problem
-      B.hPutStrLn stderr (B.concat ["message ", T.encodeUtf8 (messageId one), ": ", errorName failure, ": ", errorMessage failure])
+    go context stopped (one : later)
+      | maybe False (`elem` stopped) (group one) = (one :) <$> go context stopped later
+      | otherwise = do
+          time <- hasTime context
+          if not time
+            then pure (one : later)
+            else do
+              good <- done context [("messageId", T.encodeUtf8 (messageId one))] (decoded "the body" (T.encodeUtf8 (body one)) >>= handler context one)
+              if good then go context stopped later else (one :) <$> go context (catMaybes [group one] ++ stopped) later
     group = Map.lookup "MessageGroupId" . attributes
-    marginMs = 1000
-
-synchronous :: SomeException -> Maybe SomeException
-synchronous problem = case fromException problem of
-  Just (SomeAsyncException _) -> Nothing
-  Nothing -> Just problem

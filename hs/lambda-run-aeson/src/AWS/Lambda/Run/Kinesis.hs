@@ -1,0 +1,59 @@
+{-# LANGUAGE OverloadedStrings #-}
+
+-- | Records of Amazon Kinesis Data Streams.
+module AWS.Lambda.Run.Kinesis
+  ( runRecords
+  , records
+  , Record (..)
+  , Records (..)
+  ) where
+
+import AWS.Lambda.Run (Context, run)
+import qualified AWS.Lambda.Run.Base64 as Base64
+import AWS.Lambda.Run.Json (json)
+import AWS.Lambda.Run.Stream (inOrder, time)
+import Data.Aeson (FromJSON (..), withObject, (.:), (.:?))
+import Data.ByteString (ByteString)
+import Data.Text (Text)
+import qualified Data.Text.Encoding as T
+import Data.Time.Clock (UTCTime)
+
+-- | One record.
+data Record = Record
+  { payload :: !ByteString
+  -- ^ The producer's bytes. A producer with the KPL packs several records into one; that is not undone here.
+  , partitionKey :: !(Maybe Text)
+  , sequenceNumber :: !Text
+  , arrivedAt :: !(Maybe UTCTime)
+  , eventID :: !(Maybe Text)
+  -- ^ With the shard's name in front.
+  , eventSourceARN :: !(Maybe Text)
+  }
+  deriving (Eq, Show)
+
+instance FromJSON Record where
+  parseJSON = withObject "a Kinesis record" $ \o -> do
+    inner <- o .: "kinesis"
+    text <- inner .: "data"
+    bytes <- maybe (fail "its data is no base64") pure (Base64.decode (T.encodeUtf8 text))
+    Record bytes
+      <$> inner .:? "partitionKey"
+      <*> inner .: "sequenceNumber"
+      <*> (fmap time <$> inner .:? "approximateArrivalTimestamp")
+      <*> o .:? "eventID"
+      <*> o .:? "eventSourceARN"
+
+-- | The event.
+newtype Records = Records [Record]
+  deriving (Eq, Show)
+
+instance FromJSON Records where
+  parseJSON = withObject "a Kinesis event" $ \o -> Records <$> o .: "Records"
+
+-- | 'run' with a handler of single records.
+runRecords :: (Context -> Record -> IO ()) -> IO ()
+runRecords = run . records
+
+-- | A handler of single records as one of events: in order, and none behind the first failure, from which Lambda goes on.
+records :: (Context -> Record -> IO ()) -> Context -> ByteString -> IO ByteString
+records handler = json $ \context (Records found) -> inOrder sequenceNumber handler context found
