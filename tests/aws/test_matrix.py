@@ -406,7 +406,7 @@ def test_what_aws_takes_only_once_is_sent_with_the_creation_and_never_compared(s
         ("ephemeral_storage_mb = 1024", {}, "ephemeral_storage_mb: 512 -> 1024", "EphemeralStorage"),
         ('log_format = "JSON"', {}, "log_format: Text -> JSON", "LoggingConfig"),
         ('tracing = "Active"', {}, "tracing: PassThrough -> Active", "TracingConfig"),
-        ("timeout_s = 30", {}, "timeout_s: 3 -> 30", "Timeout"),
+        ("timeout_s = 20", {}, "timeout_s: 3 -> 20", "Timeout"),
         ('aws = { SnapStart = { ApplyOn = "PublishedVersions" } }', {}, "aws.SnapStart.ApplyOn: None", "SnapStart"),
     ],
 )

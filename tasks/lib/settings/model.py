@@ -18,6 +18,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..platform.fronts import FRONTS
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
 from . import forms, references, web
 from .forms import PATH, VARIABLE
@@ -135,6 +136,9 @@ class Function:
     binary_types: tuple[str, ...] = key(web.BINARY, "http: types sent as base64, though they are text", ())
     error_status: tuple[str, ...] = key(web.ERROR_STATUS, "http: statuses that are errors of the function", ())
     shutdown: bool = key(Flag(), "http: SIGTERM half a second before the end", default=False)
+    fronts: tuple[str, ...] = key(
+        Many(Choice(tuple(FRONTS))), "what asks it over HTTP: pairs that cannot work are refused or noted", ()
+    )
     include: tuple[str, ...] = key(Many(PATH), "files, folders or globs to ship; `libx.so.1` ships a library", ())
     handler: str = key(
         Text(r"[^\s]+", "text without blanks", 128),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..platform.fronts import FRONTS
 from . import web
 from .model import Function
 from .references import plain
 from .rules import Fault
-from .words import Input, Process
+from .words import Input, Process, Response
 
 
 def contradictions(function: Function, where: str) -> Iterator[Fault]:
-    """What the keys of a web server say against each other, or against `process`."""
+    """What the keys of a web server say against each other, against `process`, or against who asks."""
+    yield from _of_fronts(function, where)
     if function.process is not Process.HTTP:
         for name in web.KEYS:
             if name != "arguments" and getattr(function, name) != getattr(Function, name):
@@ -32,3 +34,9 @@ def contradictions(function: Function, where: str) -> Iterator[Fault]:
     told = [*function.arguments, *plain(function.environment).values()]
     if function.socket and not any("{socket}" in one or function.socket in one for one in told):
         yield f"{where}.socket", "is told to nobody: put {socket} into arguments or environment"
+
+
+def _of_fronts(function: Function, where: str) -> Iterator[Fault]:
+    for name in function.fronts:
+        if function.response is Response.STREAM and not FRONTS[name].streams:
+            yield f"{where}.fronts", f'has "{name}", and {FRONTS[name].words} takes no stream: response = "buffered"'

@@ -20,7 +20,7 @@ from ..pace import daemons
 from ..references import References
 from ..session import Aws, connect
 from ..wire import Progress
-from . import upload
+from . import fronts, upload
 from .apply import Run
 from .calls import Calls, Clock, Replan
 from .desired import DesiredState, Package, Part, desired_state, name_on_aws
@@ -195,6 +195,7 @@ class Deployment:
             version=str(live.get("Version", "")),
             arn=f"{arn}:{desired.alias}" if arn and desired.alias else arn,
             url=self._url(desired) if durations else "",
+            notes=self._notes(desired, there=remote is not None) if steps else (),
             package=package,
         )
 
@@ -206,6 +207,15 @@ class Deployment:
             return str(client.get_function_url_config(FunctionName=desired.name, **qualifier)["FunctionUrl"])
         except client.exceptions.ClientError:
             return ""
+
+    def _notes(self, desired: DesiredState, *, there: bool) -> tuple[str, ...]:
+        """What the fronts that ask it would do to it; the policy is read where one of them could do something."""
+        function = self._functions[desired.label]
+        services: frozenset[str] = frozenset()
+        if there and not function.fronts and fronts.is_at_risk(function):
+            qualifier = {} if desired.alias is None else {"Qualifier": desired.alias}
+            services = fronts.invokers(self.aws.client("lambda"), desired.name, qualifier)
+        return tuple(fronts.notes(function, services))
 
 
 def _acted(act: Callable[[str, Package], Outcome], name: str, package: Callable[[], Package]) -> Outcome:

@@ -56,6 +56,7 @@ class Outcome:
     version: str = ""
     arn: str = ""
     url: str = ""
+    notes: tuple[str, ...] = ()  # what a front would do to it
     package: Package | None = None
 
     @property
@@ -76,7 +77,8 @@ class Outcome:
             "url": self.url,
             "steps": ", ".join(f"{title}{self._took(self.durations.get(title))}" for title in self.steps),
         }
-        return "\n".join(lines + [f"  {name:<8} {value}" for name, value in rows.items() if value])
+        rows_shown = [f"  {name:<8} {value}" for name, value in rows.items() if value]
+        return "\n".join(lines + rows_shown + [f"  note     {note}" for note in self.notes])
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -92,6 +94,7 @@ class Outcome:
             "version": self.version,
             "arn": self.arn,
             "url": self.url or None,
+            "notes": list(self.notes),
             "zip_bytes": package.zip.stat().st_size if package else None,
             "unzipped_bytes": package.unzipped_bytes if package else None,
             "libraries": list(package.libraries) if package else None,
