@@ -9,6 +9,7 @@ lambda.toml says what is built; each task lives in tasks/<task>.py, and what it 
 from tasks import (
     binary,
     check,
+    completion,
     deploy,
     destroy,
     diff,
@@ -149,6 +150,11 @@ def task_new() -> Tasks:
 def task_doctor() -> Tasks:
     """what this machine has and lacks, with the command that mends it"""
     return doctor.define(PROJECT)
+
+
+def task_completion() -> Tasks:
+    """completion of tasks, options and stages in the shell"""
+    return completion.define()
 
 
 def task_graph() -> Tasks:

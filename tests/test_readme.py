@@ -15,7 +15,7 @@ from tests.support import ROOT
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text()
 KEYS = (ROOT / "docs/lambda-toml.md").read_text()
-COMMANDS = {"tabcompletion", "list", "info", "clean", "help", "init"}
+COMMANDS = {"list", "info", "clean", "help", "init"}
 
 
 def test_the_reference_of_keys_is_the_codes() -> None:
