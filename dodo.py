@@ -21,6 +21,7 @@ from tasks import (
     logs,
     needed_libs,
     new,
+    oci,
     picture,
     prune,
     purge,
@@ -39,7 +40,7 @@ from tasks.graph.project import config, load_project
 from tasks.graph.task import Tasks
 
 PROJECT = load_project()
-DOIT_CONFIG = config(default_tasks=["zip"])
+DOIT_CONFIG = config(default_tasks=["zip", "oci"])
 
 
 def task_image() -> Tasks:
@@ -65,6 +66,11 @@ def task_shim() -> Tasks:
 def task_zip() -> Tasks:
     """the package, proved to start: all of the above → build/<fn>/lambda.zip"""
     return package.define(PROJECT)
+
+
+def task_oci() -> Tasks:
+    """the package as a container image, where lambda.toml asks for one: lambda.zip → build/<fn>/image.tar"""
+    return oci.define(PROJECT)
 
 
 def task_deploy() -> Tasks:

@@ -7,7 +7,7 @@ out  build/<fn>/deployed-hash: what AWS holds after a deploy that succeeded
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from .products import Products
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
+    from .lib.aws.deploy.desired import Package
     from .lib.settings.load import Project
 
 
@@ -55,7 +56,6 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
     def start(*, changes: bool) -> Any:
         """All chosen functions, at work at once."""
         from .lib.aws.deploy.deployment import Deployment
-        from .lib.aws.deploy.package import package
         from .lib.aws.deploy.progress import bar, lines
 
         given = line.arguments
@@ -63,7 +63,7 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
         progress = bar(sys.stderr) if len(line.chosen) == 1 else lines
         chosen = [function for function in project.functions if function.name in line.chosen]
         made = [Products(function) for function in chosen]
-        packages = {each.function.name: partial(package, each.zip, each.sha256) for each in made}
+        packages = {each.function.name: partial(finished, each) for each in made}
         run = Deployment(project, packages, part=part, deep=given.deep, report=say, progress=progress)
         return run.run(packages, changes=changes)
 
@@ -90,4 +90,21 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
         print(outcome.block(), file=sys.stderr if given.json else sys.stdout)
         return 2 if getattr(given, "exit_code", False) and outcome.changed else 0
 
-    return verbs(name, doc, line, act, names, needs=lambda _function, _: [f"zip:{name}" for name in line.chosen])
+    return verbs(name, doc, line, act, names, needs=lambda _function, _: packing(project, line.chosen))
+
+
+def packing(project: Project, chosen: Sequence[str]) -> list[str]:
+    """The tasks that make what is deployed."""
+    return [f"{'oci' if item.is_image else 'zip'}:{item.name}" for item in project.functions if item.name in chosen]
+
+
+def finished(made: Products) -> Package:
+    """What is deployed of a function: its zip, or the image of the same files."""
+    from .lib.aws.deploy.package import image_package, package
+    from .oci import base_of
+
+    zipped = package(made.zip, made.sha256)
+    if not made.function.is_image:
+        return zipped
+    archive, manifest = made.image_archive, made.image
+    return image_package(zipped, archive, manifest, made.deployed_hash, partial(base_of, made.function))

@@ -65,6 +65,8 @@ class Products(NamedTuple):
             self.shim,
             self.zip,
             self.sha256,
+            self.image_archive,
+            self.image,
             self.deployed_hash,
         )
         return frozenset(made)
@@ -109,6 +111,16 @@ class Products(NamedTuple):
     def last_change(self) -> Path:
         """What the last change of the package moved, in words."""
         return CACHE / "changes" / f"{self.function.name}.txt"
+
+    @property
+    def image_archive(self) -> Path:
+        """The package as a container image: its own layer, with what the engine needs to load it."""
+        return _path(f"{BUILD}/{self.function.name}/image.tar")
+
+    @property
+    def image(self) -> Path:
+        """Which image that is, and what it stands on."""
+        return _path(f"{BUILD}/{self.function.name}/image.json")
 
     @property
     def deployed_hash(self) -> Path:

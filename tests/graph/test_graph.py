@@ -159,7 +159,7 @@ def test_two_workers_do_the_same(tiny: Workshop) -> None:
 
 def test_list_reads_as_the_pipeline(tiny: Workshop) -> None:
     lines = [line.split(maxsplit=1) for line in tiny.good("list").out.splitlines()]
-    assert [line[0] for line in lines][:6] == ["image", "binary", "needed-libs", "shim", "zip", "deploy"]
+    assert [line[0] for line in lines][:7] == ["image", "binary", "needed-libs", "shim", "zip", "oci", "deploy"]
     assert all(len(line) == 2 for line in lines), "each task says what it does"
 
 

@@ -73,6 +73,12 @@ def on_node(name: str) -> bool:
     return name.startswith("nodejs")
 
 
+def base_image(name: str) -> str:
+    """AWS's own container image of a runtime, such as `public.ecr.aws/lambda/nodejs:24`."""
+    family, version = ("nodejs", name[6:].removesuffix(".x")) if on_node(name) else name.split(".", 1)
+    return f"public.ecr.aws/lambda/{family}:{version}"
+
+
 def runtime(name: str) -> Runtime:
     """A runtime that functions can be made for; UsageError names the replacement of one that is over."""
     facts = _TABLE["runtime"].get(name)

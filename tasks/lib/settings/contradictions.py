@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..platform.limits import ENVIRONMENT_BYTES
-from . import answer_faults, web_faults
+from . import answer_faults, image_faults, web_faults
 from .forms import FUNCTION_NAME
 from .model import Function
 from .references import environment_bytes, plain
@@ -43,6 +43,7 @@ def _build(function: Function, where: str) -> Iterator[Fault]:
         yield f"{where}.response", 'is the program\'s own business with process = "native"'
     yield from web_faults.contradictions(function, where)
     yield from answer_faults.contradictions(function, where)
+    yield from image_faults.contradictions(function, where)
     if function.binary is not None and function.libc.is_linked_in:
         yield f"{where}.libc", '"static" is a way of linking, and a prebuilt binary is linked already; use "auto"'
 

@@ -80,4 +80,9 @@ REGION = Text(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d", "a region, such a
 BUCKET = Text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket's name")
 S3_PREFIX = Text(r"[A-Za-z0-9!_.*'()/-]{0,512}", "a prefix")
 IMAGE_NAME = Text(r"[a-z0-9][a-zA-Z0-9._/:@-]*", "an image's name")
+REPOSITORY = Text(
+    r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*|\{function\})(?:[._/-](?:[a-z0-9]+|\{function\}))*",
+    "a repository's name (small letters, digits, . _ - and /, with {function} filled in)",
+    256,
+)
 NETWORK = Text(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "a network's name")

@@ -18,8 +18,8 @@ from typing import Any
 from ..base.errors import ConfigError, UsageError
 from ..base.resources import resource
 from ..platform.runtimes import on_node
+from . import image_faults, references
 from . import raw as raw_fields
-from . import references
 from .contradictions import contradictions
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
@@ -55,6 +55,9 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: s
         names = list(raw.get("stage", {}))
         every = {name: _functions(raw, name) for name in (None, *names)}
         faults = list(dict.fromkeys(fault for name in every for fault in contradictions(every[name], name)))
+        for name, found in every.items():
+            where = "deploy" if name is None else f"stage.{name}"
+            faults += image_faults.of_deploy(found, _deploy(raw, name), f"{where}.s3_bucket")
         if not faults and stage not in every:
             declared = f"Declared: {', '.join(names)}{nearest(stage, names)}." if names else "No [stage.…] is declared."
             raise UsageError(f"{path.name} has no stage {stage!r}.", declared)
@@ -66,10 +69,13 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: s
             f"{path.name} has {count}:\n{listed}",
             f"Mend {path.name}; its keys are in {resource('docs/lambda-toml.md')}.",
         )
-    staged = raw.get("stage", {}).get(stage, {})
-    deploy = raw.get("deploy", {}) | {name: value for name, value in staged.items() if name in keys(Deploy)}
     build = Build(**_values(raw.get("build", {}), Build))
-    return Project(path.parent, build, Deploy(**deploy), stage, functions, warnings)
+    return Project(path.parent, build, _deploy(raw, stage), stage, functions, warnings)
+
+
+def _deploy(raw: Mapping[str, Any], stage: str | None) -> Deploy:
+    staged = raw.get("stage", {}).get(stage, {})
+    return Deploy(**raw.get("deploy", {}) | {name: value for name, value in staged.items() if name in keys(Deploy)})
 
 
 def _modern(raw: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -21,6 +21,7 @@ BY_OTHER_CALLS = (
     "Tags",
 )  # fields of CreateFunction that no configuration update takes
 DEPLOYS_OWN = ("Code", "PackageType", "Publish", "PublishTo", "RevisionId", "DryRun")
+ZIPS_OWN = frozenset({"Runtime", "Handler", "Layers"})  # fields that AWS refuses for an image
 CREATE_ONLY = ("CodeSigningConfigArn", "TenancyConfig")  # fields of `aws` that AWS takes once, and never compares
 RAW_DEFAULTS: Mapping[str, Any] = {  # of fields without a key
     "SnapStart": {"ApplyOn": "None"},
@@ -73,7 +74,7 @@ def request(function: Function) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for row in managed():
         value = getattr(function, row.key)
-        if value is None or row.field in BY_OTHER_CALLS:
+        if value is None or row.field in BY_OTHER_CALLS or (function.is_image and row.field in ZIPS_OWN):
             continue
         plain = _structure(row.shape, value) if row.shape else _thawed(value)
         found[row.field] = {**found.get(row.field, {}), row.member: plain} if row.member else plain

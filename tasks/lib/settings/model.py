@@ -25,10 +25,13 @@ from .forms import PATH, VARIABLE
 from .references import Reference
 from .rules import Choice, Flag, Rule, Text, Whole, Word
 from .tables import Either, Many, Pairs, Raw, Shape
-from .words import Builder, Input, Libc, LogFormat, Process, Response, Tool, Tracing
+from .words import Builder, Input, Libc, LogFormat, PackageType, Process, Response, Tool, Tracing
 
 TAKEN = frozenset(
-    {"bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "needed-libs.json", "deployed-hash", "build.log"}
+    {
+        *("bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "image.tar", "image.json"),
+        *("needed-libs.json", "deployed-hash", "build.log"),
+    }
 )
 REFUSED_RUNTIMES = {
     name: f'is retired by AWS and cannot be created any more; use "{instead}"' for name, instead in RETIRED.items()
@@ -96,6 +99,9 @@ class Deploy:
     region: str | None = key(forms.REGION, "the only region that may be written to; taken when nothing else names one")
     s3_bucket: str | None = key(forms.BUCKET, "upload through this bucket (of the same region); needed above 50 MB")
     s3_prefix: str = key(forms.S3_PREFIX, "keys start with it", "haskell-on-lambda")
+    ecr_repository: str = key(
+        forms.REPOSITORY, "of images; made by the deploy where it is not there", "haskell-on-lambda/{function}"
+    )
 
 
 @dataclass(frozen=True, repr=False, eq=False)  # no repr: its environment may hold secrets
@@ -111,6 +117,14 @@ class Function:
     )
     runtime: str = key(Choice(RUNTIMES, REFUSED_RUNTIMES), "Lambda runtime", "provided.al2023", aws="Runtime")
     architecture: str = key(Choice(("x86_64", "arm64")), "processor", "x86_64", aws="Architectures")
+    package: PackageType = key(
+        Word(PackageType), "what is deployed: a zip, or an image of the same files through ECR", PackageType.ZIP
+    )
+    image_base: str = key(
+        forms.IMAGE_NAME,
+        'image: what it stands on; "scratch" for nothing; default: AWS\'s own image of the runtime',
+        "",
+    )
     libc: Libc = key(
         Word(Libc, ("none",)), "whose C library: the runtime's, one that travels, or none (linked in)", Libc.AUTO
     )
@@ -184,6 +198,11 @@ class Function:
     def on_node(self) -> bool:
         """True where the Node shim drives the executable, False where the native bootstrap does."""
         return on_node(self.runtime)
+
+    @property
+    def is_image(self) -> bool:
+        """True where an image is deployed, False where a zip is."""
+        return self.package is PackageType.IMAGE
 
     @property
     def program(self) -> str:

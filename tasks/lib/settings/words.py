@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import assert_never
 
 from ..platform.libc import Libc
 
-__all__ = ["Builder", "Input", "Libc", "LogFormat", "Process", "Response", "Tool", "Tracing"]
+__all__ = ["Builder", "Input", "Libc", "LogFormat", "PackageType", "Process", "Response", "Tool", "Tracing"]
 
 
 class Builder(StrEnum):
@@ -47,6 +48,24 @@ class Response(StrEnum):
 
     BUFFERED = "buffered"
     STREAM = "stream"
+
+
+class PackageType(StrEnum):
+    """What is deployed."""
+
+    ZIP = "zip"
+    IMAGE = "image"
+
+    @property
+    def aws(self) -> str:
+        """AWS's own word."""
+        match self:
+            case PackageType.ZIP:
+                return "Zip"
+            case PackageType.IMAGE:
+                return "Image"
+            case _:
+                assert_never(self)
 
 
 class Tracing(StrEnum):

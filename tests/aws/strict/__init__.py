@@ -2,7 +2,7 @@
 
 409 while an update is in progress, 412 for a stale revision, immutable versions, published once for the same content,
 a quota of calls a second; concurrency that GetFunction hides behind a qualifier; IAM with inline policies, STS and log
-groups beside it. `rules` answer chosen calls in another way, or late.
+groups and ECR beside it. `rules` answer chosen calls in another way, or late.
 
 answers    refusals and rules        function   one function        functions   its operations
 beside     IAM and log groups        account    all of it, routed   server      over HTTP

@@ -12,12 +12,13 @@ from typing import Any
 
 from tests.aws.strict.answers import Refusal, Rule, missing
 from tests.aws.strict.beside import Beside
+from tests.aws.strict.ecr import Ecr
 from tests.aws.strict.function import coded, configure
 from tests.aws.strict.functions import Functions
 
 
 @dataclass
-class Lambda(Functions, Beside):
+class Lambda(Functions, Beside, Ecr):
     """The state of the account, and how the server behaves."""
 
     latency_s: float = 0.0

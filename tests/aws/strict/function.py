@@ -68,6 +68,9 @@ class Function:
 
 
 def configure(latest: dict[str, Any], body: dict[str, Any]) -> None:
+    if latest["PackageType"] == "Image" and {"Runtime", "Handler", "Layers"} & body.keys():
+        message = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+        raise Refusal(400, "InvalidParameterValueException", message)
     for key in CONFIGURATION:
         if key not in body:
             continue
@@ -83,6 +86,8 @@ def configure(latest: dict[str, Any], body: dict[str, Any]) -> None:
 
 
 def coded(latest: dict[str, Any], body: dict[str, Any]) -> None:
+    if ("ImageUri" in body) != (latest["PackageType"] == "Image"):
+        raise Refusal(400, "InvalidParameterValueException", f"PackageType is {latest['PackageType']}")
     if uri := body.get("ImageUri"):
         latest |= {"CodeSha256": uri.rpartition(":")[2], "CodeSize": 0}
     else:

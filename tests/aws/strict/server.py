@@ -79,6 +79,8 @@ class Handler(BaseHTTPRequestHandler):
             return there.iam(action, form)
         if service == "logs":
             return there.logs(action, json.loads(raw))
+        if service == "ecr":
+            return there.ecr(action, json.loads(raw))
         there.counted()
         url = urllib.parse.urlsplit(self.path)
         body = json.loads(raw) if raw[:1] == b"{" else {}

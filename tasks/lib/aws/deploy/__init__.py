@@ -8,6 +8,7 @@ plan       (DesiredState, Remote) → steps; none = unchanged
 apply      steps → API calls, in the one order that leaves no live function broken
 calls      one call, waited for while AWS says "not yet"
 upload     the zip's way: in the request, or through S3
+registry   an image's way: pushed to ECR by the engine
 reader     how much is read: one question for all at once, more only where that does not do
 deployment all functions of a run, in parallel; plans again when somebody else was quicker
 progress   a bar on a terminal, one line elsewhere

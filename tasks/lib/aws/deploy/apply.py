@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ...base.errors import DeployError
 from ..verbs.role import role_arn
 from ..wire import Progress
-from . import compare, steps, upload
+from . import compare, registry, steps, upload
 from .calls import CREATE, Calls, Replan
+from .desired import CONTENT_TAG, Package
+from .registry import Pushed
 from .remote import Answer, Remote, busy, concurrency, failed, retention_days
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class Run:
     durations: dict[str, float]
     _last: Answer = field(default_factory=dict)
     _published: Answer = field(default_factory=dict)
+    _pushed: Pushed | None = None
     _arn: str = ""
 
     def __post_init__(self) -> None:
@@ -58,11 +61,13 @@ class Run:
             return live.get("Version") == self._published.get("Version")
         return self.desired.alias is None and live.get("RevisionId") == self._last.get("RevisionId")
 
-    def _take(self, step: steps.Step) -> None:
+    def _take(self, step: steps.Step) -> None:  # noqa: C901 - a case a step
         match step:
             case steps.Wait():
                 self.calls.settled()
                 raise Replan("AWS has finished its own work")
+            case steps.PushImage():
+                self._push(step)
             case steps.Create():
                 self._create(step)
             case steps.UpdateConfiguration():
@@ -84,8 +89,9 @@ class Run:
     def _create(self, step: steps.Create) -> None:
         settings = self._with_role({**self.desired.settings, **self.desired.create_only})
         with ExitStack() as stack:
-            zipped = {"Code": self._code(stack), "Architectures": [self.desired.architecture]}
-            made = self.calls.upload(CREATE, **settings, **zipped, Tags=dict(step.tags), PackageType="Zip")
+            code_ = {"Code": self._code(stack), "Architectures": [self.desired.architecture]}
+            kind = self.desired.package_type.aws
+            made = self.calls.upload(CREATE, **settings, **code_, Tags=self._tags(step.tags), PackageType=kind)
         self._arn = str(made["FunctionArn"])
         self._settle(made)
 
@@ -96,11 +102,27 @@ class Run:
             answer = self.calls.upload("update_function_code", **code_, **processor, **_revision(self._last))
         self._settle(answer)
 
-    def _code(self, stack: ExitStack) -> dict[str, Any]:
-        """The zip itself, or where it lies on S3."""
-        package = self.desired.package
-        if package is None:
+    def _push(self, step: steps.PushImage) -> None:
+        self._pushed = registry.push(self.aws, step, self._package())
+        self.calls.report(f"{self.desired.label}: pushed {self._pushed.uri}")
+
+    def _tags(self, planned: Mapping[str, str]) -> dict[str, str]:
+        """The tags of a plan; of an image the digest is known since it was pushed."""
+        tags = dict(planned)
+        if self._pushed is not None and CONTENT_TAG in tags:
+            tags[CONTENT_TAG] = str(self.desired.content_tag(self._pushed.digest))
+        return tags
+
+    def _package(self) -> Package:
+        if self.desired.package is None:
             raise AssertionError(self.desired)  # a plan without a package has no such step
+        return self.desired.package
+
+    def _code(self, stack: ExitStack) -> dict[str, Any]:
+        """The zip itself, or where it lies on S3; the image's address."""
+        if self._pushed is not None:
+            return {"ImageUri": self._pushed.uri}
+        package = self._package()
         if upload.hashed(package.zip) != package.code_sha256:
             raise DeployError(
                 f"{package.zip} is not the zip that was planned: its SHA-256 differs.", "Build it again: doit zip"
@@ -132,7 +154,7 @@ class Run:
 
     def _tag(self, step: steps.Tag) -> None:
         if step.put:
-            self.calls.plain("tag_resource", Resource=self._arn, Tags=dict(step.put))
+            self.calls.plain("tag_resource", Resource=self._arn, Tags=self._tags(step.put))
         if step.drop:
             self.calls.plain("untag_resource", Resource=self._arn, TagKeys=list(step.drop))
 

@@ -27,6 +27,7 @@ from .desired import DesiredState, Package, Part, desired_state, name_on_aws
 from .outcome import Outcome, Target
 from .plan import plan
 from .reader import Reader
+from .registry import with_repository
 from .remote import Answer, Remote
 from .steps import MoveAlias, Publish, SetConcurrency, SetLogRetention, Step, UpdateConfiguration, Wait
 
@@ -89,7 +90,7 @@ class Deployment:
         with errors_while(desired.secrets):
             started = self._clock.now()
             remote = self._reader.read(desired, first=True, deep=self._deep)
-            steps = plan(desired, remote)
+            steps = with_repository(self.aws, plan(desired, remote))
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
             return self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
 
@@ -102,11 +103,12 @@ class Deployment:
         """What is desired of one function, once its package is known to be small enough and its values were read."""
         upload.check_size(package, self._project.deploy.s3_bucket)
         function = self._functions[name]
+        state = partial(desired_state, package=package, part=self._part, repository=self._project.deploy.ecr_repository)
         if self._part == "code":
-            return desired_state(function, package, self._part)
+            return state(function)
         variables = function.environment or {}
         references = {name: str(said) for name, said in variables.items() if isinstance(said, Reference)}
-        return desired_state(self._references.resolved(function), package, self._part, references)
+        return state(self._references.resolved(function), references=references)
 
     def _deployed(self, desired: DesiredState, package: Package) -> Outcome:
         started, action = self._clock.now(), "unchanged"
@@ -117,7 +119,7 @@ class Deployment:
         deep = self._deep
         for turn in range(ROUNDS):
             remote = self._reader.read(desired, first=turn == 0, deep=deep)
-            steps = plan(desired, remote)
+            steps = with_repository(self.aws, plan(desired, remote))
             if not steps or (run and self._is_dropped(run, steps, remote, desired)):
                 break
             if self._project.deploy.account is not None:

@@ -19,16 +19,18 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from ...base.errors import UsageError
+from ...package.oci import Image
 from ...settings.forms import OWN_TAGS
 from ...settings.managed import CREATE_ONLY, request
-from ...settings.model import Function
+from ...settings.model import Deploy, Function
+from ...settings.words import PackageType
 
 Part = Literal["all", "code", "config"]
 CONTENT_TAG, UNLISTED_TAG = f"{OWN_TAGS}content", f"{OWN_TAGS}unlisted"
@@ -40,7 +42,11 @@ NONE: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Package:
-    """A finished zip: `code_sha256` is base64, `digest` hex over the sorted (name, mode, sha256) of its content."""
+    """A finished zip: `code_sha256` is base64, `digest` hex over the sorted (name, mode, sha256) of its content.
+
+    Or an image: `zip` is its archive, `base` gives that of what it stands on, `digest` is its id; `code_sha256` is the
+    manifest's digest in hex where it was pushed from here before, else empty: the registry decides about it.
+    """
 
     zip: Path
     code_sha256: str
@@ -48,6 +54,13 @@ class Package:
     unzipped_bytes: int
     libraries: tuple[str, ...] = ()
     built: float = 0.0
+    image: Image | None = None
+    base: Callable[[], Path] | None = None
+
+    @property
+    def shown(self) -> str:
+        """The code as a change shows it."""
+        return self.code_sha256[:12] or f"image {self.digest[:12]}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,13 @@ class DesiredState:
     retention_days: int | None
     log_group: str
     references: Mapping[str, str] = field(default_factory=dict)  # variables whose values stand elsewhere: where
+    repository: str = ""  # of ECR, for an image
     run: str = ""  # who deploys, and when: goes into the tag
+
+    @property
+    def package_type(self) -> PackageType:
+        """What is deployed."""
+        return PackageType.IMAGE if self.repository else PackageType.ZIP
 
     @property
     def unlisted(self) -> str | None:
@@ -92,7 +111,11 @@ class DesiredState:
 
 
 def desired_state(
-    function: Function, package: Package, part: Part = "all", references: Mapping[str, str] = NONE
+    function: Function,
+    package: Package,
+    part: Part = "all",
+    references: Mapping[str, str] = NONE,
+    repository: str = Deploy.ecr_repository,
 ) -> DesiredState:
     """The function as lambda.toml has it, wholly, or only its code, or only its configuration.
 
@@ -113,6 +136,7 @@ def desired_state(
         retention_days=function.log_retention_days if config else None,
         log_group=log_group(function),
         references=references,
+        repository=repository.replace("{function}", function.name.lower()) if function.is_image else "",
         run=f"{_RUN}/{int(time.time())}",
     )
 

@@ -104,6 +104,8 @@ class Outcome:
     def record(self) -> dict[str, Any]:
         """What deployed-hash holds: where the function stands, without times."""
         kept = asdict(self.target) | {"code_sha256": self.code_sha256, "version": self.version, "arn": self.arn}
+        if self.package is not None and self.package.image is not None:
+            kept |= {"image": self.package.image.id}
         return dict(sorted(kept.items()))
 
     def _code(self) -> str:

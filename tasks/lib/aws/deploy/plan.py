@@ -3,7 +3,7 @@
 in   DesiredState, Remote (None: no such function)
 out  `plan(desired, remote)` → steps, in the one order that leaves no live function broken:
 
-     wait → configuration → code → what GetFunction does not list, and tags → version → alias, last
+     wait → image → configuration → code → what GetFunction does not list, and tags → version → alias, last
 
 An alias is never moved to "the newest" version, which would undo a rollback, but to the one that is as desired;
 if that is published already, nothing is uploaded.
@@ -16,6 +16,7 @@ from typing import Any
 
 from ...base.errors import DeployError
 from ...settings.forms import OWN_TAGS
+from ...settings.words import PackageType
 from . import compare
 from .compare import Change
 from .desired import CONTENT_TAG, UNLISTED_TAG, DesiredState
@@ -24,6 +25,7 @@ from .steps import (
     Create,
     MoveAlias,
     Publish,
+    PushImage,
     SetConcurrency,
     SetLogRetention,
     Step,
@@ -51,11 +53,12 @@ def _creation(desired: DesiredState) -> Iterator[Step]:
             f'Set role = "…" under [function.{desired.label}] or [defaults]; doit role:{desired.label} makes one.',
         )
     changes = compare.settings_changes(desired, {})
-    code = Change("code", None, _short(desired.package.code_sha256))
+    code = Change("code", None, desired.package.shown)
     processor = Change("architecture", None, desired.architecture)
     tags = _tags_wanted(desired, {}, desired.package.code_sha256)
     unlisted = {name: tags.pop(name) for name in (UNLISTED_TAG,) if name in tags}  # true only once it is read back
     shown = tuple(Change(f"tags.{name}", None, value) for name, value in sorted((desired.tags or {}).items()))
+    yield from _push(desired)
     yield Create((processor, *changes, code, *shown), tags=tags)
     yield from _unlisted(desired, -1, None, done=False)
     if unlisted:
@@ -67,6 +70,13 @@ def _creation(desired: DesiredState) -> Iterator[Step]:
 
 def _update(desired: DesiredState, remote: Remote) -> Iterator[Step]:
     live, latest = remote.live, remote.latest or remote.live or {}
+    there = latest.get("PackageType") or PackageType.ZIP.aws
+    if there != desired.package_type.aws:
+        raise DeployError(
+            f"{desired.name} is a function of PackageType {there} on AWS, which never changes.",
+            f"Make it anew: doit destroy:{desired.label}, doit deploy:{desired.label}; or give it another "
+            "function_name in lambda.toml.",
+        )
     if busy(latest):
         yield Wait()
     code_sha256: str | None = str(latest.get("CodeSha256"))
@@ -108,6 +118,8 @@ def _latest(desired: DesiredState, latest: Answer, remote: Remote) -> Iterator[S
             "publishing a new configuration would publish that code, too.",
             "Deploy code and configuration together: doit deploy",
         )
+    if not compare.same_code(desired, latest, remote.tags):
+        yield from _push(desired)
     shown = compare.settings_changes(desired, live)
     needed = compare.settings_changes(desired, latest)
     reason = failed(latest)
@@ -140,11 +152,14 @@ def _code_changes(desired: DesiredState, live: Answer) -> Iterator[Change]:
     if desired.architecture != compare.architecture(live):
         yield Change("architecture", compare.architecture(live), desired.architecture)
     if desired.package is not None and desired.package.code_sha256 != live.get("CodeSha256"):
-        yield Change("code", _short(live.get("CodeSha256")), _short(desired.package.code_sha256))
+        there = live.get("CodeSha256")
+        yield Change("code", None if there is None else str(there)[:12], desired.package.shown)
 
 
-def _short(code_sha256: Any) -> str | None:
-    return None if code_sha256 is None else str(code_sha256)[:12]
+def _push(desired: DesiredState) -> Iterator[Step]:
+    """An image has to be in a repository before Lambda is told of it."""
+    if desired.package is not None and desired.package.image is not None:
+        yield PushImage(repository=desired.repository)
 
 
 def _unlisted(desired: DesiredState, concurrency: int | None, days: int | None, *, done: bool) -> Iterator[Step]:

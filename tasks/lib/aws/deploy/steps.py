@@ -29,6 +29,15 @@ class Wait(Step):
 
 
 @dataclass(frozen=True)
+class PushImage(Step):
+    """Bring the image to a repository of ECR; `makes`: the repository first."""
+
+    repository: str = ""
+    makes: bool = False
+    title = "image"
+
+
+@dataclass(frozen=True)
 class Create(Step):
     """CreateFunction, with tags."""
 

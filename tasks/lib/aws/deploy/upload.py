@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def check_size(package: Package, bucket: str | None) -> None:
-    """The size rules; DeployError with the limit beside the value."""
+    """The size rules of a zip; DeployError with the limit beside the value."""
+    if package.image is not None:
+        return
     if package.unzipped_bytes > UNZIPPED_BYTES:
         raise DeployError(
             f"{package.zip} unpacks to {package.unzipped_bytes:,} bytes; Lambda allows {UNZIPPED_BYTES:,} "
