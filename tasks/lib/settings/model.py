@@ -120,10 +120,9 @@ class Function:
     package: PackageType = key(
         Word(PackageType), "what is deployed: a zip, or an image of the same files through ECR", PackageType.ZIP
     )
-    image_base: str = key(
+    image_base: str | None = key(
         forms.IMAGE_NAME,
         'image: what it stands on; "scratch" for nothing; default: AWS\'s own image of the runtime',
-        "",
     )
     libc: Libc = key(
         Word(Libc, ("none",)), "whose C library: the runtime's, one that travels, or none (linked in)", Libc.AUTO
