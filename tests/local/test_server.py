@@ -120,6 +120,25 @@ def test_events_and_dry_runs_are_not_waited_for(shared: Local) -> None:
     shared.wait_log(f"REPORT RequestId: {reply.get('x-amzn-RequestId')}")
 
 
+def test_an_event_that_nobody_waits_for_is_tried_twice_more_with_its_id(tmp_path: Path) -> None:
+    tries = tmp_path / "tries"
+    script(tmp_path / "fn", client(f"open({str(tries)!r}, 'a').write('x'); os._exit(3)"))
+    with locally(tmp_path, [custom(tmp_path / "fn")], retry_after_s=[0.1, 0.2]) as one:
+        reply = one.invoke("fn", b"1", X_Amz_Invocation_Type="Event")
+        request_id = reply.get("x-amzn-RequestId")
+        one.wait_log(f"RequestId: {request_id} is dropped: it failed 3 times")
+        assert one.log.count(f"REPORT RequestId: {request_id}") == 3
+        assert tries.read_text() == "xxx"
+        assert "is tried again in 0.1 s" in one.log
+        assert one.invoke("fn", b"1").json()["errorType"] == "Runtime.ExitError", "one that is waited for is tried once"
+        assert tries.read_text() == "xxxx"
+
+
+def test_deep_json_goes_through(shared: Local) -> None:
+    deep = b"[" * 20_000 + b"]" * 20_000
+    assert shared.invoke("native", deep).body == deep
+
+
 def test_the_aws_client_understands_it(shared: Local) -> None:
     import boto3
 

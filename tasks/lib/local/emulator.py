@@ -24,6 +24,7 @@ from typing import Self
 from ..base.errors import InvokeError
 from ..platform.architecture import own_architecture
 from ..platform.limits import EVENT_BYTES
+from .deep import is_json, value_of
 from .folders import Folder, sweep
 from .function import Package, command, lay_out
 from .invocation import out_of_memory
@@ -54,6 +55,9 @@ def checked_event(event: bytes) -> None:
         )
     try:
         json.loads(event)
+    except RecursionError as error:
+        if not is_json(event.decode(errors="replace")):
+            raise InvokeError("The event is not JSON.", "It is nested deeply: look at its brackets.") from error
     except ValueError as error:
         shown = event[:60].decode(errors="replace")
         raise InvokeError(
@@ -173,7 +177,7 @@ def _answer(status: int, payload: bytes) -> Answer:
     if payload.startswith(b"Task timed out after"):
         return Answer(payload, "LambdaRoot.Timedout")
     with suppress(ValueError):
-        value = json.loads(payload)
+        value = value_of(payload)
         if isinstance(value, dict) and {"errorType", "errorMessage"} <= value.keys():
             return Answer(payload, str(value["errorType"]))
     return Answer(payload, None if status == 200 else "Unhandled")  # noqa: PLR2004 - HTTP

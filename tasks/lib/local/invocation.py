@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .deep import value_of
+
 HELD = 1 << 20  # bytes of an answer that wait for their reader before the function has to wait, too
 
 
@@ -34,7 +36,7 @@ class Failure:
     def message(self) -> str:
         """Its sentence, for people."""
         try:
-            value = json.loads(self.payload)
+            value = value_of(self.payload)
         except ValueError:
             return self.payload.decode(errors="replace")
         return str(value.get("errorMessage", "")) if isinstance(value, dict) else str(value)

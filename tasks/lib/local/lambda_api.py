@@ -12,15 +12,16 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from ..base.errors import InvokeError
 from ..platform.limits import EVENT_BYTES
-from . import eventstream
+from . import asynchronous, eventstream
 from .address import ARN
+from .deep import value_of
 from .emulator import checked_event
 from .guard import refuses
 from .invocation import Invocation
@@ -39,9 +40,14 @@ class LambdaApi:
     """Answers the requests of SDKs; `addresses`: where each function is served over HTTP."""
 
     def __init__(
-        self, pools: Mapping[str, Pool], addresses: Mapping[str, str], page: Callable[[Exchange], bool]
+        self,
+        pools: Mapping[str, Pool],
+        addresses: Mapping[str, str],
+        page: Callable[[Exchange], bool],
+        retry_after_s: Sequence[float] = asynchronous.RETRY_AFTER_S,
     ) -> None:
         self.pools, self.addresses, self._page = pools, addresses, page
+        self._retry_after_s = retry_after_s
 
     def handle(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -106,10 +112,10 @@ class LambdaApi:
             return _refuse(exchange, 400, "InvalidParameterValueException", message)
         if kind == "DryRun":
             return exchange.reply(204, b"", [("x-amzn-RequestId", one.id)])
-        pool.invoke(one)
         if kind == "Event":
-            one.abandon()
+            asynchronous.send(pool, one, self._retry_after_s)
             return exchange.reply(202, b"", [("x-amzn-RequestId", one.id)])
+        pool.invoke(one)
         payload = one.payload()
         headers = [JSON, ("x-amzn-RequestId", one.id), ("X-Amz-Executed-Version", "$LATEST")]
         if one.failure:
@@ -188,7 +194,7 @@ def _client_context(text: str) -> str | None:
     if not text:
         return None
     try:
-        return json.dumps(json.loads(base64.b64decode(text, validate=True)))
+        return json.dumps(value_of(base64.b64decode(text, validate=True)))
     except ValueError as error:
         raise ValueError("Client context must be base64-encoded JSON") from error
 

@@ -43,7 +43,7 @@ class Pool:
 
     def __init__(self, package: Package, log: Log, concurrency: int = CONCURRENCY) -> None:
         self.package, self.concurrency = package, concurrency
-        self._log: Log = lambda line: log(f"[{package.name}] {line}")
+        self.log: Log = lambda line: log(f"[{package.name}] {line}")
         self._changed = threading.Condition()
         self._refreshing = threading.Lock()
         self._version: Version | None = None
@@ -62,7 +62,7 @@ class Pool:
             if state == self._state:
                 return
             if self._state:
-                self._log("it has changed: the next event meets the new one")
+                self.log("it has changed: the next event meets the new one")
             self._state = state
             new = _unpacked(self.package)
             with self._changed:
@@ -79,7 +79,7 @@ class Pool:
         try:
             self.refresh()
         except BuildError as error:
-            self._log(str(error))
+            self.log(str(error))
 
     def _sweep_old(self) -> None:
         """End what is idle in versions that were replaced, and the versions with nothing left."""
@@ -108,7 +108,7 @@ class Pool:
             while not self._serve_in(self._take(), invocation):
                 pass
         except BuildError as error:
-            self._log(str(error))
+            self.log(str(error))
             invocation.finish(Failure.of("Runtime.Unavailable", str(error)), Report(0, 0, None))
         except BaseException:
             invocation.finish(Failure.of("Runtime.Unavailable", "the local Lambda itself failed"), Report(0, 0, None))
@@ -116,8 +116,8 @@ class Pool:
         if report := invocation.report:
             failed = f" {invocation.failure.kind}: {invocation.failure.message[:300]}" if invocation.failure else ""
             if failed:
-                self._log(f"RequestId: {invocation.id}{failed}")
-            self._log(report.line(invocation.id, self.package.memory_mb))
+                self.log(f"RequestId: {invocation.id}{failed}")
+            self.log(report.line(invocation.id, self.package.memory_mb))
 
     def _serve_in(self, taken: tuple[Version, Sandbox], invocation: Invocation) -> bool:
         version, sandbox = taken
@@ -151,7 +151,7 @@ class Pool:
                 if version.size < self.concurrency:
                     break
                 self._changed.wait()
-            sandbox = Sandbox(version.package, version.folder.task, self._log)
+            sandbox = Sandbox(version.package, version.folder.task, self.log)
             version.busy.add(sandbox)
         try:
             sandbox.start()

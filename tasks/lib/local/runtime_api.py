@@ -18,6 +18,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from ..platform import limits
+from .deep import value_of
 from .invocation import Failure, Invocation
 from .listen import Server
 from .wire import Exchange, Header, WireError
@@ -216,7 +217,7 @@ def _failure(exchange: Exchange) -> Failure:
     body = exchange.body()
     kind = exchange.request.get(ERROR_TYPE)
     with suppress(ValueError):
-        value = json.loads(body)
+        value = value_of(body)
         if isinstance(value, dict):
             return Failure(kind or str(value.get("errorType", "Unhandled")), body)
     return Failure(kind or "Unhandled", json.dumps(body.decode(errors="replace")).encode())

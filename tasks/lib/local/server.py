@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ToolError
 from .address import Address
+from .asynchronous import RETRY_AFTER_S
 from .lambda_api import LambdaApi
 from .listen import Server
 from .page import News, Page
@@ -37,6 +38,7 @@ def serve(  # noqa: PLR0913 - a server has these settings
     http_port: int = HTTP_PORT,
     front: str = "url",
     concurrency: int = CONCURRENCY,
+    retry_after_s: Sequence[float] = RETRY_AFTER_S,
     watch: Callable[[], Sequence[Package]] | None = None,
     log: Callable[[str], None],
 ) -> None:
@@ -50,7 +52,7 @@ def serve(  # noqa: PLR0913 - a server has these settings
     addresses: dict[str, str] = {}
     with ExitStack() as last:
         page = Page(pools, addresses, news)
-        api = _listening(port, LambdaApi(pools, addresses, page.handle).handle)
+        api = _listening(port, LambdaApi(pools, addresses, page.handle, retry_after_s).handle)
         last.callback(api.close)
         for index, (name, pool) in enumerate(pools.items()):
             last.callback(pool.stop)
