@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,7 +53,7 @@ def test_the_sample_signs_in_by_oidc_and_names_no_secret() -> None:
 
 def test_the_sample_builds_checks_diffs_and_deploys_in_this_order() -> None:
     runs = [step["run"] for step in deploy()["jobs"]["deploy"]["steps"] if "run" in step]
-    words = ["setup.sh", "bin/doit", "doit check", "doit diff", "doit deploy"]
+    words = ["pipx install", "doit", "doit check", "doit diff", "gh pr comment", "doit deploy"]
     assert len(runs) == len(words)
     assert all(word in run for word, run in zip(words, runs, strict=True))
 
@@ -73,10 +76,13 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
     """Its own lines, in the shell that GitHub gives them, against an AWS of this machine."""
     function = 'binary = "/bin/true"\nrole = "a-role"'
     project = make_workshop(tmp_path / "project", a=function, b=function)
-    (project.folder / ".venv/bin").mkdir(parents=True)
-    script = project.folder / ".venv/bin/doit"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m doit "$@"\n')
-    script.chmod(0o755)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    doit = f'exec {sys.executable} -m doit "$@"'
+    gh = 'echo "$*" >"$HERE/gh"; cp comment.md "$HERE/comment.md"'
+    for name, line in (("doit", doit), ("gh", gh)):
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     summary = tmp_path / "summary.md"
@@ -86,9 +92,11 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
-    environment = project.environment(**account, STAGE="", GITHUB_STEP_SUMMARY=str(summary))
+    runner = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "me/mine", "NUMBER": "7", "HERE": str(tmp_path)}
+    path = f"{tools}:{os.environ['PATH']}"
+    environment = project.environment(**account, **runner, STAGE="", PATH=path)
     steps = [step for step in deploy()["jobs"]["deploy"]["steps"] if "run" in step and step["name"] != "Set up"]
-    assert [step["name"] for step in steps] == ["Build", "Check", "Diff", "Deploy"]
+    assert [step["name"] for step in steps] == ["Build", "Check", "Diff", "Comment", "Deploy"]
     try:
         project.good("role", **account)
         said = []
@@ -106,6 +114,69 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert said[2].count("would be created") == 2
-    assert said[3].count("created") == 2
-    assert said[4].count("unchanged") == 2
-    assert summary.read_text().count("```") == 6
+    assert said[4].count("created") == 2
+    assert said[5].count("unchanged") == 2
+    assert len(re.findall("^~~~~~~~~$", summary.read_text(), re.MULTILINE)) == 6
+    assert (tmp_path / "gh").read_text().startswith("pr comment 7 --repo me/mine ")
+    assert (tmp_path / "comment.md").read_text().count("would be created") == 2
+
+
+def test_a_release_is_made_as_its_workflow_says(tmp_path: Path) -> None:
+    """Its own lines on this tree: the tag, wheel and sdist, the bill of materials, the notes."""
+    clone = tmp_path / "clone"
+    names = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, clone / name)
+    (clone / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (tmp_path / "gh").write_text('#!/bin/sh\necho "$*" >called\n')
+    (tmp_path / "gh").chmod(0o755)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["release"]["steps"]
+    runs = {step["name"]: step["run"] for step in steps if "run" in step and step["name"] != "Environment"}
+
+    def run(name: str, tag: str) -> int:
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-c", runs[name]],
+            cwd=clone,
+            env=os.environ | {"TAG": tag, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            check=False,
+        ).returncode
+
+    assert run("The tag is the version", "v9.9.9") != 0
+    assert [run(name, f"v{version}") for name in runs] == [0] * len(runs)
+    made = {path.name for path in (clone / "dist").iterdir()}
+    assert {f"haskell_on_lambda-{version}-py3-none-any.whl", f"haskell_on_lambda-{version}.tar.gz"} <= made
+    listed = {item["name"] for item in json.loads((clone / "dist/sbom.json").read_text())["components"]}
+    assert {"doit", "boto3", "pyelftools", "tqdm"} <= listed
+    assert f"release create v{version} " in (clone / "called").read_text()
+    notes = (clone / "notes.md").read_text()
+    assert "### Added" in notes
+    assert "## [" not in notes
+
+
+def test_the_sdist_makes_the_same_wheel(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path / "a folder", filter="data")
+    wheel = next(tmp_path.glob("*.whl")).rename(tmp_path / "first.zip")
+    subprocess.run(
+        [*build, "-t", "wheel"], cwd=next((tmp_path / "a folder").iterdir()), check=True, capture_output=True
+    )
+    assert next(tmp_path.glob("*.whl")).read_bytes() == wheel.read_bytes()
+
+
+def test_the_hook_for_others_holds_lambda_toml(tmp_path: Path) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert hook["entry"] == "haskell-on-lambda list --quiet"
+    assert hook["pass_filenames"] is False
+    assert re.search(hook["files"], "lambda.toml")
+    project = make_workshop(tmp_path / "project", a='binary = "/bin/true"')
+    words = hook["entry"].split()[1:]
+    assert project.good(*words).code == 0
+    project.write("lambda.toml", "[function.a]\nbinary = 1\n")
+    refused = project.doit(*words)
+    assert (refused.code, "line 2" in refused.err) == (3, True)
