@@ -4,10 +4,9 @@ in   the sources, and those of them that changed
 out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them here
      `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, whose compilation was cut short
 
-GHC reads a module's old interface when it compiles the module anew, names things in another order then, and lays out
-its closure tables differently (seen with GHC 9.0.2): an edit that is undone again would give other bytes than a fresh
-build. Without the old interface it is the fresh build, so the interfaces of changed modules, of those that import them,
-and of modules that Cabal generates (Paths_x) go before the build.
+GHC reads a module's old interface when it compiles the module anew, and names things in another order then. Without it
+the build is one from nothing, so the interfaces of changed modules and of those that Cabal generates (Paths_x) go before
+the build. Which modules are compiled for what they import is GHC's own business: it compares interfaces, not times.
 
 Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
 while it is compiled (TemplateHaskell, QuasiQuotes, CPP, a plugin) may read any file, so every change counts for it.
@@ -20,7 +19,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +73,7 @@ def output_globs(sources: Tree, changed: Iterable[Path], settings: str = "") -> 
 
 
 def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") -> dict[Package, set[str] | None]:
-    """Names of the modules to forget, by package; None for all of a package's."""
+    """Names of the modules to forget, by package; None for all of a package's, none for one that has to be looked at."""
     changed = list(changed)
     packages = _packages(sources)
     texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
@@ -93,17 +92,26 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
             found.add(modules.get(path) or (package, _name_of_gone(path)))
     if changed:
         found |= {modules[path] for path, text in texts.items() if READS.search(text)}
-    while True:
-        found |= {module for module in modules.values() if module[0] in whole}
-        known = {name for _, name in found}
-        more = {modules[path] for path, text in texts.items() if known.intersection(IMPORT.findall(text))} - found
-        if not more:
-            break
-        found |= more
-    stale: dict[Package, set[str] | None] = {}
+    stale: dict[Package, set[str] | None] = {package: set() for package in _importing(found, whole, modules, texts)}
     for package, name in found:
         stale[package] = (stale.get(package) or set()) | {name}
     return stale | dict.fromkeys(whole)
+
+
+def _importing(
+    found: set[tuple[Package, str]],
+    whole: set[Package],
+    modules: Mapping[Path, tuple[Package, str]],
+    texts: Mapping[Path, str],
+) -> set[Package]:
+    """The packages that import these modules, by whatever way: cabal, killed in between, would take them for built."""
+    reached = found | {module for module in modules.values() if module[0] in whole}
+    while True:
+        known = {name for _, name in reached}
+        more = {modules[path] for path, text in texts.items() if known.intersection(IMPORT.findall(text))} - reached
+        if not more:
+            return {package for package, _ in reached}
+        reached |= more
 
 
 def _is_module(path: Path) -> bool:
