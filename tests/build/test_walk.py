@@ -12,6 +12,7 @@ import os
 import shutil
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,8 +42,7 @@ def test_a_build_after_any_edits_is_the_build_from_nothing(
 
 def walked(walk: Walk, steps: int, *, derandomize: bool) -> None:
     """Walk from the beginning and back to it, again and again, until so many steps are done."""
-    edits = st.dictionaries(st.sampled_from(sorted(walk.files)), st.integers(0, 2), min_size=1, max_size=2)
-    several = st.lists(edits, min_size=min(steps, LONGEST), max_size=LONGEST)
+    names = sorted(walk.files)
 
     @settings(
         max_examples=steps,
@@ -51,13 +51,13 @@ def walked(walk: Walk, steps: int, *, derandomize: bool) -> None:
         derandomize=derandomize,
         suppress_health_check=list(HealthCheck),
     )
-    @given(several)
-    def some(walk_of_edits: list[dict[str, int]]) -> None:
+    @given(st.randoms(use_true_random=True))
+    def some(choice: Random) -> None:
         if walk.steps >= steps:
             return
         walk.begin()
-        for edit in walk_of_edits[: steps - walk.steps]:
-            walk.step(edit)
+        for _ in range(min(LONGEST, steps - walk.steps)):
+            walk.step({name: choice.randrange(3) for name in choice.sample(names, choice.randint(1, 2))})
         walk.step(dict.fromkeys(walk.files, 0))
         print(f"{walk.steps} steps, {len(walk.from_nothing)} different sources, no difference", flush=True)
 
