@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +76,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         targets=[target],
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
         | {"flags": function.flags}
-        | asdict(project.build),
+        | project.build.compiling,
         action=make,
     )
 

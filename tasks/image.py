@@ -7,7 +7,6 @@ out  build/image.json: builder, image id, compiler versions, libc
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ def define(project: Project) -> dict[str, Any]:
         file_dep=[],
         resources=list(walk(resource("ghc-centos"))),
         targets=[products.IMAGE],
-        reads=asdict(project.build) | {"engines": builder.engine_candidates(project.build)},
+        reads=project.build.compiling | {"engines": builder.engine_candidates(project.build)},
         watches=lambda: builder.toolchain_files(*here, products.IMAGE),
         action=make,
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BUILD = derived.BUILD
 IMAGE = BUILD / "image.json"
+LOCK = Path("lambda.lock")  # beside lambda.toml: committed, not derived
 REPORT = BUILD / "report.html"
 WORK = BUILD / ".work"
 CACHE = BUILD / ".cache"

@@ -1,6 +1,6 @@
 """The package of each function, and the proof that it starts.
 
-in   executable, needed-libs.json and lib/, shim, what `include` names
+in   executable, needed-libs.json and lib/, shim, what `include` names, lambda.lock where there is one
 out  build/<fn>/lambda.zip, build/<fn>/lambda.sha256 (its CodeSha256)
 """
 
@@ -19,6 +19,7 @@ from .lib.base.errors import PackageError
 from .lib.package import members
 from .lib.platform import runtimes
 from .lib.settings.words import Process
+from .lock import unlike_lock
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 def define(project: Project) -> Iterator[dict[str, Any]]:
     """One task a function."""
     for function in project.functions:
-        yield zipped(function)
+        yield zipped(project, function)
 
 
-def zipped(function: Function) -> dict[str, Any]:
+def zipped(project: Project, function: Function) -> dict[str, Any]:
     """Prove, then pack."""
     made = products.Products(function)
     source = Path(function.source or ".")
+    locked = [path for path in (products.LOCK, products.IMAGE) if products.LOCK.exists()]
     extra: dict[str, Path] = {}
     with suppress(PackageError):  # said when the task runs
         extra = members.included(function.include, source)
@@ -45,6 +47,7 @@ def zipped(function: Function) -> dict[str, Any]:
         from .lib.package import moved
         from .lib.package import zip as archive
 
+        unlike = unlike_lock(project, function)
         listed = json.loads(made.needed_libs.read_bytes())["pack"]  # a file that somebody put into lib/ does not travel
         libs = {zip_name(item["name"]): made.libs / item["name"] for item in listed}
         own = {function.program: made.executable, made.shim.name: made.shim}
@@ -71,6 +74,8 @@ def zipped(function: Function) -> dict[str, Any]:
         told = moved.moved(before, after) if after else ""
         if before != after:
             files.write(made.last_change, told.encode())
+        if unlike:
+            warn(function.name, f"{told}: {'; '.join(unlike)}\n  → if this is meant, run `doit lock`")
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
         return f"{made.zip}  {told}, {libraries}, {verdict.verdict} on {function.runtime}"
 
@@ -79,7 +84,7 @@ def zipped(function: Function) -> dict[str, Any]:
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
         task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],
-        file_dep=[made.executable, made.needed_libs, made.shim, *extra.values()],
+        file_dep=[made.executable, made.needed_libs, made.shim, *extra.values(), *locked],
         targets=[made.zip, made.sha256],
         reads={
             "include": [function.include, sorted(extra)],
@@ -88,6 +93,7 @@ def zipped(function: Function) -> dict[str, Any]:
             "program": function.program,
             "process": function.process,
             "layers": bool(function.layers),
+            "locked": project.build.locked,
         },
         action=make,
         cleans=[made.deployed_hash],

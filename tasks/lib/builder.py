@@ -39,7 +39,7 @@ def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine
     if build.builder == "host":
         return _host(workspace, cache)
     with _choosing:
-        key = cache.resolve(), repr(build)
+        key = cache.resolve(), repr(build.compiling)
         if key not in _chosen:
             _chosen[key] = _container(build, cache, log)
         return _chosen[key] or _host(workspace, cache)
@@ -55,7 +55,7 @@ def _container(build: Build, cache: Path, log: Log) -> Docker | None:
             raise
         log(f"builder = auto: this host's GHC. {error.message}")
         return None
-    refusal = {"engine": where.address, "server": answer.server, "build": repr(build)}
+    refusal = {"engine": where.address, "server": answer.server, "build": repr(build.compiling)}
     if build.builder == "auto" and (why := _refused_lately(cache, refusal)):
         log(f"builder = auto: this host's GHC, as a while ago (the engine is asked again after ten minutes). {why}")
         return None
@@ -97,7 +97,7 @@ def recorded_machine(build: Build, workspace: Path, cache: Path, record: Path) -
     from .build.machine import Toolchain
 
     with _choosing:
-        if running := _chosen.get((cache.resolve(), repr(build))):
+        if running := _chosen.get((cache.resolve(), repr(build.compiling))):
             return running
         machine = _docker(build, cache)
         machine.assume_toolchain(Toolchain(**json.loads(record.read_bytes())))

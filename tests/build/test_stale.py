@@ -138,7 +138,19 @@ def test_an_edit_and_its_undoing_give_the_bytes_of_a_fresh_build(here: Path, nam
     subprocess.run(["gcc", "-D_GNU_SOURCE", "-o", here / "as", SOURCE], check=True)
 
     def build() -> bytes:
-        command = [ghc, "-O1", "-v0", "-pgma", str(here / "as"), "--make", "Main.hs", "-outputdir", ".ghc", "-o", "made"]
+        command = [
+            ghc,
+            "-O1",
+            "-v0",
+            "-pgma",
+            str(here / "as"),
+            "--make",
+            "Main.hs",
+            "-outputdir",
+            ".ghc",
+            "-o",
+            "made",
+        ]
         subprocess.run(command, check=True)
         subprocess.run(["strip", "--strip-all", "-R", ".note.gnu.build-id", "made"], check=True)
         return Path("made").read_bytes()

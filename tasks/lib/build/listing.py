@@ -22,7 +22,7 @@ TOOL = (
     Path(__file__).resolve().parents[3]
 )  # where this very tool lies; in a project of its own or beside the person's files
 OURS = ("dodo.py", "tasks", "shim", "ghc-centos", "setup.sh", "requirements.txt", "requirements-dev.txt")
-OF_A_RUN = ("lambda.toml", ".gitignore", ".doit.db", ".doit.db-journal", ".doit.db-wal", ".doit.db-shm")
+OF_A_RUN = ("lambda.toml", "lambda.lock", ".gitignore", ".doit.db", ".doit.db-journal", ".doit.db-wal", ".doit.db-shm")
 MARKS = (  # what a derived folder holds, and no folder of sources does; all of one row
     ("CACHEDIR.TAG",),
     ("pyvenv.cfg",),

@@ -72,13 +72,25 @@ class Recipe:
         return sorted(walk(self.folder))
 
     @property
+    def base(self) -> str:
+        """The image that it is built on; "" where the Dockerfile names none by BASE_IMAGE."""
+        text = (self.folder / "Dockerfile").read_text(errors="replace")
+        default = re.search(r"^ARG BASE_IMAGE=[\"']?([^\s\"']+)", text, re.MULTILINE)
+        return self.arguments.get("BASE_IMAGE") or (default[1] if default else "")
+
+    @property
     def tag(self) -> str:
-        """The image's name: project, and a hash of its files, arguments and platform."""
+        """The image's name: project, and a hash of what goes in."""
+        return f"{NAME}-{self.project}:{self.content}"
+
+    @property
+    def content(self) -> str:
+        """A hash of its files, arguments and platform."""
         content = {
             str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files
         }
         whole = json.dumps([content, self.arguments, self.build.platform], sort_keys=True)
-        return f"{NAME}-{self.project}:{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     def context(self) -> bytes:
         """What the engine gets: the files as a tar, the same bytes for the same content."""
@@ -113,6 +125,15 @@ def ensure_image(client: Client, recipe: Recipe, log: Log) -> dict[str, Any]:
 def inspect(client: Client, name: str) -> dict[str, Any]:
     """What the engine knows of an image; MissingError when it has none of that name or id."""
     return dict(client.call(f"looking for the image {name}", client.api.inspect_image, name))
+
+
+def base_digest(client: Client, recipe: Recipe) -> str:
+    """The base by its registry's digest, the same for every engine; "" for one that was made here."""
+    try:
+        digests = inspect(client, recipe.base).get("RepoDigests") if recipe.base else []
+    except EngineError:
+        return ""
+    return str(digests[0]) if digests else ""
 
 
 def _build(client: Client, recipe: Recipe, log: Log) -> None:

@@ -36,7 +36,7 @@ from . import find as engines
 from . import leftovers
 from .client import Client, MissingError, connect
 from .container import STORES, WORKSPACE, Container
-from .image import NAME, Recipe, ensure_image
+from .image import NAME, Recipe, base_digest, ensure_image
 from .sync import sync_script
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class Docker:
             return Toolchain(**json.loads(kept.read_bytes()))
         libc, *versions = self._ask_image(image)
         tools = dict(zip(TOOLS, versions, strict=True))
-        made = Toolchain(self.name, image, architecture_of(architecture), libc, tools)
+        recipe = " ".join(filter(None, [base_digest(self._engine(), self._recipe), self._recipe.content]))
+        made = Toolchain(self.name, image, architecture_of(architecture), libc, tools, recipe)
         write_json(kept, made)
         return made
 
@@ -127,7 +128,8 @@ class Docker:
         with self._starting:
             if self._container is None:
                 toolchain = self.toolchain(lambda _: None)
-                abi = hashlib.sha256(json.dumps(asdict(toolchain) | {"image": ""}, sort_keys=True).encode())
+                facts = {key: value for key, value in asdict(toolchain).items() if key != "recipe"} | {"image": ""}
+                abi = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
                 volume = f"{NAME}-{self._recipe.project}-{abi.hexdigest()[:8]}"
                 volumes = {f"{volume}-build": WORKSPACE} | {
                     f"{volume}{place.replace('/', '-')}": place for place in STORES.values()
