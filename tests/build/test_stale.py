@@ -67,6 +67,13 @@ def test_every_change_counts_for_a_module_that_may_read_any_file(name: str, able
     assert (forgotten(sources(), name) or set()) - before == {"B"}
 
 
+@pytest.mark.parametrize(("pragma", "counts"), [("-O0", True), ("-Wall -O2", True), ("-fno-warn-orphans", False)])
+def test_a_module_with_an_optimisation_of_its_own_takes_its_package_along(pragma: str, *, counts: bool) -> None:
+    """GHC shows it the unfoldings of a neighbour that it has just compiled, and not those of one it reads."""
+    made = sources(**{"Main.hs": f"{{-# OPTIONS_GHC {pragma} #-}}\n{PROGRAM['Main.hs']}"})
+    assert (forgotten(made, "A.hs") is None) == counts
+
+
 def test_a_file_that_nothing_can_read_forgets_nothing() -> None:
     assert forgotten(sources(), "README.md", "mail.txt") == set()
 

@@ -41,6 +41,8 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 READS = re.compile(r"TemplateHaskell|QuasiQuotes|\bCPP\b|CApiFFI|-F\b|-pgm|-fplugin|-cpp\b")
+# A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
+UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
 READS_AS_A_WHOLE = re.compile(
     READS.pattern + r"|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b|build-tool|build-type:\s*(?!Simple)\w|custom-setup)"
 )
@@ -92,6 +94,7 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
             found.add(modules.get(path) or (package, _name_of_gone(path)))
     if changed:
         found |= {modules[path] for path, text in texts.items() if READS.search(text)}
+        whole |= {modules[path][0] for path, text in texts.items() if UNLIKE_OTHERS.search(text)}
     stale: dict[Package, set[str] | None] = {package: set() for package in _importing(found, whole, modules, texts)}
     for package, name in found:
         stale[package] = (stale.get(package) or set()) | {name}
