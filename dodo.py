@@ -69,15 +69,14 @@ def task_zip() -> Tasks:
     return package.define(PROJECT)
 
 
-<<<<<<< HEAD
 def task_oci() -> Tasks:
     """the package as a container image, where lambda.toml asks for one: lambda.zip → build/<fn>/image.tar"""
     return oci.define(PROJECT)
-=======
+
+
 def task_lock() -> Tasks:
     """what the zips are made with, kept: compiler, image and each library → lambda.lock"""
     return lock.define(PROJECT)
->>>>>>> af495ee (Keep what the zips are made with in lambda.lock)
 
 
 def task_deploy() -> Tasks:
