@@ -76,7 +76,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         targets=[target],
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
         | {"flags": function.flags}
-        | project.build.compiling,
+        | builder.compiling(project.build),
         action=make,
     )
 

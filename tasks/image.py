@@ -49,7 +49,7 @@ def define(project: Project) -> dict[str, Any]:
         file_dep=[],
         resources=list(walk(resource("ghc-centos"))),
         targets=[products.IMAGE],
-        reads=project.build.compiling | {"engines": builder.engine_candidates(project.build)},
+        reads=builder.compiling(project.build) | {"engines": builder.engine_candidates(project.build)},
         watches=lambda: builder.toolchain_files(*here, products.IMAGE),
         action=make,
     )

@@ -11,8 +11,9 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .base.errors import EngineError
 from .base.files import write_json
@@ -30,6 +31,11 @@ _choosing = threading.RLock()
 _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one container, or None for the host
 
 
+def compiling(build: Build) -> dict[str, Any]:
+    """What of [build] an executable depends on: all but what is asked of the package."""
+    return {name: value for name, value in asdict(build).items() if name != "locked"}
+
+
 def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
     """The machine that `builder` in lambda.toml asks for; auto: a container where an engine answers, else this host.
 
@@ -39,7 +45,7 @@ def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine
     if build.builder == "host":
         return _host(workspace, cache)
     with _choosing:
-        key = cache.resolve(), repr(build.compiling)
+        key = cache.resolve(), repr(compiling(build))
         if key not in _chosen:
             _chosen[key] = _container(build, cache, log)
         return _chosen[key] or _host(workspace, cache)
@@ -55,7 +61,7 @@ def _container(build: Build, cache: Path, log: Log) -> Docker | None:
             raise
         log(f"builder = auto: this host's GHC. {error.message}")
         return None
-    refusal = {"engine": where.address, "server": answer.server, "build": repr(build.compiling)}
+    refusal = {"engine": where.address, "server": answer.server, "build": repr(compiling(build))}
     if build.builder == "auto" and (why := _refused_lately(cache, refusal)):
         log(f"builder = auto: this host's GHC, as a while ago (the engine is asked again after ten minutes). {why}")
         return None
@@ -97,7 +103,7 @@ def recorded_machine(build: Build, workspace: Path, cache: Path, record: Path) -
     from .build.machine import Toolchain
 
     with _choosing:
-        if running := _chosen.get((cache.resolve(), repr(build.compiling))):
+        if running := _chosen.get((cache.resolve(), repr(compiling(build)))):
             return running
         machine = _docker(build, cache)
         machine.assume_toolchain(Toolchain(**json.loads(record.read_bytes())))

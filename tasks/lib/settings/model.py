@@ -14,7 +14,7 @@ clears. What is sent, which raw name is refused, what AWS fills in and how a dif
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +90,6 @@ class Build:
     memory_mb: int | None = key(Whole(64, None, "MB"), "most memory of a container that compiles")
     cpus: int | None = key(Whole(1), "most processors of a container that compiles")
     locked: bool = key(Flag(), "refuse to pack anything but what lambda.lock has", default=False)
-
-    @property
-    def compiling(self) -> dict[str, Any]:
-        """What an executable depends on: all but what is asked of the package."""
-        return {name: value for name, value in asdict(self).items() if name != "locked"}
 
 
 @dataclass(frozen=True)
