@@ -69,6 +69,7 @@ class Products(NamedTuple):
             self.image_archive,
             self.image,
             self.deployed_hash,
+            self.invocations,
         )
         return frozenset(made)
 
@@ -122,6 +123,11 @@ class Products(NamedTuple):
     def image(self) -> Path:
         """Which image that is, and what it stands on."""
         return _path(f"{BUILD}/{self.function.name}/image.json")
+
+    @property
+    def invocations(self) -> Path:
+        """The last invocations as a picture."""
+        return _path(f"{BUILD}/{self.function.name}/invocations.html")
 
     @property
     def deployed_hash(self) -> Path:

@@ -96,6 +96,6 @@ def zipped(project: Project, function: Function) -> dict[str, Any]:
             "locked": project.build.locked,
         },
         action=make,
-        cleans=[made.deployed_hash],
+        cleans=[made.deployed_hash, made.invocations],
         warning=runtimes.ending(function.runtime),
     )

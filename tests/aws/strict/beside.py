@@ -16,6 +16,7 @@ class Beside:
     """Log groups with their retention, and roles."""
 
     groups: dict[str, int | None] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)  # of every log group
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def logs(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +36,8 @@ class Beside:
             }
         elif name not in self.groups:
             raise Refusal(400, "ResourceNotFoundException", "The specified log group does not exist.")
+        elif operation == "FilterLogEvents":
+            return {"events": self.events}
         elif operation == "PutRetentionPolicy":
             self.groups[name] = body["retentionInDays"]
         elif operation == "DeleteRetentionPolicy":
