@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 
+from make import plots
 from make.terminal import picture, transcript
 from tests.newcomer.installed import Installed
 from tests.support import ROOT, need
@@ -57,6 +58,20 @@ def test_the_first_program_goes_as_the_front_page_shows_it(repository: Installed
         said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
         for line in lines:
             assert any(expected(line).fullmatch(other) for other in said), (command, line, said)
+
+
+def test_the_plot_shows_the_tables() -> None:
+    results = plots.RESULTS.read_text()
+    assert plots.PICTURE.read_text() == plots.picture(results), "python make/plots.py"
+    names = [row.name for row in plots.rows(results)]
+    assert names[0].startswith("C echo")
+    assert len(names) > 8
+
+
+def test_no_other_page_has_a_transcript() -> None:
+    """They would have to be run, too."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert sum(page.read_text().count("```console") for page in pages) == 1
 
 
 def test_the_picture_shows_the_transcript() -> None:
