@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ STAGES = ("binary", "needed-libs", "shim", "zip")
 ALL = {f"{stage}:{name}" for stage in STAGES for name in ("one", "two")}
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """What was built; the list of it, and what is remembered of our own files' times, are none of it."""
+def contents(folder: Path) -> dict[str, str]:
+    """What was built, by its hash; the list of it, and what is remembered of our own files' times, are none of it."""
     made = (path for path in sorted((folder / "build").rglob("*.*")) if path.name not in {"recipe.json", ".made"})
-    return {str(path): path.read_bytes() for path in made if path.is_file()}
+    return {str(path): sha256(path.read_bytes()).hexdigest() for path in made if path.is_file()}
 
 
 def edit(tiny: Workshop, name: str, old: str, new: str) -> None:

@@ -90,8 +90,8 @@ def test_an_api_that_is_gone_ends_the_shim(way: Way, tmp_path: Path) -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     begun = time.monotonic()
     with running(way, address, tmp_path / "task") as shim:
-        assert shim.process.wait(5) == 1
-    assert 1.9 < time.monotonic() - begun < 4
+        assert shim.process.wait(30) == 1
+    assert time.monotonic() - begun > 1.9
     assert "no connection to the Runtime API" in shim.log
 
 
@@ -324,12 +324,12 @@ def test_a_missing_library_is_named(way: Way, start: Start, api: RuntimeApi, tmp
 def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "3"}) as shim:
         begun = time.monotonic()
-        events = [Event(b'{"do": "drip"}') for _ in range(3)]
+        events = [Event(b'{"do": "drip-slow"}') for _ in range(3)]
         for event in events:
             api.events.put(event)
         for event in events:
             api.answer_to(event.id)
-        assert time.monotonic() - begun < 1.2
+        assert time.monotonic() - begun < 7, "3 s each, and 9 one after another"
         everything = [shim.process.pid, *shim.children()]
         shared = (None, os.sched_getaffinity(0))  # a program of one event may have ended while it is looked at
         assert all(processors(one) in shared for one in everything), "they share processors"
@@ -352,15 +352,15 @@ def test_node_serves_several_events_at_once(way: Way, tmp_path: Path) -> None:
     way.pack(tmp_path, subject())
     code = """
       const { handle } = require('./run.js');
-      const context = (id) => ({ awsRequestId: id, getRemainingTimeInMillis: () => 5000 });
-      Promise.all(['a', 'b', 'c'].map((id) => handle({ do: 'drip', id }, context(id))))
+      const context = (id) => ({ awsRequestId: id, getRemainingTimeInMillis: () => 50000 });
+      Promise.all(['a', 'b', 'c'].map((id) => handle({ do: 'drip-slow', id }, context(id))))
         .then((answers) => { console.log(JSON.stringify(answers)); process.exit(0); });
     """
     begun = time.monotonic()
     environment = {**os.environ, "LAMBDA_TASK_ROOT": str(tmp_path)}
     result = subprocess.run([need("node"), "-e", code], cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert json.loads(result.stdout) == ["drip " * 5] * 3
-    assert time.monotonic() - begun < 1.4
+    assert time.monotonic() - begun < 7, "3 s each, and 9 one after another"
 
 
 # ---- the end ----

@@ -222,9 +222,9 @@ static void act(const char *deed, const char *event, size_t size)
         answer_environment();
     } else if (is(deed, "descriptors")) {
         answer_descriptors();
-    } else if (is(deed, "drip")) {
+    } else if (is(deed, "drip") || is(deed, "drip-slow")) {
         for (int i = 0; i < 5; i++) {
-            usleep(100000);
+            usleep(is(deed, "drip") ? 100000 : 600000);
             if (i == 0)
                 frame(id, "drip ", 25, 5);
             else
