@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from tests.aws.proxy import Proxy, proxy
 from tests.support import BUILD, PARTS, ROOT, Workshop, make_workshop, need
 
-SAMPLES = ("echo", "matrix", "failing", "counter")
+SAMPLES = ("echo", "matrix", "failing", "counter", "orders", "pages")
 
 
 def clone(folder: Path) -> Workshop:
@@ -39,7 +39,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     need("ghc")
     need("stack")
     made = clone(tmp_path_factory.mktemp("samples") / "project")
-    made.good()
+    made.good("-n", "2")
     return made
 
 
@@ -83,6 +83,18 @@ def test_echo_answers_event_and_context(samples: Workshop) -> None:
 def test_matrix_solves_a_system_with_lapack(samples: Workshop) -> None:
     run = samples.good("invoke:matrix", "--local", "--payload", '{"a": [[2, 1], [1, 3]], "b": [3, 5]}')
     assert json.loads(run.out)["x"] == pytest.approx([0.8, 1.4])
+
+
+def test_orders_fail_alone(samples: Workshop) -> None:
+    records = [{"messageId": str(count), "body": json.dumps({"item": "tea", "quantity": count})} for count in (0, 1)]
+    run = samples.good("invoke:orders", "--local", "--payload", json.dumps({"Records": records}))
+    assert json.loads(run.out) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+
+
+def test_pages_come_with_status_and_headers(samples: Workshop) -> None:
+    run = samples.good("invoke:pages", "--local", "--payload", "{}")
+    assert "<li>2</li><li>3</li>" in run.out
+    assert "text/html" in run.out
 
 
 def test_counter_stays_and_counts(samples: Workshop) -> None:

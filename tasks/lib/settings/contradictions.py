@@ -15,7 +15,7 @@ from .forms import FUNCTION_NAME
 from .model import Function
 from .references import environment_bytes, plain
 from .rules import Fault
-from .words import Input, Process, Response
+from .words import Input, Process
 
 
 def contradictions(functions: tuple[Function, ...], stage: str | None) -> Iterator[Fault]:
@@ -39,8 +39,6 @@ def _build(function: Function, where: str) -> Iterator[Fault]:
         yield f"{where}.handler", 'must be "run.handle" on Node runtimes: that is what the shim exports'
     if function.process is Process.NATIVE and function.input is Input.ENVELOPE:
         yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
-    if function.process is Process.NATIVE and function.response is Response.STREAM:
-        yield f"{where}.response", 'is the program\'s own business with process = "native"'
     yield from web_faults.contradictions(function, where)
     yield from answer_faults.contradictions(function, where)
     yield from image_faults.contradictions(function, where)

@@ -1,0 +1,178 @@
+/* is_json against a model that is written as the grammar reads, with recursion; and append_quoted always gives JSON. */
+#include "json.c"
+#include "shim.h"
+#include "text.c"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const seeds[] = {"{\"a\":[1,-2.5e+3,true,null],\"b\":\"\\u00e4\\n\"}",
+                             "[]",
+                             "{}",
+                             "\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+                             "[[[[[[{\"x\":{\"y\":[]}}]]]]]]",
+                             " -0.0E-1 ",
+                             "",
+                             ""};
+const char *const tokens[] = {"{",
+                              "}",
+                              "[",
+                              "]",
+                              ",",
+                              ":",
+                              "\"",
+                              "\\",
+                              "\\u",
+                              "\\ud83d",
+                              "0",
+                              "-",
+                              ".",
+                              "e",
+                              "true",
+                              "null",
+                              "\xED\xA0\x80",
+                              "\xF4\x90\x80\x80",
+                              "\xC0\x80",
+                              "\xE0\x9F",
+                              "\x1F",
+                              "\x7F",
+                              "abcdefghijklmnopqrstuvwxyz",
+                              " ",
+                              "\n",
+                              ""};
+
+typedef const unsigned char *at_t;
+static at_t end;
+
+static at_t space(at_t at)
+{
+    while (at < end && strchr(" \t\r\n", *at) && *at)
+        at++;
+    return at;
+}
+
+static at_t character(at_t at)
+{
+    int more = *at < 0x80                   ? 0
+               : *at >= 0xC2 && *at <= 0xDF ? 1
+               : *at >= 0xE0 && *at <= 0xEF ? 2
+               : *at >= 0xF0 && *at <= 0xF4 ? 3
+                                            : -1;
+    unsigned long point = more > 0 ? *at & (0x3Fu >> more) : *at;
+    if (more < 0 || end - at <= more)
+        return NULL;
+    for (int i = 1; i <= more; i++) {
+        if ((at[i] & 0xC0) != 0x80)
+            return NULL;
+        point = point << 6 | (at[i] & 0x3F);
+    }
+    if ((more == 2 && point < 0x800) || (more == 3 && point < 0x10000) || point > 0x10FFFF ||
+        (point >= 0xD800 && point < 0xE000))
+        return NULL;
+    return at + more + 1;
+}
+
+static at_t string(at_t at)
+{
+    if (at == end || *at++ != '"')
+        return NULL;
+    while (at && at < end && *at != '"') {
+        if (*at < 0x20)
+            return NULL;
+        if (*at != '\\') {
+            at = character(at);
+            continue;
+        }
+        if (++at == end || !*at || !strchr("\"\\/bfnrtu", *at))
+            return NULL;
+        if (*at++ != 'u')
+            continue;
+        for (int i = 0; i < 4; i++)
+            if (at == end || !*at || !strchr("0123456789abcdefABCDEF", *at++))
+                return NULL;
+    }
+    return at && at < end ? at + 1 : NULL;
+}
+
+static at_t digits(at_t at)
+{
+    at_t start = at;
+    while (at && at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at == start ? NULL : at;
+}
+
+static at_t number(at_t at)
+{
+    if (at < end && *at == '-')
+        at++;
+    if (at < end && *at == '0')
+        at++;
+    else
+        at = digits(at);
+    if (at && at < end && *at == '.')
+        at = digits(at + 1);
+    if (at && at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        at = digits(at + (at < end && (*at == '+' || *at == '-')));
+    }
+    return at;
+}
+
+static at_t value(at_t at);
+
+static at_t members(at_t at, char closing)
+{
+    at = space(at);
+    if (at < end && *at == closing)
+        return at + 1;
+    for (;;) {
+        if (closing == '}') {
+            at = string(space(at));
+            at = at ? space(at) : NULL;
+            if (!at || at == end || *at++ != ':')
+                return NULL;
+        }
+        at = value(at);
+        if (!at || at == end || (*at != ',' && *at != closing))
+            return NULL;
+        if (*at++ == closing)
+            return at;
+    }
+}
+
+static at_t value(at_t at)
+{
+    at = space(at);
+    if (at == end)
+        return NULL;
+    at_t behind = *at == '{'                                                            ? members(at + 1, '}')
+                  : *at == '['                                                          ? members(at + 1, ']')
+                  : *at == '"'                                                          ? string(at)
+                  : end - at >= 4 && (!memcmp(at, "true", 4) || !memcmp(at, "null", 4)) ? at + 4
+                  : end - at >= 5 && !memcmp(at, "false", 5)                            ? at + 5
+                                                                                        : number(at);
+    return behind ? space(behind) : NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1); /* a copy: the sanitizers see one byte too far */
+    size_t length = 0;
+    struct buffer quoted = {0};
+    memcpy(text, data, size);
+    text = realloc(text, size ? size : 1);
+    end = (at_t)text + size;
+    bool wanted = value((at_t)text) == end && size > 0;
+    if (is_json(text, size) != wanted)
+        abort();
+    if (wanted && space((at_t)text) < end && *space((at_t)text) == '{')
+        json_text_member(text, size, "a", &length);
+    append_quoted(&quoted, text, size);
+    if (!is_json(quoted.data, quoted.size))
+        abort();
+    release(&quoted);
+    free(text);
+    return 0;
+}

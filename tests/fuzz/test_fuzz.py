@@ -1,0 +1,40 @@
+"""The shim's parsers on inputs that nobody thought of, under the sanitizers: HTTP, the frames, JSON.
+
+.venv/bin/pytest tests/fuzz                       a minute
+FUZZ_RUNS=8000000 .venv/bin/pytest tests/fuzz     an hour, with another seed each time
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.lib import shim
+from tests.shim.shims import CHECKED, SHIM
+from tests.support import need
+
+HERE = Path(__file__).parent
+RUNS = {"http_client": 15_000, "frames": 60_000, "is_json": 150_000}
+LONG = int(os.environ.get("FUZZ_RUNS", "0"))
+
+
+def harness(name: str, folder: Path) -> Path:
+    need("gcc")
+    settings = shim.ShimSettings("main", process="persistent" if name == "frames" else "per-event")
+    flags = ["-O1", "-std=gnu11", "-D_GNU_SOURCE", f"-I{SHIM}", f"-I{HERE}", *shim._macros(settings)]
+    flags += ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-clobbered"]
+    target = folder / name
+    subprocess.run([*CHECKED, *flags, "-o", target, HERE / f"{name}.c", HERE / "drive.c"], check=True)
+    return target
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_input_breaks_a_parser_or_sets_it_against_its_model(name: str, tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(1 << 32) if LONG else 1
+    command = [str(harness(name, tmp_path)), str(LONG or RUNS[name]), str(seed)]
+    result = subprocess.run(command, capture_output=True, check=False)
+    assert result.returncode == 0, f"seed {seed}: {result.stderr.decode(errors='replace')[-4000:]}"
