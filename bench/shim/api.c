@@ -1,6 +1,6 @@
 /* A bare Runtime API: serves events to one bootstrap at the speed of the sockets, and times it.
 
-     api COUNT SIZE GAP_US COMMAND...     prints one line of JSON
+     api COUNT SIZE GAP_US COMMAND...     prints one line of JSON; @FILE in place of SIZE is the event itself
 
    An event is timed from the first byte we write to the last byte of its answer; `cold_us` runs from the start of the
    command to the end of the first answer. GAP_US lies between an answer and the next event. Memory is VmRSS of the
@@ -113,10 +113,23 @@ int main(int argc, char **argv)
     int count = atoi(argv[1]), gap_us = atoi(argv[3]);
     size_t size = strtoul(argv[2], NULL, 10);
     static const char accepted[] = "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nOK";
-    char *body = malloc(size + 1), address[64], head[512];
-    memset(body, 'x', size);
-    memcpy(body, "{\"data\":\"", 9);
-    memcpy(body + size - 2, "\"}", 2);
+    char address[64], head[512], *body;
+    FILE *given = argv[2][0] == '@' ? fopen(argv[2] + 1, "rb") : NULL;
+    if (argv[2][0] == '@') {
+        if (!given || fseek(given, 0, SEEK_END))
+            die(argv[2]);
+        size = (size_t)ftell(given);
+        rewind(given);
+        body = malloc(size + 1);
+        if (fread(body, 1, size, given) != size)
+            die(argv[2]);
+        fclose(given);
+    } else {
+        body = malloc(size + 1);
+        memset(body, 'x', size);
+        memcpy(body, "{\"data\":\"", 9);
+        memcpy(body + size - 2, "\"}", 2);
+    }
 
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t name_size = sizeof name;

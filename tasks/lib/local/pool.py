@@ -61,8 +61,6 @@ class Pool:
             state = (self.package, *((one.st_ino, one.st_size, one.st_mtime_ns) for one in now))
             if state == self._state:
                 return
-            if self._state:
-                self.log("it has changed: the next event meets the new one")
             self._state = state
             new = _unpacked(self.package)
             with self._changed:
@@ -70,6 +68,8 @@ class Pool:
                 if old:
                     self._old.append(old)
                 stopped = self._stopped
+            if old:
+                self.log("it has changed: the next event meets the new one")
             self._sweep_old()
             if stopped:
                 self.stop()
