@@ -3,6 +3,7 @@
    It leads a process group of its own, so that nothing it started outlives its event, and it dies with us. */
 #include "bootstrap.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -103,6 +104,29 @@ static void prepare_command(const char *root, const char *lib)
     free(path);
 }
 
+/* Each package that the zip has data files of looks for them where <package>_datadir says; the user's own word stays.
+   Without `sets` they are counted alone. */
+static size_t point_to_data(const char *root, bool sets)
+{
+    size_t count = 0;
+    char *folder = joined(root, "/data-files", "");
+    DIR *listed = opendir(folder);
+    for (struct dirent *entry; listed && (entry = readdir(listed));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        count++;
+        char *name = joined(entry->d_name, "_datadir", ""), *place = joined(folder, "/", entry->d_name);
+        if (sets && !getenv(name))
+            set(name, place);
+        free(name);
+        free(place);
+    }
+    if (listed)
+        closedir(listed);
+    free(folder);
+    return count;
+}
+
 void child_prepare(void)
 {
     static const char *const ways[] = {"per-event", "persistent", "native", "http"};
@@ -110,7 +134,7 @@ void child_prepare(void)
     size_t count = 0;
     while (environ[count])
         count++;
-    environment = calloc(count + 16, sizeof *environment);
+    environment = calloc(count + point_to_data(root, false) + 16, sizeof *environment);
     if (!environment)
         out_of_memory(count * sizeof *environment);
     memcpy(environment, environ, count * sizeof *environment);
@@ -123,6 +147,7 @@ void child_prepare(void)
         set("LANG", "C.UTF-8");
         set("LC_ALL", "C.UTF-8");
     }
+    point_to_data(root, true);
     if (access(gconv, F_OK) == 0)
         set("GCONV_PATH", gconv);
     free(lib);

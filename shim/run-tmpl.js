@@ -47,7 +47,12 @@ const libraryPath = LD_LIBRARY_PATH ? `${lib}:${LD_LIBRARY_PATH}` : lib;
 const loader = (LOADERS[process.arch] || []).map((name) => path.join(lib, name)).find((file) => fs.existsSync(file));
 const start = [...(loader ? [loader, '--library-path', libraryPath] : []), program];
 
+// Each package that the zip has data files of looks for them where <package>_datadir says; the user's own word stays.
+const dataFolder = path.join(root, 'data-files');
+const packages = fs.existsSync(dataFolder) ? fs.readdirSync(dataFolder) : [];
+
 const environment = {
+  ...Object.fromEntries(packages.map((name) => [`${name}_datadir`, path.join(dataFolder, name)])),
   ...process.env,
   ...(localeNamed ? {} : { LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }),
   ...(!loader && fs.existsSync(lib) ? { LD_LIBRARY_PATH: libraryPath } : {}),

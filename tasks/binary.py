@@ -1,13 +1,15 @@
 """The executable of each function.
 
 in   its sources and build/image.json, or a prebuilt file
-out  build/<fn>/<executable>, stripped; build/.cache/logs/<fn>.log, all that the compilers printed
+out  build/<fn>/<executable>, stripped; build/<fn>/data-files/, what its packages read at run time;
+     build/.cache/logs/<fn>.log, all that the compilers printed
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from .lib.base.errors import BuildError
 from .lib.build.sources import Tree, tree
 
 if TYPE_CHECKING:
+    from .lib.build.datafiles import Found
     from .lib.settings.load import Function, Project
 
 
@@ -39,7 +42,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
 
     def make() -> str:
         from .lib.build import haskell
-        from .lib.build.datafiles import data_notes
+        from .lib.build.datafiles import data_files
         from .lib.build.job import Job
 
         if unreadable:
@@ -63,7 +66,9 @@ def built(project: Project, function: Function) -> dict[str, Any]:
                 if record.tell():  # plain ghc with nothing to compile is silent: what it said last stays
                     fresh.replace(logged)
                 derived.remove(fresh)
-        for note in data_notes(job, Path(function.source or ""), function.environment or {}):
+        found, notes = data_files(machine, job, function.environment or {})
+        gather(found, products.Products(function))
+        for note in notes:
             warn(function.name, note)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
@@ -73,12 +78,25 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         recipe=__name__,
         task_dep=["image"],
         file_dep=[products.IMAGE, *sources.files],
-        targets=[target],
+        targets=[target, products.Products(function).data, products.Products(function).data_list],
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
-        | {"flags": function.flags}
+        | {"flags": function.flags, "data": sorted(name for name in function.environment or {} if "_datadir" in name)}
         | builder.compiling(project.build),
         action=make,
     )
+
+
+def gather(found: Found, made: products.Products) -> None:
+    """Make the folder of data files hold just these, and the list name them."""
+    contents = {f"{package}/{name}": read() for package, rows in found.items() for name, read in rows.items()}
+    for path in derived.ours(made.data):
+        if path.relative_to(made.data).as_posix() not in contents:
+            derived.remove(path)
+            derived.remove_empty(path.parent)
+    derived.make_folder(made.data)
+    for name, content in contents.items():
+        files.write(made.data / name, content)
+    files.write_json(made.data_list, {name: sha256(content).hexdigest() for name, content in sorted(contents.items())})
 
 
 def prebuilt(function: Function) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lib.base import derived
+from .lib.platform.layout import DATA
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function
@@ -61,6 +62,8 @@ class Products(NamedTuple):
         """All that its tasks make there."""
         made = (
             self.executable,
+            self.data,
+            self.data_list,
             self.needed_libs,
             self.libs,
             self.shim,
@@ -82,6 +85,16 @@ class Products(NamedTuple):
     def build_log(self) -> Path:
         """All that the compilers printed in the last build."""
         return CACHE / "logs" / f"{self.function.name}.log"
+
+    @property
+    def data(self) -> Path:
+        """The data files that the program's packages look for, a folder a package."""
+        return _path(f"{BUILD}/{self.function.name}/{DATA}")
+
+    @property
+    def data_list(self) -> Path:
+        """Their names and digests."""
+        return _path(f"{BUILD}/{self.function.name}/{DATA}.json")
 
     @property
     def needed_libs(self) -> Path:

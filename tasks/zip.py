@@ -51,7 +51,7 @@ def zipped(project: Project, function: Function) -> dict[str, Any]:
         listed = json.loads(made.needed_libs.read_bytes())["pack"]  # a file that somebody put into lib/ does not travel
         libs = {zip_name(item["name"]): made.libs / item["name"] for item in listed}
         own = {function.program: made.executable, made.shim.name: made.shim}
-        everything = members.joined(own, libs, members.included(function.include, source))
+        everything = members.joined(own, libs, data(made), members.included(function.include, source))
         packed = members.members(everything)
         verdict = judge.examine(
             packed,
@@ -84,7 +84,7 @@ def zipped(project: Project, function: Function) -> dict[str, Any]:
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
         task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],
-        file_dep=[made.executable, made.needed_libs, made.shim, *extra.values(), *locked],
+        file_dep=[made.executable, made.needed_libs, made.shim, *listed_data(made), *extra.values(), *locked],
         targets=[made.zip, made.sha256],
         reads={
             "include": [function.include, sorted(extra)],
@@ -99,3 +99,14 @@ def zipped(project: Project, function: Function) -> dict[str, Any]:
         cleans=[made.deployed_hash, made.invocations],
         warning=runtimes.ending(function.runtime),
     )
+
+
+def listed_data(made: products.Products) -> list[Path]:
+    """The list of the data files that travel; a prebuilt program has none."""
+    return [] if made.function.binary else [made.data_list]
+
+
+def data(made: products.Products) -> dict[str, Path]:
+    """Name in the zip → file, for the data that the program's packages look for."""
+    names = [name for path in listed_data(made) for name in json.loads(path.read_bytes())]
+    return {f"{made.data.name}/{name}": made.data / name for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build import haskell
-from tasks.lib.build.datafiles import data_notes
+from tasks.lib.build.datafiles import data_files
 from tasks.lib.build.hints import next_act
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
@@ -180,25 +181,51 @@ def test_the_main_module_is_found(name: str) -> None:
 PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-files:\n    a.json,\n    t/*.txt\n"
 
 
-def test_data_files_that_the_program_asks_for_are_told_with_the_lines_to_copy() -> None:
-    made = job(**{"my-x.cabal": PATHS})
-    made.target.parent.mkdir(parents=True)
-    made.target.write_bytes(b"\x7fELF\0my_x_datadir\0")
-    (note,) = data_notes(made, Path("f"), ())
-    assert 'include = ["f/data/a.json", "f/data/t/*.txt"]' in note
-    assert 'my_x_datadir = "/var/task/data"' in note
-    assert not [*data_notes(made, Path("f"), {"my_x_datadir"})]
-    made.target.write_bytes(b"\x7fELF\0other\0")
-    assert not [*data_notes(made, Path("f"), ())]
+def gathered(made: Job, *environment: str) -> tuple[dict[str, dict[str, bytes]], list[str]]:
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    found, notes = data_files(host, made, environment)
+    return {name: {file: read() for file, read in rows.items()} for name, rows in found.items()}, notes
 
 
-def test_the_data_of_an_installed_package_are_told_where_they_lie(tmp_path: Path) -> None:
+def wanting(made: Job, *strings: bytes) -> Job:
+    """The job, with a program that holds these strings."""
+    made.target.parent.mkdir(parents=True, exist_ok=True)
+    made.target.write_bytes(b"\x7fELF\0" + b"\0".join(strings) + b"\0")
+    return made
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"my-x.cabal": PATHS},
+        {"package.yaml": "name: my-x\ndata-dir: data\ndata-files:\n- a.json\n- t/*.txt  # all\nexecutables: {}\n"},
+        {"package.yaml": "name: my-x\ndata-dir: data\ndata-files: [a.json, 't/*.txt']\n"},
+    ],
+)
+def test_data_files_that_the_program_asks_for_are_gathered(written: dict[str, str]) -> None:
+    data = {"data/a.json": "A", "data/t/1.txt": "1", "data/t/2.txt": "2", "data/no": ""}
+    made = wanting(job(**written, **data), b"my_x_datadir")
+    assert gathered(made) == ({"my_x": {"a.json": b"A", "t/1.txt": b"1", "t/2.txt": b"2"}}, [])
+    assert gathered(made, "my_x_datadir") == ({}, [])
+    assert gathered(wanting(made, b"other")) == ({}, [])
+
+
+def test_data_files_that_are_not_there_are_told() -> None:
+    made = wanting(job(**{"my-x.cabal": PATHS, "data/a.json": "A"}), b"my_x_datadir")
+    found, (note,) = gathered(made)
+    assert found == {"my_x": {"a.json": b"A"}}
+    assert "data/t/*.txt" in note
+
+
+def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_path: Path) -> None:
     folder = tmp_path / "share/ghc/dep-x-1.2"
     (folder / "a").mkdir(parents=True)
-    made = job()
-    made.target.parent.mkdir(parents=True)
-    made.target.write_bytes(b"\0dep_x_datadir\0\0" + str(folder).encode() + b"\0")
-    (note,) = data_notes(made, Path("f"), ())
+    (folder / "a/template").write_text("text")
+    made = wanting(job(), b"dep_x_datadir", b"", os.fsencode(folder))
+    assert gathered(made) == ({"dep_x": {"a/template": b"text"}}, [])
+    (folder / "a/template").unlink()
+    found, (note,) = gathered(made)
+    assert not found
     assert f'include = ["{folder}"]' in note
 
 

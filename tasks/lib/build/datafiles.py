@@ -1,10 +1,12 @@
-"""The data files that a program looks for at run time by a Paths_ module, and how they get into the zip.
+"""The data files that a program looks for at run time by a Paths_ module, gathered for the zip.
 
-in   a Job that was built, the source folder of its function, the variables that the function sets itself
-out  `data_notes(…)` → a sentence for each package whose data the zip would lack, with the lines to copy
+in   a Job that was built, the machine that built it, the variables that the function sets itself
+out  `data_files(…)` → package → its files by name, and a note for each package whose files cannot be found
 
 A Paths_ module reads the variable <package>_datadir first, so its name stands in the executable of whoever uses it; the
-folder that it holds otherwise is one of the build, which Lambda does not have.
+folder that it holds otherwise is one of the build, which Lambda does not have. The shim sets the variable for each
+package that the zip has data of. A package of the project says by `data-files` which they are; those of an installed
+one lie where the executable's own strings say.
 """
 
 from __future__ import annotations
@@ -12,68 +14,111 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from ..platform.layout import TASK
 from .job import Job
+from .machine import Machine
 
 ENDING = b"_datadir\0"
 LONGEST = 200  # of a package's name
-FIELD = r"(?mi)^{}:[ \t]*(?P<value>.*(?:\n[ \t]+.*)*)"
-NAMED = re.compile(r"[^\s,]+")
+FIELD = r"(?mi)^{}:[ \t]*(?P<value>.*(?:\n(?:[ \t]+|-[ \t]).*)*)"
+NAMED = re.compile(r"\"([^\"]+)\"|'([^']+)'|([^\s,\[\]\"']+)")
+Content = Callable[[], bytes]
+Found = Mapping[str, Mapping[str, Content]]  # package, with _ for - → name below its data folder → content
 
 
-def data_notes(job: Job, source: Path, environment: Collection[str]) -> Iterator[str]:
-    """What to write in lambda.toml so that each package finds its data; nothing for variables that are set there."""
+def data_files(machine: Machine, job: Job, environment: Collection[str]) -> tuple[Found, list[str]]:
+    """The files of each package that the program may ask for; a variable that the function sets is its own affair."""
     program = job.target.read_bytes()
-    wanted = set(_variables(program))
-    for path in job.descriptions:
-        text = path.read_text(errors="replace")
-        named = re.search(r"(?mi)^name:\s*['\"]?([\w-]+)", text)
-        name = (named[1] if named else path.stem).replace("-", "_")
-        if path.suffix != ".cabal" or name not in wanted:
-            continue
-        wanted.discard(name)
-        files = NAMED.findall(_field(text, "data-files"))
-        if files and f"{name}_datadir" not in environment:
-            folder = Path(os.path.normpath(path.parent / (_field(text, "data-dir").strip().strip('"') or ".")))
-            include = json.dumps([str(folder / file.strip('"')) for file in files])
-            below = folder.relative_to(source) if folder.is_relative_to(source) else folder
-            there = os.path.normpath(f"{TASK}/{below}")
-            yield (
-                f"the data files of {name} do not travel by themselves. If it reads them, write: include = {include}"
-                f' and, in environment, {name}_datadir = "{there}"'
-            )
+    wanted = {name for name in _variables(program) if f"{name}_datadir" not in environment}
+    found: dict[str, Mapping[str, Content]] = {}
+    notes: list[str] = []
+    for name, (description, patterns) in _described(job).items():
+        if name in wanted:
+            wanted.discard(name)
+            found[name] = _of_project(description, patterns)
+            missing = [item for item in patterns if not _matches(description, item)]
+            if missing:
+                notes.append(f"{description} names data-files that are not there: {', '.join(missing)}. Mend that.")
     for name in sorted(wanted):
-        installed = _installed(program, name)
-        if installed and f"{name}_datadir" not in environment:
-            yield (
-                f"the package {name} has its data in {installed}. If the program reads them, write: "
-                f'include = ["{installed}"] and, in environment, {name}_datadir = "{TASK}{installed}"'
+        folder = _installed(program, name)
+        files = _of_machine(machine, folder) if folder else {}
+        if files:
+            found[name] = files
+        elif folder:
+            include = json.dumps([folder])
+            notes.append(
+                f"the package {name} looks for its data in {folder}, and there are none. If the program reads them, "
+                f'write: include = {include} and, in environment, {name}_datadir = "{TASK}{folder}"'
             )
+    return {name: files for name, files in found.items() if files}, notes
 
 
 def _variables(program: bytes) -> Iterator[str]:
     """Names of packages, with _ for -, whose data variable a program holds."""
     place = program.find(ENDING)
     while place >= 0:
-        before = re.search(rb"[A-Za-z]\w*\Z", program[max(0, place - LONGEST) : place], re.ASCII)
+        before = re.search(rb"[A-Za-z0-9]\w*\Z", program[max(0, place - LONGEST) : place], re.ASCII)
         if before:
             yield before[0].decode()
         place = program.find(ENDING, place + 1)
 
 
+def _described(job: Job) -> dict[str, tuple[Path, list[str]]]:
+    """The project's packages: name, with _ for - → description, its data-files; a cabal file stands above package.yaml."""
+    found: dict[str, tuple[Path, list[str]]] = {}
+    for path in sorted(job.descriptions, key=lambda path: path.suffix == ".cabal"):
+        text = path.read_text(errors="replace")
+        named = re.search(r"(?mi)^name:\s*['\"]?([\w-]+)", text)
+        name = (named[1] if named else path.stem if path.suffix == ".cabal" else path.parent.name).replace("-", "_")
+        folder = _field(text, "data-dir").strip().strip("\"'")
+        words = ["".join(match) for match in NAMED.findall(_field(text, "data-files"))]
+        patterns = [os.path.normpath(f"{folder or '.'}/{word}") for word in words if word != "-"]
+        found[name] = path, patterns
+    return found
+
+
 def _field(text: str, name: str) -> str:
     found = re.search(FIELD.format(re.escape(name)), text)
-    return re.sub(r"--.*", "", found["value"]) if found else ""
+    return re.sub(r"(?m)(?:--|(?<!\S)#).*", "", found["value"]) if found else ""
+
+
+def _data_dir(description: Path) -> Path:
+    folder = _field(description.read_text(errors="replace"), "data-dir").strip().strip("\"'")
+    return description.parent / (folder or ".")
+
+
+def _matches(description: Path, pattern: str) -> list[Path]:
+    """Files of a pattern as Cabal and hpack read it: `*` within a name, `**` for folders."""
+    if not re.search(r"[*?\[]", pattern):
+        path = description.parent / pattern
+        return [path] if path.is_file() else []
+    return sorted(path for path in description.parent.glob(pattern) if path.is_file())
+
+
+def _of_project(description: Path, patterns: list[str]) -> dict[str, Content]:
+    folder = _data_dir(description)
+    files = [path for pattern in patterns for path in _matches(description, pattern)]
+    return {os.path.relpath(path, folder): path.read_bytes for path in files}
 
 
 def _installed(program: bytes, name: str) -> str:
-    """The data folder of an installed package that the program holds and that has files here; "" when there is none."""
+    """The data folder of an installed package, as the program holds it; "" when it holds none."""
     package = name.replace("_", "[-_]").encode()
-    for match in re.finditer(rb"\x00(/[^\x00\n]*share/[^\x00\n]*" + package + rb"(?:-[\d.]+)?)\x00", program):
-        folder = match[1].decode(errors="replace")
-        if os.path.isdir(folder) and os.listdir(folder):  # noqa: PTH112, PTH208 - only whether
-            return folder
-    return ""
+    found = re.search(rb"\x00(/[^\x00\n]*share/[^\x00\n]*" + package + rb"(?:-[\d.]+)?(?:/[\w.-]+)?)\x00", program)
+    return found[1].decode(errors="replace") if found else ""
+
+
+def _of_machine(machine: Machine, folder: str) -> dict[str, Content]:
+    """The files below a folder of the machine, by their names there."""
+    said: list[str] = []
+    machine.run(["sh", "-c", 'cd "$1" 2>/dev/null && find . -type f -o -type l', "sh", folder], "/", said.append)
+    names = sorted(line.removeprefix("./") for line in said if line.startswith("./"))
+    found: dict[str, Content] = {}
+    for name in names:
+        content = machine.read(f"{folder}/{name}")
+        if content is not None:
+            found[name] = lambda content=content: content  # type: ignore[misc]
+    return found

@@ -197,5 +197,7 @@ def _stripped(machine: Machine, job: Job, folder: str, made: str) -> str:
     if made and machine.run([*STRIP, "-o", stripped, made], folder, said.append) == 0:
         return stripped
     if made and machine.run(["test", "-x", made], folder, said.append) == 0:
-        raise CompileError(f"{made} cannot be stripped: {' '.join(said)}", "Look at strip's words; doit doctor tells its version.")
+        raise CompileError(
+            f"{made} cannot be stripped: {' '.join(said)}", "Look at strip's words; doit doctor tells its version."
+        )
     raise no_such_executable(job, [])

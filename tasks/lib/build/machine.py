@@ -27,7 +27,9 @@ class Toolchain:
     architecture: str
     libc: str
     tools: Mapping[str, str] = field(default_factory=dict)  # name → version
-    recipe: str = ""  # of an image: its base by digest, where a registry gave it one, and a hash of what is laid upon it
+    recipe: str = (
+        ""  # of an image: its base by digest, where a registry gave it one, and a hash of what is laid upon it
+    )
 
     @property
     def summary(self) -> str:

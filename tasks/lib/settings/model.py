@@ -30,7 +30,7 @@ from .words import Builder, Input, Libc, LogFormat, PackageType, Process, Respon
 TAKEN = frozenset(
     {
         *("bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "image.tar", "image.json"),
-        *("needed-libs.json", "deployed-hash", "invocations.html", "build.log"),
+        *("needed-libs.json", "data-files", "deployed-hash", "invocations.html", "build.log"),
     }
 )
 REFUSED_RUNTIMES = {

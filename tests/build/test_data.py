@@ -1,0 +1,61 @@
+"""A program finds the data files of its package on Lambda, on either runtime, though nobody named them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+
+from tests.support import Workshop, need
+
+CABAL = """cabal-version: 2.4
+name: my-x
+version: 1
+data-dir: data
+data-files: greeting.txt, t/*.txt
+executable one
+  main-is: Main.hs
+  other-modules: Paths_my_x
+  autogen-modules: Paths_my_x
+  build-depends: base
+executable two
+  main-is: Main.hs
+  other-modules: Paths_my_x
+  autogen-modules: Paths_my_x
+  build-depends: base
+"""
+MAIN = """import Paths_my_x
+main :: IO ()
+main = do
+  _ <- getContents
+  greeting <- getDataFileName "greeting.txt" >>= readFile
+  getDataFileName "t/name.txt" >>= readFile >>= putStr . (greeting ++)
+"""
+
+
+def test_data_files_travel_and_are_found(workshop: Callable[..., Workshop]) -> None:
+    need("cabal")
+    need("node")
+    made = workshop(one='source = "hs/x"', two='source = "hs/x"\nruntime = "nodejs24.x"')
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "cabal"'))
+    for name, text in {"my-x.cabal": CABAL, "Main.hs": MAIN}.items():
+        made.write(f"hs/x/{name}", text)
+    made.write("hs/x/data/greeting.txt", '"hello ')
+    made.write("hs/x/data/t/name.txt", 'world"')
+    made.good()
+    assert len(list((made.folder / "build/.work").glob("hs-x-*/"))) == 1  # both in one compile
+    for name in ("one", "two"):
+        with zipfile.ZipFile(made.folder / f"build/{name}/lambda.zip") as packed:
+            assert packed.read("data-files/my_x/t/name.txt") == b'world"'
+        assert "hello world" in made.good(f"invoke:{name}", "--local", "--payload", "1").out
+    assert made.good().ran == set()
+
+    made.write("hs/x/data/t/name.txt", 'moon"')
+    assert {"zip:one", "zip:two"} <= made.good().ran
+    assert "hello moon" in made.good("invoke:one", "--local", "--payload", "1").out
+    (made.folder / "hs/x/data/t/name.txt").rename(made.folder / "hs/x/data/t/other.txt")
+    made.good()
+    with zipfile.ZipFile(made.folder / "build/one/lambda.zip") as packed:
+        names = set(packed.namelist())
+    assert "data-files/my_x/t/other.txt" in names
+    assert "data-files/my_x/t/name.txt" not in names
