@@ -23,6 +23,8 @@ from doit.cmdparse import CmdParseError
 from doit.control import TaskControl
 from doit.exceptions import InvalidCommand
 
+from .refusal import refuse
+
 NEAR = 5  # suggestions at most
 INTERNALS = re.compile(r" \(parsing options: .*\)\. Got: (.*)$", re.DOTALL)
 _known: list[str] = []  # every task and target of this run
@@ -60,13 +62,18 @@ def _invalid(error: InvalidCommand) -> str:
         return str(_doits_invalid(error))
     near = nearest(error.not_found, _known)
     meant = f"Did you mean {' or '.join(near)}?" if near else f"{error.bin_name} list shows the tasks."
-    return f"There is no task or command {error.not_found}.\n  → {meant}"
+    message = f"There is no task or command {error.not_found}."
+    refuse(message, meant)
+    return f"{message}\n  → {meant}"
 
 
 def _unparsed(error: CmdParseError) -> str:
     """The option that is not known, without doit's list of all that are."""
     text = str(_doits_unparsed(error))
-    return INTERNALS.sub(r"; got \1\n  → doit help run shows the options of a run.", text)
+    said = INTERNALS.sub(r"; got \1", text)
+    hint = "doit help run shows the options of a run." if said != text else ""
+    refuse(said, hint)
+    return f"{said}\n  → {hint}" if hint else said
 
 
 def _info(self: Info, pos_args: Sequence[str], hide_status: bool = False) -> Any:  # noqa: FBT001, FBT002 - doit reads the names

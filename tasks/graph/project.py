@@ -7,7 +7,6 @@ out  `load_project()` → Project; `config(…)` → DOIT_CONFIG
 from __future__ import annotations
 
 import gc
-import json
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from ..lib.base.processes import end_on_signals
 from ..lib.settings.load import Project, load
 from .commands import put_right
 from .failures import speak
+from .refusal import refuse
 from .reporter import YELLOW, Reporter, coloured
 from .state import ContentChecker
 
@@ -45,9 +45,7 @@ def load_project() -> Project:
     try:
         project = settings_now()
     except BuildError as error:
-        if "--json" in sys.argv:
-            problem = {"task": "", "message": error.message, "hint": error.hint}
-            print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
+        refuse(error.message, error.hint)
         raise InvalidDodoFile(str(error)) from error
     if project.has_secrets:
         secrets.publish(project.public)

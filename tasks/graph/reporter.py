@@ -17,12 +17,15 @@ from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
 
+from ..lib.base.errors import ConfigError, UsageError
 from . import bars, recipe
 from .database import remember
 from .lock import lock, unlock
 from .state import before
 
 PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
+
+WRONG_INPUT = 3  # exit code: lambda.toml, or the command line
 
 
 def coloured(text: str, colour: str, stream: TextIO = sys.stderr) -> str:
@@ -42,6 +45,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         super().__init__(sys.stderr if outstream in {sys.stdout, sys.__stdout__} else outstream, options)
         self.started: dict[str, float] = {}
         self.errors: list[dict[str, str]] = []
+        self.wrong_input = True  # of all errors so far
         self.terse = False
 
     def write(self, text: str) -> None:
@@ -93,6 +97,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         bars.ended(task.name)
         cause = getattr(fail, "cause", None)
         message, hint = (cause.message, cause.hint) if cause else (fail.get_msg(), "")
+        self.wrong_input = self.wrong_input and isinstance(cause, ConfigError | UsageError)
         self.errors.append({"task": task.name, "message": message, "hint": hint})
         if cause is not None:
             self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {cause}\n")
@@ -110,5 +115,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
             for ending in Reporter.endings:
                 ending(self.errors)
             sys.stdout.flush()
+        if self.errors and self.wrong_input:
+            raise SystemExit(WRONG_INPUT)
         if Reporter.exit_code and not self.errors:
             raise SystemExit(Reporter.exit_code)

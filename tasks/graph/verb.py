@@ -16,11 +16,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from doit.exceptions import TaskFailed
+from doit.exceptions import InvalidCommand, TaskFailed
 from doit.task import Task
 
 from ..lib.base import processes, secrets
 from ..lib.base.errors import BuildError, UsageError, typed
+from .refusal import parser, refuse
 from .reporter import RED, Reporter, coloured
 from .task import guarded
 
@@ -112,7 +113,11 @@ class Verb(Task):  # type: ignore[misc]
         if not first or args is None:
             return None
         self.task_dep[:] = [name for name in self.task_dep if name not in self.refused]
-        rest = self.line.read(self.name, args, self.chosen)
+        try:
+            rest = self.line.read(self.name, args, self.chosen)
+        except UsageError as error:
+            refuse(error.message, error.hint)
+            raise InvalidCommand(str(error)) from error
         self.line.selected.append(self)
         for selected in self.line.selected:  # what an earlier one needs may depend on what is chosen since
             for verb in (selected, *selected.members):
@@ -184,9 +189,7 @@ def parsed(options: Callable[[ArgumentParser], None]) -> Parse:
     """A parse with argparse: `options` adds what the verb knows; options and words come in any order."""
 
     def parse(name: str, words: list[str]) -> Any:
-        import argparse  # 4 ms that `doit list` need not pay
-
-        reader = argparse.ArgumentParser(prog=name)
+        reader = parser(name)
         options(reader)
         return reader.parse_intermixed_args(words)
 

@@ -1,0 +1,54 @@
+"""A command line that means nothing: exit code 3, and with --json still one document.
+
+in   the sentence and the next act, wherever a command line, a name or lambda.toml is read
+out  `refuse(message, hint)`: the document of a verb that never ran, printed once; `parser(name)`: argparse's, whose
+     errors are UsageErrors
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..lib.base.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+_refused: list[str] = []
+
+
+def refuse(message: str, hint: str) -> None:
+    """With --json print the document that says so; for people doit prints the sentence itself."""
+    if "--json" in sys.argv and not _refused:
+        _refused.append(message)
+        problem = {"task": "", "message": message, "hint": hint}
+        print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
+
+
+def parser(name: str) -> ArgumentParser:
+    """A parser of options and words that raises UsageError, with the option that may have been meant."""
+    import argparse  # 4 ms that `doit list` need not pay
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> Any:
+            raise UsageError(f"{name}: {message}.", _meant(message, list(self._option_string_actions)) or _help(name))
+
+    return Parser(prog=name, allow_abbrev=False)
+
+
+def _help(name: str) -> str:
+    return f"{name} --help shows its options."
+
+
+def _meant(message: str, options: list[str]) -> str:
+    """The option that is near a word which is none."""
+    from difflib import get_close_matches
+
+    words = message.split() if message.startswith("unrecognized arguments") else []
+    unknown = next((word.partition("=")[0] for word in words if word.startswith("-")), "")
+    near = get_close_matches(unknown, options, 1) or [
+        option for option in options if unknown and option.startswith(unknown)
+    ]
+    return f"Did you mean {near[0]}?" if near else ""
