@@ -145,7 +145,7 @@ def describe(error: BaseException) -> DeployError | None:
         if said(error).startswith("<"):
             return DeployError(f"The answer is not AWS's, but a web page (HTTP {status(error)}).", CLASSES[FOREIGN][1])
         message = f"AWS refused {error.operation_name}: {_line(said(error))} ({kind}, HTTP {status(error)})"
-        hint = CODES.get(kind, CODES["Service"] if status(error) >= HTTPStatus.INTERNAL_SERVER_ERROR else "")
+        hint = CODES.get(kind) or _hint_of_status(status(error))
         if kind == "301" and not error.operation_name.endswith("Object"):  # S3 alone sends its clients elsewhere
             hint = CLASSES[FOREIGN][1]
         if "cannot be assumed by Lambda" in message:
@@ -161,6 +161,15 @@ def describe(error: BaseException) -> DeployError | None:
             message, hint = CLASSES[base.__name__]
             return DeployError(message.format(error=_line(str(error)).rstrip(".")), hint)
     return _of_settings(error)
+
+
+def _hint_of_status(number: int) -> str:
+    """The next act where AWS's code is none that we know."""
+    if number == HTTPStatus.TOO_MANY_REQUESTS:
+        return CODES["TooManyRequests"]
+    if number >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return CODES["Service"]
+    return "Mend what AWS names; then run the same command again."
 
 
 def _of_settings(error: BaseException) -> DeployError | None:

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..base.errors import DeployError
 from .errors import CLASSES, FOREIGN
+from .reply import readable
 
 ATTEMPTS = 6  # of one call, the first included
 CUT_DELAY_S = 0.5
@@ -126,6 +127,7 @@ def prepare(client: Any) -> None:
 
     Once, since handlers must not come and go while other threads call.
     """
+    readable(client)
     client.meta.events.register("before-call.lambda", _carry)
     client.meta.events.register("before-send", _show)
     client.meta.events.register("before-parse", _readable)
@@ -173,7 +175,8 @@ def _readable(operation_model: Any, response_dict: dict[str, Any], **_rest: Any)
     foreign = status >= HTTPStatus.BAD_REQUEST and body and not body.lstrip().startswith(xml_starts)
     output = operation_model.output_shape
     page = body.lstrip()[:14].lower().startswith((b"<html", b"<!doctype html")) or body.lstrip()[:1] in {b"{", b"["}
-    if status == HTTPStatus.OK and output is not None and "payload" not in output.serialization and page:
+    holds_a_file = output is not None and "payload" in output.serialization
+    if status == HTTPStatus.OK and page and not holds_a_file:
         raise DeployError(f"The answer is not AWS's own: HTTP {status}, and a page.", CLASSES[FOREIGN][1])
     if foreign or _lacking(response_dict["headers"], body):
         code = "Throttling" if status == HTTPStatus.TOO_MANY_REQUESTS else status
@@ -190,10 +193,12 @@ def _an_object(operation_model: Any, response_dict: dict[str, Any], **_rest: Any
     if status >= HTTPStatus.BAD_REQUEST and body.lstrip()[:1] in {b"[", b'"', b"n", b"t", b"f"}:  # JSON, but no error
         response_dict["body"] = json.dumps({"message": body.decode(errors="replace")}).encode()
     shape = operation_model.output_shape
-    if status != HTTPStatus.OK or shape is None or "payload" in shape.serialization:
+    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES or (shape and "payload" in shape.serialization):
         return
-    awaited = any("location" not in member.serialization for member in shape.members.values())
-    if awaited and not body.lstrip().startswith(b"{"):
+    members = shape.members.values() if shape else ()
+    awaited = any("location" not in member.serialization for member in members)
+    page = body.lstrip().startswith(b"<")  # also where nothing is awaited: it would pass for done
+    if page or (awaited and status == HTTPStatus.OK and not body.lstrip().startswith(b"{")):
         raise DeployError(f"The answer is not AWS's: HTTP {status}, and no JSON object.", CLASSES[FOREIGN][1])
 
 

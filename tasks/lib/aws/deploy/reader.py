@@ -25,6 +25,7 @@ from .remote import (
     remote_of_alias,
     remote_of_latest,
     retention_days,
+    variables,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +42,16 @@ class Reader:
         self._answers: dict[str, Future[Answer | None]] = {}
 
     def read(self, desired: DesiredState, *, first: bool, deep: bool = False) -> Remote | None:
-        """The function as far as the plan needs it: the one answer, and more only when that is not as desired."""
+        """The function as far as the plan needs it: the one answer, and more only when that is not as desired.
+
+        DeployError where its variables are managed, and AWS does not show them.
+        """
+        found = self._read(desired, first=first, deep=deep)
+        for version in (found.live, found.latest) if found and "Environment" in desired.settings else ():
+            variables(version or {})
+        return found
+
+    def _read(self, desired: DesiredState, *, first: bool, deep: bool) -> Remote | None:
         client = self._aws().client("lambda")
         answer = self._first_answer(desired.label) if first else get_function(client, desired.name, desired.alias)
         if answer is None and desired.alias is None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...base import secrets
 from ...base.errors import DeployError
+from ..reply import number
 
 Answer = Mapping[str, Any]
 NO_GROUP = -1
@@ -59,6 +60,19 @@ def _foreign(sentence: str) -> str:
     return secrets.clean(sentence, foreign=True)
 
 
+def variables(version: Answer) -> Mapping[str, str]:
+    """The environment variables of a version; DeployError where AWS cannot decrypt them for us."""
+    shown = version.get("Environment") or {}
+    if error := shown.get("Error"):
+        raise DeployError(
+            f"AWS does not show the variables of {version.get('FunctionName')}: "
+            f"{_foreign(str(error.get('Message', 'it does not say why')))}",
+            "Allow kms:Decrypt on the function's key to the credentials in use.",
+        )
+    found: Mapping[str, str] = shown.get("Variables", {})
+    return found
+
+
 def get_function(client: Any, name: str, alias: str | None) -> Answer | None:
     """The one read: GetFunction of the alias, or of $LATEST; None if there is no such function or alias."""
     qualifier = {} if alias is None else {"Qualifier": alias}
@@ -92,8 +106,8 @@ def remote_of_latest(answer: Answer, live: Answer | None, versions: tuple[Answer
 def published(client: Any, name: str) -> tuple[Answer, ...]:
     """All published versions, newest first."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-    found = [version for page in pages for version in page["Versions"] if version["Version"] != "$LATEST"]
-    return tuple(sorted(found, key=lambda version: -int(version["Version"])))
+    found = [version for page in pages for version in page.get("Versions", []) if version["Version"] != "$LATEST"]
+    return tuple(sorted(found, key=number, reverse=True))
 
 
 def retention_days(logs: Any, group: str) -> int:

@@ -64,8 +64,15 @@ def invoke(handle: FunctionHandle, event: bytes) -> Invocation:
     with handle.calls():
         answer = client.invoke(FunctionName=handle.name, Payload=event, LogType="Tail", **handle.qualifier)
         body = answer["Payload"].read()
-    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+    log = _decoded(str(answer.get("LogResult", "")))
     return Invocation(body, log, str(answer.get("FunctionError", "")), str(answer.get("ExecutedVersion", "")))
+
+
+def _decoded(log: str) -> str:
+    try:
+        return base64.b64decode(log).decode(errors="replace")
+    except ValueError:  # the answer is there all the same
+        return ""
 
 
 def failure(handle: FunctionHandle, invocation: Invocation) -> InvokeError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, errors_while, missing
+from ..reply import json_member
 from .rights import Rights, changes, document, joined
 from .rights import rights as allowed
 
@@ -44,7 +45,7 @@ def trust_problem(aws: Aws, role: str) -> str:
         return ""
     iam, name = aws.client("iam"), role.rpartition("/")[2]
     try:
-        document = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        document = json_member(iam.get_role(RoleName=name)["Role"], "AssumeRolePolicyDocument")
     except iam.exceptions.ClientError as error:
         return f"There is no role {name}." if missing(error) else ""
     return "" if _trusts_lambda(document) else f"Role {name} does not trust lambda.amazonaws.com."
@@ -84,10 +85,10 @@ def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry
 def _there(iam: Any, role: str) -> Rights:
     """What the role's own policy of ours allows already."""
     try:
-        policy = iam.get_role_policy(RoleName=role, PolicyName=POLICY)["PolicyDocument"]
+        answer = iam.get_role_policy(RoleName=role, PolicyName=POLICY)
     except iam.exceptions.NoSuchEntityException:
         return {}
-    return allowed(json.loads(policy) if isinstance(policy, str) else policy)
+    return allowed(json_member(answer, "PolicyDocument"))
 
 
 def _trusts_lambda(document: Any) -> bool:

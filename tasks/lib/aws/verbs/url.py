@@ -9,9 +9,10 @@ Since October 2025 a public URL answers 403 unless *two* statements allow it.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
+
+from ..reply import json_member
 
 if TYPE_CHECKING:
     from .handle import FunctionHandle
@@ -79,7 +80,7 @@ def _config(handle: FunctionHandle) -> Any:
 def _statements(handle: FunctionHandle) -> set[str]:
     """The ids of the statements in the function's policy."""
     try:
-        policy = json.loads(handle.client.get_policy(FunctionName=handle.name, **handle.qualifier)["Policy"])
+        answer = handle.client.get_policy(FunctionName=handle.name, **handle.qualifier)
     except handle.client.exceptions.ResourceNotFoundException:
         return set()
-    return {str(statement.get("Sid")) for statement in policy["Statement"]}
+    return {str(statement.get("Sid")) for statement in json_member(answer, "Policy").get("Statement", [])}

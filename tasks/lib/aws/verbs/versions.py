@@ -81,4 +81,4 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
 
 def _aliases(handle: FunctionHandle) -> list[Any]:
     pages = handle.client.get_paginator("list_aliases").paginate(FunctionName=handle.name)
-    return [alias for page in pages for alias in page["Aliases"]]
+    return [alias for page in pages for alias in page.get("Aliases", [])]
