@@ -107,7 +107,8 @@ class Verb(Task):  # type: ignore[misc]
 
         doit calls this while it reads the command line, with the words behind the name, and again, without words,
         before a task is looked at and before it runs; a task that only others depend on gets those calls alone.
-        `options` is None until the first of all these calls: it is what doit itself looks at.
+        `options` is None until the first of all these calls: it is what doit itself looks at. InvalidCommand for words
+        that mean nothing.
         """
         first, self.options = self.options is None, {}
         if not first or args is None:
