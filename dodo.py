@@ -23,6 +23,7 @@ from tasks import (
     needed_libs,
     new,
     oci,
+    outputs,
     picture,
     prune,
     purge,
@@ -31,6 +32,7 @@ from tasks import (
     role,
     rollback,
     shim,
+    status,
     test,
     url,
     versions,
@@ -107,6 +109,16 @@ def task_check() -> Tasks:
 def task_report() -> Tasks:
     """what is in each zip, as a page to look at"""
     return report.define(PROJECT)
+
+
+def task_status() -> Tasks:
+    """all functions in all stages: one table"""
+    return status.define(PROJECT)
+
+
+def task_outputs() -> Tasks:
+    """the zip, its hash, the ARN and the URL, for other tools"""
+    return outputs.define(PROJECT)
 
 
 def task_render() -> Tasks:

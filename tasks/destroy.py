@@ -1,4 +1,8 @@
-"""A function off AWS, with all its versions."""
+"""A function off AWS, with all its versions: first what would go, then the question, then the deed.
+
+in   --yes, or the answer of a person at a terminal; elsewhere nothing is deleted without --yes
+out  what is gone
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .graph.aws_verb import aws_verb
+from .lib.base.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -22,18 +27,45 @@ def define(project: Project) -> Iterator[Verb]:
 
 
 def options(parser: ArgumentParser) -> None:
-    """`doit destroy:<fn> [--yes] [--logs]`."""
-    parser.add_argument("--yes", action="store_true", help="do it; without, only say what would go")
+    """`doit destroy:<fn> [--yes] [--dry-run] [--logs]`."""
+    parser.add_argument("--yes", action="store_true", help="do it without a question")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
     parser.add_argument("--logs", action="store_true", help="the log group, too")
 
 
 def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
-    """Take the function off AWS."""
+    """Say what goes, ask, and take it off AWS; UsageError where nobody can be asked."""
     from .lib.aws.verbs import destroy
 
-    gone = destroy.destroy(handle, confirmed=given.yes, logs=given.logs)
-    if not given.yes:
-        print("Nothing was deleted: say --yes to do it.", file=sys.stderr)
-    elif gone["function"] is None:
-        print("There was no function to delete.", file=sys.stderr)
-    return gone
+    found = destroy.inventory(handle, logs=given.logs)
+    if not (found["function"] or found["log_group"]):
+        print(f"There is nothing to delete of {handle.name}.", file=sys.stderr)
+        return found | {"deleted": False}
+    print(*would_go(found), sep="\n", file=sys.stderr)
+    if given.dry_run:
+        return found | {"deleted": False}
+    if not given.yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"Nothing of {handle.name} was deleted: there is no terminal to ask at.",
+            f"Say so on the command line: doit destroy:{handle.function.name} --yes",
+        )
+    if not given.yes and not agreed(handle.name):
+        print("Nothing was deleted.", file=sys.stderr)
+        return found | {"deleted": False}
+    return destroy.destroy(handle, confirmed=True, logs=given.logs)
+
+
+def would_go(found: dict[str, Any]) -> list[str]:
+    """What would go, a line each."""
+    lines = [f"  function   {found['function']}"] if found["function"] else []
+    lines += [f"  version    {version}" for version in found["versions"]]
+    lines += [f"  alias      {alias}" for alias in found["aliases"]]
+    lines += [f"  url        {found['url']}"] if found["url"] else []
+    lines += [f"  log group  {found['log_group']}"] if found["log_group"] else []
+    return ["This goes, and does not come back:", *lines]
+
+
+def agreed(name: str) -> bool:
+    """Whether a person types the function's name."""
+    print(f"Type {name} to delete it: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == name

@@ -24,7 +24,7 @@ from tasks.lib.aws.deploy.calls import Clock
 from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.session import Aws, connect
-from tasks.lib.aws.verbs import destroy, invoke, logs, rights, role, url, versions
+from tasks.lib.aws.verbs import destroy, invoke, logs, rights, role, status, url, versions
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.base.errors import BuildError
 from tests.aws.support import packed, project
@@ -66,6 +66,7 @@ VERBS: dict[str, Act] = {
     "logs": lambda _: list(logs.events(handle())),
     "invoke": lambda _: invoke.invoke(handle(), b"{}"),
     "role": lambda _: make_role(),
+    "status": lambda _: status.status(handle()),
     "destroy": lambda _: destroy.destroy(handle(), confirmed=True, logs=True),
 }
 

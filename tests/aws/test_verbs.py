@@ -160,11 +160,10 @@ def test_a_role_may_write_its_log_and_no_more(world: World) -> None:
 
 def test_destroy_says_first_and_does_then(world: World, three: list[Package]) -> None:
     del three
-    assert destroy(here()) == {"function": "hello", "log_group": None, "deleted": False}
+    assert not destroy(here())["deleted"]
     assert len(versions(here())) == 3
     assert destroy(here(), confirmed=True, logs=True)["deleted"]
-    again = {"function": None, "log_group": None, "deleted": False}
-    assert destroy(here(), confirmed=True) == again
+    assert not destroy(here(), confirmed=True)["deleted"]
     assert world.aws["logs"].describe_log_groups()["logGroups"] == []
     with pytest.raises(DeployError, match="There is no function hello"):
         versions(here())

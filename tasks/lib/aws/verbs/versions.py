@@ -23,14 +23,14 @@ def versions(handle: FunctionHandle) -> list[dict[str, Any]]:
     """All published versions, newest first, with the aliases that point at them."""
     with handle.calls():
         found = published(handle.client, handle.name)
-        aliases = _aliases(handle)
+        known = aliases(handle)
     return [
         {
             "version": version["Version"],
             "code_sha256": version.get("CodeSha256", ""),
             "modified": version.get("LastModified", ""),
             "description": version.get("Description", ""),
-            "aliases": sorted(alias["Name"] for alias in aliases if alias["FunctionVersion"] == version["Version"]),
+            "aliases": sorted(alias["Name"] for alias in known if alias["FunctionVersion"] == version["Version"]),
         }
         for version in found
     ]
@@ -69,7 +69,7 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
     with handle.calls():
         found = [version["Version"] for version in published(handle.client, handle.name)]
         kept = set(found[:keep])
-        for alias in _aliases(handle):
+        for alias in aliases(handle):
             kept |= {alias["FunctionVersion"], *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})}
             noted = BEFORE.search(str(alias.get("Description", "")))
             kept |= {noted[1]} if noted else set()
@@ -79,6 +79,7 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
     return {"kept": [version for version in found if version in kept], "deleted": dropped}
 
 
-def _aliases(handle: FunctionHandle) -> list[Any]:
+def aliases(handle: FunctionHandle) -> list[Any]:
+    """All aliases of a function, as AWS lists them."""
     pages = handle.client.get_paginator("list_aliases").paginate(FunctionName=handle.name)
     return [alias for page in pages for alias in page.get("Aliases", [])]
