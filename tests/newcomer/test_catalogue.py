@@ -16,6 +16,8 @@ WITHOUT_NEXT_ACT = ("tasks/lib/elf/", "tasks/lib/loader/")  # parts of the gate'
 
 ONE = "[function.f]\nsource = 's'\n"
 WEB = f"{ONE}process = 'http'\n"
+IMAGE = f"{ONE}package = 'image'\n"
+LAYER = "arn:aws:lambda:eu-central-1:111111111111:layer:x:1"
 LONG = "x" * 300
 
 
@@ -49,8 +51,14 @@ LAMBDA_TOML = [
     f"{ONE}process = 'persistent'\nsuccess = [1]\n",
     f"{ONE}success = [1]\nerrors = {{ 1 = 'Bad' }}\n",
     f"{ONE}port = 8080\n",
+    f"{ONE}image_base = 'scratch'\n[function.f.aws.ImageConfig]\nCommand = ['x']\n",
+    f"{IMAGE}layers = ['{LAYER}']\n[function.f.aws.SnapStart]\nApplyOn = 'None'\n",
+    f"{ONE}environment = {{ DB = {{ ssm = '/a', key = 'b' }}, TOKEN = {{ ssm = '/a', secret = 'b' }} }}\n",
+    f"{IMAGE}runtime = 'nodejs24.x'\nimage_base = 'scratch'\n",
+    f"{IMAGE}[deploy]\ns3_bucket = 'my-zips'\n",
     f"{WEB}runtime = 'nodejs24.x'\n",
     f"{WEB}input = 'envelope'\n",
+    f"{WEB}response = 'stream'\nfronts = ['alb']\n",
     f"{WEB}socket = '/tmp/s'\nport = 8080\n",
     f"{WEB}error_status = ['500-400']\n",
     f"{ONE}memory_mb = 'x'\n[build]\nbuilder = 'dokcer'\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import zipfile
@@ -90,6 +91,25 @@ def test_site_packages_may_be_read_only(app: Installed) -> None:
         for folder in folders:
             Path(folder).chmod(0o755)
     assert sorted(path.name for path in app.folder.iterdir()) == ["Main.hs", "lambda.toml"]
+
+
+def test_doctor_speaks_before_there_is_a_project(repository: Installed) -> None:
+    found = json.loads(repository.run("doctor", "--offline", "--json").out)
+    assert {"ghc", "cabal", "emulator"} <= {item["name"] for item in found["things"]}
+    assert list(repository.folder.iterdir()) == []
+
+
+def test_sentences_name_the_command_that_is_on_the_path(
+    repository: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    said = repository.good("new", "first").out.splitlines()[-1]
+    assert said.startswith("Next: haskell-on-lambda zip:first, then haskell-on-lambda invoke:first ")
+    (tools / "doit").write_text("#!/bin/sh\n")
+    (tools / "doit").chmod(0o755)
+    assert repository.good("new", "second").out.splitlines()[-1].startswith("Next: doit zip:second, then doit invoke:")
 
 
 def test_no_project_is_said_with_the_next_act(repository: Installed) -> None:

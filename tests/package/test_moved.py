@@ -11,7 +11,7 @@ from tasks.lib.package.moved import Summary, moved, summary
 def test_size_and_libraries_that_came_and_went_are_said() -> None:
     old = Summary(2_900_000, {"bootstrap": 1, "hello": 2, "lib/libz.so.1": 3})
     new = Summary(3_100_000, {"bootstrap": 1, "hello": 9, "lib/libpcre2-8.so.0": 3})
-    assert moved(old, new) == "2.9 → 3.1 MB, +libpcre2-8.so.0, −libz.so.1, other hello"
+    assert moved(old, new) == "2.9 → 3.1 MB, +libpcre2-8.so.0, −libz.so.1, hello changed"
     assert moved(None, new) == "3.1 MB"
     assert moved(new, new) == "3.1 MB"
 

@@ -44,7 +44,7 @@ def moved(before: Summary | None, after: Summary) -> str:
         *_names("−", before.members.keys() - common),
     ]
     changed = [name for name in common if before.members[name] != after.members[name]]
-    return ", ".join([*told, *(["other " + " and ".join(_names("", changed))] if changed else [])])
+    return ", ".join([*told, *([" and ".join(_names("", changed)) + " changed"] if changed else [])])
 
 
 def _names(sign: str, names: Iterable[str]) -> list[str]:
