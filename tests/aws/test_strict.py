@@ -111,7 +111,10 @@ def test_racing_deploys_end_with_one_of_the_two_states(there: Lambda, one: Packa
     aws = connect(project(PLAIN).deploy)
     shared: dict[str, Any] = {"connected": lambda: aws}
     for _ in range(10):
-        wishes = [(hidden(7, 3).replace("128", "256"), one), (hidden(14, 9).replace("128", "512"), two)]
+        wishes = [
+            (hidden(7, 3).replace("128", "256") + 'tags = { team = "a", one = "1" }\n', one),
+            (hidden(14, 9).replace("128", "512") + 'tags = { team = "b", two = "2" }\n', two),
+        ]
         with ThreadPoolExecutor(2) as pool:
             for future in [pool.submit(deploy, *wish, **shared) for wish in wishes]:
                 with suppress(DeployError):
