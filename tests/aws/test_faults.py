@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -143,16 +143,40 @@ def test_any_harm_to_any_call_of_an_update(world: World, one: Package, two: Pack
         assert world.front.calls == ["GET /2015-03-31/functions/hello?Qualifier=live"]
 
 
-def run(settings: Path, package: Package, world: World) -> subprocess.Popen[bytes]:
+def start(world: World, *words: str) -> subprocess.Popen[str]:
     environment = {**os.environ, **ENVIRONMENT, "AWS_ENDPOINT_URL": world.front.url, "PYTHONPATH": str(ROOT)}
-    script = Path(__file__).with_name("deployer.py")
-    command = [sys.executable, str(script), str(settings), "hello", str(package.zip), package.digest]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [sys.executable, str(Path(__file__).with_name("deployer.py")), *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def words(settings: Path, package: Package) -> list[str]:
+    return [str(settings), "hello", str(package.zip), package.digest]
+
+
+@pytest.fixture(scope="module")
+def deployer(_servers: World) -> Iterator[subprocess.Popen[str]]:
+    with start(_servers) as process:
+        yield process
+        process.terminate()
+
+
+def killed(deployer: subprocess.Popen[str], world: World, given: list[str]) -> int:
+    """The exit code of a deploy whose process the proxy kills, in the midst of the call that it is aimed at."""
+    assert deployer.stdin
+    assert deployer.stdout
+    victim: Future[int] = Future()
+    world.front.victim = partial(victim.result, 60)
+    deployer.stdin.write(json.dumps(given) + "\n")
+    deployer.stdin.flush()
+    victim.set_result(int(deployer.stdout.readline()))
+    code, _said = json.loads(deployer.stdout.readline())
+    return int(code)
 
 
 @pytest.mark.parametrize("kind", ["creation", "update", "update without an alias"])
 def test_a_killed_deploy_run_again_ends_as_if_undisturbed(
-    world: World, tmp_path: Path, one: Package, two: Package, kind: str
+    world: World, deployer: subprocess.Popen[str], tmp_path: Path, one: Package, two: Package, *, kind: str
 ) -> None:
     first, second = ((text.replace('alias = "live"', "") if "without" in kind else text) for text in (FIRST, SECOND))
     before = [] if kind == "creation" else [(first, one)]
@@ -165,10 +189,7 @@ def test_a_killed_deploy_run_again_ends_as_if_undisturbed(
         for earlier in before:
             world.deploy(*earlier)
         world.front.aim("killed", at)
-        process = run(settings, last[1], world)
-        world.front.victim = partial(getattr, process, "pid")
-        process.communicate(timeout=60)
-        assert process.returncode == -9, world.front.calls
+        assert killed(deployer, world, words(settings, last[1])) == -9, world.front.calls
         world.front.aim()
         world.deploy(*last)
         assert world.state() == expected, at
@@ -178,7 +199,7 @@ def test_two_deploys_at_once_of_the_same(world: World, tmp_path: Path, one: Pack
     expected, _ = undisturbed(world, (FIRST, one))
     settings = tmp_path / "lambda.toml"
     settings.write_text(FIRST)
-    both = [run(settings, one, world) for _ in range(2)]
+    both = [start(world, *words(settings, one)) for _ in range(2)]
     said = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert {json.loads(stdout)["code_sha256"] for stdout, _ in said} == {one.code_sha256}
