@@ -25,6 +25,7 @@ from tasks import (
     oci,
     outputs,
     picture,
+    policy,
     prune,
     purge,
     render,
@@ -129,6 +130,11 @@ def task_render() -> Tasks:
 def task_role() -> Tasks:
     """the execution role: made, with the least rights"""
     return role.define(PROJECT)
+
+
+def task_policy() -> Tasks:
+    """the smallest policy of whoever deploys"""
+    return policy.define(PROJECT)
 
 
 def task_logs() -> Tasks:

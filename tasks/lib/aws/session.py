@@ -115,6 +115,13 @@ class Aws:
             return self._clients[key]
 
 
+def partition_of(region: str) -> str:
+    """The second word of ARNs in a region, as botocore's own table has it."""
+    import boto3
+
+    return str(boto3.session.Session().get_partition_for_region(region))
+
+
 def connect(deploy: Deploy) -> Aws:
     """A session for the region that boto3 finds; DeployError for none, or for another than the pinned one."""
     with errors_while():
