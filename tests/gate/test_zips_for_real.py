@@ -33,6 +33,11 @@ pytestmark = pytest.mark.slow
 SAMPLE = 120
 LOADER = "ld-linux-x86-64.so.2"
 SOURCE = '#include <stdio.h>\n{more}\nint main(void) {{ {use} puts("ok"); return 0; }}\n'
+OLD_START = """#include <stdlib.h>
+int main(void);
+void begin(void) { exit(main()); }
+__asm__(".globl _start\\n_start: xor %ebp, %ebp\\n and $-16, %rsp\\n call begin\\n");
+"""  # without __libc_start_main, which this machine's glibc gives the version GLIBC_2.34: programs for an older one
 PROGRAMS = {  # its body, and gcc's options
     "plain": ("", "", []),
     "static": ("", "", ["-static"]),
@@ -79,9 +84,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         line = ["gcc", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libfoo.so.1", "-o", name, source]
         subprocess.run([need("gcc"), *line[1:]], cwd=folder, check=True)
     for name, (more, use, options) in PROGRAMS.items():
-        (folder / "a.c").write_text(SOURCE.format(more=more, use=use))
-        subprocess.run(["gcc", "-o", name, "a.c", *options], cwd=folder, check=True)
+        compile_for_old(folder, name, SOURCE.format(more=more, use=use), *options)
     return folder
+
+
+def compile_for_old(folder: Path, name: str, source: str, *options: str) -> Path:
+    """gcc -nostartfiles -o name a.c options: it needs no newer glibc than its calls do; static ones start as usual."""
+    old = not any(option.startswith("-static") for option in options)
+    (folder / "a.c").write_text((OLD_START if old else "") + source)
+    line = [need("gcc"), *(["-nostartfiles"] if old else []), "-o", name, "a.c", *options]
+    subprocess.run(line, cwd=folder, check=True)
+    return folder / name
 
 
 def tree(case: Case, made: Path, folder: Path) -> None:
@@ -180,6 +193,8 @@ def test_the_verdict_is_what_happens(root: Path, made: Path, tmp_path: Path) -> 
         truth, said = started(root)
         if found.verdict is Outcome.UNPROVED:
             unproved += 1
+        elif found.starts and "symbol lookup error" in said and any(note.kind == "symbol" for note in found.notes):
+            pass  # it started, and called what it was noted to lack
         elif found.starts is not truth:
             wrong.append((case, found.verdict, [problem.message for problem in found.problems], said))
         good += truth

@@ -63,7 +63,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mmdebstrap, folder = need("mmdebstrap"), tmp_path_factory.mktemp("bullseye")
     if os.geteuid() != 0:
         lacking("only root may start programs in another root")
-    wanted = "libc6,libc-bin,libgcc-s1,libstdc++6,base-passwd,dash,coreutils,libselinux1,libpcre2-8-0"
+    wanted = "bash,libtinfo6,libc6,libc-bin,libgcc-s1,libstdc++6,base-passwd,dash,coreutils,libselinux1,libpcre2-8-0"
     done = subprocess.run(
         [mmdebstrap, "--variant=extract", f"--include={wanted}", "bullseye", folder / "root.tar"],
         capture_output=True,

@@ -24,6 +24,7 @@ class Entry:
     loader: str = ""  # path of the loader that starts it, empty for the interpreter it names
     dlopen_names: tuple[str, ...] = ()
     cwd: str = TASK
+    executed: bool = True  # by the kernel; False where a loader that was started by name reads it
 
     @property
     def name(self) -> str:
@@ -39,7 +40,8 @@ class Call:
     by: str
     environment: Mapping[str, str]
     cwd: str = TASK
-    depth: int = 0
+    depth: int = 0  # scripts that one started from another
+    interpreters: int = 0  # #! lines that the kernel followed for this one
 
     def path(self, name: str) -> str:
         """A name as a path from the root."""

@@ -1,4 +1,4 @@
-"""What a start on Lambda meets: its variables, and programs that start others."""
+"""What a start on Lambda meets: its variables, its shells, and options of its loader."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from ..platform.layout import LIBRARY_PATH, PROGRAM_PATH, RUNTIME, TASK
 from .expansion import UNKNOWN
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash"})
-PASSES_ON = frozenset(
-    {"nohup", "nice", "stdbuf", "setsid", "timeout"}
-)  # start what follows; their options are not read
 LOADER_VALUES = frozenset(
     {"--library-path", "--argv0", "--preload", "--audit", "--inhibit-rpath", "--glibc-hwcaps-mask"}
 )
@@ -20,5 +17,22 @@ ENVIRONMENT = {
     "LANG": "en_US.UTF-8",
     "TZ": ":UTC",
     "_HANDLER": UNKNOWN,
-    "AWS_LAMBDA_RUNTIME_API": UNKNOWN,
+    **dict.fromkeys(
+        (
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_EXECUTION_ENV",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+        ),
+        UNKNOWN,
+    ),
 }

@@ -29,6 +29,7 @@ class Variables:
     exported: set[str] = field(default_factory=set)
     cwd: str = "/"
     arguments: tuple[str, ...] = ()  # $0 and what follows
+    unset: set[str] = field(default_factory=set)  # names that were asked for and are not known here
 
     @classmethod
     def of(cls, environment: Mapping[str, str], cwd: str, arguments: tuple[str, ...]) -> Variables:
@@ -54,7 +55,7 @@ class Variables:
             return list(self.arguments[1:])
         fields: list[str] = []
         current: str | None = None
-        for text, quoted in self._parts(word, 0):
+        for text, quoted in self._parts(word, 0, names=True):
             if quoted:
                 current = (current or "") + text
                 continue
@@ -67,8 +68,8 @@ class Variables:
                     current = (current or "") + piece
         return fields if current is None else [*fields, current]
 
-    def _parts(self, word: str, depth: int) -> Iterator[tuple[str, bool]]:
-        """(text, True for what is not split)."""
+    def _parts(self, word: str, depth: int, *, names: bool = False) -> Iterator[tuple[str, bool]]:
+        """(text, True for what is not split); `names`: patterns stand for names of files, which are not looked up."""
         at = 0
         if word[:1] == "~":
             yield UNKNOWN, True
@@ -86,7 +87,7 @@ class Variables:
                 value, end = self._expansion(word, at, end, depth)
                 yield value, False
             else:
-                yield unit, True
+                yield UNKNOWN if names and _is_pattern(word, at) else unit, True
             at = end
 
     def _parts_quoted(self, text: str, depth: int) -> Iterator[tuple[str, bool]]:
@@ -135,6 +136,7 @@ class Variables:
         name, operation, word = found[2], found[3] or "", found[4] or ""
         value = self._value(name)
         if value is None:  # the function's own environment may have it
+            self.unset |= set() if operation else {name}
             return UNKNOWN
         argument = "".join(part for part, _ in self._parts(word, depth + 1))
         if not operation or UNKNOWN in value:
@@ -169,6 +171,15 @@ class Variables:
         except UnreadError:
             return UNKNOWN
         return printed
+
+
+def _is_pattern(word: str, at: int) -> bool:
+    """Whether an unquoted character begins a pattern, or braces with alternatives."""
+    rest = word[at:]
+    if rest[0] == "{":
+        inner = rest.partition("}")[0]
+        return "}" in rest and ("," in inner or ".." in inner)
+    return rest[0] in "*?" or (rest[0] == "[" and "]" in rest)
 
 
 def _cut(value: str, operation: str, pattern: str) -> str:

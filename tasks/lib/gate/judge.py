@@ -27,6 +27,7 @@ from .launch import Launch
 from .objects import floors, idle, objects
 from .proof import Proof, proved
 from .readings import Readings, Tables
+from .script import READ_BY_EYE
 from .verdict import Fault, Note, Outcome, Problem, Role, Unproved, Verdict, gate_error, outcome, shown
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def foreign(
         found.entries += [replace(entry, dlopen_names=dlopen_names) for entry in launch.entries]
         found.problems += launch.problems
         found.unproved += launch.unproved
+        if not (found.entries or found.problems or found.unproved):
+            message = "no program of the package was seen to be started by it."
+            found.unproved.append(Unproved("script", BOOTSTRAP, message, READ_BY_EYE))
     return _judged(root, elves, found, found.entries[-1].name if found.entries else "")
 
 

@@ -23,7 +23,7 @@ from ..elf.read import Elf
 from ..loader.root import StandIns
 from ..platform.layout import LINKS, OPT, SYSTEM, TASK
 from ..sysroot.member import OTHERS_RUN, Member
-from ..sysroot.root import Rooted
+from ..sysroot.root import MOST_HOPS, Rooted
 
 if TYPE_CHECKING:
     from ..platform.runtimes import Platform
@@ -103,6 +103,18 @@ class LambdaRoot(Rooted, StandIns):
         except OSError:
             return None
         return node if isinstance(node, Member) else None
+
+    def followed(self, path: str, hops: int = MOST_HOPS) -> str:
+        """Where a path leads, though nothing may be known there; the path itself where it cannot be followed."""
+        folder, _, name = posixpath.normpath(path).rpartition("/")
+        try:
+            here = f"{self.canonical(folder or '/').rstrip('/')}/{name}"
+        except OSError:
+            return path
+        target = self._nodes.get(here)
+        if isinstance(target, str) and hops:
+            return self.followed(posixpath.join(posixpath.dirname(here), target), hops - 1)
+        return here
 
     def _target(self, path: str) -> str | None:
         parent = self._nodes.get(path.rpartition("/")[0] or "/")

@@ -10,20 +10,22 @@ a script behind a script. What cannot be followed is said to be not proved.
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import replace
 
 from ..platform.layout import LOADER, OPT, PROGRAM_PATH, TASK
 from .call import NAME_THE_LAYER, Call, Entry
-from .environment import ENVIRONMENT, LOADER_VALUES, PASSES_ON, SHELLS
+from .environment import ENVIRONMENT, LOADER_VALUES, SHELLS
 from .expansion import UNKNOWN
 from .lambda_root import LambdaRoot, shown_name
+from .prefixes import PASSES_ON, env, passed_on
 from .script import READ_BY_EYE, Script
-from .shell import ASSIGNMENT
 from .verdict import Fault, Problem, Role, Unproved, shown
 
 SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE of the Linux kernel
-DEEPEST = 5  # scripts behind scripts; the kernel's own limit for #! is 4
+MOST_INTERPRETERS = 5  # that the Linux kernel follows for one start
 MOST_SCRIPT_BYTES = 1 << 20
+SHELL_OPTION = re.compile(r"[-+][A-Za-z]+|--[a-z]+")
 PACK_IT = "Pack it at that place, executable, or correct the script."
 
 
@@ -83,12 +85,12 @@ class Launch:
             return
         self._enter(path, call.environment.get("LD_LIBRARY_PATH", ""), "", call.cwd)
 
-    def _enter(self, path: str, library_path: str, loader: str, cwd: str) -> None:
+    def _enter(self, path: str, library_path: str, loader: str, cwd: str, *, executed: bool = True) -> None:
         if UNKNOWN in library_path or UNKNOWN in cwd:
             message = "the folders that it searches for libraries depend on what is not known here."
             self._not_proved("script", shown(shown_name(path)), message, READ_BY_EYE)
             return
-        entry = Entry(path, Role.PROGRAM, library_path, loader, cwd=cwd)
+        entry = Entry(path, Role.PROGRAM, library_path, loader, cwd=cwd, executed=executed)
         if entry.path not in {known.path for known in self.entries}:
             self.entries.append(entry)
 
@@ -112,13 +114,14 @@ class Launch:
         elif self.root.member(program) is None:
             self._absent(program, by)
         else:
-            self._enter(program, library_path, path if self.root.member(path) else "", call.cwd)
+            loader = path if self.root.member(path) else ""
+            self._enter(program, library_path, loader, call.cwd, executed=False)
 
     # what the runtime has
 
     def _of_runtime(self, path: str, call: Call) -> None:
         """A program that is not in the package."""
-        real = self._real(path)
+        real = self.root.followed(path)
         name = posixpath.basename(real)
         where = self.root.platform
         if self.root.offered(path):
@@ -127,20 +130,13 @@ class Launch:
         elif real.startswith(f"{OPT}/") and not self.root.with_layers:
             message = f"it starts {shown(path)}, which only a layer can hold."
             self._not_proved("layer", call.by, message, NAME_THE_LAYER)
-        elif posixpath.dirname(real) not in {"/usr/bin", "/usr/sbin"} or name in where.no_programs:
+        elif posixpath.dirname(real) not in {"/usr/bin", "/usr/sbin"} or name in where.no_programs or " " in name:
             self._absent(path, call.by)
         elif name not in where.programs:
             message = f"it starts {shown(path)}, and whether {where.runtime.id} has that is not known here."
             self._not_proved("script", call.by, message, "Pack a program of your own, or use one that is known.")
         else:
             self._known_program(name, call)
-
-    def _real(self, path: str) -> str:
-        folder, _, name = posixpath.normpath(path).rpartition("/")
-        try:
-            return f"{self.root.canonical(folder)}/{name}"
-        except OSError:
-            return path
 
     def _absent(self, path: str, by: str) -> None:
         name = shown(shown_name(path))
@@ -156,20 +152,34 @@ class Launch:
         if name in SHELLS:
             self._shell(call)
         elif name == "env":
-            self._env(replace(call, words=call.words[1:]))
+            self._started_by(env(call))
         elif name in PASSES_ON:
-            rest = [word for word in call.words[1:] if not word.startswith("-") and not word.replace(".", "").isdigit()]
-            if rest:
-                self.search(replace(call, words=tuple(rest)))
+            self._started_by(passed_on(name, call))
+
+    def _started_by(self, call: Call) -> None:
+        if call.words:
+            self.search(call)
 
     def _shell(self, call: Call) -> None:
         """A shell: options and a script, or -c and its text."""
-        rest = list(call.words[1:])
-        while rest and rest[0].startswith(("-", "+")) and "c" not in rest[0].lstrip("-"):
-            rest.pop(0)
-        if rest and rest[0].startswith("-"):
-            arguments = tuple(rest[2:]) or (call.words[0],)
-            Script(self, replace(call, depth=call.depth + 1), arguments).run(rest[1] if len(rest) > 1 else "")
+        rest, options = list(call.words[1:]), ""
+        while rest and rest[0].startswith(("-", "+")) and rest[0] != "--":
+            word = rest.pop(0)
+            if word in {"-o", "+o"}:
+                options += {"errexit": "e", "nounset": "u"}.get(rest.pop(0) if rest else "", "")
+            elif SHELL_OPTION.fullmatch(word):
+                options += word[1:] if word[0] == "-" and word[1] != "-" else ""
+            else:
+                message = (
+                    f"{call.by} gives its shell the option {shown(word)}, which none takes: a #! line has one word."
+                )
+                self._problem(Fault.FORM, call.by, message, "Write `set` in the script instead.")
+                return
+        del rest[: rest[:1] == ["--"]]
+        if "c" in options:
+            arguments = tuple(rest[1:]) or (call.words[0],)
+            text = rest[0] if rest else ""
+            Script(self, replace(call, depth=call.depth + 1), arguments, options).run(text)
         elif rest and UNKNOWN in rest[0]:
             self._not_proved("script", call.by, "it reads a script whose name is not known here.", READ_BY_EYE)
         elif rest:
@@ -181,29 +191,8 @@ class Launch:
                 self._problem(Fault.MODE, name, f"{name} cannot be read by the function's user.", "Give it mode 0755.")
             else:
                 text = member.content()[:MOST_SCRIPT_BYTES].decode("utf-8", "surrogateescape")
-                Script(self, replace(call, by=name, depth=call.depth + 1), (path, *rest[1:])).run(text)
-
-    def _env(self, call: Call) -> None:
-        """As env(1): -i, -S text, -u NAME, NAME=value, then a program."""
-        given, rest = dict(call.environment), list(call.words)
-        while rest:
-            word = rest[0]
-            if word in {"-i", "-", "--ignore-environment"}:
-                given = {}
-            elif word == "-u" and len(rest) > 1:
-                given.pop(rest.pop(1), None)
-            elif word.startswith(("-S", "--split-string")):
-                text = word.removeprefix("-S").removeprefix("--split-string=")
-                rest[0:1] = ["", *(text.split() if text else [])]
-                if not text and len(rest) > 1:
-                    rest[1:2] = rest[1].split()
-            elif found := ASSIGNMENT.fullmatch(word):
-                given[found[1]] = found[2]
-            elif not word.startswith("-"):
-                break
-            rest.pop(0)
-        if rest:
-            self.search(replace(call, words=tuple(rest), environment=given))
+                within = replace(call, by=name, depth=call.depth + 1)
+                Script(self, within, (path, *rest[1:]), options).run(text)
 
     def search(self, call: Call) -> None:
         """Follow execvp(3): a name without slash is looked for along PATH."""
@@ -215,7 +204,7 @@ class Launch:
             if UNKNOWN in folder:
                 continue
             path = call.path(posixpath.join(folder, name))
-            real = self._real(path)
+            real = self.root.followed(path)
             known = posixpath.dirname(real) == "/usr/bin" and name in self.root.platform.programs
             if known or ((member := self.root.member(path)) and member.is_program):
                 self.execute(path, call)
@@ -230,7 +219,8 @@ class Launch:
         line, newline, _ = text[2:SHEBANG_BYTES].partition(b"\n")
         first = line.strip(b" \t").decode("utf-8", "surrogateescape")
         interpreter, _, argument = first.replace("\t", " ").partition(" ")
-        if not interpreter or call.depth > DEEPEST or (not newline and len(text) > SHEBANG_BYTES and not argument):
+        cut_off = not newline and len(text) >= SHEBANG_BYTES and not re.search(rb"[ \t\0]", line.lstrip(b" \t"))
+        if not interpreter or call.interpreters >= MOST_INTERPRETERS or cut_off:
             message = f"{name} has no interpreter in its #! line that the kernel could start."
             self._problem(Fault.FORM, name, message, "Write #!/bin/sh.")
         elif first.endswith("\r"):
@@ -239,7 +229,7 @@ class Launch:
         else:
             given = [interpreter, *([argument.strip()] if argument.strip() else []), path, *call.words[1:]]
             at = call.path(interpreter)
-            self.execute(at, replace(call, words=tuple(given), by=name, depth=call.depth + 1))
+            self.execute(at, replace(call, words=tuple(given), by=name, interpreters=call.interpreters + 1))
             if self.root.member(at) is not None and posixpath.basename(at) not in SHELLS:
                 message = f"it is read by {shown(interpreter)}, and only the start of that is proved."
                 self._not_proved("script", name, message, READ_BY_EYE)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
-from ..elf.read import Form
+from ..elf.read import Form, read
 from ..loader.closure import Closure, Loaded, Missing
 from ..loader.root import elf_at
 from ..loader.search import Search
 from ..loader.walk import closure
-from ..platform.layout import OPT, TASK
+from ..platform.layout import LOADER, OPT, TASK
 from ..platform.runtimes import ARCHITECTURES
 from .call import NAME_THE_LAYER, Entry
 from .lambda_root import LambdaRoot, shown_name
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ITS_LOADER = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
+LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")  # folders below glibc-hwcaps
 ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody promises; AVX-512 most have not
 
 
@@ -51,7 +52,7 @@ def proved(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     """Walk from the entry and look for every reason not to start; `tables` keeps symbols that were read."""
     path, name = entry.path, shown(entry.name)
     try:
-        elf = elf_at(root, path)
+        elf = _elf(root, entry)
     except ElfError as error:
         problem = Problem.of_file(Fault.FORM, name, shown(error.message.replace(path, entry.name)), error.hint)
         return Proof(entry, (problem,), (), (), None)
@@ -67,7 +68,7 @@ def proved(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     search = Search(
         library_path=entry.library_path, dlopen_names=entry.dlopen_names, cwd=entry.cwd, interpreter=entry.loader
     )
-    walked = closure(root, path, search)
+    walked = closure(root, root.canonical(path), search, elf)
     walked.program.name = entry.name  # with its folder in the zip
     versions = Versions(root, walked, tables)
     links = list(_links(root, entry, walked))
@@ -86,6 +87,15 @@ def proved(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
             found += _processor(item)
             notes += _notes(item)
     return Proof(entry, tuple(found), (*unproved, *versions.unproved), tuple(notes), walked)
+
+
+def _elf(root: LambdaRoot, entry: Entry) -> Elf:
+    """What is started; the kernel reads a program for a user who may execute it and not read it."""
+    member = root.member(entry.path)
+    if entry.executed and not entry.loader and member is not None and member.is_program and not member.is_readable:
+        with member.open() as file:
+            return read(file, entry.path)
+    return elf_at(root, entry.path)
 
 
 def _lost(lost: Lost) -> Problem | Note:
@@ -116,7 +126,8 @@ def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:
         yield Problem(Fault.FORM, (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
     started = entry.loader or entry.path  # a loader that is started by name only reads the program
     member = root.member(started)
-    if entry.role is not Role.LIBRARY and not (member and member.is_program):
+    executed = entry.executed or bool(entry.loader)
+    if entry.role is not Role.LIBRARY and executed and not (member and member.is_program):
         message = f"{shown(shown_name(started))} has no permission to be executed in the zip."
         yield Problem(Fault.MODE, (name,), shown(shown_name(started)), message, "Pack it with mode 0755.")
     if elf.is_static and elf.needed:
@@ -145,9 +156,15 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         path = shown(walked.interpreter_path)
         message = f"{name} is started by {path}, which {where} does not have."
         yield Problem(Fault.INTERPRETER, (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
+    if walked.interpreter is not None and _is_no_loader(walked.interpreter):
+        path = shown(shown_name(walked.interpreter.path))
+        message = f"{name} is started by {path}, which is a program and no dynamic loader."
+        yield Problem(Fault.INTERPRETER, (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
     for item in walked.missing:
         yield _missing(root, item)
-    from_package = [item for item in walked.objects[1:] if is_family(item) and item.from_package]
+    yield from _better(root, walked)
+    loaded = [*walked.objects[1:], *([walked.interpreter] if walked.interpreter is not None else [])]
+    from_package = [item for item in loaded if is_family(item) and item.from_package]
     from_runtime = [item for item in walked.objects[1:] if is_family(item) and not item.from_package]
     if from_package and from_runtime and walked.interpreter is not None:
         bundled = walked.interpreter.from_package
@@ -164,6 +181,25 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         yield Problem(Fault.LIBC, shown_chain(odd), shown(odd.name), message, hint)
 
 
+def _is_no_loader(item: Loaded) -> bool:
+    return item.from_package and item.elf.is_program and not LOADER.fullmatch(item.path.rpartition("/")[2])
+
+
+def _better(root: LambdaRoot, walked: Closure) -> Iterator[Unproved]:
+    """Copies for better processors, which glibc takes first where it can: the one for every processor is judged."""
+    for item in walked.objects[1:]:
+        folder, _, name = item.path.rpartition("/")
+        for level in LEVELS:
+            path = f"{folder}/glibc-hwcaps/{level}/{name}"
+            if item.from_package and root.member(path) is not None:
+                yield _of_level(shown(shown_name(path)), level)
+
+
+def _of_level(name: str, level: str) -> Unproved:
+    message = f"it is taken on processors of level {level}, and only the one for every processor is judged."
+    return Unproved("processor", name, message, "Leave it out of the package.")
+
+
 def _same_release(root: LambdaRoot, item: Loaded) -> bool:
     """True for a copy of the very glibc that the runtime has."""
     return item.elf.defines is not None and item.elf.defines - {item.soname} == root.platform.versions.get(item.soname)
@@ -176,6 +212,10 @@ def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
     if item.refused:
         message = f"{who} needs {name}, and the dynamic loader refuses what is there: {shown(item.refused)}"
         return Problem(Fault.REFUSED, shown_chain(item), name, message, "Put a whole library in its place.")
+    for path, _ in root.members():
+        folder, _, base = path.rpartition("/")
+        if base == item.name and folder.rpartition("/")[2] in LEVELS:
+            return _of_level(shown(shown_name(path)), folder.rpartition("/")[2])
     if root.layers_unread or item.name.startswith(f"{OPT}/"):
         message = f"it needs {name}, which only a layer can hold."
         return Unproved("layer", who, message, NAME_THE_LAYER)

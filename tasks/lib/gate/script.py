@@ -15,19 +15,20 @@ from .expansion import UNKNOWN, Variables
 from .shell import ASSIGNMENT, Command, UnreadError, commands
 from .verdict import Fault, Problem, Unproved, shown
 
-DEEPEST = 5  # scripts behind scripts
+DEEPEST = 20  # scripts that start each other; more is taken for a circle
 READ_BY_EYE = "Read that part yourself, or start the program with a plain `exec`."
 SILENT = frozenset({"set", "umask", "ulimit", "trap", ":", "true", "shopt", "echo", "printf", "pwd", "hash", "wait"})
+WRITABLE = ("/tmp/", "/dev/", "/proc/self/fd/")  # noqa: S108 - of a function
 MOVES = frozenset({"cd", "set", "unset", "shift"})
 
 
 class Script:
     """One shell."""
 
-    def __init__(self, launch: Follower, call: Call, arguments: tuple[str, ...]) -> None:
+    def __init__(self, launch: Follower, call: Call, arguments: tuple[str, ...], options: str = "") -> None:
         self.launch, self.name, self.depth = launch, call.by, call.depth
         self.variables = Variables.of(call.environment, call.cwd, arguments)
-        self.stops = False  # set -e
+        self.stops, self.strict = "e" in options, "u" in options  # set -e, set -u
 
     def run(self, text: str) -> None:
         """Follow the commands in order; the rest is not proved after the first that cannot be read."""
@@ -67,13 +68,22 @@ class Script:
             self._export(words[1:])
             return False
         fields = [part for word in words for part in shell.expand(word)]
+        if why := self._beyond(verb):
+            self._unread(f"line {command.line}: {why}")
+            return True
+        self._note_writes(command)
         if verb == "exit" or not fields:
             return verb == "exit"
         if verb in MOVES:
             return self._move(verb, fields[1:])
-        if verb in SILENT:
-            return False
-        return self._start(fields[1:] if verb in {"exec", "command"} else fields, own, ends=verb == "exec")
+        rest = fields[1:] if verb in {"exec", "command"} else fields
+        return verb not in SILENT and self._start(rest, own, ends=verb == "exec")
+
+    def _beyond(self, verb: str) -> str:
+        """Why a command cannot be followed, empty where it can."""
+        if self.strict and self.variables.unset:
+            return f"${min(self.variables.unset)} under set -u, which is not known here"
+        return "a command that fails" if verb == "false" else ""
 
     def _move(self, verb: str, fields: Sequence[str]) -> bool:
         """What changes the shell itself."""
@@ -81,14 +91,37 @@ class Script:
         if verb == "cd":
             return self._cd(fields)
         if verb == "set":
-            self.stops = self.stops or any(word.startswith("-") and "e" in word for word in fields[:1])
+            self._set(fields)
         elif verb == "shift":
-            shell.arguments = shell.arguments[:1] + shell.arguments[2:]
+            many = int(fields[0]) if fields and fields[0].isdigit() else 1
+            shell.arguments = shell.arguments[:1] + shell.arguments[1 + many :]
         else:
             for name in fields:
                 shell.values[name] = ""
                 shell.exported.discard(name)
         return False
+
+    def _set(self, fields: Sequence[str]) -> None:
+        """Options of the shell, and its arguments."""
+        at = 0
+        while at < len(fields) and fields[at][:1] in {"-", "+"} and fields[at] != "--":
+            on, letters = fields[at][0] == "-", fields[at][1:]
+            name = fields[at + 1] if letters.endswith("o") and at + 1 < len(fields) else ""
+            if "e" in letters or name == "errexit":
+                self.stops = on
+            if "u" in letters or name == "nounset":
+                self.strict = on
+            at += 2 if name else 1
+        if at < len(fields):
+            rest = fields[at + 1 :] if fields[at] == "--" else fields[at:]
+            self.variables.arguments = (*self.variables.arguments[:1], *rest)
+
+    def _note_writes(self, command: Command) -> None:
+        for target in command.writes:
+            path = self.variables.path(self.variables.one(target))
+            if UNKNOWN not in path and not path.startswith(WRITABLE):
+                message = f"line {command.line}: it writes to {shown(path)}, which can only be read on Lambda."
+                self.launch.unproved.append(Unproved("script", self.name, message, "Write to /tmp."))
 
     def _export(self, words: Sequence[str]) -> None:
         for word in words:
@@ -120,13 +153,14 @@ class Script:
         return True
 
     def _start(self, fields: Sequence[str], own: Mapping[str, str], *, ends: bool) -> bool:
-        if fields and fields[0] in {"-a", "-c", "-l"}:  # of exec
+        shell, environment = self.variables, self.variables.environment
+        while fields and fields[0] in {"-a", "-c", "-l", "-cl", "-lc"}:  # of exec
+            environment = {} if "c" in fields[0] else environment
             fields = fields[2:] if fields[0] == "-a" else fields[1:]
         if not fields:
             return False
-        shell = self.variables
         known = len(self.launch.problems)
-        self.launch.search(Call(tuple(fields), self.name, {**shell.environment, **own}, shell.cwd, self.depth))
+        self.launch.search(Call(tuple(fields), self.name, {**environment, **own}, shell.cwd, self.depth))
         if not ends and not self.stops and len(self.launch.problems) > known:
             lost = self.launch.problems[known:]
             del self.launch.problems[known:]

@@ -1,4 +1,4 @@
-"""The commands of a shell script, as they are written and without their redirections. Nothing is run.
+"""The commands of a shell script, as they are written, with the files that they write. Nothing is run.
 
 in   the text of a script
 out  `commands(text)` → Command, one after the other; UnreadError at the first thing beyond this reader
@@ -37,27 +37,31 @@ class Command:
     words: tuple[str, ...]
     line: int
     joined_by: str
+    writes: tuple[str, ...] = ()  # targets of redirections
 
 
 def commands(text: str) -> Iterator[Command]:
     """The simple commands of a script, in order; UnreadError at what is none."""
     words: list[str] = []
-    joined_by, skip_word = ";", False
+    writes: list[str] = []
+    joined_by, skip_word, operator = ";", False, ""
     for kind, written, line in (*_tokens(text), ("operator", "\n", 0)):
         if kind == "word":
             if not words and written in BEYOND and not skip_word:
                 raise UnreadError(line, BEYOND[written])
             if not skip_word:
                 words.append(written)
+            elif operator in {">", ">>", "&>"}:
+                writes.append(written)
             skip_word = False
         elif written in {">", ">>", "<", ">&", "<&", "&>"}:
-            skip_word = True
+            skip_word, operator = True, written
         elif written in {"\n", ";", "&&", "||"}:
             if words:
-                yield Command(tuple(words), line, joined_by)
+                yield Command(tuple(words), line, joined_by, tuple(writes))
             if words or written not in "\n;":
                 joined_by = written
-            words = []
+            words, writes = [], []
         else:
             what = {"<<": "a here-document", "|": "a pipe", "&": "a job in the background"}
             raise UnreadError(line, what.get(written, "a function or group"))
@@ -67,7 +71,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     """("word" or "operator", its text, its line)."""
     at, line = 0, 1
     while at < len(text):
-        if text[at] in " \t\r":
+        if text[at] in " \t":
             at += 1
         elif text.startswith("\\\n", at):
             at, line = at + 2, line + 1
@@ -88,7 +92,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
 
 
 def _word_end(text: str, at: int, line: int) -> int:
-    while at < len(text) and text[at] not in " \t\r\n;|&()<>":
+    while at < len(text) and text[at] not in " \t\n;|&()<>":
         at = unit_end(text, at, line)
     return at
 

@@ -10,6 +10,7 @@ of musl's dynlink.c; where a rule surprises, the comment says so.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
@@ -103,6 +104,7 @@ class Walk:
 
     def _interpreter(self, main: Loaded, path: str) -> None:
         try:
+            path = os.path.join(self.search.cwd, path)  # noqa: PTH118 - the kernel takes a relative one from there
             elf = elf_at(self.root, path, self.kind, versions=self.search.versions)
         except (ElfError, OSError) as error:
             if main.elf.interpreter is not None:
