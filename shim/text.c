@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST = 256, SPARES = 8, FORMATTED = 128 };
+enum { FIRST = 256, SPARES = 8, FORMATTED = 128, SMALL = 65536 };
 
 /* Buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
 static struct buffer spares[SPARES];
@@ -25,12 +25,13 @@ _Noreturn void out_of_memory(size_t size)
     abort();
 }
 
-/* The smallest spare with that much room in place of `buffer`, if there is one. */
+/* The smallest spare with that much room in place of `buffer`, if there is one. A head or a path does not take the room of a
+   body, which would need new pages then. */
 static bool take_spare(struct buffer *buffer, size_t room)
 {
     struct buffer *best = NULL;
     for (struct buffer *spare = spares; spare < spares + SPARES; spare++)
-        if (spare->room >= room && (!best || spare->room < best->room))
+        if (spare->room >= room && (room > SMALL || spare->room <= SMALL) && (!best || spare->room < best->room))
             best = spare;
     if (!best)
         return false;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -181,6 +182,28 @@ def test_bodies_that_are_none(server: Server) -> None:
     event |= {"body": "a\ud800b", "isBase64Encoded": False}
     told = json.loads(json.loads(server.post(event).body)["body"])
     assert body(told).decode() == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "arrives"),
+    [
+        (base64.encodebytes(bytes(range(256)) * 3).decode(), bytes(range(256)) * 3),
+        ("-_8=", b"\xfb\xff"),
+        ("QUJD\r\nREU=", b"ABCDE"),
+        ("QUI", b"AB"),
+        ("QQ==", b"A"),
+        ("Q", None),
+        ("QQ=Q", None),
+        ("QUJD QUJD", None),
+        ("QUJDé", None),
+    ],
+)
+def test_base64_is_read_as_its_senders_write_it(text: str, arrives: bytes | None, server: Server) -> None:
+    event = events.url(request("POST", "/", body=b"x")) | {"body": text, "isBase64Encoded": True}
+    answer = json.loads(server.post(event).body)
+    assert answer["statusCode"] == (400 if arrives is None else 200)
+    if arrives is not None:
+        assert body(json.loads(answer["body"])) == arrives
 
 
 def test_a_pretty_printed_event_is_read_as_well(server: Server) -> None:
