@@ -15,16 +15,18 @@ import stat
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from tasks.lib.base.frozen import values
 from tasks.lib.elf import symbols as elf_symbols
 from tasks.lib.gate import judge
 from tasks.lib.gate.verdict import Outcome
 from tasks.lib.package import unzip
+from tasks.lib.platform.runtimes import Platform
 from tests.libs.test_bundle import FOLDER, platform_of
 from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
 from tests.support import need
@@ -179,7 +181,7 @@ def started(root: Path) -> tuple[bool, str]:
 
 def test_the_verdict_is_what_happens(root: Path, made: Path, tmp_path: Path) -> None:
     where = platform_of(root)
-    where = replace(where, symbols=dict(_symbols(root, where.libraries)))
+    where = Platform(**values(where) | {"symbols": dict(_symbols(root, where.libraries))})
     wrong, unproved, good = [], 0, 0
     for number, case in enumerate(cases()):
         folder = tmp_path / str(number)

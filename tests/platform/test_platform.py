@@ -27,7 +27,7 @@ def test_what_aws_has_and_we_have_not_is_named() -> None:
 
 
 def test_every_runtime_that_lambda_toml_takes_is_known_to_the_gate() -> None:
-    rule = model.Function.__dataclass_fields__["runtime"].metadata["rule"]
+    rule = model.Function.rows["runtime"].metadata["rule"]
     for name in runtimes.RUNTIMES:
         assert list(rule.faults(name)) == []
         assert runtimes.platform(name, "x86_64").libraries
@@ -76,7 +76,7 @@ def test_no_limit_is_written_a_second_time() -> None:
 
 
 def test_the_command_takes_the_c_libraries_that_lambda_toml_takes() -> None:
-    rule = model.Function.__dataclass_fields__["libc"].metadata["rule"]
+    rule = model.Function.rows["libc"].metadata["rule"]
     action = next(item for item in options.parser()._actions if item.dest == "libc")
     assert action.choices
     for word in action.choices:

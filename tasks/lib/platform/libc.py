@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import assert_never
 
 # glibc's own libraries: they share private symbols, so one release of all of them or nothing
-LIBC_FAMILY = re.compile(
+LIBC_FAMILY = (
     r"lib(c|m)\.so\.6|lib(dl|resolv|nss_(files|dns|compat|db|hesiod))\.so\.2|libpthread\.so\.0"
     r"|lib(rt|util|anl|mvec|nsl|BrokenLocale|thread_db)\.so\.1|libc_malloc_debug\.so\.0"
     r"|ld-linux[\w.-]*\.so\.\d|ld-musl-\w+\.so\.1|libc\.musl-\w+\.so\.1"
@@ -78,7 +78,7 @@ class Libc(StrEnum):
 
 def in_libc_family(soname: str) -> bool:
     """True for the libraries that make one unit with the dynamic loader."""
-    return LIBC_FAMILY.fullmatch(soname) is not None
+    return re.fullmatch(LIBC_FAMILY, soname) is not None
 
 
 def tier(soname: str, libraries: Collection[str]) -> Tier:

@@ -1,23 +1,24 @@
 """Lambda's runtimes, as data with a date: what each is, when it ends, which libraries and versions it has.
 
-in   data/runtimes.toml, data/al2023-<architecture>.txt (each says where it comes from, and when)
+in   data/runtimes.toml, data/systems.toml, data/al2023-<architecture>.txt (each says where it comes from, and when)
 out  `RUNTIMES`, `RETIRED`: what lambda.toml may name; `runtime(id)` → Runtime; `ending(id, today)` → a warning
      `platform(id, architecture)` → Platform, what a zip meets there
 
-A new runtime is one table of runtimes.toml, and data files of its system where it has a new one.
+A new runtime is one table of runtimes.toml, and a table of systems.toml and data files where its system is a new one.
+Every run reads the first, so it is kept small.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.errors import UsageError
+from ..base.frozen import Frozen
 from .architecture import Architecture
 from .libc import Tier, tier
 
@@ -31,8 +32,7 @@ RETIRED: dict[str, str] = {name: facts["instead"] for name, facts in _TABLE["run
 UNKNOWN: dict[str, str] = _TABLE["unknown"]  # AWS has them, and nothing is known of them here
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """One of Lambda's runtimes; `successor` names the one to use when this one is over."""
 
     id: str
@@ -48,8 +48,7 @@ class Runtime:
         return on_node(self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Frozen):
     """What a zip meets in a runtime on a processor."""
 
     runtime: Runtime
@@ -113,7 +112,7 @@ def platform(name: str, architecture: str) -> Platform:
     if architecture not in ARCHITECTURES:
         raise UsageError(f"Lambda has no architecture {architecture!r}.", f"Known are {', '.join(ARCHITECTURES)}.")
     found = runtime(name)
-    system = _TABLE["system"][found.system]
+    system = tomllib.loads((DATA / "systems.toml").read_text())[found.system]
     absent = tuple(f"{library}.so" for library in system["absent"])
     libraries = {
         soname: words

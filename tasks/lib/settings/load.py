@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError, UsageError
+from ..base.frozen import Frozen, Row
 from ..base.resources import resource
 from ..platform.runtimes import on_node
 from . import image_faults, references
-from . import raw as raw_fields
 from .contradictions import contradictions
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, Project, keys
-from .places import place, shown
 from .references import Variable
 from .rules import Fault, Word, nearest
 from .tables import Pairs
@@ -127,6 +125,8 @@ def _home(name: str) -> str:
 
 def _at(text: str, where: str) -> str:
     """The place of a dotted key, and its line where that holds no secret."""
+    from .places import place, shown
+
     path = where.split("[", maxsplit=1)[0].split(".")
     found = place(text, path)
     if found is None:
@@ -157,14 +157,17 @@ def _stage_faults(stages: Any, functions: Mapping[str, Any]) -> Iterator[Fault]:
                 yield from _table_faults(own, f"{where}.function.{name}", staged)
 
 
-def _table_faults(table: Any, where: str, known: Mapping[str, Field[Any]]) -> Iterator[Fault]:
+def _table_faults(table: Any, where: str, known: Mapping[str, Row]) -> Iterator[Fault]:
     if not isinstance(table, dict):
         yield where, f"must be a table [{where}]"
         return
     for name, value in table.items():
         if name in known:
             found = list(known[name].metadata["rule"].faults(value))
-            found = found or (list(raw_fields.faults(value)) if name == "aws" and value else [])
+            if name == "aws" and value and not found:
+                from . import raw
+
+                found = list(raw.faults(value))
             yield from ((f"{where}.{name}{suffix}", sentence) for suffix, sentence in found)
         elif where.startswith("stage.") and name in keys(Function):
             yield f"{where}.{name}", "decides what is built, and that is one for all stages"
@@ -199,7 +202,7 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
     return Function(name=name, **values)
 
 
-def _values(table: Mapping[str, Any], model: type) -> dict[str, Any]:
+def _values(table: Mapping[str, Any], model: type[Frozen]) -> dict[str, Any]:
     rules = {name: item.metadata["rule"] for name, item in keys(model).items()}
     return {name: _read(rules[name], value) for name, value in table.items()}
 

@@ -14,10 +14,10 @@ clears. What is sent, which raw name is refused, what AWS fills in and how a dif
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..base.frozen import Frozen, Row, row
 from ..platform.fronts import FRONTS
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
 from . import forms, references, web
@@ -41,7 +41,7 @@ RENAMED = {"ahead": "prestart"}  # old words, still read
 
 def key(rule: Rule, meaning: str, default: Any = None, *, aws: str = "") -> Any:
     """Declare a key: its rule, what it means, its default, and the field of AWS that it fills, if any."""
-    return field(default=default, metadata={"rule": rule, "meaning": meaning, "aws": aws})
+    return row(default=default, metadata={"rule": rule, "meaning": meaning, "aws": aws})
 
 
 def managed(  # noqa: PLR0913 - a row has these columns
@@ -52,11 +52,10 @@ def managed(  # noqa: PLR0913 - a row has these columns
     `aws` is empty where several calls, or none of CreateFunction's fields, hold it.
     """
     held = {"aws": aws, "aws_default": aws_default, "secret": secret, "overridable": True}
-    return field(default=default, repr=not secret, metadata={"rule": rule, "meaning": meaning, **held})
+    return row(default=default, metadata={"rule": rule, "meaning": meaning, **held})
 
 
-@dataclass(frozen=True)
-class Build:
+class Build(Frozen):
     """How executables are built."""
 
     builder: Builder = key(Word(Builder), "where: in a container, or with the host's GHC", Builder.AUTO)
@@ -92,8 +91,7 @@ class Build:
     locked: bool = key(Flag(), "refuse to pack anything but what lambda.lock has", default=False)
 
 
-@dataclass(frozen=True)
-class Deploy:
+class Deploy(Frozen):
     """Where functions go; all of it may differ by stage."""
 
     account: str | None = key(forms.ACCOUNT, "the only account that may be written to")
@@ -105,9 +103,11 @@ class Deploy:
     )
 
 
-@dataclass(frozen=True, repr=False, eq=False)  # no repr: its environment may hold secrets
-class Function:
+class Function(Frozen):
     """One Lambda function: what is built, how it is driven, and what AWS is told of it."""
+
+    __repr__ = object.__repr__  # its environment may hold secrets
+    __eq__, __hash__ = object.__eq__, object.__hash__
 
     name: str
     source: str | None = key(PATH, "folder of the Haskell program")
@@ -210,8 +210,7 @@ class Function:
         return f"{self.executable}-main" if self.executable in TAKEN else self.executable
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(Frozen):
     """lambda.toml as a whole; paths in it are relative to `root`, `warnings` stop nothing."""
 
     root: Path
@@ -241,10 +240,8 @@ class Project:
         return tuple(str(value) for value in (*values, self.stage) if isinstance(value, str))
 
 
-def keys(model: type, *, overridable: bool = False) -> dict[str, Field[Any]]:
+def keys(model: type[Frozen], *, overridable: bool = False) -> dict[str, Row]:
     """The keys of a table: the model's fields that carry a rule, in order; or only those a stage may override."""
-    return {
-        item.name: item
-        for item in fields(model)
-        if "rule" in item.metadata and (not overridable or item.metadata.get("overridable"))
-    }
+    if not overridable:
+        return model.rows
+    return {name: one for name, one in model.rows.items() if one.metadata.get("overridable")}

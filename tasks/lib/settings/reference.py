@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field
 from pathlib import Path
 from typing import Any
 
+from ..base.frozen import Row
 from .forms import FUNCTION_NAME, STAGE_NAME
 from .load import OWN
 from .model import Build, Deploy, Function, keys
@@ -46,11 +46,11 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _described(known: Mapping[str, Field[Any]]) -> dict[str, Any]:
+def _described(known: Mapping[str, Row]) -> dict[str, Any]:
     properties = {
         name: item.metadata["rule"].schema()
         | {"description": item.metadata["meaning"]}
-        | ({"default": item.default} if item.default not in (None, "", (), MISSING) else {})
+        | ({"default": item.default} if item.default not in (None, "", ()) else {})
         for name, item in known.items()
     }
     return {"type": "object", "additionalProperties": False, "properties": properties}
@@ -72,7 +72,7 @@ def table() -> str:
     )
 
 
-def _rows(known: Mapping[str, Field[Any]]) -> str:
+def _rows(known: Mapping[str, Row]) -> str:
     lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, item in known.items():
         default = "" if item.default in (None, "", ()) else f"`{json.dumps(item.default)}`"

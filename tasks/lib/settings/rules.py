@@ -4,7 +4,7 @@ in   a value as tomllib reads it
 out  `faults(value)`: (dotted suffix, sentence) pairs, empty when the value is good; `words`: the rule for people;
      `schema()`: the rule for editors
 
-The rules are made on every run of doit, `doit list` too: named tuples, because dataclasses take five times as long.
+The rules are made on every run of doit, `doit list` too, so nothing is compiled for them before it is used.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from ..base.frozen import Frozen
 
 Fault = tuple[str, str]
 ANYTHING = r"[^\x00]*"
@@ -34,7 +37,7 @@ class Rule(Protocol):
         """The same rule as a JSON schema (draft 7, as editors' TOML plug-ins read it)."""
 
 
-class Text(NamedTuple):
+class Text(Frozen):
     """A string that matches `pattern` whole; `like` says so for people."""
 
     pattern: str = ANYTHING
@@ -64,7 +67,7 @@ class Text(NamedTuple):
         return found | ({"maxLength": self.longest} if self.longest else {})
 
 
-class Whole(NamedTuple):
+class Whole(Frozen):
     """A whole number from `low` to `high`, or `high` without end when None."""
 
     low: int
@@ -89,7 +92,7 @@ class Whole(NamedTuple):
         return found | ({"maximum": self.high} if self.high is not None else {})
 
 
-class Choice(NamedTuple):
+class Choice(Frozen):
     """One of a few words or numbers; `refused` words are known, and their reason is said."""
 
     options: tuple[str | int, ...]
@@ -114,7 +117,7 @@ class Choice(NamedTuple):
         return {"enum": list(self.options)}
 
 
-class Word(NamedTuple):
+class Word(Frozen):
     """One of a closed set of words, and a member of that set from then on."""
 
     kind: type[StrEnum]
@@ -133,12 +136,12 @@ class Word(NamedTuple):
         """An enumeration."""
         return self._choice.schema()
 
-    @property
+    @cached_property
     def _choice(self) -> Choice:
         return Choice(tuple(word.value for word in self.kind if word.value not in self.but))
 
 
-class Flag(NamedTuple):
+class Flag(Frozen):
     """True or false."""
 
     words: str = "true or false"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..base.frozen import Frozen
 from .rules import NOTHING, Fault, Rule, Text, nearest
 
 
-class Many(NamedTuple):
+class Many(Frozen):
     """A list of values of one rule."""
 
     item: Rule
@@ -36,7 +37,7 @@ class Many(NamedTuple):
         return found | ({"maxItems": self.most} if self.most else {})
 
 
-class Pairs(NamedTuple):
+class Pairs(Frozen):
     """A table of free names (that match `name`) to values of one rule."""
 
     name: Text
@@ -73,7 +74,7 @@ class Pairs(NamedTuple):
         }
 
 
-class Shape(NamedTuple):
+class Shape(Frozen):
     """A table of fixed keys, all optional; `aws` are their names on AWS, where the table is a structure there."""
 
     keys: Mapping[str, Rule]
@@ -102,7 +103,7 @@ class Shape(NamedTuple):
         return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-class Either(NamedTuple):
+class Either(Frozen):
     """A list, or a table where one list does not do."""
 
     many: Many
@@ -125,7 +126,7 @@ class Either(NamedTuple):
         return {"anyOf": [self.many.schema(), self.table.schema()]}
 
 
-class Raw(NamedTuple):
+class Raw(Frozen):
     """Any table, in AWS's own words: raw.py holds its fields against botocore's model."""
 
     words: str = "a table of AWS's own fields"

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError
-from .places import shown
-
-LINE = re.compile(r"line (\d+)")
 
 
 def read(path: Path) -> tuple[str, dict[str, Any]]:
@@ -34,7 +31,9 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        number = int(match[1]) if (match := LINE.search(str(error))) else len(text.splitlines())
+        from .places import shown
+
+        number = int(match[1]) if (match := re.search(r"line (\d+)", str(error))) else len(text.splitlines())
         line = shown(text, number)
         raise ConfigError(
             f"{path.name} is not TOML: {error}." + (f"\n    {number} | {line}" if line else ""),

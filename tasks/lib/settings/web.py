@@ -9,8 +9,9 @@ The words are those of AWS's own services where they have one; the ports that La
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..base.frozen import Frozen
 from .rules import Fault, Text
 from .tables import Many
 
@@ -31,7 +32,7 @@ KEYS = (
 READY_LONGEST_S = 9.5  # seconds: of the 10 that Lambda gives the init phase
 
 
-class Port(NamedTuple):
+class Port(Frozen):
     """A port of the loopback address; 0: a free one."""
 
     words: str = "a port, 1024 to 65535, or 0 for a free one"
@@ -48,7 +49,7 @@ class Port(NamedTuple):
         return {"type": "integer", "minimum": 0, "maximum": 65535}
 
 
-class Seconds(NamedTuple):
+class Seconds(Frozen):
     """A time with a fraction, above 0."""
 
     most: float
