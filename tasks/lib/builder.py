@@ -130,9 +130,11 @@ def engine_candidates(build: Build) -> Mapping[str, str]:
         return {"": error.message}
 
 
-def toolchain_files(build: Build, workspace: Path, cache: Path, record: Path) -> list[Path]:
+def toolchain_files(build: Build, record: Path) -> list[Path]:
     """Files of this host whose change means that the toolchain of `record` has to be looked at again."""
-    return _host(workspace, cache).toolchain_files() if on_host(build, record) else []
+    from .build import tools
+
+    return tools.toolchain_files() if on_host(build, record) else []
 
 
 def _host(workspace: Path, cache: Path) -> Host:

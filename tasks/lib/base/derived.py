@@ -66,17 +66,19 @@ def make_folder(folder: Path) -> None:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(here)) from None
 
 
-def settle(folders: Iterable[Path]) -> None:
+def settle(folders: Iterable[Path | str]) -> None:
     """Replace the links that stand where folders of ours belong: what is behind them counts as not made."""
-    known: set[Path] = set()
-    for folder in folders:
-        inside = below(folder)
-        for part in reversed([inside, *inside.parents] if inside is not None else []):
-            here = BUILD / part
-            if part.parts and here not in known:
+    known: set[str] = set()
+    for folder in folders:  # a folder of each function, in every run: text costs a tenth of paths
+        normal = os.path.normpath(folder)
+        inside = normal[len(f"{BUILD}/") :] if normal.startswith(f"{BUILD}/") else str(below(Path(normal)) or "")
+        here = str(BUILD)
+        for part in inside.split("/") if inside not in {"", "."} else ():
+            here = f"{here}/{part}"
+            if here not in known:
                 known.add(here)
-                if here.is_symlink():
-                    _unlink(here)
+                if os.path.islink(here):  # noqa: PTH114
+                    _unlink(Path(here))
 
 
 def _unlink(link: Path) -> None:

@@ -23,13 +23,12 @@ SHORTEST = 4  # shorter values ("1", "on") are no secrets
 WORD = 8  # shorter ones are masked as whole words only
 FRAGMENT = 8  # so many characters of a longer secret, anywhere in a sentence of others, are a part of it
 CUT = 4  # and so many where the sentence is cut off
-TOKEN = re.compile(
-    r"\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})|\\+[nrtbfv]|\\+|&(?:quot|amp|lt|gt|apos|nbsp|#\d+|#x[0-9a-fA-F]+);"
-    r"|%[0-7][0-9A-Fa-f]|\s+|.",
-    re.DOTALL,
+PIECE = (
+    r"(?s)\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})|\\+[nrtbfv]|\\+|&(?:quot|amp|lt|gt|apos|nbsp|#\d+|#x[0-9a-fA-F]+);"
+    r"|%[0-7][0-9A-Fa-f]|\s+|."
 )
-HALF = re.compile(r"(?:\\+u?[0-9a-fA-F]{0,3}|&#?\w{0,6}|%[0-9A-Fa-f]?)\Z")  # an escape that was cut off
-ELLIPSIS = re.compile(r"(?:\.\.\.|…|\[truncated\])")
+HALF = r"(?:\\+u?[0-9a-fA-F]{0,3}|&#?\w{0,6}|%[0-9A-Fa-f]?)\Z"  # an escape that was cut off
+ELLIPSIS = r"(?:\.\.\.|…|\[truncated\])"
 
 _secrets: dict[str, None] = {}  # canonical forms, in the order they were met
 _public: set[str] = set()
@@ -117,7 +116,7 @@ class Clean:
 
 def _characters(text: str) -> Iterator[tuple[str, int, int]]:
     """Each character of the canonical form, and the stretch of the text that it comes from."""
-    for match in TOKEN.finditer(text):
+    for match in re.finditer(PIECE, text):
         token = match[0]
         if match[1] or match[2]:
             character = chr(int(match[1] or match[2], 16))
@@ -170,9 +169,9 @@ def _fragments(form: str, known: Iterable[str], masked: bytearray) -> None:
 
 def _cut_off(text: str, characters: list[tuple[str, int, int]], known: Iterable[str], masked: bytearray) -> None:
     """Mask the beginning of a secret where the sentence is cut off behind it, and the end where it is cut before."""
-    places = [(match.start(), match.end()) for match in ELLIPSIS.finditer(text)]
+    places = [(match.start(), match.end()) for match in re.finditer(ELLIPSIS, text)]
     places += [(len(text), len(text)), (0, 0)]
-    places += [(half.start(), after) for before, after in places if (half := HALF.search(text[:before]))]
+    places += [(half.start(), after) for before, after in places if (half := re.search(HALF, text[:before]))]
     for before, after in places:
         end = sum(1 for _, _, last in characters if last <= before)
         start = sum(1 for _, first, _ in characters if first < after)

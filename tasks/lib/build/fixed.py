@@ -16,7 +16,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from .machine import TOOLS
+from .tools import TOOLS
 
 PLACE = Path("/mnt")  # of the File Hierarchy Standard: it is there, and empty, nearly everywhere
 AS_ROOT = ("unshare", "--mount", "--propagation", "private")

@@ -20,9 +20,9 @@ from ..base.processes import Log
 from ..platform.architecture import own_architecture
 from . import fixed
 from .copy import copy_name, mirror
-from .machine import TOOLS
 from .sources import Tree
 from .stale import rm_half_written_interfaces
+from .tools import TOOLS
 
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
@@ -74,11 +74,6 @@ class Host:
         versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
-
-    def toolchain_files(self) -> list[Path]:
-        """The tools' own files: an upgrade replaces them."""
-        found = [shutil.which(tool) for tool in (*TOOLS, "gcc", "musl-gcc", "strip")]
-        return [Path(path).resolve() for path in found if path]
 
     def sysroot(self) -> Sysroot:
         """This host's own file system."""

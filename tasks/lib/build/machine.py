@@ -14,7 +14,6 @@ from .sources import Tree
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
 
-TOOLS = ("ghc", "cabal", "stack")
 BIN = ".bin"  # beside the sources of a copy: where executables are put
 
 

@@ -23,9 +23,9 @@ from .listing import listed
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
 NAMING = frozenset({*PROJECT_FILES, "package.yaml", "cabal.project.local", "cabal.project.freeze"})
-OUTSIDE = re.compile(r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)")
-ABOVE = re.compile(r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)")  # a folder above as a whole, in a list of packages
-PACKAGES = re.compile(r"^packages:(?P<list>.*(?:\n(?:[ \t-].*)?)*)", re.MULTILINE)
+OUTSIDE = r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)"
+ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a whole, in a list of packages
+PACKAGES = r"(?m)^packages:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 
 
 class Files(NamedTuple):
@@ -98,7 +98,7 @@ def _has_part(project: Path, source: Path) -> bool:
         text = project.read_text(errors="replace")
     except OSError:
         return False
-    named = [word for match in PACKAGES.finditer(text) for word in re.split(r"[\s,'\"\[\]]+", match["list"])]
+    named = [word for match in re.finditer(PACKAGES, text) for word in re.split(r"[\s,'\"\[\]]+", match["list"])]
     if not any(named):  # the folder's own package, where it has one
         return not any(project.parent.glob("*.cabal")) and not exists(project.parent / "package.yaml")
     relative = str(source.relative_to(project.parent))
@@ -116,9 +116,11 @@ def _named_outside(file: Path) -> Iterator[Path]:
         text = file.read_text(errors="replace")
     except OSError:
         return
-    named = [match[1] for match in OUTSIDE.finditer(text)]
+    if ".." not in text:
+        return
+    named = [match[1] for match in re.finditer(OUTSIDE, text)]
     if file.name in PROJECT_FILES:
-        named += [match[1] for part in PACKAGES.finditer(text) for match in ABOVE.finditer(part["list"])]
+        named += [match[1] for part in re.finditer(PACKAGES, text) for match in re.finditer(ABOVE, part["list"])]
     if file.suffix == ".cabal":
         named += re.findall(r"^\s*hs-source-dirs:\s*((?:\.\./)*\.\.)/?\s*$", text, re.MULTILINE)
     for name in named:

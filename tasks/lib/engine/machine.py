@@ -28,9 +28,10 @@ from ..base.files import FILE_MODE, write, write_json
 from ..base.locks import locked
 from ..base.resources import resource
 from ..build.copy import Changes, changes, copy_name, manifest_text, mode, partial_manifest
-from ..build.machine import TOOLS, Toolchain
+from ..build.machine import Toolchain
 from ..build.sources import Tree
 from ..build.stale import rm_half_written_interfaces
+from ..build.tools import TOOLS
 from ..platform.architecture import architecture_of
 from . import find as engines
 from . import leftovers

@@ -13,18 +13,21 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base.errors import PackageError
 from ..base.files import FILE_MODE, PROGRAM_MODE, exists, is_file
 from ..base.walk import is_program, walk
-from ..sysroot.member import Member
 
-LIBRARY = re.compile(r"[^/]+\.so(\.\d+)*")
+if TYPE_CHECKING:
+    from ..sysroot.member import Member
+
+LIBRARY = r"[^/]+\.so(\.\d+)*"
 
 
 def libraries(include: Sequence[str]) -> tuple[str, ...]:
     """Those of `include` that name a library to be searched for (`libx.so.1`), not a file of the project."""
-    return tuple(item for item in include if LIBRARY.fullmatch(item) and not exists(Path(item)))
+    return tuple(item for item in include if re.fullmatch(LIBRARY, item) and not exists(Path(item)))
 
 
 def included(include: Sequence[str], source: Path) -> dict[str, Path]:
@@ -78,6 +81,8 @@ def members(files: Mapping[str, Path]) -> dict[str, Member]:
 
     PackageError for a name that a zip cannot hold.
     """
+    from ..sysroot.member import Member
+
     found = {}
     for name, path in files.items():
         try:
