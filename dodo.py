@@ -6,40 +6,9 @@
 lambda.toml says what is built; each task lives in tasks/<task>.py, and what it knows in tasks/lib/.
 """
 
-from tasks import (
-    binary,
-    check,
-    completion,
-    deploy,
-    destroy,
-    diff,
-    doctor,
-    image,
-    invoke,
-    lint,
-    local,
-    lock,
-    logs,
-    needed_libs,
-    new,
-    oci,
-    outputs,
-    picture,
-    policy,
-    prune,
-    purge,
-    render,
-    report,
-    role,
-    rollback,
-    shim,
-    status,
-    test,
-    url,
-    versions,
-    why,
-)
+from tasks import binary, image, needed_libs, oci, shim
 from tasks import zip as package
+from tasks.graph.named import verb
 from tasks.graph.project import config, load_project
 from tasks.graph.task import Tasks
 
@@ -79,122 +48,122 @@ def task_oci() -> Tasks:
 
 def task_lock() -> Tasks:
     """what the zips are made with, kept: compiler, image and each library → lambda.lock"""
-    return lock.define(PROJECT)
+    return verb("lock", PROJECT)
 
 
 def task_deploy() -> Tasks:
     """each function on AWS, changed only where it differs: lambda.zip → build/<fn>/deployed-hash"""
-    return deploy.define(PROJECT)
+    return verb("deploy", PROJECT)
 
 
 def task_diff() -> Tasks:
     """what a deploy would change, field by field"""
-    return diff.define(PROJECT)
+    return verb("diff", PROJECT)
 
 
 def task_invoke() -> Tasks:
     """one event through a function, on AWS or with --local here"""
-    return invoke.define(PROJECT)
+    return verb("invoke", PROJECT)
 
 
 def task_local() -> Tasks:
     """the functions served at 127.0.0.1:9000 as Lambda serves them"""
-    return local.define(PROJECT)
+    return verb("local", PROJECT)
 
 
 def task_check() -> Tasks:
     """would it start on Lambda? any executable or zip"""
-    return check.define(PROJECT)
+    return verb("check", PROJECT)
 
 
 def task_report() -> Tasks:
     """what is in each zip, as a page to look at"""
-    return report.define(PROJECT)
+    return verb("report", PROJECT)
 
 
 def task_status() -> Tasks:
     """all functions in all stages: one table"""
-    return status.define(PROJECT)
+    return verb("status", PROJECT)
 
 
 def task_outputs() -> Tasks:
     """the zip, its hash, the ARN and the URL, for other tools"""
-    return outputs.define(PROJECT)
+    return verb("outputs", PROJECT)
 
 
 def task_render() -> Tasks:
     """the effective settings, secrets masked"""
-    return render.define(PROJECT)
+    return verb("render", PROJECT)
 
 
 def task_role() -> Tasks:
     """the execution role: made, with the least rights"""
-    return role.define(PROJECT)
+    return verb("role", PROJECT)
 
 
 def task_policy() -> Tasks:
     """the smallest policy of whoever deploys"""
-    return policy.define(PROJECT)
+    return verb("policy", PROJECT)
 
 
 def task_logs() -> Tasks:
     """the log of a function, once or followed"""
-    return logs.define(PROJECT)
+    return verb("logs", PROJECT)
 
 
 def task_versions() -> Tasks:
     """the published versions, and which alias points where"""
-    return versions.define(PROJECT)
+    return verb("versions", PROJECT)
 
 
 def task_rollback() -> Tasks:
     """the alias back to where it pointed before"""
-    return rollback.define(PROJECT)
+    return verb("rollback", PROJECT)
 
 
 def task_prune() -> Tasks:
     """old versions that no alias needs: deleted"""
-    return prune.define(PROJECT)
+    return verb("prune", PROJECT)
 
 
 def task_url() -> Tasks:
     """the function's own HTTPS address"""
-    return url.define(PROJECT)
+    return verb("url", PROJECT)
 
 
 def task_destroy() -> Tasks:
     """the function off AWS, with all its versions"""
-    return destroy.define(PROJECT)
+    return verb("destroy", PROJECT)
 
 
 def task_purge() -> Tasks:
     """remove what is in the container engine: image, volumes, containers"""
-    return purge.define()
+    return verb("purge")
 
 
 def task_new() -> Tasks:
     """a program of your own, which builds at once"""
-    return new.define()
+    return verb("new")
 
 
 def task_doctor() -> Tasks:
     """what this machine has and lacks, with the command that mends it"""
-    return doctor.define(PROJECT)
+    return verb("doctor", PROJECT)
 
 
 def task_completion() -> Tasks:
     """completion of tasks, options and stages in the shell"""
-    return completion.define()
+    return verb("completion")
 
 
 def task_graph() -> Tasks:
     """the tasks with their states, ages and sizes, as a picture"""
-    return picture.define(PROJECT)
+    return verb("graph", PROJECT, module="picture")
 
 
 def task_why() -> Tasks:
     """why a task would run now, or would not"""
-    return why.define(PROJECT)
+    return verb("why", PROJECT)
 
 
 # ---- of a clone of this project alone; an installed package ends above ---
@@ -202,9 +171,9 @@ def task_why() -> Tasks:
 
 def task_lint() -> Tasks:
     """linters, formatters and types, for each language"""
-    return lint.define()
+    return verb("lint")
 
 
 def task_test() -> Tasks:
     """this repository's tests"""
-    return test.define()
+    return verb("test")

@@ -8,13 +8,13 @@ out  build/<fn>/<executable>, stripped; build/<fn>/data-files/, what its package
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import products
-from .graph.task import show, task, warn
+from .graph.stage import Stage, group
+from .graph.task import Tasks, show, task, warn
 from .lib import builder
 from .lib.base import derived, files
 from .lib.base.errors import BuildError
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 
-def define(project: Project) -> Iterator[dict[str, Any]]:
+def define(project: Project) -> Tasks:
     """One task a function."""
-    for function in project.functions:
-        yield prebuilt(function) if function.binary else built(project, function)
+    stages = (prebuilt(function) if function.binary else built(project, function) for function in project.functions)
+    return group("binary", "each function's executable: its sources → build/<fn>/<executable>", stages)
 
 
-def built(project: Project, function: Function) -> dict[str, Any]:
+def built(project: Project, function: Function) -> Stage:
     """Build the sources."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
     unreadable: OSError | None = None
@@ -73,7 +73,7 @@ def built(project: Project, function: Function) -> dict[str, Any]:
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
     return task(
-        name=function.name,
+        name=f"binary:{function.name}",
         doc=f"{function.source} → {target}",
         recipe=__name__,
         task_dep=["image"],
@@ -99,7 +99,7 @@ def gather(found: Found, made: products.Products) -> None:
     files.write_json(made.data_list, {name: sha256(content).hexdigest() for name, content in sorted(contents.items())})
 
 
-def prebuilt(function: Function) -> dict[str, Any]:
+def prebuilt(function: Function) -> Stage:
     """Take a file as it is; nothing is run and nothing is changed."""
     target, given = products.Products(function).executable, Path(function.binary or "")
 
@@ -111,7 +111,7 @@ def prebuilt(function: Function) -> dict[str, Any]:
         return f"{given} → {target}  {size(target)}, prebuilt"
 
     return task(
-        name=function.name,
+        name=f"binary:{function.name}",
         doc=f"{given} → {target}",
         recipe=__name__,
         file_dep=[*([given] if files.is_file(given) else [])],

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import products
-from .graph.task import Removal, removal, show, task
+from .graph.stage import Stage
+from .graph.task import removal, show, task
 from .lib import builder
 from .lib.base import derived, files
 from .lib.base.errors import EngineError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .lib.settings.load import Project
 
 
-def define(project: Project) -> dict[str, Any]:
+def define(project: Project) -> Stage:
     """One task for all functions."""
     here = (project.build, products.WORK, products.CACHE)
 
@@ -43,17 +44,18 @@ def define(project: Project) -> dict[str, Any]:
                     print(f"left in the container engine (doit purge removes it): {thing}")
         removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *obsolete_products(project)], dryrun)
 
-    made = task(
+    return task(
+        name="image",
         doc="the toolchain: a container image, or this host's GHC",
         recipe=__name__,
         file_dep=[],
-        resources=list(walk(resource("ghc-centos"))),
+        resources=tuple(walk(resource("ghc-centos"))),
         targets=[products.IMAGE],
         reads=builder.compiling(project.build) | {"engines": builder.engine_candidates(project.build)},
-        watches=lambda: builder.toolchain_files(*here, products.IMAGE),
+        watches=lambda: builder.toolchain_files(project.build, products.IMAGE),
         action=make,
+        clean=clean,
     )
-    return made | {"clean": [Removal(clean)]}
 
 
 def obsolete_products(project: Project) -> list[Path]:

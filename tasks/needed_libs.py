@@ -7,12 +7,12 @@ out  build/<fn>/needed-libs.json (what is needed by whom, and the verdict), buil
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import products
-from .graph.task import task
+from .graph.stage import Stage, group
+from .graph.task import Tasks, task
 from .lib import builder
 from .lib.base import files
 from .lib.package import members
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 
-def define(project: Project) -> Iterator[dict[str, Any]]:
+def define(project: Project) -> Tasks:
     """One task a function."""
-    for function in project.functions:
-        yield walked(project, function) | {"basename": "needed-libs"}
+    stages = (walked(project, function) for function in project.functions)
+    return group(
+        "needed-libs", "the libraries it needs: DT_NEEDED, transitively → build/<fn>/needed-libs.json, lib/", stages
+    )
 
 
-def walked(project: Project, function: Function) -> dict[str, Any]:
+def walked(project: Project, function: Function) -> Stage:
     """Walk the program, pack its libraries."""
     made = products.Products(function)
     wanted = members.libraries(function.include)
@@ -54,7 +56,7 @@ def walked(project: Project, function: Function) -> dict[str, Any]:
         return f"{summary}libc = {found.libc.chosen}: {found.libc.reason}"
 
     return task(
-        name=function.name,
+        name=f"needed-libs:{function.name}",
         doc=f"{made.executable} → {made.needed_libs}, {made.libs}/",
         recipe=__name__,
         task_dep=["image", f"binary:{function.name}"],

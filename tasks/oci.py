@@ -8,11 +8,12 @@ out  build/<fn>/image.tar: our own layer and the image's configuration, the same
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.task import task, warn
+from .graph.stage import Stage, group
+from .graph.task import Tasks, task, warn
 from .lib.base import files
 from .lib.base.errors import PackageError
 from .lib.platform.layout import BOOTSTRAP, TASK
@@ -28,14 +29,13 @@ if TYPE_CHECKING:
 BASES = products.CACHE / "bases"
 
 
-def define(project: Project) -> Iterator[dict[str, Any]]:
+def define(project: Project) -> Tasks:
     """One task a function that is deployed as an image."""
-    for function in project.functions:
-        if function.is_image:
-            yield imaged(function)
+    stages = (imaged(function) for function in project.functions if function.is_image)
+    return group("oci", "the package as a container image: lambda.zip → build/<fn>/image.tar", stages)
 
 
-def imaged(function: Function) -> dict[str, Any]:
+def imaged(function: Function) -> Stage:
     """Lay the zip's members over the base."""
     made = products.Products(function)
 
@@ -69,7 +69,7 @@ def imaged(function: Function) -> dict[str, Any]:
         return f"{made.image_archive}  {size} over {over(function)}, image {image.id[:12]}"
 
     return task(
-        name=function.name,
+        name=f"oci:{function.name}",
         doc=f"{made.zip} → {made.image_archive}",
         recipe=__name__,
         task_dep=[f"zip:{function.name}"],

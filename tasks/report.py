@@ -7,8 +7,9 @@ out  build/report.html: sizes, the graph of libraries, tiers, floors and verdict
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .graph.stage import Stage
 from .graph.task import task
 from .products import REPORT, Products
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .lib.settings.load import Project
 
 
-def define(project: Project) -> dict[str, Any]:
+def define(project: Project) -> Stage:
     """One page for all functions."""
     made = {function.name: Products(function) for function in project.functions}
 
@@ -40,6 +41,7 @@ def define(project: Project) -> dict[str, Any]:
     zips = {name: products.zip for name, products in made.items() if not will_not_start(products)}
     inputs = [*(products.needed_libs for products in made.values()), *zips.values()]
     return task(
+        name="report",
         doc="what is in each zip, as a page to look at: build/report.html",
         recipe=__name__,
         task_dep=[*(f"needed-libs:{name}" for name in made), *(f"zip:{name}" for name in zips)],

@@ -1,4 +1,4 @@
-"""The alias back to handle it pointed before, or to a version that is named."""
+"""The alias back to where it pointed before, or to a version that is named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit rollback`, or one function's."""
-    return aws_verb(project, "rollback", "the alias back to handle it pointed before", act, options)
+    return aws_verb(project, "rollback", "the alias back to where it pointed before", act, options)
 
 
 def options(parser: ArgumentParser) -> None:

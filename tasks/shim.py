@@ -6,11 +6,13 @@ out  build/<fn>/run.js on Node runtimes, build/<fn>/bootstrap on provided.al2023
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.task import task
+from .graph.stage import Stage, group
+from .graph.task import Tasks, task
 from .lib.base import files
 from .lib.base.resources import resource
 from .lib.settings import web
@@ -32,13 +34,15 @@ def shim_settings(function: Function) -> dict[str, Any]:
     return own | {name: str(getattr(function, name)) for name in SETTINGS}
 
 
-def define(project: Project) -> Iterator[dict[str, Any]]:
+def define(project: Project) -> Tasks:
     """One task a function."""
-    for function in project.functions:
-        yield rendered(function) if function.on_node else compiled(function)
+    stages = (rendered(function) if function.on_node else compiled(function) for function in project.functions)
+    return group(
+        "shim", "what stands between Lambda and the executable: shim/ → build/<fn>/run.js or bootstrap", stages
+    )
 
 
-def rendered(function: Function) -> dict[str, Any]:
+def rendered(function: Function) -> Stage:
     """Join the parts of run.js for the Node runtimes, with the function's settings in it."""
     target = products.Products(function).shim
 
@@ -49,21 +53,20 @@ def rendered(function: Function) -> dict[str, Any]:
         return f"shim/run-*.js → {target}"
 
     return task(
-        name=function.name,
+        name=f"shim:{function.name}",
         doc=f"shim/run-*.js → {target}",
         recipe=__name__,
         file_dep=[],
-        resources=sorted(SHIM.glob("run-*.js")),
+        resources=_sources("run-*.js"),
         targets=[target],
         reads=shim_settings(function),
         action=make,
     )
 
 
-def compiled(function: Function) -> dict[str, Any]:
+def compiled(function: Function) -> Stage:
     """Compile the native bootstrap with the function's settings in it."""
     target = products.Products(function).shim
-    sources = sorted(path for path in SHIM.glob("*") if path.suffix in {".c", ".h"})
 
     def make() -> str:
         from .lib import shim
@@ -74,13 +77,18 @@ def compiled(function: Function) -> dict[str, Any]:
         return f"shim/*.c → {target}  {files.human(target.stat().st_size)}"
 
     return task(
-        name=function.name,
+        name=f"shim:{function.name}",
         doc=f"shim/*.c → {target}",
         recipe=__name__,
         task_dep=["image"],
         file_dep=[products.IMAGE],
-        resources=sources,
+        resources=_sources("*.c", "*.h"),
         targets=[target],
         reads=shim_settings(function) | {"architecture": function.architecture},
         action=make,
     )
+
+
+@cache
+def _sources(*patterns: str) -> tuple[Path, ...]:
+    return tuple(sorted(path for pattern in patterns for path in SHIM.glob(pattern)))

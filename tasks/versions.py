@@ -1,4 +1,4 @@
-"""The published versions of a function, and which alias points handle."""
+"""The published versions of a function, and which alias points where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit versions`, or one function's."""
-    return aws_verb(project, "versions", "the published versions, and which alias points handle", act)
+    return aws_verb(project, "versions", "the published versions, and which alias points where", act)
 
 
 def act(handle: FunctionHandle, _: Any) -> list[dict[str, Any]]:

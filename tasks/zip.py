@@ -7,13 +7,13 @@ out  build/<fn>/lambda.zip, build/<fn>/lambda.sha256 (its CodeSha256)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import products
-from .graph.task import task, warn
+from .graph.stage import Stage, group
+from .graph.task import Tasks, task, warn
 from .lib.base import files
 from .lib.base.errors import PackageError
 from .lib.package import members
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 
-def define(project: Project) -> Iterator[dict[str, Any]]:
+def define(project: Project) -> Tasks:
     """One task a function."""
-    for function in project.functions:
-        yield zipped(project, function)
+    stages = (zipped(project, function) for function in project.functions)
+    return group("zip", "the package, proved to start: all of the above → build/<fn>/lambda.zip", stages)
 
 
-def zipped(project: Project, function: Function) -> dict[str, Any]:
+def zipped(project: Project, function: Function) -> Stage:
     """Prove, then pack."""
     made = products.Products(function)
     source = Path(function.source or ".")
@@ -80,7 +80,7 @@ def zipped(project: Project, function: Function) -> dict[str, Any]:
         return f"{made.zip}  {told}, {libraries}, {verdict.verdict} on {function.runtime}"
 
     return task(
-        name=function.name,
+        name=f"zip:{function.name}",
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
         task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],

@@ -26,7 +26,7 @@ from doit.exceptions import InvalidCommand
 from .refusal import refuse
 
 NEAR = 5  # suggestions at most
-INTERNALS = re.compile(r" \(parsing options: .*\)\. Got: (.*)$", re.DOTALL)
+INTERNALS = r"(?s) \(parsing options: .*\)\. Got: (.*)$"
 _known: list[str] = []  # every task and target of this run
 
 
@@ -70,7 +70,7 @@ def _invalid(error: InvalidCommand) -> str:
 def _unparsed(error: CmdParseError) -> str:
     """The option that is not known, without doit's list of all that are."""
     text = str(_doits_unparsed(error))
-    said = INTERNALS.sub(r"; got \1", text)
+    said = re.sub(INTERNALS, r"; got \1", text)
     hint = "doit help run shows the options of a run." if said != text else ""
     refuse(said, hint)
     return f"{said}\n  → {hint}" if hint else said

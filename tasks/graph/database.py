@@ -68,7 +68,9 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
 def _read(database: SqliteDB, task: str) -> dict[str, Any]:
     """What is known of a task; nothing where the database turns out to be damaged."""
     try:
-        known = _doits_read(database, task)
+        known = (
+            database.codec.decode(row.decode()) if (row := _rows(database).get(task)) else _doits_read(database, task)
+        )
     except (ValueError, TypeError):  # SQLite has no checksums: a row may be no JSON
         known = None
     except sqlite3.DatabaseError as error:
@@ -81,6 +83,17 @@ def _read(database: SqliteDB, task: str) -> dict[str, Any]:
         print(f"{database.name} holds nonsense about {task}, which is looked at anew.", file=sys.stderr)
         return {}
     return dict(known)
+
+
+def _rows(database: SqliteDB) -> dict[str, bytes]:
+    """Every row, read at once by the run that is alone in the folder: a query a task takes three times as long."""
+    if not was_alone:
+        return {}
+    if not hasattr(database, "rows"):
+        database.rows = {}
+        query = "select task_id as task, cast(task_data as blob) as data from doit"
+        database.rows = {row["task"]: row["data"] for row in database._conn.execute(query)}  # noqa: SLF001
+    return database.rows  # type: ignore[no-any-return]
 
 
 def _is_sound(known: Any) -> bool:
@@ -109,6 +122,7 @@ def _forget(database: SqliteDB, task: str) -> None:
     """
     lock()
     with suppress(sqlite3.DatabaseError):
+        _rows(database).pop(task, None)
         _doits_forget(database, task)
 
 

@@ -6,7 +6,6 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from .. import products
 from ..lib.base import derived
@@ -15,7 +14,7 @@ _lock: list[int] = []
 was_alone: list[bool] = []  # this process has been alone in the folder: what it looked at may be written down
 
 
-def lock(folders: Iterable[Path] = ()) -> None:
+def lock(folders: Iterable[str] = ()) -> None:
     """Wait until no other doit works in this folder, then sweep up; the kernel lets go when the process ends.
 
     `folders`: those below build/ that tasks write to, where no link may stand.

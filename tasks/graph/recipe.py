@@ -1,7 +1,8 @@
 """The code behind a task as one digest, so that a new version of the tool redoes what its change can touch.
 
 in   the name of a task's module, such as `tasks.zip`
-out  `digest(name)`: MD5 over every file of this package that the module reaches, by name and content, whatever folder
+out  `whole(name, resources)`: a stage's code and the files of this tool that it works with, computed once a run
+     `digest(name)`: MD5 over every file of this package that the module reaches, by name and content, whatever folder
      the package lies in, and over the versions of the libraries that those import; `reached(name)`: their names
 
 Computed from the imports, never listed by hand. Imports inside functions count, those under TYPE_CHECKING do not, and
@@ -64,6 +65,12 @@ def reached(module: str) -> tuple[str, ...]:
             if _facts(name)["data"]:
                 waiting += _data(name)
     return tuple(sorted(found))
+
+
+@cache
+def whole(module: str, resources: tuple[Path, ...] = ()) -> str:
+    """The code of a stage and the files of this tool that it works with, as one digest: computed once a run."""
+    return digest(module) + contents(resources)
 
 
 def contents(resources: Iterable[Path]) -> str:

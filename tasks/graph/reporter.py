@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 from doit.reporter import ConsoleReporter
@@ -23,6 +22,7 @@ from .database import remember
 from .lock import lock, unlock
 from .state import before
 
+AT_ONCE_S = 0.1
 PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
 
 WRONG_INPUT = 3  # exit code: lambda.toml, or the command line
@@ -47,21 +47,28 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         self.errors: list[dict[str, str]] = []
         self.wrong_input = True  # of all errors so far
         self.terse = False
+        self.resting: list[
+            str
+        ] = []  # lines of tasks with nothing to do, which wait for a moment to be written together
+        self.shown = time.monotonic()
 
     def write(self, text: str) -> None:
         """Write at once: the tools' own output stands between our lines."""
-        self.outstream.write(text)
+        self.outstream.write("".join(self.resting) + text)
         self.outstream.flush()
+        self.resting.clear()
+        self.shown = time.monotonic()
 
     def initialize(self, tasks: Any, selected_tasks: Any) -> None:
         """Before the first task: alone in this folder. Before a verb, tasks with nothing to do are not worth a line."""
         Reporter.tasks = dict(tasks)
         self.terse = all((tasks[name].meta or {}).get("verb") for name in selected_tasks)
-        lock({Path(target).parent for task in tasks.values() for target in task.targets})
+        lock({os.path.dirname(target) for task in tasks.values() for target in task.targets})  # noqa: PTH120 - of thousands
 
     def execute_task(self, task: Any) -> None:
         """A task begins; verbs speak for themselves, and outlast the lock."""
-        gc.enable()
+        if task.actions:  # a group has none
+            gc.enable()
         before(task)
         self.started[task.name] = time.monotonic()
         if (task.meta or {}).get("verb"):
@@ -72,7 +79,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def skip_uptodate(self, task: Any) -> None:
         """Nothing to do."""
         if not self.terse:
-            self.write(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
+            self.resting.append(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
+            if time.monotonic() - self.shown > AT_ONCE_S:
+                self.write("")
             self._warn(task)
 
     def add_success(self, task: Any) -> None:
@@ -104,10 +113,12 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         elif "Dependent file" in fail.get_msg():
             self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {fail.get_msg()}\n")
         elif fail.get_name() != "UnmetDependency":
+            self.write("")
             super().add_failure(task, fail)
 
     def complete_run(self) -> None:
         """After the last task: SystemExit with the exit code of a verb, where doit knows only 0 to 3."""
+        self.write("")
         super().complete_run()
         recipe.remember()
         unlock()

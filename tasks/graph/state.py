@@ -33,7 +33,7 @@ def stat_of(path: str) -> Stat | None:
 
 
 def before(task: Task) -> None:
-    """Note every file_dep as it is before the task runs; doit itself looks only afterwards."""
+    """Note every file_dep as it is before the task runs, and ask for its notes when it has; doit looks only then."""
     _begun.add(task.name)
     stats = {path: stat_of(path) for path in task.file_dep}
 
@@ -42,7 +42,7 @@ def before(task: Task) -> None:
         _seen.update(stats)
         return {}
 
-    task.value_savers.append(hand_over)
+    task.value_savers += [hand_over, *getattr(task, "notes", ())]
 
 
 def has_begun(task: Task) -> bool:
@@ -51,28 +51,32 @@ def has_begun(task: Task) -> bool:
 
 
 def intact(
-    task: Task,
+    task: Task,  # noqa: ARG001 - doit gives it, and by this name
     values: Mapping[str, Any],
-    targets: Sequence[Path],
+    targets: Sequence[str],
     watches: Callable[[], Iterable[Path]],
-    copied: Callable[[], Iterable[Path]],
 ) -> bool:
-    """False when a target is not as the task left it, or a file outside the tree is not as the task met it.
-
-    `watches` are looked for each time, since new ones may appear; `copied` is what the task turns out to have read.
-    """
-
-    def fingerprints() -> dict[str, Any]:
-        return {"intact": {str(path): fingerprint(path) for path in [*targets, *watches(), *copied()]}}
-
-    task.value_savers.append(fingerprints)
-    known = values.get("intact")
-    if known is None or any(str(path) not in known for path in [*targets, *watches()]):
-        return False
+    """False when a target is not as the task left it, or a file outside the tree is not as the task met it."""
     try:
-        return all(is_same(name, found) for name, found in known.items())
+        return is_intact(values, targets, watches)
     except (AttributeError, LookupError, TypeError):  # no fingerprints: a damaged database
         return False
+
+
+def is_intact(values: Mapping[str, Any], targets: Sequence[str], watches: Callable[[], Iterable[Path]]) -> bool:
+    """Whether all that was remembered by its fingerprint is as it was; LookupError where that is nonsense.
+
+    What a task `watches` is looked for each time, since new files may appear.
+    """
+    known = values["intact"]
+    if any(path not in known for path in targets) or any(str(path) not in known for path in watches()):
+        return False
+    return all(is_same(name, found) for name, found in known.items())
+
+
+def fingerprints(paths: Iterable[Path]) -> dict[str, Any]:
+    """The fingerprint of each path."""
+    return {str(path): fingerprint(path) for path in paths}
 
 
 def fingerprint(path: Path) -> Any:

@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import md5
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +32,15 @@ from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
 from .reporter import RED, YELLOW, coloured
-from .state import intact
+from .stage import Stage, made
+from .state import fingerprints, intact, is_intact
 
-Tasks = (
-    dict[str, Any] | Task | Iterator[dict[str, Any]] | Iterator[Task]
-)  # what a task creator in dodo.py gives to doit
+Tasks = Task | Iterator[Task]  # what a task creator in dodo.py gives to doit
 
 
 def task(  # noqa: PLR0913 - a task has these parts
     *,
-    name: str | None = None,
+    name: str,
     doc: str,
     recipe: str,
     file_dep: Iterable[Path | str],
@@ -53,9 +51,10 @@ def task(  # noqa: PLR0913 - a task has these parts
     copied: Callable[[], Iterable[Path]] = tuple,
     task_dep: Sequence[str] = (),
     cleans: Sequence[Path] = (),
-    resources: Sequence[Path] = (),
+    clean: Callable[[bool], None] | None = None,
+    resources: tuple[Path, ...] = (),
     warning: str = "",
-) -> dict[str, Any]:
+) -> Stage:
     """One task; its action answers with its note.
 
     `recipe`: the module whose code makes it; `reads`: settings; `watches`, `copied`: files outside the tree.
@@ -63,57 +62,62 @@ def task(  # noqa: PLR0913 - a task has these parts
     run of the graph, whether there is something to do or not.
     `task_dep`: the tasks that make `file_dep`, in the order in which they are to be done and shown. doit finds them by
     itself, but keeps file_dep as a set, whose order is another one in every run.
+    `cleans`: what else `doit clean` removes; `clean` takes the place of all that.
     """
-    made: dict[str, Any] = {"name": name} if name else {}
-    made |= {
-        "doc": doc,
-        "file_dep": [str(path) for path in file_dep],
-        "task_dep": list(task_dep),
-        "targets": [str(path) for path in targets],
-        "uptodate": [
-            (same_settings, [reads]),
-            (same_code, [recipe, resources]),
-            (intact, [targets, watches, copied]),
+    products = [str(path) for path in targets]
+
+    def rests(values: Mapping[str, Any]) -> bool:
+        return (
+            values.get("reads") == digest_of(reads)
+            and values.get("recipe") == code.whole(recipe, resources)
+            and all(values["intact"][path] is not None for path in products)
+            and is_intact(values, products, watches)
+        )
+
+    return made(
+        name,
+        doc,
+        file_dep=map(str, file_dep),
+        targets=products,
+        task_dep=task_dep,
+        uptodate=[
+            (same_settings, [reads], {}),
+            (same_code, [recipe, resources], {}),
+            (intact, [products, watches], {}),
         ],
-        "actions": [(guarded, [action])],
-        "clean": [Removal(removal, [[*targets, *cleans]])],
-        "io": {"capture": False},
-        "meta": {"reads": reads, "warning": warning},
-    }
-    return made
+        notes=[
+            lambda: {"ran_at": time.time(), "reads": digest_of(reads), "settings": setting_digests(reads)},
+            lambda: {"recipe": code.whole(recipe, resources)},
+            lambda: {"intact": fingerprints([*targets, *watches(), *copied()])},
+        ],
+        rests=rests,
+        action=(guarded, [action]),
+        clean=lambda: [Removal(clean) if clean else Removal(removal, [[*targets, *cleans]])],
+        meta={"reads": reads, "warning": warning},
+    )
+
+
+_encoded = json.JSONEncoder(sort_keys=True, default=dict).encode  # made once: json.dumps makes one a call
+
+
+def digest_of(setting: Any) -> str:
+    """A setting as a hash: a value may be a secret, and doit's database is a file."""
+    return md5(_encoded(setting).encode(), usedforsecurity=False).hexdigest()
 
 
 def setting_digests(reads: Mapping[str, Any]) -> dict[str, str]:
-    """Each setting that a task reads, as a hash: a value may be a secret, and doit's database is a file."""
-    return {
-        key: md5(json.dumps(value, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
-        for key, value in _plain(reads).items()
-    }
+    """Each setting that a task reads, as a hash."""
+    return {key: digest_of(value) for key, value in reads.items()}
 
 
-def same_settings(task: Task, values: Mapping[str, Any], reads: Mapping[str, Any]) -> bool:
-    """False when a setting that the task reads is another; when it ran, and each setting, is kept for `doit why`."""
-    now = md5(json.dumps(_plain(reads), sort_keys=True).encode(), usedforsecurity=False).hexdigest()
-    task.value_savers.append(lambda: {"ran_at": time.time(), "reads": now, "settings": setting_digests(reads)})
-    return bool(values.get("reads") == now)
+def same_settings(task: Task, values: Mapping[str, Any], reads: Mapping[str, Any]) -> bool:  # noqa: ARG001
+    """False when a setting that the task reads is another."""
+    return bool(values.get("reads") == digest_of(reads))
 
 
-def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: Sequence[Path] = ()) -> bool:
+def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: tuple[Path, ...]) -> bool:  # noqa: ARG001
     """False when the code that makes the task, or a file of this tool that it works with, has another content."""
-    now = code.digest(recipe) + code.contents(resources)
-    task.value_savers.append(lambda: {"recipe": now})
-    return bool(values.get("recipe") == now)
-
-
-for check in (same_settings, same_code, intact):  # doit asks for it once a task and run: a fifth of a no-op
-    setattr(check, "__signature__", signature(check))  # noqa: B010 - no attribute that mypy knows
-
-
-def _plain(value: Any) -> Any:
-    """Settings as JSON knows them."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+    return bool(values.get("recipe") == code.whole(recipe, resources))
 
 
 def guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | None:
@@ -140,7 +144,7 @@ def failure(error: BuildError) -> TaskFailed:
 
 def show(name: str, line: str) -> None:
     """One line of a tool's output, marked with the function it is for; its escapes would paint our lines, too."""
-    plain = CONTROL.sub("", line)
+    plain = re.sub(CONTROL, "", line)
     if not bars.moved(name, plain):
         _print(f"   {name} │ {plain}")
 
@@ -156,9 +160,7 @@ def _print(text: str) -> None:
 
 
 # escape sequences (ECMA-48: CSI, strings such as a title, two-byte ones) and control characters but the tab
-CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]"
-)
+CONTROL = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]"
 
 
 class Removal(PythonAction):  # type: ignore[misc]

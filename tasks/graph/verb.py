@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from doit.exceptions import InvalidCommand, TaskFailed
@@ -21,6 +20,7 @@ from doit.task import Task
 
 from ..lib.base import processes, secrets
 from ..lib.base.errors import BuildError, UsageError, typed
+from .named import is_named
 from .refusal import parser, refuse
 from .reporter import RED, Reporter, coloured
 from .task import guarded
@@ -154,7 +154,7 @@ def verbs(  # noqa: PLR0913 - a group has these parts
     group = Verb(name, doc, line, refuse if several else None, names)
     group.has_subtask = True
     yield group
-    for function in names if _is_named(name) else ():
+    for function in names if is_named(name) else ():
         title = f"{doc.split(':', maxsplit=1)[0]}: {function}"
         sub = Verb(f"{name}:{function}", title, line, partial(act, function), [function], partial(needs, function))
         sub.subtask_of = name
@@ -164,26 +164,6 @@ def verbs(  # noqa: PLR0913 - a group has these parts
         else:
             group.members.append(sub)
         yield sub
-
-
-def _is_named(verb: str) -> bool:
-    """Whether a run has to do with a verb's functions: no other one needs a task for each of them.
-
-    It has when the command line names them, or a task that somebody wrote in dodo.py.
-    """
-    words = sys.argv[1:]
-    whole = any(word.startswith("--a") or "*" in word or word in {"tabcompletion", "graph"} for word in words)  # --all
-    named = any(word == verb or word.startswith(f"{verb}:") for word in words)
-    return whole or named or any(f"{quote}{verb}:" in _dodo() for quote in "'\"")
-
-
-@cache
-def _dodo() -> str:
-    main = sys.modules.get("dodo")
-    try:
-        return Path(getattr(main, "__file__", None) or "dodo.py").read_text(errors="replace")
-    except OSError:  # started without one
-        return ""
 
 
 def parsed(options: Callable[[ArgumentParser], None]) -> Parse:

@@ -11,12 +11,12 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .base.errors import EngineError
 from .base.files import write_json
+from .base.frozen import values
 
 if TYPE_CHECKING:
     from .base.processes import Log
@@ -33,7 +33,7 @@ _chosen: dict[tuple[Path, str], Docker | None] = {}  # of this run: one containe
 
 def compiling(build: Build) -> dict[str, Any]:
     """What of [build] an executable depends on: all but what is asked of the package."""
-    return {name: value for name, value in asdict(build).items() if name != "locked"}
+    return {name: value for name, value in values(build).items() if name != "locked"}
 
 
 def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine:
