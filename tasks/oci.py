@@ -16,7 +16,6 @@ from .graph.stage import Stage, group
 from .graph.task import Tasks, task, warn
 from .lib.base import files
 from .lib.base.errors import PackageError
-from .lib.platform.layout import BOOTSTRAP, TASK
 from .lib.platform.runtimes import base_image
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ def imaged(function: Function) -> Stage:
     def make() -> str:
         from .lib.package import oci
         from .lib.package import zip as archive
+        from .lib.platform.layout import BOOTSTRAP, TASK
 
         members = archive.members_of(made.zip)
         below: dict[str, Any] = {}
