@@ -15,8 +15,8 @@ import sys
 from threading import Lock
 from typing import Any
 
-STEPS = re.compile(r"^\[ *(?P<at>\d+) of (?P<all>\d+)\] Compiling (?P<what>\S+)|^step (\d+)/(\d+): (\S.*)")
-BYTES = re.compile(r"^(fetching the base): (\d+) of (\d+) MB")
+STEPS = r"^\[ *(?P<at>\d+) of (?P<all>\d+)\] Compiling (?P<what>\S+)|^step (\d+)/(\d+): (\S.*)"
+BYTES = r"^(fetching the base): (\d+) of (\d+) MB"
 SHORT = 30  # characters of what is at work
 _bars: dict[str, Any] = {}
 _guard = Lock()
@@ -30,9 +30,9 @@ def wanted() -> bool:
 
 def moved(name: str, line: str) -> bool:
     """Move the bar of `name` by a line; False where the line says nothing of that, or no bar is wanted."""
-    found, unit = STEPS.match(line), " steps"
+    found, unit = re.match(STEPS, line), " steps"
     if not found:
-        found, unit = BYTES.match(line), " MB"
+        found, unit = re.match(BYTES, line), " MB"
     if not found or not wanted():
         return False
     parts = [part for part in found.groups() if part is not None]

@@ -22,7 +22,7 @@ import os
 import re
 from pathlib import Path
 
-COMMAND = re.compile(r"\bdoit(?= [a-z])")  # in our sentences
+COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
 _command = ["doit"]
 
 
@@ -33,7 +33,7 @@ def name_command(name: str) -> None:
 
 def typed(text: str) -> str:
     """A sentence with the command that a person can type here."""
-    return COMMAND.sub(_command[0], text) if _command[0] != "doit" else text
+    return re.sub(COMMAND, _command[0], text) if _command[0] != "doit" else text
 
 
 class BuildError(Exception):

@@ -90,6 +90,7 @@ def runtime(name: str) -> Runtime:
     return Runtime(name, facts["system"], *dates, facts.get("successor", ""))
 
 
+@cache
 def ending(name: str, today: date | None = None) -> str:
     """A warning about a runtime whose end is near or past, with the date and the successor; empty for others."""
     found = runtime(name)
