@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -283,30 +282,15 @@ static __attribute__((noinline)) int start_server_with(char *const variables[])
     return error;
 }
 
-/* Two ends, to be read at [0] and written to at [1]. A persistent program gets sockets: they hold more than pipes and cost
-   half the turns; both carry one direction only, so that an end of file is one. A program of one event keeps its pipes, for
-   what opens /dev/stdin by name. */
-static int make_pair(int ends[2])
-{
-    int size = 1 << 20; /* as far as net.core.wmem_max allows */
-    if (SHIM_PROCESS != PERSISTENT)
-        return pipe2(ends, O_CLOEXEC);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-        return -1;
-    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    shutdown(ends[0], SHUT_WR);
-    return 0;
-}
-
 /* Not inlined: what lives in the frame of a vfork must not be anybody else's. */
 static __attribute__((noinline)) int start_with(char *const variables[])
 {
     int in[2], out[2];
     if (SHIM_PROCESS == HTTP)
         return start_server_with(variables);
-    if (make_pair(in))
+    if (pipe2(in, O_CLOEXEC))
         return errno;
-    if (make_pair(out)) {
+    if (pipe2(out, O_CLOEXEC)) {
         int error = errno;
         close(in[0]);
         close(in[1]);

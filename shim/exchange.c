@@ -62,7 +62,7 @@ static void see_unread(struct exchange *exchange)
 {
     int waiting;
     if (child.in >= 0 && child.served)
-        exchange->unread = ioctl(child.in, TIOCOUTQ, &waiting) == 0 && (size_t)waiting == exchange->fed;
+        exchange->unread = ioctl(child.in, FIONREAD, &waiting) == 0 && (size_t)waiting == exchange->fed;
 }
 
 static bool is_fed(const struct exchange *exchange)
