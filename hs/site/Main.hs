@@ -46,13 +46,13 @@ site kept = do
   post "/file" $ do
     uploaded <- files
     case uploaded of
-      (_, file) : _ -> do
-        liftIO $ writeIORef kept (Just (fileContent file, Text.pack (show (fileName file))))
-        json $ object ["bytes" .= Lazy.length (fileContent file)]
+      (_, sent) : _ -> do
+        liftIO $ writeIORef kept (Just (fileContent sent, Text.pack (show (fileName sent))))
+        json $ object ["bytes" .= Lazy.length (fileContent sent)]
       [] -> status status404 >> text "no file was sent"
   get "/file" $ do
-    file <- liftIO (readIORef kept)
-    case file of
+    there <- liftIO (readIORef kept)
+    case there of
       Just (content, _) -> setHeader "Content-Type" "application/octet-stream" >> raw content
       Nothing -> status status404 >> text "no file has been uploaded"
   get "/stream" $ do
