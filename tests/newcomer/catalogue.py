@@ -58,7 +58,7 @@ class Module:
 
     def _called(self, node: ast.Call, names: Names) -> Iterator[tuple[str, str, str]]:
         kind = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        if not (kind.endswith("Error") or kind == "Problem"):
+        if kind in {"AttributeError", "TypeError"} or not (kind.endswith("Error") or kind == "Problem"):  # bugs of ours
             return
         first, second = ARGUMENTS.get(kind, (0, 1))
         given = {keyword.arg: keyword.value for keyword in node.keywords}
