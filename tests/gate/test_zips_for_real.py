@@ -29,7 +29,7 @@ from tasks.lib.package import unzip
 from tasks.lib.platform.runtimes import Platform
 from tests.libs.test_bundle import FOLDER, platform_of
 from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
-from tests.support import need
+from tests.support import lacking, need
 
 pytestmark = pytest.mark.slow
 SAMPLE = 120
@@ -60,7 +60,34 @@ STARTS = {  # the bootstrap's text; "" is the program itself
     "ruby": "#!/usr/bin/env ruby\n",
 }
 LIBRARIES = ("whole", "none", "chain", "unreadable", "closed folder", "elsewhere", "other build", "with libc")
-PACKERS = ("python", "zip")
+PACKERS = ("python", "zip", "7z", "archiver", "yazl")
+NODE_PACKERS = ("archiver@7.0.1", "yazl@3.3.1")
+NODE = """
+const fs = require('node:fs'), path = require('node:path');
+const [packer, folder, target] = process.argv.slice(2);
+const out = fs.createWriteStream(target);
+if (packer === 'archiver') {
+  const archive = require('archiver')('zip');
+  archive.pipe(out);
+  archive.directory(folder, false);
+  archive.finalize();
+} else {
+  const { ZipFile } = require('yazl');
+  const archive = new ZipFile();
+  archive.outputStream.pipe(out);
+  const walk = (place, name) => {
+    for (const entry of fs.readdirSync(place, { withFileTypes: true })) {
+      const [file, inside] = [path.join(place, entry.name), path.join(name, entry.name)];
+      if (entry.isDirectory()) walk(file, inside);
+      else if (entry.isSymbolicLink())
+        archive.addBuffer(Buffer.from(fs.readlinkSync(file)), inside, { mode: 0o120777 });
+      else archive.addFile(file, inside);
+    }
+  };
+  walk(folder, '');
+  archive.end();
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -130,8 +157,28 @@ def tree(case: Case, made: Path, folder: Path) -> None:
         (folder / "lib").chmod(0o700)
 
 
-def zipped(case: Case, folder: Path, target: Path) -> Path:
-    """By Info-ZIP with links kept, or by Python, which names no folders here."""
+@pytest.fixture(scope="module")
+def node_packers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """npm install archiver yazl."""
+    folder = tmp_path_factory.mktemp("packers")
+    (folder / "pack.cjs").write_text(NODE)
+    words = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *NODE_PACKERS]
+    done = subprocess.run([need("npm"), *words], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lacking(f"npm has no packers for us: {done.stderr[-200:]}")
+    return folder / "pack.cjs"
+
+
+def zipped(case: Case, folder: Path, target: Path, node_packers: Path) -> Path:
+    """By Info-ZIP, 7z or a packer of Node with links kept, or by Python, which names no folders here."""
+    if case.packer in {"archiver", "yazl"}:
+        words = [need("node"), *map(str, (node_packers, case.packer, folder, target))]
+        subprocess.run(words, cwd=node_packers.parent, check=True)
+        return target
+    if case.packer == "7z":
+        words = [need("7z"), "a", "-tzip", "-snl", "-bd", str(target), "."]
+        subprocess.run(words, cwd=folder, check=True, capture_output=True)
+        return target
     if case.packer == "zip":
         subprocess.run([need("zip"), "-q", "-y", "-r", target, "."], cwd=folder, check=True)
         return target
@@ -179,14 +226,14 @@ def started(root: Path) -> tuple[bool, str]:
     return done.returncode == 0 and done.stdout == "ok\n", f"{done.returncode}: {done.stderr[-200:]}"
 
 
-def test_the_verdict_is_what_happens(root: Path, made: Path, tmp_path: Path) -> None:
+def test_the_verdict_is_what_happens(root: Path, made: Path, node_packers: Path, tmp_path: Path) -> None:
     where = platform_of(root)
     where = Platform(**values(where) | {"symbols": dict(_symbols(root, where.libraries))})
     wrong, unproved, good = [], 0, 0
     for number, case in enumerate(cases()):
         folder = tmp_path / str(number)
         tree(case, made, folder)
-        package = zipped(case, folder, tmp_path / f"{number}.zip")
+        package = zipped(case, folder, tmp_path / f"{number}.zip", node_packers)
         place = tmp_path / f"{number}.unpacked"
         place.mkdir()
         archive = unzip.unpacked(package, place)
