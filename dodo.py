@@ -46,14 +46,14 @@ def task_oci() -> Tasks:
     return oci.define(PROJECT)
 
 
-def task_lock() -> Tasks:
-    """what the zips are made with, kept: compiler, image and each library → lambda.lock"""
-    return verb("lock", PROJECT)
-
-
 def task_deploy() -> Tasks:
     """each function on AWS, changed only where it differs: lambda.zip → build/<fn>/deployed-hash"""
     return verb("deploy", PROJECT)
+
+
+def task_lock() -> Tasks:
+    """what the zips are made with, kept: compiler, image and each library → lambda.lock"""
+    return verb("lock", PROJECT)
 
 
 def task_diff() -> Tasks:
