@@ -134,7 +134,7 @@ def test_an_answer_that_is_no_json_becomes_a_string(samples: Workshop) -> None:
 
 def test_an_event_that_is_no_json_is_refused(samples: Workshop) -> None:
     run = samples.doit("invoke:matrix", "--local", "--payload", "{no json")
-    assert run.code == 1
+    assert run.code == 3
     assert "not JSON" in run.err
     assert "Traceback" not in run.err
 

@@ -79,7 +79,7 @@ def test_what_never_ran_is_said(tiny: Workshop) -> None:
 
 def test_an_unknown_task_names_the_nearest(tiny: Workshop) -> None:
     run = tiny.doit("why", "zip:tow")
-    assert run.code == 1
+    assert run.code == 3
     assert "zip:two" in run.err
 
 
