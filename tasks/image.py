@@ -18,6 +18,7 @@ from .lib.base import derived, files
 from .lib.base.errors import EngineError
 from .lib.base.resources import resource
 from .lib.base.walk import walk
+from .lib.platform.layout import DATA
 
 if TYPE_CHECKING:
     from .lib.settings.load import Project
@@ -61,4 +62,5 @@ def define(project: Project) -> Stage:
 def obsolete_products(project: Project) -> list[Path]:
     """Products in build/ that no function of lambda.toml makes any longer; what others put there is none of them."""
     now = {path for product in map(products.Products, project.functions) for path in product.everything}
-    return [path for path in derived.made_files() if not now & {path, *path.parents}]
+    gone = [path for path in derived.made_files() if not now & {path, *path.parents}]
+    return [*gone, *sorted({path.parent / DATA for path in gone})]  # a folder that may be empty
