@@ -19,7 +19,6 @@ from .lib.base.errors import PackageError
 from .lib.package import members
 from .lib.platform import runtimes
 from .lib.settings.words import Process
-from .lock import unlike_lock
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
@@ -46,6 +45,7 @@ def zipped(project: Project, function: Function) -> Stage:
         from .lib.libs.bundle import zip_name
         from .lib.package import moved
         from .lib.package import zip as archive
+        from .lock import unlike_lock
 
         unlike = unlike_lock(project, function)
         listed = json.loads(made.needed_libs.read_bytes())["pack"]  # a file that somebody put into lib/ does not travel
