@@ -31,7 +31,7 @@ import Data.ByteString (ByteString)
 import qualified Data.ByteString.Lazy as L
 import Data.Map.Strict (Map)
 import qualified Data.Map.Strict as Map
-import Data.Maybe (fromMaybe, listToMaybe)
+import Data.Maybe (fromMaybe, isNothing, listToMaybe)
 import Data.Text (Text)
 import qualified Data.Text as T
 import qualified Data.Text.Encoding as T
@@ -111,7 +111,7 @@ instance FromJSON Request where
         identity <- about .:? "identity" .!= mempty
         source <- identity .:? "sourceIp"
         let found name = [value | (other, value) <- fields, T.toLower other == name]
-            decode = if balancer == Nothing then id else decodedText -- a load balancer hands the query on as it came
+            decode = if isNothing balancer then id else decodedText -- a load balancer hands the query on as it came
         Request
           <$> o .: "httpMethod"
           <*> o .: "path"
@@ -166,7 +166,7 @@ http handler context event = do
 answer :: Origin -> Response -> Value
 answer to response = object (common ++ fields)
   where
-    (encoded, shown) = either (const (True, T.decodeUtf8 (Base64.encode (content response)))) ((,) False) (T.decodeUtf8' (content response))
+    (encoded, shown) = either (const (True, T.decodeUtf8 (Base64.encode (content response)))) (\text -> (False, text)) (T.decodeUtf8' (content response))
     common = ["statusCode" .= status response, "body" .= shown, "isBase64Encoded" .= encoded]
     withCookies = responseHeaders response ++ [("set-cookie", cookie) | cookie <- setCookies response]
     grouped pairs = Map.fromListWith (flip (++)) [(name, [value]) | (name, value) <- pairs]
