@@ -1,4 +1,5 @@
 {-# LANGUAGE OverloadedStrings #-}
+{-# LANGUAGE TupleSections #-}
 
 -- | One request and one response for everything that speaks HTTP to a function: API Gateway's REST APIs (v1) and HTTP APIs
 -- (v2), function URLs, Application Load Balancers.
@@ -166,7 +167,7 @@ http handler context event = do
 answer :: Origin -> Response -> Value
 answer to response = object (common ++ fields)
   where
-    (encoded, shown) = either (const (True, T.decodeUtf8 (Base64.encode (content response)))) (\text -> (False, text)) (T.decodeUtf8' (content response))
+    (encoded, shown) = either (const (True, T.decodeUtf8 (Base64.encode (content response)))) (False,) (T.decodeUtf8' (content response))
     common = ["statusCode" .= status response, "body" .= shown, "isBase64Encoded" .= encoded]
     withCookies = responseHeaders response ++ [("set-cookie", cookie) | cookie <- setCookies response]
     grouped pairs = Map.fromListWith (flip (++)) [(name, [value]) | (name, value) <- pairs]
