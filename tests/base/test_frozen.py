@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tasks.lib.base.frozen import Frozen, row, values
@@ -43,3 +45,11 @@ def test_equal_fields_make_equal_values() -> None:
     assert Point(1) != Point(2)
     assert len({Point(1), Point(1), Point(2)}) == 2
     assert repr(Point(1)) == "Point(x=1, y=2, note='none')"
+
+
+def test_the_functions_of_dataclasses_take_them() -> None:
+    one = Point(1, y=2)
+    assert dataclasses.is_dataclass(one)
+    assert dataclasses.replace(one, x=5) == Point(5, y=2)
+    assert dataclasses.asdict(one) == values(one)
+    assert [field.name for field in dataclasses.fields(Point)] == list(values(one))

@@ -26,6 +26,15 @@ def row(*, default: Any, metadata: Mapping[str, Any]) -> Any:
     return Row(default, metadata)
 
 
+class _DataclassFields:
+    """Made when one asks: with it `dataclasses.replace`, `asdict` and `fields` take these classes for dataclasses."""
+
+    def __get__(self, _: Any, cls: type[Frozen]) -> Any:
+        from dataclasses import fields, make_dataclass
+
+        return {one.name: one for one in fields(make_dataclass(cls.__name__, cls._fields))}
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(row,))
 class Frozen:
     """The base of such classes; TypeError for a field that is missing or unknown, AttributeError for a change."""
@@ -33,6 +42,7 @@ class Frozen:
     _fields: ClassVar[tuple[str, ...]] = ()
     _needed: ClassVar[frozenset[str]] = frozenset()
     rows: ClassVar[dict[str, Row]] = {}
+    __dataclass_fields__: ClassVar[Any] = _DataclassFields()
 
     def __init_subclass__(cls) -> None:
         cls._fields = tuple(cls.__annotations__)
