@@ -70,7 +70,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
 )
 def test_a_damaged_one_is_refused_with_the_way_out(tmp_path: Path, text: str) -> None:
     (tmp_path / "lambda.lock").write_text(text)
-    with pytest.raises(PackageError, match="doit lock|another version") as caught:
+    with pytest.raises(PackageError, match=r"doit lock|another version") as caught:
         lockfile.read(tmp_path / "lambda.lock")
     assert "doit lock" in str(caught.value)
 
