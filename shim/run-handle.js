@@ -32,7 +32,10 @@ function withContentType(responseStream) {
     responseStream.setContentType(PRELUDED);
     return responseStream;
   }
-  return awslambda.HttpResponseStream.from(responseStream, { statusCode: 200, headers: { 'content-type': settings.content_type } });
+  return awslambda.HttpResponseStream.from(responseStream, {
+    statusCode: 200,
+    headers: { 'content-type': settings.content_type },
+  });
 }
 
 async function stream(event, plainStream, context) {

@@ -27,7 +27,11 @@ function readEvent(event) {
   const context = isMap(event.requestContext) ? event.requestContext : {};
   const multi = isMap(event.multiValueHeaders);
   const read = (front, method, path, more = {}) => ({
-    front, event, context: event.requestContext, method, path,
+    front,
+    event,
+    context: event.requestContext,
+    method,
+    path,
     queries: isMap(event.multiValueQueryStringParameters) ? event.multiValueQueryStringParameters : event.queryStringParameters,
     headers: multi ? event.multiValueHeaders : event.headers,
     base64: event.isBase64Encoded,

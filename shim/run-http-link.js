@@ -152,7 +152,7 @@ class Link {
   }
 
   async *exactly(length) {
-    for (let left = length; left > 0; ) {
+    for (let left = length; left > 0;) {
       const part = await this.take(left);
       left -= part.length;
       yield part;

@@ -13,12 +13,21 @@ const BREAKS_LINES = /[\r\n\0]/;
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 const RESENDABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const NOT_PASSED_ON = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'transfer-encoding', 'expect', 'content-length'],
+  ...[
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'upgrade',
+    'transfer-encoding',
+    'expect',
+    'content-length',
+  ],
   ...['x-amzn-trace-id', 'x-amzn-request-context', 'x-amzn-lambda-context', 'x-amz-tenant-id'],
 ]);
 
-const encoded = (text, not) =>
-  text.replace(not, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+const encoded = (text, not) => text.replace(not, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 
 const withoutPrefix = (path, prefix) =>
   prefix && path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/')
@@ -43,7 +52,9 @@ function queryOf(one) {
   }
   if (!isMap(one.queries)) return '';
   const not = one.front.startsWith('alb') ? NOT_IN_QUERY : NOT_UNRESERVED;
-  const pairs = Object.entries(one.queries).flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((item) => [name, item]));
+  const pairs = Object.entries(one.queries).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((item) => [name, item]),
+  );
   const text = pairs.map((pair) => pair.map((part) => encoded(octets(part), not)).join('=')).join('&');
   return text && `?${text}`;
 }
@@ -53,7 +64,10 @@ function targetOf(one) {
   const mark = one.front === 'lattice-1' ? path.indexOf('?') : -1;
   if (one.front !== 'lattice-1') return pathOf(one, path) + queryOf(one);
   const query = mark < 0 ? '' : path.slice(mark); // there the query is in the path
-  return pathOf({ ...one, context: {} }, mark < 0 ? path : path.slice(0, mark)) + (query.length > 1 ? encoded(query, NOT_IN_QUERY) : '');
+  return (
+    pathOf({ ...one, context: {} }, mark < 0 ? path : path.slice(0, mark)) +
+    (query.length > 1 ? encoded(query, NOT_IN_QUERY) : '')
+  );
 }
 
 // The client's own headers that belong to the request.
@@ -107,7 +121,12 @@ function lambdaContextOf(context, deadline) {
 function contextsOf(one, context, deadline) {
   const line = (name, value) => (isThere(value) && !BREAKS_LINES.test(value) ? `${name}: ${octets(value)}\r\n` : '');
   const about = one.front === 'other' ? '' : requestContextOf(one);
-  return line('x-amzn-trace-id', traceOf(context)) + line('x-amz-tenant-id', context.tenantId) + about + lambdaContextOf(context, deadline);
+  return (
+    line('x-amzn-trace-id', traceOf(context)) +
+    line('x-amz-tenant-id', context.tenantId) +
+    about +
+    lambdaContextOf(context, deadline)
+  );
 }
 
 // The body's bytes, or undefined where they should be base64 and are none.

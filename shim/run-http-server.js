@@ -173,7 +173,12 @@ function listensOn(server, table) {
     }
   };
   const group = read(() => fs.readdirSync('/proc'), []).filter((pid) => {
-    const fields = /^\d+$/.test(pid) && read(() => fs.readFileSync(`/proc/${pid}/stat`, 'latin1'), '').split(') ').pop().split(' ');
+    const fields =
+      /^\d+$/.test(pid) &&
+      read(() => fs.readFileSync(`/proc/${pid}/stat`, 'latin1'), '')
+        .split(') ')
+        .pop()
+        .split(' ');
     return fields && Number(fields[2]) === server.child?.pid;
   });
   const sockets = new Set(
@@ -181,7 +186,9 @@ function listensOn(server, table) {
       read(() => fs.readdirSync(`/proc/${pid}/fd`), []).map((fd) => read(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`), '')),
     ),
   );
-  for (const line of read(() => fs.readFileSync(table, 'latin1'), '').split('\n').slice(1)) {
+  for (const line of read(() => fs.readFileSync(table, 'latin1'), '')
+    .split('\n')
+    .slice(1)) {
     const fields = line.trim().split(/\s+/);
     if (fields[3] === '0A' && sockets.has(`socket:[${fields[9]}]`)) return parseInt(fields[1].split(':').pop(), 16);
   }

@@ -56,7 +56,7 @@ async function brokenOff(one, link, error, { began, deadline, id }) {
     const what = `what listens on port ${one.port} does not answer in HTTP/1.1 as it should: ${bytes}`;
     return failure('Function.BadAnswer', what);
   }
-  for (const until = Date.now() + BREAK_MS; !one.gone && Date.now() < until; ) await sleep(1);
+  for (const until = Date.now() + BREAK_MS; !one.gone && Date.now() < until;) await sleep(1);
   if (one.gone) {
     await one.lastWords();
     return one.failure('Function.ExitError', `${howItEnded(one.gone)} before it had answered`);
@@ -213,7 +213,9 @@ async function registerExtension() {
     const id = reply.headers['lambda-extension-identifier'];
     reply.resume();
     if (reply.statusCode !== 200 || !id) return fails();
-    const next = get(`${base}/event/next`, { agent: false, headers: { 'Lambda-Extension-Identifier': id } }, (event) => event.resume());
+    const next = get(`${base}/event/next`, { agent: false, headers: { 'Lambda-Extension-Identifier': id } }, (event) =>
+      event.resume(),
+    );
     next.on('error', () => {}).on('socket', (socket) => socket.unref());
   });
   sent.on('error', fails).end(JSON.stringify({ events: [] }));

@@ -101,7 +101,7 @@ class Program {
   // Wait until all that stood in a pipe was read: what comes later comes from somebody else.
   async drain(stream, limitMs = Infinity) {
     const until = Date.now() + limitMs;
-    for (let quiet = 0; stream && quiet < 3 && !stream.readableEnded && !stream.destroyed && Date.now() < until; ) {
+    for (let quiet = 0; stream && quiet < 3 && !stream.readableEnded && !stream.destroyed && Date.now() < until;) {
       const before = stream.bytesRead;
       await (stream.isPaused() ? sleep(1) : turn());
       quiet = stream.isPaused() || stream.bytesRead > before ? 0 : quiet + 1;

@@ -124,7 +124,7 @@ class Lines {
     if (!inJson) return bytes;
     const records = [];
     this.rest = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
-    for (let end; (end = this.rest.indexOf(10)) >= 0 || this.rest.length > LONGEST_LINE; ) {
+    for (let end; (end = this.rest.indexOf(10)) >= 0 || this.rest.length > LONGEST_LINE;) {
       const size = end < 0 || end > LONGEST_LINE ? LONGEST_LINE : end;
       records.push(recordOfLine(requestId, this.rest.subarray(0, size)));
       this.rest = this.rest.subarray(size + (size === end));
@@ -193,7 +193,10 @@ class Log {
 function lastLinesOf(said) {
   const tail = said.subarray(-TAIL);
   const line = said.length > TAIL ? tail.indexOf('\n') + 1 : 0;
-  return tail.subarray(line < tail.length ? line : 0).toString().trimEnd();
+  return tail
+    .subarray(line < tail.length ? line : 0)
+    .toString()
+    .trimEnd();
 }
 
 const log = new Log();

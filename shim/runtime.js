@@ -18,7 +18,9 @@ function request(method, route, headers = {}) {
     sent.once('error', reject).once('response', (response) => {
       const pieces = [];
       response.on('data', (piece) => pieces.push(piece)).once('error', reject);
-      response.once('end', () => resolve({ ...response, headers: response.headers, status: response.statusCode, body: Buffer.concat(pieces) }));
+      response.once('end', () =>
+        resolve({ ...response, headers: response.headers, status: response.statusCode, body: Buffer.concat(pieces) }),
+      );
     });
   });
   reply.catch(() => {}); // whoever waits for it hears of it
@@ -27,7 +29,11 @@ function request(method, route, headers = {}) {
 
 async function post(route, value, headers = {}) {
   const body = Buffer.from(JSON.stringify(value) ?? 'null');
-  const { sent, reply } = request('POST', route, { 'Content-Type': 'application/json', 'Content-Length': body.length, ...headers });
+  const { sent, reply } = request('POST', route, {
+    'Content-Type': 'application/json',
+    'Content-Length': body.length,
+    ...headers,
+  });
   sent.end(body);
   const { status, body: why } = await reply;
   if (status >= 300) process.stderr.write(`runtime.js: the Runtime API answered ${status}: ${why}\n`);
@@ -46,7 +52,9 @@ function logFailure(requestId, error) {
   const record = { timestamp: new Date().toISOString(), level: 'ERROR', requestId, errorType, message };
   const inJson = /^json$/i.test(process.env.AWS_LAMBDA_LOG_FORMAT ?? '');
   if (inJson && process.env.AWS_LAMBDA_LOG_LEVEL === 'FATAL') return;
-  process.stderr.write(inJson ? `${JSON.stringify(record)}\n` : `runtime.js: ${errorType}: ${message.replace(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(
+    inJson ? `${JSON.stringify(record)}\n` : `runtime.js: ${errorType}: ${message.replace(/\s*\n\s*/g, ' ')}\n`,
+  );
 }
 
 // The header's form is narrower than the body's: `Function.` and letters, the first one a capital.

@@ -49,7 +49,7 @@ globalThis.awslambda = {
 };
 
 async function main() {
-  if (!file) return leave(2, "usage: node shim/test.js path/to/run.js ['{\"an\": \"event\"}']");
+  if (!file) return leave(2, 'usage: node shim/test.js path/to/run.js [\'{"an": "event"}\']');
   let event;
   try {
     event = JSON.parse(text);

@@ -37,16 +37,18 @@ def commands() -> list[tuple[str, ...]]:
     """Every command, in the order in which they run."""
     scripts = [name for name in SHELL if Path(name).is_file()]
     native = [str(path) for path in sorted([*Path("shim").glob("*.[ch]"), *Path("tasks/lib/build").glob("*.c")])]
+    haskell = [str(path) for path in sorted(Path("hs").rglob("*.hs")) if ".stack-work" not in path.parts]
     javascript = [str(path) for path in sorted(Path("shim").glob("*.js"))]
     found = [
         *PYTHON,
         ("shellcheck", *scripts),
         ("shfmt", "-d", "-i", "2", "-ci", *scripts),
         ("hlint", "--no-summary", "hs"),
+        ("ormolu", "--mode", "check", *haskell),
     ]
     if Path(".clang-format").exists():
         found.append(("clang-format", "--dry-run", "--Werror", *native))
-    found += [("node", "--check", path) for path in javascript]
+    found += [("oxlint", "--quiet", *javascript), ("oxfmt", "--check", *javascript)]
     found.append(("hadolint", "--failure-threshold", "error", "ghc-centos/Dockerfile"))
     found.append(("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *_workflows()))
     return found

@@ -3,9 +3,9 @@
 -- | Counts the events that this process has served: {"served": 3, "event": …}. In a shell it serves one.
 module Main (main) where
 
+import qualified AWS.Lambda.Run as Lambda
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (atomicModifyIORef', newIORef)
-import qualified AWS.Lambda.Run as Lambda
 
 main :: IO ()
 main = do

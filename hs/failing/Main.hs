@@ -12,10 +12,10 @@ import System.Exit (ExitCode (..), die, exitWith)
 import System.IO (hPutStrLn, stderr)
 
 data Wish = Wish
-  { complain :: Maybe String
-  , output :: Maybe String
-  , exception :: Maybe String
-  , code :: Maybe Int
+  { complain :: Maybe String,
+    output :: Maybe String,
+    exception :: Maybe String,
+    code :: Maybe Int
   }
 
 instance FromJSON Wish where

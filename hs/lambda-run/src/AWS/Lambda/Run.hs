@@ -17,39 +17,40 @@
 -- Which of them is told by the environment. The event and the answer are bytes, JSON as a rule, and never parsed here.
 -- Whatever the handler prints on stdout is log, in every case: the answer is what it returns.
 module AWS.Lambda.Run
-  ( run
-  , runWith
-  , runAnswers
-  , Answer (..)
-  , Head (..)
-  , page
-  , Failure (..)
-  , failWith
-  , Context (..)
-  , remainingMs
-  ) where
-
-import Control.Exception
-  ( IOException
-  , SomeAsyncException (..)
-  , SomeException
-  , catch
-  , evaluate
-  , fromException
-  , throwIO
-  , try
-  , tryJust
+  ( run,
+    runWith,
+    runAnswers,
+    Answer (..),
+    Head (..),
+    page,
+    Failure (..),
+    failWith,
+    Context (..),
+    remainingMs,
   )
-import Data.ByteString (ByteString)
-import qualified Data.ByteString as B
-import qualified Data.ByteString.Char8 as C
-import Data.IORef
+where
+
 import AWS.Lambda.Run.Answer
 import AWS.Lambda.Run.Api (failInit, serve)
 import AWS.Lambda.Run.Context
 import AWS.Lambda.Run.Descriptor
 import qualified AWS.Lambda.Run.Envelope as Envelope
 import AWS.Lambda.Run.Error
+import Control.Exception
+  ( IOException,
+    SomeAsyncException (..),
+    SomeException,
+    catch,
+    evaluate,
+    fromException,
+    throwIO,
+    try,
+    tryJust,
+  )
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Char8 as C
+import Data.IORef
 import System.Environment (lookupEnv)
 import System.Exit (exitFailure)
 import System.IO
@@ -159,17 +160,17 @@ frames out shown handler = do
     loop input = readLine input >>= maybe (pure ()) (\line -> frame input (C.words line))
     frame input [request, size]
       | Just (bytes, "") <- C.readInt size = do
-          event <- readExactly input bytes
-          written <- newIORef [] -- the length comes first
-          result <- try (handler request event (\start piece -> modifyIORef' written (\old -> piece : if null old then [shown start] else old)))
-          case result of
-            Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= send request " " ""
-            Right (Left failure) -> complain request failure
-            Left problem -> do
-              -- Asynchronous: the event has its answer before the program goes.
-              failureOf problem >>= complain request
-              throwIO (problem :: SomeException)
-          loop input
+        event <- readExactly input bytes
+        written <- newIORef [] -- the length comes first
+        result <- try (handler request event (\start piece -> modifyIORef' written (\old -> piece : if null old then [shown start] else old)))
+        case result of
+          Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= send request " " ""
+          Right (Left failure) -> complain request failure
+          Left problem -> do
+            -- Asynchronous: the event has its answer before the program goes.
+            failureOf problem >>= complain request
+            throwIO (problem :: SomeException)
+        loop input
     frame _ _ = hPutStrLn stderr "lambda-run: the shim sent no frame" >> exitFailure
     complain request failure = send request " error " (" " <> errorName failure) (errorMessage failure)
     send request word kind answer = writeAll out (B.concat [request, word, C.pack (show (B.length answer)), kind, "\n"]) answer

@@ -2,11 +2,12 @@
 
 -- | What the batches of queues and streams share: one record fails alone, and none is begun when the time is nearly up.
 module AWS.Lambda.Run.Batch
-  ( Unprocessed (..)
-  , done
-  , hasTime
-  , answerFor
-  ) where
+  ( Unprocessed (..),
+    done,
+    hasTime,
+    answerFor,
+  )
+where
 
 import AWS.Lambda.Run (Context, failWith, remainingMs)
 import AWS.Lambda.Run.Error (Failure (..), failureOf)

@@ -2,12 +2,13 @@
 
 -- | Changes of a table, from Amazon DynamoDB Streams.
 module AWS.Lambda.Run.DynamoDB
-  ( runChanges
-  , changes
-  , Change (..)
-  , Changes (..)
-  , Attribute (..)
-  ) where
+  ( runChanges,
+    changes,
+    Change (..),
+    Changes (..),
+    Attribute (..),
+  )
+where
 
 import AWS.Lambda.Run (Context, run)
 import qualified AWS.Lambda.Run.Base64 as Base64
@@ -24,20 +25,20 @@ import Data.Time.Clock (UTCTime)
 
 -- | One change of one item.
 data Change = Change
-  { eventName :: !Text
-  -- ^ @INSERT@, @MODIFY@ or @REMOVE@.
-  , keys :: !(Map Text Attribute)
-  , newImage :: !(Maybe (Map Text Attribute))
-  -- ^ The item afterwards, where the stream's view has it.
-  , oldImage :: !(Maybe (Map Text Attribute))
-  -- ^ The item before.
-  , sequenceNumber :: !Text
-  , createdAt :: !(Maybe UTCTime)
-  , streamViewType :: !(Maybe Text)
-  , eventID :: !(Maybe Text)
-  , eventSourceARN :: !(Maybe Text)
-  , byService :: !Bool
-  -- ^ The item's time to live had come.
+  { -- | @INSERT@, @MODIFY@ or @REMOVE@.
+    eventName :: !Text,
+    keys :: !(Map Text Attribute),
+    -- | The item afterwards, where the stream's view has it.
+    newImage :: !(Maybe (Map Text Attribute)),
+    -- | The item before.
+    oldImage :: !(Maybe (Map Text Attribute)),
+    sequenceNumber :: !Text,
+    createdAt :: !(Maybe UTCTime),
+    streamViewType :: !(Maybe Text),
+    eventID :: !(Maybe Text),
+    eventSourceARN :: !(Maybe Text),
+    -- | The item's time to live had come.
+    byService :: !Bool
   }
   deriving (Eq, Show)
 

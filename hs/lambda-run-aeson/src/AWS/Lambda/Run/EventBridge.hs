@@ -10,17 +10,17 @@ import Data.Time.Clock (UTCTime)
 
 -- | One event, with the detail in a type of one's own ('Data.Aeson.Value' takes any).
 data Event detail = Event
-  { source :: !Text
-  -- ^ Such as @aws.ec2@.
-  , detailType :: !Text
-  , detail :: !detail
-  , eventId :: !(Maybe Text)
-  , account :: !(Maybe Text)
-  , region :: !(Maybe Text)
-  , time :: !(Maybe UTCTime)
-  , resources :: [Text]
-  , replayName :: !(Maybe Text)
-  -- ^ Of a replay from an archive.
+  { -- | Such as @aws.ec2@.
+    source :: !Text,
+    detailType :: !Text,
+    detail :: !detail,
+    eventId :: !(Maybe Text),
+    account :: !(Maybe Text),
+    region :: !(Maybe Text),
+    time :: !(Maybe UTCTime),
+    resources :: [Text],
+    -- | Of a replay from an archive.
+    replayName :: !(Maybe Text)
   }
   deriving (Eq, Show)
 

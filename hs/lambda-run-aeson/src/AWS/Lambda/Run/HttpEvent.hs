@@ -10,16 +10,17 @@
 -- The event tells which of them has sent it, and the response goes back in the form that it takes. Only method and path are
 -- needed: AWS's consoles and tools leave out, or set to null, almost everything else.
 module AWS.Lambda.Run.HttpEvent
-  ( runHttp
-  , http
-  , Request (..)
-  , Origin (..)
-  , header
-  , bodyBytes
-  , Response (..)
-  , text
-  , bytes
-  ) where
+  ( runHttp,
+    http,
+    Request (..),
+    Origin (..),
+    header,
+    bodyBytes,
+    Response (..),
+    text,
+    bytes,
+  )
+where
 
 import AWS.Lambda.Run (Context, run)
 import qualified AWS.Lambda.Run.Base64 as Base64
@@ -49,24 +50,24 @@ data Origin
 
 -- | What was asked.
 data Request = Request
-  { method :: !Text
-  , path :: !Text
-  -- ^ As the client sent it, percent signs and all.
-  , query :: [(Text, Text)]
-  -- ^ Decoded; a name that comes twice is there twice.
-  , headers :: [(Text, Text)]
-  -- ^ As they came. See 'header'.
-  , cookies :: [Text]
-  -- ^ Each as @name=value@.
-  , pathParameters :: !(Map Text Text)
-  , stageVariables :: !(Map Text Text)
-  , sourceIp :: !(Maybe Text)
-  , body :: !(Maybe Text)
-  -- ^ As it stands in the event. See 'bodyBytes'.
-  , isBase64Encoded :: !Bool
-  , origin :: !Origin
-  , raw :: !Value
-  -- ^ The whole event, for what has no field here, such as the authorizer's context.
+  { method :: !Text,
+    -- | As the client sent it, percent signs and all.
+    path :: !Text,
+    -- | Decoded; a name that comes twice is there twice.
+    query :: [(Text, Text)],
+    -- | As they came. See 'header'.
+    headers :: [(Text, Text)],
+    -- | Each as @name=value@.
+    cookies :: [Text],
+    pathParameters :: !(Map Text Text),
+    stageVariables :: !(Map Text Text),
+    sourceIp :: !(Maybe Text),
+    -- | As it stands in the event. See 'bodyBytes'.
+    body :: !(Maybe Text),
+    isBase64Encoded :: !Bool,
+    origin :: !Origin,
+    -- | The whole event, for what has no field here, such as the authorizer's context.
+    raw :: !Value
   }
   deriving (Eq, Show)
 
@@ -135,13 +136,13 @@ instance FromJSON Request where
 
 -- | What is answered.
 data Response = Response
-  { status :: !Int
-  , responseHeaders :: [(Text, Text)]
-  -- ^ A name may come twice, but for cookies.
-  , setCookies :: [Text]
-  -- ^ Each as the value of a @set-cookie@.
-  , content :: !ByteString
-  -- ^ Goes out as text where it is UTF-8, and in base64 else.
+  { status :: !Int,
+    -- | A name may come twice, but for cookies.
+    responseHeaders :: [(Text, Text)],
+    -- | Each as the value of a @set-cookie@.
+    setCookies :: [Text],
+    -- | Goes out as text where it is UTF-8, and in base64 else.
+    content :: !ByteString
   }
   deriving (Eq, Show)
 

@@ -8,11 +8,12 @@
 -- An event that does not decode is the error @Function.InvalidEvent@, with the JSON path of what is wrong; the handler is
 -- not called.
 module AWS.Lambda.Run.Json
-  ( runJson
-  , runJsonWith
-  , json
-  , decoded
-  ) where
+  ( runJson,
+    runJsonWith,
+    json,
+    decoded,
+  )
+where
 
 import AWS.Lambda.Run (Context, Failure (..), run, runWith)
 import Control.Exception (throwIO)

@@ -2,11 +2,12 @@
 
 -- | Records of Amazon Kinesis Data Streams.
 module AWS.Lambda.Run.Kinesis
-  ( runRecords
-  , records
-  , Record (..)
-  , Records (..)
-  ) where
+  ( runRecords,
+    records,
+    Record (..),
+    Records (..),
+  )
+where
 
 import AWS.Lambda.Run (Context, run)
 import qualified AWS.Lambda.Run.Base64 as Base64
@@ -20,14 +21,14 @@ import Data.Time.Clock (UTCTime)
 
 -- | One record.
 data Record = Record
-  { payload :: !ByteString
-  -- ^ The producer's bytes. A producer with the KPL packs several records into one; that is not undone here.
-  , partitionKey :: !(Maybe Text)
-  , sequenceNumber :: !Text
-  , arrivedAt :: !(Maybe UTCTime)
-  , eventID :: !(Maybe Text)
-  -- ^ With the shard's name in front.
-  , eventSourceARN :: !(Maybe Text)
+  { -- | The producer's bytes. A producer with the KPL packs several records into one; that is not undone here.
+    payload :: !ByteString,
+    partitionKey :: !(Maybe Text),
+    sequenceNumber :: !Text,
+    arrivedAt :: !(Maybe UTCTime),
+    -- | With the shard's name in front.
+    eventID :: !(Maybe Text),
+    eventSourceARN :: !(Maybe Text)
   }
   deriving (Eq, Show)
 

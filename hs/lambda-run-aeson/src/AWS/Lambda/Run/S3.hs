@@ -2,12 +2,13 @@
 
 -- | Notifications of Amazon S3.
 module AWS.Lambda.Run.S3
-  ( Notification (..)
-  , Notifications (..)
-  , isCreated
-  , isRemoved
-  , decodedKey
-  ) where
+  ( Notification (..),
+    Notifications (..),
+    isCreated,
+    isRemoved,
+    decodedKey,
+  )
+where
 
 import AWS.Lambda.Run.Url (decodedText)
 import Data.Aeson (FromJSON (..), withObject, (.!=), (.:), (.:?))
@@ -18,21 +19,21 @@ import Data.Time.Clock (UTCTime)
 
 -- | One object that something happened to.
 data Notification = Notification
-  { eventName :: !Text
-  -- ^ Such as @ObjectCreated:Put@; newer kinds have @s3:@ in front.
-  , eventTime :: !(Maybe UTCTime)
-  , awsRegion :: !(Maybe Text)
-  , bucket :: !Text
-  , key :: !Text
-  -- ^ As the object is called; the event has it URL-encoded.
-  , rawKey :: !Text
-  -- ^ As the event has it.
-  , size :: !(Maybe Integer)
-  -- ^ Bytes; absent where the object is gone.
-  , eTag :: !(Maybe Text)
-  , versionId :: !(Maybe Text)
-  , sequencer :: !(Maybe Text)
-  -- ^ Orders the events of one key: hexadecimal, compared at equal lengths.
+  { -- | Such as @ObjectCreated:Put@; newer kinds have @s3:@ in front.
+    eventName :: !Text,
+    eventTime :: !(Maybe UTCTime),
+    awsRegion :: !(Maybe Text),
+    bucket :: !Text,
+    -- | As the object is called; the event has it URL-encoded.
+    key :: !Text,
+    -- | As the event has it.
+    rawKey :: !Text,
+    -- | Bytes; absent where the object is gone.
+    size :: !(Maybe Integer),
+    eTag :: !(Maybe Text),
+    versionId :: !(Maybe Text),
+    -- | Orders the events of one key: hexadecimal, compared at equal lengths.
+    sequencer :: !(Maybe Text)
   }
   deriving (Eq, Show)
 

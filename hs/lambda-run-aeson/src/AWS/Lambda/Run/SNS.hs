@@ -2,10 +2,11 @@
 
 -- | Notifications of Amazon SNS, as events and as what SNS puts into a queue.
 module AWS.Lambda.Run.SNS
-  ( Notification (..)
-  , NotificationAttribute (..)
-  , Notifications (..)
-  ) where
+  ( Notification (..),
+    NotificationAttribute (..),
+    Notifications (..),
+  )
+where
 
 import Data.Aeson (FromJSON (..), withObject, (.!=), (.:), (.:?))
 import Data.Map.Strict (Map)
@@ -16,13 +17,13 @@ import Data.Time.Clock (UTCTime)
 -- | One notification. A queue that is subscribed without raw delivery has it as the body of a message: then it is the type
 -- of 'AWS.Lambda.Run.SQS.runBatch''s value.
 data Notification = Notification
-  { message :: !Text
-  -- ^ Often JSON, see 'AWS.Lambda.Run.Json.decoded'.
-  , subject :: !(Maybe Text)
-  , topicArn :: !(Maybe Text)
-  , messageId :: !(Maybe Text)
-  , timestamp :: !(Maybe UTCTime)
-  , messageAttributes :: !(Map Text NotificationAttribute)
+  { -- | Often JSON, see 'AWS.Lambda.Run.Json.decoded'.
+    message :: !Text,
+    subject :: !(Maybe Text),
+    topicArn :: !(Maybe Text),
+    messageId :: !(Maybe Text),
+    timestamp :: !(Maybe UTCTime),
+    messageAttributes :: !(Map Text NotificationAttribute)
   }
   deriving (Eq, Show)
 

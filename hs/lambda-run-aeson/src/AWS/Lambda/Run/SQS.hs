@@ -11,12 +11,13 @@
 --
 -- Source: AWS's guide, "Handling errors for an SQS event source in Lambda".
 module AWS.Lambda.Run.SQS
-  ( runBatch
-  , batch
-  , Message (..)
-  , MessageAttribute (..)
-  , Messages (..)
-  ) where
+  ( runBatch,
+    batch,
+    Message (..),
+    MessageAttribute (..),
+    Messages (..),
+  )
+where
 
 import AWS.Lambda.Run (Context, run)
 import AWS.Lambda.Run.Batch
@@ -31,14 +32,14 @@ import qualified Data.Text.Encoding as T
 
 -- | One message. Only its id and its body are promised by AWS; the rest is what came.
 data Message = Message
-  { messageId :: !Text
-  , body :: !Text
-  , receiptHandle :: !(Maybe Text)
-  , attributes :: !(Map Text Text)
-  -- ^ AWS's own, such as @MessageGroupId@, @SentTimestamp@ (milliseconds) and @ApproximateReceiveCount@; numbers are text.
-  , messageAttributes :: !(Map Text MessageAttribute)
-  -- ^ The sender's.
-  , eventSourceARN :: !(Maybe Text)
+  { messageId :: !Text,
+    body :: !Text,
+    receiptHandle :: !(Maybe Text),
+    -- | AWS's own, such as @MessageGroupId@, @SentTimestamp@ (milliseconds) and @ApproximateReceiveCount@; numbers are text.
+    attributes :: !(Map Text Text),
+    -- | The sender's.
+    messageAttributes :: !(Map Text MessageAttribute),
+    eventSourceARN :: !(Maybe Text)
   }
   deriving (Eq, Show)
 
@@ -54,12 +55,12 @@ instance FromJSON Message where
 
 -- | An attribute of the sender's.
 data MessageAttribute = MessageAttribute
-  { dataType :: !(Maybe Text)
-  -- ^ @String@, @Number@ or @Binary@, perhaps with a suffix of the sender's behind a dot.
-  , stringValue :: !(Maybe Text)
-  -- ^ Of strings and numbers.
-  , binaryValue :: !(Maybe Text)
-  -- ^ In base64, see "AWS.Lambda.Run.Base64".
+  { -- | @String@, @Number@ or @Binary@, perhaps with a suffix of the sender's behind a dot.
+    dataType :: !(Maybe Text),
+    -- | Of strings and numbers.
+    stringValue :: !(Maybe Text),
+    -- | In base64, see "AWS.Lambda.Run.Base64".
+    binaryValue :: !(Maybe Text)
   }
   deriving (Eq, Show)
 
@@ -88,10 +89,10 @@ batch handler = json $ \context (Messages all') -> go context [] all' >>= answer
     go context stopped (one : later)
       | maybe False (`elem` stopped) (group one) = (one :) <$> go context stopped later
       | otherwise = do
-          time <- hasTime context
-          if not time
-            then pure (one : later)
-            else do
-              good <- done context [("messageId", T.encodeUtf8 (messageId one))] (decoded "the body" (T.encodeUtf8 (body one)) >>= handler context one)
-              if good then go context stopped later else (one :) <$> go context (catMaybes [group one] ++ stopped) later
+        time <- hasTime context
+        if not time
+          then pure (one : later)
+          else do
+            good <- done context [("messageId", T.encodeUtf8 (messageId one))] (decoded "the body" (T.encodeUtf8 (body one)) >>= handler context one)
+            if good then go context stopped later else (one :) <$> go context (catMaybes [group one] ++ stopped) later
     group = Map.lookup "MessageGroupId" . attributes

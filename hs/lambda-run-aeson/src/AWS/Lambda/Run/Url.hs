@@ -2,9 +2,10 @@
 
 -- | URL encoding, as queries and S3's keys have it.
 module AWS.Lambda.Run.Url
-  ( decodedText
-  , queryOf
-  ) where
+  ( decodedText,
+    queryOf,
+  )
+where
 
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
@@ -21,9 +22,9 @@ decodedText = T.decodeUtf8With T.lenientDecode . bytes . C.map (\c -> if c == '+
     bytes text = case C.break (== '%') text of
       (plain, rest)
         | B.null rest -> plain
-        | digits <- B.take 2 (B.drop 1 rest)
-        , B.length digits == 2 && C.all isHexDigit digits ->
-            B.concat [plain, B.singleton (fromIntegral (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits)), bytes (B.drop 3 rest)]
+        | digits <- B.take 2 (B.drop 1 rest),
+          B.length digits == 2 && C.all isHexDigit digits ->
+          B.concat [plain, B.singleton (fromIntegral (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits)), bytes (B.drop 3 rest)]
         | otherwise -> B.concat [plain, "%", bytes (B.drop 1 rest)]
 
 -- | The pairs of a query, in their order.

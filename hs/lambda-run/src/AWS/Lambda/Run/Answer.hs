@@ -9,11 +9,12 @@
 -- A function URL with @invoke_mode = "RESPONSE_STREAM"@ hands the pieces on as they are written. Where nothing can stream
 -- (a shell, @response = "buffered"@) the bytes are collected.
 module AWS.Lambda.Run.Answer
-  ( Answer (..)
-  , Head (..)
-  , page
-  , prelude
-  ) where
+  ( Answer (..),
+    Head (..),
+    page,
+    prelude,
+  )
+where
 
 import AWS.Lambda.Run.Quoted (quoted)
 import Data.ByteString (ByteString)
@@ -35,11 +36,11 @@ data Head
     Bytes
   | -- | Of an HTTP response, for a function URL.
     Http
-      { statusCode :: !Int
-      , headers :: [(ByteString, ByteString)]
-      -- ^ A name that comes twice has its values joined by a comma; cookies have a place of their own.
-      , cookies :: [ByteString]
-      -- ^ Each as the value of a @set-cookie@.
+      { statusCode :: !Int,
+        -- | A name that comes twice has its values joined by a comma; cookies have a place of their own.
+        headers :: [(ByteString, ByteString)],
+        -- | Each as the value of a @set-cookie@.
+        cookies :: [ByteString]
       }
   deriving (Eq, Show)
 

@@ -121,9 +121,9 @@ write (Stream api path fields open torn) start piece = do
     writeIORef torn False
   where
     about =
-      [ ("Content-Type", if start == Bytes then "application/octet-stream" else "application/vnd.awslambda.http-integration-response")
-      , ("Lambda-Runtime-Function-Response-Mode", "streaming")
-      , ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")
+      [ ("Content-Type", if start == Bytes then "application/octet-stream" else "application/vnd.awslambda.http-integration-response"),
+        ("Lambda-Runtime-Function-Response-Mode", "streaming"),
+        ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")
       ]
 
 -- | The end of what went out, with the failure as trailers. A piece that was torn cannot be mended: the API sees the
@@ -161,7 +161,8 @@ limited :: Watch -> IO () -> Context -> IO a -> IO (Maybe a)
 limited watch end context action = do
   left <- remainingMs context
   case (deadlineMs context, fromIntegral <$> left) of
-    (Just deadline, Just ms) | ms > 0 ->
+    (Just deadline, Just ms)
+      | ms > 0 ->
         let grace = min 300 (ms `div` 4) in before watch (deadline - grace) (deadline - grace `div` 3, end) action
     _ -> Just <$> action
 
@@ -173,13 +174,13 @@ described failure =
 contextOf :: Context -> [(ByteString, ByteString)] -> Context
 contextOf constants fields =
   constants
-    { requestId = maybe B.empty id (field "lambda-runtime-aws-request-id")
-    , deadlineMs = fromIntegral . fst <$> (field "lambda-runtime-deadline-ms" >>= C.readInt)
-    , invokedFunctionArn = field "lambda-runtime-invoked-function-arn"
-    , traceId = field "lambda-runtime-trace-id"
-    , clientContext = field "lambda-runtime-client-context"
-    , identity = field "lambda-runtime-cognito-identity"
-    , tenantId = field "lambda-runtime-aws-tenant-id"
+    { requestId = maybe B.empty id (field "lambda-runtime-aws-request-id"),
+      deadlineMs = fromIntegral . fst <$> (field "lambda-runtime-deadline-ms" >>= C.readInt),
+      invokedFunctionArn = field "lambda-runtime-invoked-function-arn",
+      traceId = field "lambda-runtime-trace-id",
+      clientContext = field "lambda-runtime-client-context",
+      identity = field "lambda-runtime-cognito-identity",
+      tenantId = field "lambda-runtime-aws-tenant-id"
     }
   where
     field name = header name fields

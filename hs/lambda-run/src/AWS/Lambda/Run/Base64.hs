@@ -1,8 +1,9 @@
 -- | Base64 as RFC 4648 has it, with padding.
 module AWS.Lambda.Run.Base64
-  ( encode
-  , decode
-  ) where
+  ( encode,
+    decode,
+  )
+where
 
 import Data.Bits (shiftL, shiftR, (.&.), (.|.))
 import Data.ByteString (ByteString)

@@ -3,13 +3,14 @@
 
 -- | What a handler is told beside its event.
 module AWS.Lambda.Run.Context
-  ( Context (..)
-  , environmentContext
-  , remainingMs
-  , nowMs
-  , date
-  , setVariable
-  ) where
+  ( Context (..),
+    environmentContext,
+    remainingMs,
+    nowMs,
+    date,
+    setVariable,
+  )
+where
 
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Char8 as B
@@ -26,26 +27,26 @@ import Text.Read (readMaybe)
 -- | Where a field is 'Nothing', Lambda did not send it, or the way the program is driven has no room for it: the bare
 -- events of a shim carry the request id at most. @input = "envelope"@ and @process = "native"@ carry everything.
 data Context = Context
-  { requestId :: !ByteString
-  -- ^ Empty where there is none, as in a shell.
-  , deadlineMs :: !(Maybe Int64)
-  -- ^ When Lambda ends the function, in milliseconds since 1970. See 'remainingMs'.
-  , invokedFunctionArn :: !(Maybe ByteString)
-  -- ^ As the caller named it, with version or alias.
-  , traceId :: !(Maybe ByteString)
-  -- ^ For X-Ray, as in @_X_AMZN_TRACE_ID@.
-  , clientContext :: !(Maybe ByteString)
-  -- ^ JSON, of mobile clients.
-  , identity :: !(Maybe ByteString)
-  -- ^ JSON, of Amazon Cognito.
-  , tenantId :: !(Maybe ByteString)
-  -- ^ Of the tenant, in Lambda's tenant isolation mode.
-  , functionName :: !(Maybe ByteString)
-  -- ^ On AWS, not in lambda.toml.
-  , functionVersion :: !(Maybe ByteString)
-  -- ^ @$LATEST@, or the number of a published version.
-  , memoryLimitMb :: !(Maybe Int)
-  -- ^ The function's memory, in MB.
+  { -- | Empty where there is none, as in a shell.
+    requestId :: !ByteString,
+    -- | When Lambda ends the function, in milliseconds since 1970. See 'remainingMs'.
+    deadlineMs :: !(Maybe Int64),
+    -- | As the caller named it, with version or alias.
+    invokedFunctionArn :: !(Maybe ByteString),
+    -- | For X-Ray, as in @_X_AMZN_TRACE_ID@.
+    traceId :: !(Maybe ByteString),
+    -- | JSON, of mobile clients.
+    clientContext :: !(Maybe ByteString),
+    -- | JSON, of Amazon Cognito.
+    identity :: !(Maybe ByteString),
+    -- | Of the tenant, in Lambda's tenant isolation mode.
+    tenantId :: !(Maybe ByteString),
+    -- | On AWS, not in lambda.toml.
+    functionName :: !(Maybe ByteString),
+    -- | @$LATEST@, or the number of a published version.
+    functionVersion :: !(Maybe ByteString),
+    -- | The function's memory, in MB.
+    memoryLimitMb :: !(Maybe Int)
   }
   deriving (Eq, Show)
 
@@ -64,8 +65,9 @@ environmentContext =
     <*> text "AWS_LAMBDA_FUNCTION_VERSION"
     <*> fmap (>>= readMaybe) (lookupEnv "AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
   where
-    text name = withCString name $ \key -> c_getenv key >>= \value ->
-      if value == nullPtr then pure Nothing else Just <$> B.packCString value -- the bytes, whatever the locale
+    text name = withCString name $ \key ->
+      c_getenv key >>= \value ->
+        if value == nullPtr then pure Nothing else Just <$> B.packCString value -- the bytes, whatever the locale
 
 -- | How many milliseconds are left until Lambda ends the function; 'Nothing' where that is not known.
 remainingMs :: Context -> IO (Maybe Int)

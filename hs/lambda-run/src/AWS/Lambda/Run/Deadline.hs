@@ -1,26 +1,27 @@
 -- | Ends an action when its time is up. One thread watches over all events, where 'System.Timeout.timeout' starts one for
 -- each: that would be a tenth of what a small event costs.
 module AWS.Lambda.Run.Deadline
-  ( Watch
-  , newWatch
-  , before
-  ) where
+  ( Watch,
+    newWatch,
+    before,
+  )
+where
 
+import AWS.Lambda.Run.Context (nowMs)
 import Control.Concurrent (ThreadId, forkIO, mkWeakThreadId, myThreadId, threadDelay)
 import Control.Concurrent.MVar
 import Control.Exception
 import Control.Monad (forever, unless, void, when)
 import Data.IORef
 import Data.Int (Int64)
-import AWS.Lambda.Run.Context (nowMs)
 import System.Mem.Weak (Weak, deRefWeak)
 
 -- | Times in milliseconds since 1970.
 data Plan = Plan
-  { due :: !Int64
-  -- ^ When the action is to end; 'never' when there is none, or it was told already.
-  , looks :: !Int64
-  -- ^ When the watching thread looks next; 'never' when there is no such thread.
+  { -- | When the action is to end; 'never' when there is none, or it was told already.
+    due :: !Int64,
+    -- | When the watching thread looks next; 'never' when there is no such thread.
+    looks :: !Int64
   }
 
 -- | Watches over the actions of the thread that made it, and does not keep it alive: one that waits for nobody is told so.

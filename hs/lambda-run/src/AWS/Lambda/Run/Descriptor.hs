@@ -3,19 +3,20 @@
 
 -- | Bytes in and out of descriptors: pipes and sockets alike, without a 'System.IO.Handle' in between.
 module AWS.Lambda.Run.Descriptor
-  ( Reader
-  , Descriptor
-  , newReader
-  , readLine
-  , readExactly
-  , readAll
-  , writeAll
-  , takeOver
-  , openNothing
-  , connectTo
-  , close
-  , Gone (..)
-  ) where
+  ( Reader,
+    Descriptor,
+    newReader,
+    readLine,
+    readExactly,
+    readAll,
+    writeAll,
+    takeOver,
+    openNothing,
+    connectTo,
+    close,
+    Gone (..),
+  )
+where
 
 import Control.Concurrent (threadWaitRead, threadWaitWrite)
 import Control.Exception (Exception, onException, throwIO)
@@ -113,9 +114,9 @@ readExactly (Reader descriptor early _) size = do
         let go at
               | at == size = pure ()
               | otherwise = do
-                  got <- readInto descriptor (pointer `plusPtr` at) (size - at)
-                  when (got == 0) (throwIO Gone)
-                  go (at + got)
+                got <- readInto descriptor (pointer `plusPtr` at) (size - at)
+                when (got == 0) (throwIO Gone)
+                go (at + got)
         go (B.length now)
       pure (B.fromForeignPtr memory 0 size)
     copy to from length' = () <$ c_memcpy to from (fromIntegral length')
@@ -133,15 +134,15 @@ writeAll :: Descriptor -> ByteString -> ByteString -> IO ()
 writeAll descriptor first second
   | B.null first && B.null second = pure ()
   | otherwise = do
-      done <- B.unsafeUseAsCStringLen first $ \(one, oneSize) ->
-        B.unsafeUseAsCStringLen second $ \(two, twoSize) ->
-          allocaBytes 32 $ \parts -> do
-            pokeByteOff parts 0 one
-            pokeByteOff parts 8 (fromIntegral oneSize :: CSize)
-            pokeByteOff parts 16 two
-            pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
-            retrying "write" (threadWaitWrite (Fd descriptor)) (c_writev descriptor parts 2)
-      writeAll descriptor (B.drop done first) (B.drop (done - B.length first) second)
+    done <- B.unsafeUseAsCStringLen first $ \(one, oneSize) ->
+      B.unsafeUseAsCStringLen second $ \(two, twoSize) ->
+        allocaBytes 32 $ \parts -> do
+          pokeByteOff parts 0 one
+          pokeByteOff parts 8 (fromIntegral oneSize :: CSize)
+          pokeByteOff parts 16 two
+          pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
+          retrying "write" (threadWaitWrite (Fd descriptor)) (c_writev descriptor parts 2)
+    writeAll descriptor (B.drop done first) (B.drop (done - B.length first) second)
 
 -- | Keep a standard descriptor for us alone: a copy of it is returned, and whoever uses the original from here on uses
 -- what stands in its place.

@@ -2,23 +2,24 @@
 
 -- | Why an event has no answer: a name to route by (Step Functions, destinations, alarms), a message, where it came from.
 module AWS.Lambda.Run.Error
-  ( Failure (..)
-  , failWith
-  , failureOf
-  , headerName
-  ) where
+  ( Failure (..),
+    failWith,
+    failureOf,
+    headerName,
+  )
+where
 
 import Control.Exception
-  ( AsyncException (..)
-  , Exception
-  , SomeAsyncException (..)
-  , SomeException (..)
-  , displayException
-  , evaluate
-  , fromException
-  , throwIO
-  , toException
-  , try
+  ( AsyncException (..),
+    Exception,
+    SomeAsyncException (..),
+    SomeException (..),
+    displayException,
+    evaluate,
+    fromException,
+    throwIO,
+    toException,
+    try,
   )
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Builder as Builder
@@ -30,12 +31,12 @@ import Data.Typeable (tyConName, typeOf, typeRepTyCon)
 
 -- | Thrown by a handler, it is the event's error as it stands.
 data Failure = Failure
-  { errorName :: !ByteString
-  -- ^ ASCII letters, digits, dots and underscores, a letter first: the @errorType@.
-  , errorMessage :: !ByteString
-  -- ^ UTF-8.
-  , errorTrace :: [ByteString]
-  -- ^ Lines of a call stack, the innermost first; empty where there is none.
+  { -- | ASCII letters, digits, dots and underscores, a letter first: the @errorType@.
+    errorName :: !ByteString,
+    -- | UTF-8.
+    errorMessage :: !ByteString,
+    -- | Lines of a call stack, the innermost first; empty where there is none.
+    errorTrace :: [ByteString]
   }
   deriving (Eq, Show)
 
@@ -96,5 +97,5 @@ headerName :: ByteString -> ByteString
 headerName kind
   | any (`B.isPrefixOf` kind) ["Runtime.", "Function."] = kind
   | otherwise = case B.uncons (B.filter (\c -> isAsciiLower c || isAsciiUpper c) kind) of
-      Just (first, rest) | not (B.null rest) -> "Function." <> B.cons (toUpper first) rest
-      _ -> "Function.Error"
+    Just (first, rest) | not (B.null rest) -> "Function." <> B.cons (toUpper first) rest
+    _ -> "Function.Error"

@@ -3,17 +3,18 @@
 
 -- | HTTP/1.1 over one kept connection: requests to the Runtime API, and their replies in whatever framing it chooses.
 module AWS.Lambda.Run.Http
-  ( Api
-  , Reply (..)
-  , newApi
-  , request
-  , beginChunks
-  , sendChunk
-  , endChunks
-  , hangUp
-  , header
-  , ignored
-  ) where
+  ( Api,
+    Reply (..),
+    newApi,
+    request,
+    beginChunks,
+    sendChunk,
+    endChunks,
+    hangUp,
+    header,
+    ignored,
+  )
+where
 
 import AWS.Lambda.Run.Context (nowMs)
 import AWS.Lambda.Run.Descriptor
@@ -144,8 +145,8 @@ readReply reader = do
       | maybe False (sameText "chunked") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
       | code == 204 = pure B.empty
       | otherwise = case header "content-length" fields >>= C.readInt of
-          Just (size, _) | size >= 0 -> readExactly reader size
-          _ -> readAll reader
+        Just (size, _) | size >= 0 -> readExactly reader size
+        _ -> readAll reader
     broken :: IOException -> IO a
     broken _ = throwIO Gone
 

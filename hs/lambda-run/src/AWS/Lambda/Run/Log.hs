@@ -5,14 +5,15 @@
 -- Where Lambda asks for JSON (@log_format = "JSON"@ in lambda.toml) a line is a record with @timestamp@, @level@,
 -- @requestId@, @message@ and the fields; else it is text. What is below @AWS_LAMBDA_LOG_LEVEL@ is left out.
 module AWS.Lambda.Run.Log
-  ( Level (..)
-  , logDebug
-  , logInfo
-  , logWarn
-  , logError
-  , logAt
-  , logFailure
-  ) where
+  ( Level (..),
+    logDebug,
+    logInfo,
+    logWarn,
+    logError,
+    logAt,
+    logFailure,
+  )
+where
 
 import AWS.Lambda.Run.Context (Context (..), date, nowMs)
 import AWS.Lambda.Run.Error (Failure (..))
