@@ -14,9 +14,12 @@ from pathlib import Path
 
 from .graph.verb import Line, Verb, parsed
 from .lib.base.errors import BuildError
+from .lib.base.walk import walk
 
 PYTHON = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 SHELL = ("setup.sh", ".ci/run", "ghc-centos/provision.sh")
+
+DERIVED = {".stack-work", "dist-newstyle"}
 
 
 def define() -> Verb:
@@ -37,7 +40,7 @@ def commands() -> list[tuple[str, ...]]:
     """Every command, in the order in which they run."""
     scripts = [name for name in SHELL if Path(name).is_file()]
     native = [str(path) for path in sorted([*Path("shim").glob("*.[ch]"), *Path("tasks/lib/build").glob("*.c")])]
-    haskell = [str(path) for path in sorted(Path("hs").rglob("*.hs")) if ".stack-work" not in path.parts]
+    haskell = [str(path) for path in walk(Path("hs")) if path.suffix == ".hs" and not DERIVED & set(path.parts)]
     javascript = [str(path) for path in sorted(Path("shim").glob("*.js"))]
     found = [
         *PYTHON,
