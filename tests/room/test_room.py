@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.platform.runtimes import platform
+from tasks.lib.room import fittings
 from tasks.lib.room.asked import asked
 from tasks.lib.room.room import Seen, Visit, _spec, room_problem, visit
 from tests.support import ROOT, lacking, need
@@ -195,3 +196,9 @@ def test_the_loaders_own_search_is_not_told() -> None:
     ]
     assert "a time zone" in found[1].message
     assert "my_x_datadir" in found[2].hint
+
+
+@pytest.mark.skipif(not Path(fittings.LOCALE, "LC_CTYPE").exists(), reason="this host has no C.utf8")
+def test_a_room_has_the_one_locale_of_amazon_linux(task: Path) -> None:
+    """Without it a Haskell program reads ASCII alone."""
+    assert (fittings.LOCALE, fittings.LOCALE) in fittings.binds(platform(PLATFORM, "x86_64"), task)

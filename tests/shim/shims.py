@@ -163,7 +163,7 @@ class Running:
 Start = Callable[..., AbstractContextManager[Running]]  # of the fixture `start`
 
 
-def wait_until(true: Callable[[], bool], timeout: float = 5) -> None:
+def wait_until(true: Callable[[], bool], timeout: float = 30) -> None:
     """Return when it is true; an assertion fails when it does not come to pass."""
     until = time.monotonic() + timeout
     while not true():

@@ -24,6 +24,7 @@ from ..sysroot.root import Host
 
 Bind = tuple[str, str]
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+LOCALE = "/usr/lib/locale/C.utf8"  # Amazon Linux has it (glibc-minimal-langpack), and no other
 BUNDLE = "/etc/pki/tls/certs/ca-bundle.crt"
 LANG = "/var/lang"  # where a managed runtime has its interpreter
 LINKS_THERE = {**LINKS, "/etc/ssl/certs": "../pki/tls/certs"}
@@ -62,6 +63,7 @@ def binds(where: Platform, task: Path, layers: Path | None = None) -> list[Bind]
             found.append((os.path.realpath(path), path))
     bundle = next((path for path in CERTIFICATES if host.exists(path)), "")
     found += [(os.path.realpath(bundle), BUNDLE)] if bundle else []
+    found += [(LOCALE, LOCALE)] if host.exists(f"{LOCALE}/LC_CTYPE") else []
     return _once(found)
 
 
