@@ -104,6 +104,7 @@ enum link_end link_read_head(struct http_head *head, bool is_head, int64_t until
 enum link_end link_read_body(struct buffer *body, int64_t until);
 void link_settle(const struct http_head *head);
 bool head_next(const struct http_head *head, size_t *at, struct iovec *name, struct iovec *value);
+bool is_header(const struct iovec *name, const char *const names[]);
 
 /* ---- http_link.c ---- */
 
@@ -143,7 +144,6 @@ void http_end_answer(struct buffer *answer, size_t body_from, enum front front, 
 
 /* ---- http_answer.c ---- */
 
-bool is_header(const struct iovec *name, const char *const names[]);
 size_t http_begin_answer(struct buffer *answer, enum front front, const struct http_head *head);
 void http_write_prelude(struct buffer *out, enum front front, const struct http_head *head);
 void http_write_refusal(struct buffer *answer, enum front front, const char *why);
@@ -154,7 +154,9 @@ void http_register_extension(void);
 
 /* ---- http_place.c ---- */
 
-void append_elsewhere(struct buffer *out, int port);
+void choose_port(void);
+int server_port(void);
+void append_elsewhere(struct buffer *out);
 
 /* ---- http_failure.c ---- */
 
@@ -169,7 +171,6 @@ struct failure failed_status(int status, const struct buffer *body, size_t from)
 
 /* ---- http_server.c ---- */
 
-int server_port(void);
 struct failure be_ready(int64_t until);
 
 #endif

@@ -7,14 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-bool is_header(const struct iovec *name, const char *const names[])
-{
-    for (; *names; names++)
-        if (strlen(*names) == name->iov_len && strncasecmp(name->iov_base, *names, name->iov_len) == 0)
-            return true;
-    return false;
-}
-
 static bool is_same(const struct iovec *one, const struct iovec *two)
 {
     return one->iov_len == two->iov_len && strncasecmp(one->iov_base, two->iov_base, one->iov_len) == 0;

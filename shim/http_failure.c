@@ -39,7 +39,7 @@ struct failure not_ready(void)
     append_expected(&failure.message);
     if (*SHIM_READY)
         append_text(&failure.message, " and answer " SHIM_READY " below 500");
-    append_elsewhere(&failure.message, server_port());
+    append_elsewhere(&failure.message);
     add_tail(&failure);
     return failure;
 }

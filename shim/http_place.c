@@ -1,11 +1,38 @@
-/* Where a server listens in fact: /proc tells which sockets its process group holds, for a message that helps. */
+/* Where a server is to listen, and where it does: /proc tells which sockets its processes hold, for a message that helps. */
 #include "http.h"
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+static int port; /* 0: a socket */
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), found = 0;
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+        found = ntohs(address.sin_port);
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+void choose_port(void)
+{
+    port = *SHIM_SOCKET ? 0 : SHIM_PORT ? SHIM_PORT : free_port();
+}
+
+int server_port(void)
+{
+    return port;
+}
 
 static bool owns_socket(const char *inode)
 {
@@ -49,7 +76,7 @@ static int listens_in(const char *table)
     return found;
 }
 
-void append_elsewhere(struct buffer *out, int port)
+void append_elsewhere(struct buffer *out)
 {
     int elsewhere = listens_in("/proc/net/tcp");
     elsewhere = elsewhere ? elsewhere : listens_in("/proc/net/tcp6");

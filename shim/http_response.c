@@ -46,6 +46,15 @@ static bool is_named_as(const struct iovec *name, const char *word)
     return name->iov_len == strlen(word) && strncasecmp(name->iov_base, word, name->iov_len) == 0;
 }
 
+/* Whether a header has one of the names; the list ends with NULL. */
+bool is_header(const struct iovec *name, const char *const names[])
+{
+    for (; *names; names++)
+        if (is_named_as(name, *names))
+            return true;
+    return false;
+}
+
 /* The next header of a head; `at` begins as 0. Lines that are no header are passed over. */
 bool head_next(const struct http_head *head, size_t *at, struct iovec *name, struct iovec *value)
 {

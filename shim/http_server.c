@@ -5,38 +5,16 @@
 #include "http.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { QUICK_READY_US = 20000, QUICK_STEP_US = 500, STEP_MS = 2, LOOK_ELSEWHERE_MS = 2000 };
 
-static int port;      /* 0: a socket */
 static bool is_ready; /* the server that runs has taken a connection */
 static bool told_elsewhere;
-
-/* Where it listens, or is to; 0: a socket. */
-int server_port(void)
-{
-    return port;
-}
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), found = 0;
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &length) == 0)
-        found = ntohs(address.sin_port);
-    if (fd >= 0)
-        close(fd);
-    return found;
-}
 
 /* The text with what stands for {port} and {socket} filled in, ended by NUL; its memory stays. */
 static char *filled_in(const char *text)
@@ -48,7 +26,7 @@ static char *filled_in(const char *text)
         append(&out, text, plain);
         text += plain;
         if (strncmp(text, "{port}", 6) == 0) {
-            append_format(&out, "%d", port);
+            append_format(&out, "%d", server_port());
             text += 6;
         } else if (strncmp(text, "{socket}", 8) == 0) {
             append_text(&out, SHIM_SOCKET);
@@ -71,10 +49,10 @@ static int start_server(void)
     link_hang_up();
     log_forget();
     is_ready = told_elsewhere = false;
-    port = *SHIM_SOCKET ? 0 : SHIM_PORT ? SHIM_PORT : free_port();
+    choose_port();
     if (*SHIM_SOCKET)
         unlink(SHIM_SOCKET);
-    link_set_address(port, SHIM_SOCKET);
+    link_set_address(server_port(), SHIM_SOCKET);
     if (SHIM_PORT && link_try()) {
         link_hang_up();
         return EADDRINUSE;
@@ -89,7 +67,7 @@ static int start_server(void)
         free(variables[count]);
     memset(variables, 0, sizeof variables);
     count = 0;
-    if (port) {
+    if (server_port()) {
         variables[count++] = filled_in("PORT={port}");
         variables[count++] = filled_in("AWS_LAMBDA_HTTP_ENDPOINT=127.0.0.1:{port}");
     }
@@ -133,10 +111,10 @@ static void tell_elsewhere(int64_t since)
     if (told_elsewhere || now_ms() - since < LOOK_ELSEWHERE_MS)
         return;
     told_elsewhere = true;
-    append_elsewhere(&message, port);
+    append_elsewhere(&message);
     if (message.size) {
         append(&message, "", 1);
-        note("%s does not listen on port %d yet%s", SHIM_MAIN, port, message.data);
+        note("%s does not listen on port %d yet%s", SHIM_MAIN, server_port(), message.data);
     }
     release(&message);
 }
