@@ -23,8 +23,6 @@ from . import inside, kernel
 from .event_source import Source
 from .trace import Tracer
 
-NO_ROOM, NO_PROGRAM = 126, 127
-
 
 def main(path: str) -> int:
     """Visit, and leave the result."""
@@ -106,7 +104,7 @@ def _outside(spec: dict[str, Any], ready: tuple[int, int], go: tuple[int, int]) 
         os._exit(_exit_code(os.waitpid(init, 0)[1]))
     except BaseException as error:  # noqa: BLE001 - there is nobody above
         os.write(ready[1], f"{error}".encode())
-        os._exit(NO_ROOM)
+        os._exit(inside.NO_ROOM)
 
 
 def _exit_code(status: int) -> int:
@@ -133,11 +131,11 @@ def _init(spec: dict[str, Any], ready: tuple[int, int], go: tuple[int, int]) -> 
                 os._exit(_exit_code(status))
     except BaseException as error:  # noqa: BLE001 - there is nobody above
         os.write(ready[1], f"{error}".encode())
-        os._exit(NO_ROOM)
+        os._exit(inside.NO_ROOM)
 
 
 def _program(spec: dict[str, Any], ready: tuple[int, int], go: tuple[int, int]) -> None:
-    try:
+    with inside.leaving(spec):
         inside.become(spec) if spec["room"] else inside.limit(spec)
         os.write(ready[1], b"ready ")
         recorded = os.read(go[0], 1) == b"r"
@@ -147,11 +145,6 @@ def _program(spec: dict[str, Any], ready: tuple[int, int], go: tuple[int, int]) 
         if recorded:
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
             kernel.stop_at_file_calls()
-        os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606 - what it is for
-    except OSError as error:
-        os.write(2, f"{spec['command'][0]}: {error.strerror}\n".encode())
-    finally:
-        os._exit(NO_PROGRAM)
 
 
 if __name__ == "__main__":

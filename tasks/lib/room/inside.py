@@ -1,7 +1,7 @@
 """The room itself: namespaces, mounts, and the program in it as the function's user.
 
 in   a spec (room.py makes it)
-out  `enter(spec)`, then `build(spec)` in a child, `become(spec)` in the program's own process
+out  `enter(spec)`, then `build(spec)` in a child; in the program's own process `leaving(spec)` around `become(spec)`
 
 The mount point is covered inside only; what is mounted there on the host stays. Nothing outlives the process.
 """
@@ -13,6 +13,8 @@ import os
 import resource
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ FOLDERS = "proc dev tmp opt etc home run var/task var/runtime var/lang/bin usr/l
 TMP = "/tmp"  # noqa: S108 - the room's own
 DEVICES = ("null", "zero", "full", "random", "urandom")
 ST_RELATIME = 4096
+NO_ROOM, NO_PROGRAM = 126, 127  # exit codes where there is no room, and where a process could not become the program
 
 
 def enter(spec: dict[str, Any]) -> None:
@@ -116,3 +119,15 @@ def become(spec: dict[str, Any]) -> None:
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else the tracer would need a capability
+
+
+@contextmanager
+def leaving(spec: dict[str, Any]) -> Iterator[None]:
+    """Become the program at the end of the block; what fails in it, or then, is told on stderr. Nothing comes back."""
+    try:
+        yield
+        os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606 - what it is for
+    except OSError as error:
+        os.write(2, f"{spec['command'][0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(NO_PROGRAM)

@@ -17,8 +17,6 @@ from typing import Any
 
 from . import inside, kernel
 
-NO_ROOM, NO_PROGRAM = 126, 127
-
 
 def main() -> int:
     """Keep the room."""
@@ -33,7 +31,7 @@ def main() -> int:
     except OSError as error:
         return _no_room(error)
     if os.getppid() != spec["parent"]:  # it died before it could tell us
-        return NO_ROOM
+        return inside.NO_ROOM
     init = os.fork()
     if init == 0:
         _init(spec, told)
@@ -50,12 +48,12 @@ def main() -> int:
 
 def _no_room(error: OSError) -> int:
     os.write(2, f"The room could not be built: {error.filename or 'room'}: {error.strerror}\n".encode())
-    return NO_ROOM
+    return inside.NO_ROOM
 
 
 def _init(spec: dict[str, Any], told: tuple[int, int]) -> None:
     """The room's first process: it builds, starts the program, reaps, and says how that ended. It never returns."""
-    code = NO_ROOM
+    code = inside.NO_ROOM
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
@@ -73,22 +71,17 @@ def _init(spec: dict[str, Any], told: tuple[int, int]) -> None:
                 break
     except OSError as error:
         _no_room(error)
-        os.write(told[1], str(NO_ROOM << 8).encode())
+        os.write(told[1], str(inside.NO_ROOM << 8).encode())
     finally:
         os._exit(code)
 
 
 def _program(spec: dict[str, Any]) -> None:
     """The program itself. It never returns."""
-    try:
+    with inside.leaving(spec):
         inside.become(spec)
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        os.execve(spec["command"][0], spec["command"], spec["environment"])  # noqa: S606 - what it is for
-    except OSError as error:
-        os.write(2, f"{spec['command'][0]}: {error.strerror}\n".encode())
-    finally:
-        os._exit(NO_PROGRAM)
 
 
 if __name__ == "__main__":
