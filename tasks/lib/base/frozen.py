@@ -32,7 +32,8 @@ class _DataclassFields:
     def __get__(self, _: Any, cls: type[Frozen]) -> Any:
         from dataclasses import fields, make_dataclass
 
-        return {one.name: one for one in fields(make_dataclass(cls.__name__, cls._fields))}
+        cls.__dataclass_fields__ = {one.name: one for one in fields(make_dataclass(cls.__name__, cls._fields))}
+        return cls.__dataclass_fields__  # the class's own from now on
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(row,))
