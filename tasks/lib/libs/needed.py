@@ -14,7 +14,7 @@ Each choice is proved in the sandbox before it is made; a program without librar
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
@@ -94,10 +94,8 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     if main.is_static or main.kind.architecture != architecture or main.form in {elf.Form.RELOCATABLE, elf.Form.CORE}:
         reason = "the program is one file and needs no library" if main.is_static else "it cannot be started there"
         return _done(choice, Libc.STATIC if main.is_static else Libc.RUNTIME, reason, {})
-    if choice.asked.is_linked_in:
-        return _not_linked_in(choice)
     search = Search(dlopen_names=include, cwd=str(place.parent))
-    return _chosen(choice, sysroot, closure(sysroot, os.path.realpath(origin or place), search, main))
+    return _chosen(choice, sysroot, lambda: closure(sysroot, os.path.realpath(origin or place), search, main))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +109,17 @@ class _Choice:
     readings: Readings
 
 
-def _chosen(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
-    """What is packed for the C library that was asked for."""
+def _chosen(choice: _Choice, sysroot: Sysroot, walk: Callable[[], Closure]) -> Needed:
+    """What is packed for the C library that was asked for; `walk` only where libraries are wanted."""
     match choice.asked:
         case Libc.RUNTIME:
-            found = _plain(choice, sysroot, walked)
+            found = _plain(choice, sysroot, walk())
             return replace(found, libc=replace(found.libc, reason="asked for")) if found.problems else found
         case Libc.BUNDLED:
-            found = _bundled(choice, sysroot, walked, "asked for")
+            found = _bundled(choice, sysroot, walk(), "asked for")
             return replace(found, problems=_other_hints(found.problems))  # not to ask for what was asked for
         case Libc.AUTO:
-            return _whichever_starts(choice, sysroot, walked)
+            return _whichever_starts(choice, sysroot, walk())
         case Libc.STATIC | Libc.NONE:
             return _not_linked_in(choice)
         case _:

@@ -78,6 +78,7 @@ def base_image(name: str) -> str:
     return f"public.ecr.aws/lambda/{family}:{version}"
 
 
+@cache
 def runtime(name: str) -> Runtime:
     """A runtime that functions can be made for; UsageError names the replacement of one that is over."""
     facts = _TABLE["runtime"].get(name)
