@@ -52,6 +52,9 @@ class Products(NamedTuple):
 
     function: Function
 
+    def _made(self, name: str) -> Path:
+        return _path(f"{BUILD}/{self.function.name}/{name}")
+
     @property
     def folder(self) -> Path:
         """The function's own folder."""
@@ -79,7 +82,7 @@ class Products(NamedTuple):
     @property
     def executable(self) -> Path:
         """The program as it travels, stripped."""
-        return _path(f"{BUILD}/{self.function.name}/{self.function.program}")
+        return self._made(self.function.program)
 
     @property
     def build_log(self) -> Path:
@@ -89,38 +92,38 @@ class Products(NamedTuple):
     @property
     def data(self) -> Path:
         """The data files that the program's packages look for, a folder a package."""
-        return _path(f"{BUILD}/{self.function.name}/{DATA}")
+        return self._made(DATA)
 
     @property
     def data_list(self) -> Path:
         """Their names and digests."""
-        return _path(f"{BUILD}/{self.function.name}/{DATA}.json")
+        return self._made(f"{DATA}.json")
 
     @property
     def needed_libs(self) -> Path:
         """The manifest of the libraries, with the verdict."""
-        return _path(f"{BUILD}/{self.function.name}/needed-libs.json")
+        return self._made("needed-libs.json")
 
     @property
     def libs(self) -> Path:
         """The libraries that travel."""
-        return _path(f"{BUILD}/{self.function.name}/lib")
+        return self._made("lib")
 
     @property
     def shim(self) -> Path:
         """run.js on Node, else bootstrap."""
         name = "run.js" if self.function.on_node else "bootstrap"
-        return _path(f"{BUILD}/{self.function.name}/{name}")
+        return self._made(name)
 
     @property
     def zip(self) -> Path:
         """The package."""
-        return _path(f"{BUILD}/{self.function.name}/lambda.zip")
+        return self._made("lambda.zip")
 
     @property
     def sha256(self) -> Path:
         """The package's CodeSha256: base64 of the SHA-256 of its bytes."""
-        return _path(f"{BUILD}/{self.function.name}/lambda.sha256")
+        return self._made("lambda.sha256")
 
     @property
     def last_change(self) -> Path:
@@ -130,19 +133,19 @@ class Products(NamedTuple):
     @property
     def image_archive(self) -> Path:
         """The package as a container image: its own layer, with what the engine needs to load it."""
-        return _path(f"{BUILD}/{self.function.name}/image.tar")
+        return self._made("image.tar")
 
     @property
     def image(self) -> Path:
         """Which image that is, and what it stands on."""
-        return _path(f"{BUILD}/{self.function.name}/image.json")
+        return self._made("image.json")
 
     @property
     def invocations(self) -> Path:
         """The last invocations as a picture."""
-        return _path(f"{BUILD}/{self.function.name}/invocations.html")
+        return self._made("invocations.html")
 
     @property
     def deployed_hash(self) -> Path:
         """What the last deploy that succeeded left on AWS."""
-        return _path(f"{BUILD}/{self.function.name}/deployed-hash")
+        return self._made("deployed-hash")
