@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .graph.task import warn
-from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
 from .lib.base import files
 from .lib.base.errors import BuildError
 from .lib.platform import runtimes
@@ -31,8 +31,13 @@ def options(parser: ArgumentParser) -> None:
     parser.description = "Create or update functions; run it again after anything at all."
     parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     parser.add_argument("--only", choices=("code", "config"), help="leave the other half as it is")
+    options_of_both(parser)
+
+
+def options_of_both(parser: ArgumentParser) -> None:
+    """What a diff takes, too."""
     parser.add_argument("--deep", action="store_true", help="read all that AWS holds, to find what was changed by hand")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)
 
 
 def define(project: Project) -> Iterator[Verb]:

@@ -24,5 +24,4 @@ def options(parser: ArgumentParser) -> None:
     """`doit diff [--exit-code] [--json]`."""
     parser.description = "Show what a deploy would change, field by field."
     parser.add_argument("--exit-code", action="store_true", help="exit 2 when there are changes")
-    parser.add_argument("--deep", action="store_true", help="read all that AWS holds, to find what was changed by hand")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    deploy.options_of_both(parser)

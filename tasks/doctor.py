@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.reporter import GREEN, RED, YELLOW, coloured
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, json_option, parsed
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -62,4 +62,4 @@ def options(parser: ArgumentParser) -> None:
     """`doit doctor [--offline] [--json]`."""
     parser.description = "What this machine has for building, running and deploying."
     parser.add_argument("--offline", action="store_true", help="do not ask AWS who you are")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)

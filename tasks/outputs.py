@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
 from .products import Products
 from .render import masked
 
@@ -44,7 +44,7 @@ def options(parser: ArgumentParser) -> None:
     """`doit outputs [--live] [--json]`."""
     parser.description = "Say where the zip of a function is, and the function on AWS, for other tools."
     parser.add_argument("--live", action="store_true", help="ask AWS, in place of what the last deploy from here noted")
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)
 
 
 def outputs(project: Project, function: Function) -> dict[str, Any]:

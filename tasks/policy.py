@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -43,7 +43,7 @@ def define(project: Project) -> Iterator[Verb]:
 def options(parser: ArgumentParser) -> None:
     """Nothing but --json."""
     parser.description = "Print the IAM policy that deploying these functions needs, and no more."
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)
 
 
 def place(project: Project) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
 from .lib.base.secrets import MASK
 from .lib.settings.model import Function, keys
 from .lib.settings.references import Reference
@@ -40,7 +40,7 @@ def define(project: Project) -> Iterator[Verb]:
 def options(parser: ArgumentParser) -> None:
     """Nothing but --json."""
     parser.description = "Show what lambda.toml says of a function, all tables joined; values of variables are masked."
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)
 
 
 def rendered(function: Function) -> dict[str, Any]:

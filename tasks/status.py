@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
 from .lib.base.errors import BuildError
 from .products import Products
 
@@ -42,7 +42,7 @@ def define(project: Project) -> Iterator[Verb]:
 def options(parser: ArgumentParser) -> None:
     """`doit status [--json]`."""
     parser.description = "Show where functions stand on AWS, in all stages or with stage=NAME in one."
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)
 
 
 def in_stages(project: Project, name: str, documents: Documents) -> Iterator[dict[str, Any]]:

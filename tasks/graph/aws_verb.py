@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .verb import Documents, Line, Verb, parsed, verbs
+from .verb import Documents, Line, Verb, json_option, parsed, verbs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -45,7 +45,7 @@ def aws_verb(  # noqa: PLR0913 - a verb has these parts
 def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentParser) -> None:
     parser.description = doc
     own(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    json_option(parser)
 
 
 def _done(project: Project, act: Act, documents: Documents, name: str, given: Any) -> None:

@@ -166,6 +166,11 @@ def verbs(  # noqa: PLR0913 - a group has these parts
         yield sub
 
 
+def json_option(parser: ArgumentParser) -> None:
+    """`--json`, which every verb with an answer takes."""
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
 def parsed(options: Callable[[ArgumentParser], None]) -> Parse:
     """A parse with argparse: `options` adds what the verb knows; options and words come in any order."""
 
