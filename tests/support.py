@@ -101,6 +101,17 @@ class Workshop:
         return run
 
 
+HELLO = "int main(void) { return 0; }\n"
+
+
+def compiled(source: str, target: Path, *options: str) -> Path:
+    """gcc -w -o target target.c, whose text is `source`."""
+    text = target.with_suffix(".c")
+    text.write_text(source)
+    subprocess.run([need("gcc"), "-w", *options, "-o", target, text], check=True)
+    return target
+
+
 def settings(**functions: str) -> str:
     """lambda.toml for functions that plain ghc builds on the host."""
     tables = "\n".join(f"[function.{name}]\n{body}\n" for name, body in functions.items())

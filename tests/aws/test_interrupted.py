@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.strict import Lambda, Rule, strict
-from tests.support import Workshop, make_workshop, need
+from tests.support import HELLO, Workshop, compiled, make_workshop
 
 SECRET = "CANARY-secret-value"
 
@@ -21,8 +20,7 @@ SECRET = "CANARY-secret-value"
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     folder = tmp_path_factory.mktemp("interrupted") / "project"
     made = make_workshop(folder, hello=f'binary = "hello"\nrole = "hello"\nenvironment = {{ TOKEN = "{SECRET}" }}')
-    made.write("hello.c", "int main(void) { return 0; }\n")
-    subprocess.run([need("gcc"), "-o", "hello", "hello.c"], cwd=folder, check=True)
+    compiled(HELLO, folder / "hello")
     made.good()
     return made
 

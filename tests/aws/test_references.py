@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from tasks.lib.base.errors import ConfigError, DeployError, InvokeError
 from tasks.lib.local.variables import variables
 from tests.aws.support import project
 from tests.aws.test_faults import ENVIRONMENT, World, _servers, world
-from tests.support import make_workshop, need
+from tests.support import HELLO, compiled, make_workshop
 
 __all__ = ["_servers", "world"]  # fixtures
 
@@ -168,8 +167,7 @@ def test_here_variables_stand_in_and_the_rest_is_said(monkeypatch: pytest.Monkey
 def test_no_file_and_no_output_of_the_command_has_a_value(stored: World, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shop = make_workshop(folder, hello=TABLE.partition("[function.hello]")[2])
-    shop.write("hello.c", "int main(void) { return 0; }\n")
-    subprocess.run([need("gcc"), "-o", "hello", "hello.c"], cwd=folder, check=True)
+    compiled(HELLO, folder / "hello")
     there = ENVIRONMENT | {"AWS_ENDPOINT_URL": stored.back, "X_HERE": CANARIES["HERE"]}
     for words in (["deploy"], ["deploy", "--json"], ["diff", "--json", "--deep"], ["render", "--json"]):
         done = shop.doit(*words, **there)

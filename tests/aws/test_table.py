@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tasks.lib.aws.verbs.url import url
 from tasks.status import table
 from tests.aws.support import project
 from tests.aws.test_faults import ENVIRONMENT, FIRST, World, _servers, world
-from tests.support import Workshop, make_workshop, need
+from tests.support import HELLO, Workshop, compiled, make_workshop
 
 __all__ = ["_servers", "world"]  # fixtures
 
@@ -28,8 +27,7 @@ TABLE = 'binary = "hello"\nrole = "hello"\nalias = "live"\n[stage.dev]\nfunction
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     folder: Path = tmp_path_factory.mktemp("table") / "project"
     made = make_workshop(folder, hello=TABLE)
-    made.write("hello.c", "int main(void) { return 0; }\n")
-    subprocess.run([need("gcc"), "-o", "hello", "hello.c"], cwd=folder, check=True)
+    compiled(HELLO, folder / "hello")
     made.good()
     return made
 

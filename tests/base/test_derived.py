@@ -58,7 +58,7 @@ def plant(entries: list[tuple[str, str]]) -> Iterator[str]:
                 path.symlink_to(Path.cwd() / leads)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(ENTRIES)
 def test_whatever_is_in_build_nothing_outside_changes_and_nothing_foreign_goes(entries: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as name, chdir(name):

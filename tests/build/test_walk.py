@@ -46,7 +46,6 @@ def walked(walk: Walk, steps: int, *, derandomize: bool) -> None:
 
     @settings(
         max_examples=steps,
-        deadline=None,
         database=None,
         derandomize=derandomize,
         suppress_health_check=list(HealthCheck),

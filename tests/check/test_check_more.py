@@ -13,7 +13,7 @@ import pytest
 from tasks.lib.room.room import room_problem
 from tests.check.test_check import document, made, ran, zipped
 from tests.elf_fixtures import Yard
-from tests.support import need
+from tests.support import compiled, need
 
 __all__ = ["made"]  # the fixture
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="judges this machine's programs as x86_64")
@@ -59,11 +59,8 @@ int main(void) {
 
 @pytest.fixture(scope="session")
 def serves(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """gcc -o serves a.c: speaks the Runtime API, opens a file that is not there, writes into its folder."""
-    folder = tmp_path_factory.mktemp("serves")
-    (folder / "a.c").write_text(SERVES)
-    subprocess.run([need("gcc"), "-w", "-o", folder / "serves", folder / "a.c"], check=True)
-    return folder / "serves"
+    """Speaks the Runtime API, opens a file that is not there, writes into its folder."""
+    return compiled(SERVES, tmp_path_factory.mktemp("serves") / "serves")
 
 
 def test_what_is_not_proved_has_an_exit_code_of_its_own(made: dict[str, Path], tmp_path: Path) -> None:

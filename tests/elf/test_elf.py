@@ -316,7 +316,6 @@ def seeds(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 @settings(
     max_examples=400,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -202,7 +202,7 @@ FIRST = st.sampled_from(["#!/bin/sh\n", "#!/usr/bin/env ", "#!", "#!/var/task/ma
 
 
 @given(st.lists(PIECES, max_size=12).map("".join), FIRST)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_script_has_a_verdict(text: str, first: str) -> None:
     content = (first + text).encode("utf-8", "surrogateescape")
     found = judged(content, main=b"#!/bin/sh\nexec ./bootstrap\n")

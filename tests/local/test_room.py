@@ -18,7 +18,7 @@ from tests.local.locally import PER_EVENT, locally, make_zip, names
 from tests.local.test_emulator import CACHE, package, silent
 from tests.room.test_room import FORBID
 from tests.shim.shims import Way
-from tests.support import ROOT, lacking, need
+from tests.support import ROOT, compiled, lacking
 
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="runs this machine's programs as x86_64")
 LOOKS = r"""
@@ -62,11 +62,8 @@ LAMBDA = {
 
 @pytest.fixture(scope="session")
 def looks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """gcc -o looks a.c: tells what it finds."""
-    folder = tmp_path_factory.mktemp("looks")
-    (folder / "a.c").write_text(LOOKS)
-    subprocess.run([need("gcc"), "-w", "-o", folder / "looks", folder / "a.c"], check=True)
-    return folder / "looks"
+    """Tells what it finds."""
+    return compiled(LOOKS, tmp_path_factory.mktemp("looks") / "looks")
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(value=VALUES, cut=st.integers(0, 60), pretty=st.booleans())
 def test_json_is_told_from_its_pieces(
     text: Callable[[bytes], tuple[bool, str]], value: object, cut: int, *, pretty: bool
@@ -186,7 +186,7 @@ def test_json_is_told_from_its_pieces(
         assert text(data)[0] == is_json(data), data
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(data=st.lists(PIECES).map("".join).map(str.encode) | st.binary() | st.text().map(lambda t: f'"{t}"'.encode()))
 def test_other_text_is_told_and_quoted_as_it_is(text: Callable[[bytes], tuple[bool, str]], data: bytes) -> None:
     verdict, quoted = text(data)
