@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 PATTERN = '?"REPORT RequestId" ?"platform.report"'  # either of the two, CloudWatch's filter syntax
 LINE = re.compile(r"REPORT RequestId: (?P<id>\S+)(?P<rest>.*)", re.DOTALL)
 PART = re.compile(r"(?:^|\s)(?P<name>[A-Z][A-Za-z ]*?): (?P<value>\S+)(?: (?:ms|MB))?(?=\s|$)")
+# the same figures as the two forms call them, in the order of `_invocation`
+TEXT = ("Duration", "Billed Duration", "Max Memory Used", "Memory Size", "Init Duration", "Restore Duration")
+RECORD = (
+    *("durationMs", "billedDurationMs", "maxMemoryUsedMB", "memorySizeMB"),
+    *("initDurationMs", "restoreDurationMs"),
+)
 RANKS = (50, 90, 99, 100)
 COLUMNS = ("duration_ms", "init_ms", "memory_mb")
 TITLES = {"duration_ms": "duration", "init_ms": "init", "memory_mb": "memory"}
@@ -66,17 +72,7 @@ def invocation(at: str, message: str) -> Invocation | None:
 
 def _of_text(at: str, line: re.Match[str]) -> Invocation:
     parts = {part["name"].strip(): part["value"] for part in PART.finditer(line["rest"])}
-    init = parts.get("Init Duration", parts.get("Restore Duration"))
-    return Invocation(
-        at,
-        line["id"],
-        float(parts["Duration"]),
-        float(parts["Billed Duration"]),
-        int(parts["Max Memory Used"]),
-        int(parts["Memory Size"]),
-        None if init is None else float(init),
-        _error(parts.get("Status"), parts.get("Error Type")),
-    )
+    return _invocation(at, line["id"], parts, TEXT, _error(parts.get("Status"), parts.get("Error Type")))
 
 
 def _of_record(at: str, message: str) -> Invocation | None:
@@ -87,16 +83,23 @@ def _of_record(at: str, message: str) -> Invocation | None:
         return None
     record = event["record"]
     metrics = record["metrics"]
-    init = metrics.get("initDurationMs", metrics.get("restoreDurationMs"))
+    error = _error(record.get("status"), record.get("errorType"))
+    return _invocation(at, str(record["requestId"]), metrics, RECORD, error)
+
+
+def _invocation(at: str, request: str, figures: Mapping[str, Any], names: Sequence[str], error: str) -> Invocation:
+    """The figures by the names that they have in text or in records."""
+    duration, billed, used, size, begun, restored = names
+    init = figures.get(begun, figures.get(restored))
     return Invocation(
         at,
-        str(record["requestId"]),
-        float(metrics["durationMs"]),
-        float(metrics["billedDurationMs"]),
-        int(metrics["maxMemoryUsedMB"]),
-        int(metrics["memorySizeMB"]),
+        request,
+        float(figures[duration]),
+        float(figures[billed]),
+        int(figures[used]),
+        int(figures[size]),
         None if init is None else float(init),
-        _error(record.get("status"), record.get("errorType")),
+        error,
     )
 
 
