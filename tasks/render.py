@@ -6,12 +6,12 @@ out  the function's table as TOML on stdout, or with --json one document; no acc
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
+from .lib.base import toml
 from .lib.base.secrets import MASK
 from .lib.settings.model import Function, keys
 from .lib.settings.references import Reference
@@ -31,7 +31,7 @@ def define(project: Project) -> Iterator[Verb]:
     def act(name: str, given: Any) -> None:
         documents[name] = found = rendered(functions[name])
         if not given.json:
-            print(f"[function.{name}]", *(f"{key} = {toml(value)}" for key, value in found.items()), "", sep="\n")
+            print(f"[function.{name}]", *(f"{key} = {toml.value(value)}" for key, value in found.items()), "", sep="\n")
             sys.stdout.flush()
 
     return verbs("render", "the effective settings, secrets masked", line, act, list(functions))
@@ -56,13 +56,3 @@ def rendered(function: Function) -> dict[str, Any]:
 def masked(table: Mapping[str, Any]) -> dict[str, Any]:
     """A table of secrets as it may be shown: values masked, the places of others in the open."""
     return {name: said.table if isinstance(said, Reference) else MASK for name, said in table.items()}
-
-
-def toml(value: Any) -> str:
-    """A value as TOML writes it in one line."""
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{json.dumps(name, ensure_ascii=False)} = {toml(item)}" for name, item in value.items())
-        return f"{{ {inner} }}" if inner else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)

@@ -9,21 +9,19 @@ container counts what it is made of, since each engine gives an image of its own
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .base import toml
 from .base.errors import PackageError
 from .base.files import human, write
 from .build.machine import Toolchain
 
 FORMAT = 1
 HEAD = "# What the zips are made with. Written by `doit lock`; commit it.\n"
-BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,18 @@ def read(path: Path) -> Lock | None:
 def save(path: Path, lock: Lock) -> bool:
     """Write the lock, a line a library, sorted; True if anything had to change."""
     lines = [HEAD, f"format = {FORMAT}\n\n[toolchain]\n"]
-    lines += [f"{name} = {_text(value)}\n" for name, value in lock.toolchain.items()]
+    lines += [f"{name} = {toml.value(value)}\n" for name, value in lock.toolchain.items()]
     for function, libraries in sorted(lock.functions.items()):
-        lines.append(f"\n[function.{_key(function)}]\n")
+        lines.append(f"\n[function.{toml.key(function)}]\n")
         for name, item in sorted(libraries.items()):
-            row = f"package = {_text(item.package)}, version = {_text(item.version)}, size_bytes = {item.size_bytes}"
-            lines.append(f"{_key(name)} = {{ {row}, sha256 = {_text(item.sha256)} }}\n")
+            row = {
+                "package": item.package,
+                "version": item.version,
+                "size_bytes": item.size_bytes,
+                "sha256": item.sha256,
+            }
+            inner = ", ".join(f"{part} = {toml.value(value)}" for part, value in row.items())
+            lines.append(f"{toml.key(name)} = {{ {inner} }}\n")
     return write(path, "".join(lines).encode())
 
 
@@ -122,11 +126,3 @@ def differences(
     yield from (
         f"{name}, {item.described}, is not there now" for name, item in sorted(known.items()) if name not in rows
     )
-
-
-def _key(name: str) -> str:
-    return name if BARE.fullmatch(name) else _text(name)
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tasks.lib.base import toml
 from tasks.lib.engine import leftovers
 from tasks.lib.engine.client import connect
 from tasks.lib.engine.find import Engine
@@ -46,7 +47,7 @@ class Room(Workshop):
         """Settings of [build]; the functions stay."""
         self.build |= build
         functions = BUILD.sub("", (self.folder / "lambda.toml").read_text())
-        lines = "\n".join(f"{name} = {_toml(value)}" for name, value in self.build.items())
+        lines = "\n".join(f"{name} = {toml.value(value)}" for name, value in self.build.items())
         (self.folder / "lambda.toml").write_text(f"[build]\n{lines}\n\n{functions}")
 
     @property
@@ -67,12 +68,6 @@ class Room(Workshop):
 
     def purge(self) -> None:
         leftovers.purge(connect(self.engine), self.id)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
-    return json.dumps(value)
 
 
 def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room:

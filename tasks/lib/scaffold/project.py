@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..base import toml
 from ..base.errors import ConfigError
 from ..base.files import write
 from ..settings.forms import FUNCTION_NAME
@@ -48,7 +49,7 @@ def add_function(folder: Path, name: str, table: Mapping[str, str | list[str]]) 
     """Append [function.<name>] to lambda.toml, or begin one, and keep what is there; ConfigError when it takes none."""
     path = folder / SETTINGS
     before = path.read_text(encoding="utf-8") if path.exists() else HEADER
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    lines = [f"{key} = {toml.value(value)}" for key, value in table.items()]
     gap = "" if before.endswith("\n\n") or not before else "\n" if before.endswith("\n") else "\n\n"
     after = before + gap + "\n".join([f"[function.{name}]", *lines]) + "\n"
     try:
@@ -83,10 +84,3 @@ def function_name(text: str) -> str:
     """A name as Lambda takes it, from any text: `my prog` → `my-prog`; `function` when nothing is left."""
     clean = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64]
     return clean if clean and not list(FUNCTION_NAME.faults(clean)) else "function"
-
-
-def _toml(value: str | list[str]) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
