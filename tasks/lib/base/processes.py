@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -24,7 +24,9 @@ Log = Callable[[str], None]
 at_end: set[Callable[[], None]] = set()  # what else a signal has to end: quick, and free of locks
 ending: list[int] = []  # the exit code, once a signal has said that this process is to end
 _running: set[subprocess.Popen[bytes]] = set()
-_guard = threading.Lock()
+_guard = threading.RLock()
+_starting: set[int] = set()  # threads that start a program just now
+_late: list[int] = []  # a signal that came to the main thread meanwhile
 
 
 def run(
@@ -40,22 +42,22 @@ def run(
     `keep`: descriptors that it inherits.
     """
     try:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=None if env is None else dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=tuple(keep),
-        )
+        with _undivided():
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=None if env is None else dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=tuple(keep),
+            )
+            _running.add(process)
     except FileNotFoundError as error:
         raise ToolError(f"{command[0]} is not installed.", "doit doctor names the command that installs it.") from error
     except PermissionError as error:
         raise ToolError(f"{command[0]} cannot be run: {error.strerror}.", "Look at its mode, and at PATH.") from error
-    with _guard:
-        _running.add(process)
     try:
         with process:
             for line in process.stdout or ():
@@ -67,6 +69,21 @@ def run(
         with _guard:
             _running.discard(process)
     return process.returncode
+
+
+@contextmanager
+def _undivided() -> Iterator[None]:
+    """Start and note a program as one step: a signal in between would leave behind what it knows nothing of."""
+    try:
+        with _guard:
+            _starting.add(threading.get_ident())
+            try:
+                yield
+            finally:
+                _starting.discard(threading.get_ident())
+    finally:
+        if _late and threading.current_thread() is threading.main_thread():
+            signal.raise_signal(_late.pop())
 
 
 def output(command: Sequence[str]) -> str:
@@ -107,9 +124,15 @@ def end_on_signals() -> None:
     def ended(number: int, _: FrameType | None) -> None:
         if ending:  # whoever says it twice means it
             os._exit(128 + number)
+        if threading.get_ident() in _starting:
+            _late.append(number)
+            return
         ending.append(128 + number)
+        known = _guard.acquire(timeout=END_S)  # another thread may start a program just now
         for process in list(_running):
             _end(process)
+        if known:
+            _guard.release()
         for end in list(at_end):
             end()
         print("\nInterrupted. Nothing is lost: run the same command again.", file=sys.stderr, flush=True)
