@@ -212,3 +212,13 @@ def with_no_error(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def at_rest(count: Callable[[], int]) -> int:
+    """The count once it has been the same ten times in a row, 20 ms apart: nothing is on its way any more."""
+    seen = [count()]
+    while len(seen) < 10 or len(set(seen[-10:])) > 1:
+        assert len(seen) < 1500, "it did not come to rest"
+        time.sleep(0.02)
+        seen.append(count())
+    return seen[-1]

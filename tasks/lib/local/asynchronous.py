@@ -27,7 +27,7 @@ def send(pool: Pool, invocation: Invocation, retry_after_s: Sequence[float] = RE
 def _try(pool: Pool, one: Invocation, waits: Sequence[float]) -> None:
     for wait in (*waits, None):
         one.abandon()
-        pool.invoke(one).wait_done()
+        pool.serve(one)
         if not one.failure:
             return
         if wait is None:

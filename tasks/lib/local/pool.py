@@ -103,6 +103,11 @@ class Pool:
         threading.Thread(target=self._serve, args=(invocation,), daemon=True).start()
         return invocation
 
+    def serve(self, invocation: Invocation) -> None:
+        """Serve the event to its end; its REPORT is in the log then."""
+        self.recent.appendleft(invocation)
+        self._serve(invocation)
+
     def _serve(self, invocation: Invocation) -> None:
         try:
             while not self._serve_in(self._take(), invocation):
