@@ -20,7 +20,7 @@ from tasks.lib.aws.deploy.desired import CONTENT_TAG, Package
 from tasks.lib.aws.session import Aws
 from tasks.lib.aws.wire import prepare
 from tasks.lib.settings import load
-from tasks.lib.settings.model import Project
+from tasks.lib.settings.project import Project
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/hello"

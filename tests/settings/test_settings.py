@@ -13,7 +13,8 @@ from botocore.loaders import Loader
 
 from tasks.lib.base.errors import ConfigError, UsageError
 from tasks.lib.settings import load, managed, reference
-from tasks.lib.settings.model import Deploy, Function, Project, keys
+from tasks.lib.settings.model import Deploy, Function, keys
+from tasks.lib.settings.project import Project
 from tasks.lib.settings.words import Libc, Process
 
 jsonschema: Any = import_module("jsonschema")  # without stubs

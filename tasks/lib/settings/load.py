@@ -21,7 +21,8 @@ from ..platform.runtimes import on_node
 from . import image_faults, references
 from .contradictions import contradictions
 from .forms import FUNCTION_NAME, STAGE_NAME
-from .model import RENAMED, Build, Deploy, Function, Project, keys
+from .model import RENAMED, Build, Deploy, Function, keys
+from .project import Project
 from .references import Variable
 from .rules import Fault, Word, nearest
 from .tables import Pairs

@@ -14,7 +14,6 @@ clears. What is sent, which raw name is refused, what AWS fills in and how a dif
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..base.frozen import Frozen, Row, row
@@ -208,36 +207,6 @@ class Function(Frozen):
     def program(self) -> str:
         """The executable's name in the zip; it gives way to names that the zip itself needs."""
         return f"{self.executable}-main" if self.executable in TAKEN else self.executable
-
-
-class Project(Frozen):
-    """lambda.toml as a whole; paths in it are relative to `root`, `warnings` stop nothing."""
-
-    root: Path
-    build: Build
-    deploy: Deploy
-    stage: str | None
-    functions: tuple[Function, ...]
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Values that no sentence may show: those of the keys that are declared secret."""
-        rows = [name for name, item in keys(Function).items() if item.metadata.get("secret")]
-        tables = [getattr(function, name) or {} for function in self.functions for name in rows]
-        return tuple(value for table in tables for value in table.values() if isinstance(value, str))
-
-    @property
-    def has_secrets(self) -> bool:
-        """True if there is a value that no sentence may show, or the place of one."""
-        return any(function.environment for function in self.functions)
-
-    @property
-    def public(self) -> tuple[str, ...]:
-        """Words that lambda.toml says in the open: the values of all other keys of its functions, and the names."""
-        rows = [name for name, item in keys(Function).items() if not item.metadata.get("secret")]
-        values = [getattr(function, name) for function in self.functions for name in (*rows, "name")]
-        return tuple(str(value) for value in (*values, self.stage) if isinstance(value, str))
 
 
 def keys(model: type[Frozen], *, overridable: bool = False) -> dict[str, Row]:

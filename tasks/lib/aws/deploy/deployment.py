@@ -32,7 +32,8 @@ from .remote import Answer, Remote
 from .steps import MoveAlias, Publish, SetConcurrency, SetLogRetention, Step, UpdateConfiguration, Wait
 
 if TYPE_CHECKING:
-    from ...settings.model import Function, Project
+    from ...settings.model import Function
+    from ...settings.project import Project
 
 WRITING = 8  # functions deployed at a time, within the quotas of pace.py
 ROUNDS = 6  # plans made for one function before giving up: somebody else keeps changing it

@@ -18,7 +18,8 @@ from ..errors import errors_while, missing
 from ..session import Aws, connect
 
 if TYPE_CHECKING:
-    from ...settings.model import Function, Project
+    from ...settings.model import Function
+    from ...settings.project import Project
 
 
 @dataclass(frozen=True)
