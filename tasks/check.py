@@ -45,6 +45,8 @@ def check_built_zips(project: Project, *, json_wanted: bool) -> int:
     documents: list[dict[str, Any]] = []
     for function in project.functions:
         words = [str(products.Products(function).zip), "--runtime", function.runtime, "--arch", function.architecture]
+        words += [word for path in products.layers(function) for word in ("--layer", str(path))]
+        words += ["--layers-unread"] if function.layers_unread else []
         told = io.StringIO()
         codes.append(command.run([*words, "--json"] if json_wanted else words, told))
         if json_wanted:

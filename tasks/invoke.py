@@ -85,6 +85,7 @@ def package(function: Function, *, room: bool = True) -> Package:
         environment=variables(function.name, function.environment, partial(warn_once, function.name)),
         log_format=str(function.log_format or "Text"),
         log_level=str((function.aws or {}).get("LoggingConfig", {}).get("ApplicationLogLevel", "")),
+        layers=products.layers(function),
         tmp_mb=function.ephemeral_storage_mb or 512,
         room=room,
     )

@@ -1,6 +1,6 @@
 """The libraries of each executable: found by walking DT_NEEDED, never by running anything.
 
-in   the executable, the builder's file system, `include` where it names libraries
+in   the executable, the builder's file system, `include` where it names libraries, zips of its layers
 out  build/<fn>/needed-libs.json (what is needed by whom, and the verdict), build/<fn>/lib/
 """
 
@@ -36,17 +36,20 @@ def walked(project: Project, function: Function) -> Stage:
 
     def walk() -> str:
         from .lib.libs import needed, packed
+        from .lib.package.layers import laid
 
         sysroot = builder.recorded_machine(project.build, products.WORK, products.CACHE, products.IMAGE).sysroot()
-        found = needed.needed(
-            made.executable,
-            sysroot=sysroot,
-            runtime=function.runtime,
-            architecture=function.architecture,
-            libc=function.libc,
-            include=wanted,
-            origin=Path(function.binary) if function.binary else None,
-        )
+        with laid(products.layers(function), unread=function.layers_unread) as below_opt:
+            found = needed.needed(
+                made.executable,
+                sysroot=sysroot,
+                runtime=function.runtime,
+                architecture=function.architecture,
+                libc=function.libc,
+                include=wanted,
+                origin=Path(function.binary) if function.binary else None,
+                layers=below_opt.layers,
+            )
         packed.pack(found, sysroot, made.libs)
         files.write_json(made.needed_libs, found)
         names = [item.name for item in found.pack if "gconv/" not in item.name]
@@ -60,13 +63,14 @@ def walked(project: Project, function: Function) -> Stage:
         doc=f"{made.executable} → {made.needed_libs}, {made.libs}/",
         recipe=__name__,
         task_dep=["image", f"binary:{function.name}"],
-        file_dep=[products.IMAGE, made.executable],
+        file_dep=[products.IMAGE, made.executable, *filter(files.is_file, products.layers(function))],
         targets=[made.needed_libs, made.libs],
         reads={
             "runtime": function.runtime,
             "architecture": function.architecture,
             "libc": function.libc,
             "include": wanted,
+            "layers": [function.layers_unread, function.layer_zips],
         },
         copied=lambda: sources(made.needed_libs) if builder.on_host(project.build, products.IMAGE) else [],
         action=walk,

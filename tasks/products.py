@@ -42,6 +42,11 @@ def downloads() -> Path:
     return CACHE
 
 
+def layers(function: Function) -> tuple[Path, ...]:
+    """The zips of a function's layers, in order."""
+    return tuple(map(Path, function.layer_zips))
+
+
 @cache
 def _path(text: str) -> Path:
     return Path(text)

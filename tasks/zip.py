@@ -1,6 +1,6 @@
 """The package of each function, and the proof that it starts.
 
-in   executable, needed-libs.json and lib/, shim, what `include` names, lambda.lock where there is one
+in   executable, needed-libs.json and lib/, shim, what `include` names, zips of layers, lambda.lock where there is one
 out  build/<fn>/lambda.zip, build/<fn>/lambda.sha256 (its CodeSha256)
 """
 
@@ -35,6 +35,7 @@ def zipped(project: Project, function: Function) -> Stage:
     made = products.Products(function)
     source = Path(function.source or ".")
     locked = [path for path in (products.LOCK, products.IMAGE) if products.LOCK.exists()]
+    layers = list(filter(files.is_file, products.layers(function)))
     extra: dict[str, Path] = {}
     with suppress(PackageError):  # said when the task runs
         extra = members.included(function.include, source)
@@ -45,6 +46,7 @@ def zipped(project: Project, function: Function) -> Stage:
         from .lib.libs.bundle import zip_name
         from .lib.package import moved
         from .lib.package import zip as archive
+        from .lib.package.layers import laid
         from .lock import unlike_lock
 
         unlike = unlike_lock(project, function)
@@ -53,18 +55,23 @@ def zipped(project: Project, function: Function) -> Stage:
         own = {function.program: made.executable, made.shim.name: made.shim}
         everything = members.joined(own, libs, data(made), members.included(function.include, source))
         packed = members.members(everything)
-        verdict = judge.examine(
-            packed,
-            runtime=function.runtime,
-            architecture=function.architecture,
-            program=function.program,
-            dlopen_names=members.libraries(function.include),
-            layers_unread=bool(function.layers),
-        )
+        with laid(products.layers(function), unread=function.layers_unread) as below_opt:
+            verdict = judge.examine(
+                packed,
+                runtime=function.runtime,
+                architecture=function.architecture,
+                program=function.program,
+                dlopen_names=members.libraries(function.include),
+                layers=below_opt.layers,
+            )
+            verdict = judge.with_findings(verdict, below_opt.notes, below_opt.problems)
         if verdict.problems:
             raise judge.error(verdict)
         for lack in verdict.unproved:
             warn(function.name, f"not proved: {lack.file}: {lack.message}\n  → {lack.hint}")
+        if layers and function.layers is None:
+            message = f"it is proved with {' and '.join(map(str, layers))} below /opt, and `layers` attaches nothing."
+            warn(function.name, f"{message}\n  → name the layers' ARNs there, or attach them by other means")
         if function.process is Process.PER_EVENT and (warning := shim.rts_warning(made.executable)):
             warn(function.name, warning)
         before = moved.summary(made.zip)
@@ -77,14 +84,15 @@ def zipped(project: Project, function: Function) -> Stage:
         if unlike:
             warn(function.name, f"{told}: {'; '.join(unlike)}\n  → if this is meant, run `doit lock`")
         libraries = f"{len(libs)} {'library' if len(libs) == 1 else 'libraries'}"
-        return f"{made.zip}  {told}, {libraries}, {verdict.verdict} on {function.runtime}"
+        where = f"{function.runtime}{' with its layers' if layers else ''}"
+        return f"{made.zip}  {told}, {libraries}, {verdict.verdict} on {where}"
 
     return task(
         name=f"zip:{function.name}",
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
         task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],
-        file_dep=[made.executable, made.needed_libs, made.shim, *listed_data(made), *extra.values(), *locked],
+        file_dep=[made.executable, made.needed_libs, made.shim, *listed_data(made), *extra.values(), *locked, *layers],
         targets=[made.zip, made.sha256],
         reads={
             "include": [function.include, sorted(extra)],
@@ -92,7 +100,7 @@ def zipped(project: Project, function: Function) -> Stage:
             "architecture": function.architecture,
             "program": function.program,
             "process": function.process,
-            "layers": bool(function.layers),
+            "layers": [function.layers is None, function.layers_unread, function.layer_zips],
             "locked": project.build.locked,
         },
         action=make,

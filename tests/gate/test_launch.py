@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.lib.base.files import as_json
 from tasks.lib.gate import judge
 from tasks.lib.gate.expansion import UNKNOWN, Variables
-from tasks.lib.gate.lambda_root import NO_LAYER, Contents
+from tasks.lib.gate.lambda_root import NO_LAYERS, Contents, Layers
 from tasks.lib.gate.shell import UnreadError, commands
 from tasks.lib.gate.verdict import Outcome, Verdict
 from tasks.lib.platform.runtimes import platform
@@ -31,11 +31,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "a").read_bytes()
 
 
-def judged(text: str | bytes, layer: Contents = NO_LAYER, handler: str = "", **members: bytes) -> Verdict:
+def judged(text: str | bytes, layers: Layers = NO_LAYERS, handler: str = "", **members: bytes) -> Verdict:
     content = text.encode() if isinstance(text, str) else text
     files = {"bootstrap": Member.of(content, 0o755)}
     files |= {name.replace("__", "/").replace("_so", ".so"): Member.of(data, 0o755) for name, data in members.items()}
-    return judge.foreign(Contents(files), platform("provided.al2023", "x86_64"), layer=layer, handler=handler)
+    return judge.foreign(Contents(files), platform("provided.al2023", "x86_64"), layers=layers, handler=handler)
 
 
 SCRIPTS = {
@@ -124,13 +124,13 @@ def test_the_handler_can_be_named(program: bytes) -> None:
 
 
 def test_a_layer_is_merged_below_opt(program: bytes) -> None:
-    layer = Contents({"bin/main": Member.of(program, 0o755)})
+    layer = Layers(Contents({"bin/main": Member.of(program, 0o755)}))
     assert judged("#!/bin/sh\nexec /opt/bin/main\n", layer).starts
     assert judged("#!/bin/sh\nexec main\n", layer).starts, "PATH has /opt/bin"
     assert judged("#!/bin/sh\nexec /opt/bin/other\n", layer).verdict is FAILS
     provides = Contents({"bootstrap": Member.of(program, 0o755)})
     where = platform("provided.al2023", "x86_64")
-    assert judge.foreign(Contents({}), where, layer=provides).starts
+    assert judge.foreign(Contents({}), where, layers=Layers(provides)).starts
 
 
 def test_a_folder_that_cannot_be_entered_hides_what_is_in_it(program: bytes) -> None:

@@ -63,6 +63,7 @@ LAMBDA_TOML = [
     f"{WEB}error_status = ['500-400']\n",
     f"{ONE}memory_mb = 'x'\n[build]\nbuilder = 'dokcer'\n",
     f"{ONE}description = '{LONG}'\nmemry_mb = 1\n",
+    f"{ONE}layers = []\nlayer_zips = ['a.zip']\n",
     f"{ONE}layers = 1\ntags = 1\nvpc = 1\nprestart = 1\n",
     f"{ONE}layers = [1, 2, 3, 4, 5, 6]\nvpc = {{ subnts = [] }}\n",
     f"{ONE}[function.f.tags]\n" + "".join(f"a{number} = 'x'\n" for number in range(60)),

@@ -56,20 +56,24 @@ def executable(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: Te
     """
     from ..gate.readings import Readings
     from ..libs import needed
+    from ..package.layers import laid
     from .tree import tree
 
     where = platform(chosen.runtime or NATIVE, chosen.arch or _own_architecture(path))
     readings = Readings()
-    alone = needed.alone(path, where, tuple(chosen.include), readings)
-    found = needed.needed(
-        path,
-        sysroot=root,
-        runtime=where.runtime.id,
-        architecture=where.architecture,
-        libc=chosen.libc,
-        include=tuple(chosen.include),
-        readings=readings,
-    )
+    include = tuple(chosen.include)
+    with laid(chosen.layer, unread=chosen.layers_unread) as below_opt:
+        alone = needed.alone(path, where, include, readings, below_opt.layers)
+        found = needed.needed(
+            path,
+            sysroot=root,
+            runtime=where.runtime.id,
+            architecture=where.architecture,
+            libc=chosen.libc,
+            include=include,
+            layers=below_opt.layers,
+            readings=readings,
+        )
     judged = alone if chosen.alone else found
     places = {item.name: item.path for item in found.pack}
     libc = f"libc = {found.libc.chosen}: {found.libc.reason}"
@@ -105,18 +109,19 @@ def _own_architecture(path: Path) -> str:
 def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
     """A zip with its layers; PackageError for a damaged one, UsageError for --pack-to."""
     from ..gate import judge
+    from ..gate.lambda_root import Contents
     from ..package import unzip
+    from ..package.layers import laid
     from .tree import tree
 
     if chosen.pack_to:
         raise UsageError("--pack-to takes an executable, and this is a zip.", "Leave it out.")
-    with tempfile.TemporaryDirectory(prefix="check-") as folder:
-        places = [Path(folder) / str(number) for number in range(1 + len(chosen.layer))]
-        for place in places:
-            place.mkdir()
-        archive = unzip.unpacked(path, places[0])
-        layers = [unzip.unpacked(layer, place) for layer, place in zip(chosen.layer, places[1:], strict=True)]
-        odd = [problem for item in (archive, *layers) for problem in item.problems]
+    with (
+        tempfile.TemporaryDirectory(prefix="check-") as folder,
+        laid(chosen.layer, unread=chosen.layers_unread) as below_opt,
+    ):
+        archive = unzip.unpacked(path, Path(folder))
+        odd = [*archive.problems, *below_opt.problems]
         where, handler = _surroundings(archive, chosen)
         if odd:
             found = judge.nothing(where, odd)
@@ -124,7 +129,7 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
             found = judge.foreign(
                 archive.contents,
                 where,
-                layer=unzip.merged([layer.contents for layer in layers]),
+                layers=below_opt.layers,
                 handler=handler,
                 dlopen_names=tuple(chosen.include),
             )
@@ -134,8 +139,8 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
 
             shims = ("/var/task/bootstrap",) if any(item.role == "bootstrap" for item in found.objects) else ()
             how = How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s, handler, shims)
-            ran = run_zip(archive.contents, unzip.merged([layer.contents for layer in layers]), where, how)
-        found = judge.with_findings(found, [note for item in (archive, *layers) for note in item.notes])
+            ran = run_zip(archive.contents, below_opt.layers.contents or Contents({}), where, how)
+        found = judge.with_findings(found, [*archive.notes, *below_opt.notes])
     lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
     lines.append(last_line(path.name, where, found))
     document = {"file": shown(str(path)), "kind": "zip", **asdict(found)}

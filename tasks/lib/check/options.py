@@ -28,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--handler", default="", help="the function's handler (default on Node: run.handle, index.handler)"
     )
-    found.add_argument("--layer", action="append", default=[], type=Path, metavar="ZIP", help="a layer of the zips")
+    found.add_argument("--layer", action="append", default=[], type=Path, metavar="ZIP", help="a layer, below /opt")
+    found.add_argument("--layers-unread", action="store_true", help="there are more layers, whose files are not here")
     found.add_argument("--sysroot", type=Path, help="folder or tar archive to take libraries from (default: /)")
     found.add_argument("--alone", action="store_true", help="judge executables as they are, with nothing packed")
     found.add_argument("--pack-to", type=Path, metavar="FOLDER", help="write program, lib/ and a bootstrap there")

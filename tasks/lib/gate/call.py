@@ -11,7 +11,7 @@ from ..platform.layout import LIBRARY_PATH, TASK
 from .lambda_root import LambdaRoot, shown_name
 from .verdict import Problem, Role, Unproved
 
-NAME_THE_LAYER = "Check it together with its layers: doit check z.zip --layer layer.zip"
+NAME_THE_LAYER = "Name a zip of it: layer_zips in lambda.toml, or doit check z.zip --layer layer.zip"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from ..platform.libc import Libc
 from ..platform.limits import UNZIPPED_BYTES
 from ..platform.runtimes import Platform, platform
 from . import later, node, own
-from .call import Entry
-from .lambda_root import NO_LAYER, Contents, LambdaRoot, shown_name
+from .call import NAME_THE_LAYER, Entry
+from .lambda_root import NO_LAYERS, Contents, LambdaRoot, Layers, shown_name
 from .launch import Launch
 from .objects import floors, idle, objects
 from .proof import Proof, proved
@@ -53,11 +53,10 @@ def examine(  # noqa: PLR0913 - a zip of ours has these settings
     architecture: str,
     program: str,
     dlopen_names: tuple[str, ...] = (),
-    layers_unread: bool = False,
+    layers: Layers = NO_LAYERS,
 ) -> Verdict:
     """The verdict on the members of a zip of ours; UsageError for a runtime that there is not."""
-    where = platform(runtime, architecture)
-    return verdict(members, where, program, dlopen_names, layers_unread=layers_unread)
+    return verdict(members, platform(runtime, architecture), program, dlopen_names, layers=layers)
 
 
 def error(found: Verdict) -> GateError:
@@ -72,14 +71,14 @@ def verdict(  # noqa: PLR0913 - as above
     dlopen_names: tuple[str, ...] = (),
     *,
     shim: bool = True,
-    layers_unread: bool = False,
+    layers: Layers = NO_LAYERS,
     readings: Readings | None = None,
 ) -> Verdict:
     """The verdict on a program and what travels with it; `shim`: with what the runtime itself asks for.
 
     `readings`: what earlier verdicts on the same files have read.
     """
-    root = LambdaRoot(Contents(members), where, layers_unread=layers_unread)
+    root = LambdaRoot(Contents(members), where, layers)
     elves, notes = _elves(root)
     found = Findings(notes=notes, readings=readings or Readings())
     found.problems += [*_size(root), *(own.problems(root, program) if shim else ())]
@@ -94,12 +93,12 @@ def foreign(
     zipped: Contents,
     where: Platform,
     *,
-    layer: Contents = NO_LAYER,
+    layers: Layers = NO_LAYERS,
     handler: str = "",
     dlopen_names: tuple[str, ...] = (),
 ) -> Verdict:
     """The verdict on anybody's zip, with its layers; the first entry is what the bootstrap starts at last."""
-    root = LambdaRoot(zipped, where, layer)
+    root = LambdaRoot(zipped, where, layers)
     elves, notes = _elves(root)
     found = Findings(notes=notes)
     found.problems += _size(root)
@@ -111,10 +110,14 @@ def foreign(
     if where.runtime.on_node:
         found.problems += node.problems(root, handler)
         return _judged(root, elves, found, "", node.starts_programs(root, handler))
-    found.problems += own.bootstrap(root)
-    if not found.problems:
+    start = next((path for path in (f"{TASK}/{BOOTSTRAP}", f"{OPT}/{BOOTSTRAP}") if root.member(path)), "")
+    if not start and layers.unread:
+        found.unproved.append(Unproved("layer", BOOTSTRAP, "only a layer can hold it.", NAME_THE_LAYER))
+    else:
+        found.problems += own.bootstrap(root)
+    if start and not found.problems:
         launch = Launch(root, handler)
-        launch.start(f"{TASK}/{BOOTSTRAP}" if root.member(f"{TASK}/{BOOTSTRAP}") else f"{OPT}/{BOOTSTRAP}")
+        launch.start(start)
         found.entries += [replace(entry, dlopen_names=dlopen_names) for entry in launch.entries]
         found.problems += launch.problems
         found.unproved += launch.unproved

@@ -42,26 +42,31 @@ class Contents:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-NO_LAYER = Contents({})
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What lies below /opt: layers merged, and whether there are more whose files are not at hand."""
+
+    contents: Contents | None = None  # None: no layer is at hand
+    unread: bool = False
+
+
+NO_LAYERS = Layers()
 
 
 class LambdaRoot(Rooted, StandIns):
     """The root of a function on a platform."""
 
-    def __init__(
-        self, zipped: Contents, platform: Platform, layer: Contents = NO_LAYER, *, layers_unread: bool = False
-    ) -> None:
+    def __init__(self, zipped: Contents, platform: Platform, layers: Layers = NO_LAYERS) -> None:
         super().__init__()
         self.name = platform.runtime.id
         self.platform = platform
-        self.with_layers = layer is not NO_LAYER
-        self.layers_unread = layers_unread  # it will have layers, and their files are not at hand
+        self.layers = layers
         machine, bits, little = next(key for key, word in MACHINES.items() if word == platform.architecture)
         self.kind = Kind(bits, little, machine)
         self._nodes: dict[str, Member | str | int] = {"/": FOLDER_MODE, **LINKS}
         for path in (TASK, OPT, *STANDARD):
             self._folder(path)
-        for start, contents in ((TASK, zipped), (OPT, layer)):
+        for start, contents in ((TASK, zipped), (OPT, layers.contents or Contents({}))):
             self._lay(start, contents)
         self._runtime = {f"/usr/lib64/{soname}": soname for soname in platform.libraries}
         folder, name = posixpath.split(platform.loader)

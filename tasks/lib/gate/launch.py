@@ -127,7 +127,7 @@ class Launch:
         if self.root.offered(path):
             if len(call.words) > 1:
                 self._by_loader(path, call)
-        elif real.startswith(f"{OPT}/") and not self.root.with_layers:
+        elif real.startswith(f"{OPT}/") and (self.root.layers.unread or not self.root.layers.contents):
             message = f"it starts {shown(path)}, which only a layer can hold."
             self._not_proved("layer", call.by, message, NAME_THE_LAYER)
         elif posixpath.dirname(real) not in {"/usr/bin", "/usr/sbin"} or name in where.no_programs or " " in name:

@@ -81,7 +81,7 @@ def entries(root: LambdaRoot, elves: Mapping[str, Elf], program: str, dlopen_nam
     loader = next((f"{TASK}/{name}" for name in names if BUNDLED_LOADER.fullmatch(name)), "")
     path = f"{TASK}/{program}"
     if root.member(path) is not None and program != BOOTSTRAP:
-        library_path = TASK_LIB if loader else f"{TASK_LIB}:{LIBRARY_PATH}"  # never a C library of our own in it
+        library_path = f"{TASK_LIB}:{LIBRARY_PATH}"  # the loader's option where one travels, else the variable
         static = path in elves and elves[path].is_static
         yield Entry(path, Role.PROGRAM, library_path, "" if static else loader, dlopen_names)
     if f"{TASK}/{BOOTSTRAP}" in elves and not root.platform.runtime.on_node:

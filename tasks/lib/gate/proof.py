@@ -216,7 +216,7 @@ def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
         folder, _, base = path.rpartition("/")
         if base == item.name and folder.rpartition("/")[2] in LEVELS:
             return _of_level(shown(shown_name(path)), folder.rpartition("/")[2])
-    if root.layers_unread or item.name.startswith(f"{OPT}/"):
+    if root.layers.unread or item.name.startswith(f"{OPT}/"):
         message = f"it needs {name}, which only a layer can hold."
         return Unproved("layer", who, message, NAME_THE_LAYER)
     if "/" in item.name:

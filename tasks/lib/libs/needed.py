@@ -23,6 +23,7 @@ from ..base import files
 from ..base.errors import ElfError
 from ..elf import read as elf
 from ..gate import judge
+from ..gate.lambda_root import NO_LAYERS, Layers
 from ..gate.proof import ITS_LOADER
 from ..gate.readings import Readings
 from ..gate.verdict import Fault, Floor, Note, Object, Outcome, Problem, Unproved, Verdict, outcome, shown
@@ -82,15 +83,19 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     libc: str = Libc.AUTO,
     include: tuple[str, ...] = (),
     origin: Path | None = None,
+    layers: Layers = NO_LAYERS,
     readings: Readings | None = None,
 ) -> Needed:
     """What `program` needs to start; `origin`: the file it is a copy of, whose folder $ORIGIN means to it.
+
+    What the layers have counts as there, and travels all the same where the sysroot has it.
 
     `readings`: what an earlier verdict on the same files has read. ElfError when it is no ELF file.
     """
     place = Path(program).absolute()
     main = _program(place)
-    choice = _Choice(platform(runtime, architecture), place, Libc(libc), include, readings or Readings())
+    where = platform(runtime, architecture)
+    choice = _Choice(where, place, Libc(libc), include, layers, readings or Readings())
     if main.is_static or main.kind.architecture != architecture or main.form in {elf.Form.RELOCATABLE, elf.Form.CORE}:
         reason = "the program is one file and needs no library" if main.is_static else "it cannot be started there"
         return _done(choice, Libc.STATIC if main.is_static else Libc.RUNTIME, reason, {})
@@ -106,6 +111,7 @@ class _Choice:
     place: Path
     asked: Libc
     include: tuple[str, ...]
+    layers: Layers
     readings: Readings
 
 
@@ -165,11 +171,17 @@ def _other_hint(hint: str) -> str:
     return NOT_BUILT_HERE if hint in {OLDER, ITS_LOADER} else hint
 
 
-def alone(program: Path, where: Platform, include: tuple[str, ...] = (), readings: Readings | None = None) -> Verdict:
+def alone(
+    program: Path,
+    where: Platform,
+    include: tuple[str, ...] = (),
+    readings: Readings | None = None,
+    layers: Layers = NO_LAYERS,
+) -> Verdict:
     """The verdict on a program with nothing beside it; ElfError when it is no ELF file."""
     place = Path(program).absolute()
     _program(place)
-    return _verdict(_Choice(where, place, Libc.RUNTIME, include, readings or Readings()), {})
+    return _verdict(_Choice(where, place, Libc.RUNTIME, include, layers, readings or Readings()), {})
 
 
 def _program(place: Path) -> elf.Elf:
@@ -213,4 +225,12 @@ def _verdict(choice: _Choice, lib: Mapping[str, Member]) -> Verdict:
     """As the package will be, but for its shim, which has a proof of its own when the zip is made."""
     members = {zip_name(name): member for name, member in lib.items()}
     members[choice.place.name] = Member(Host(), str(choice.place), files.PROGRAM_MODE)
-    return judge.verdict(members, choice.where, choice.place.name, choice.include, shim=False, readings=choice.readings)
+    return judge.verdict(
+        members,
+        choice.where,
+        choice.place.name,
+        choice.include,
+        shim=False,
+        layers=choice.layers,
+        readings=choice.readings,
+    )

@@ -21,7 +21,7 @@ from ..base.errors import InvokeError, ToolError
 from ..base.files import PROGRAM_MODE
 from ..base.resources import resource
 from ..platform.architecture import own_architecture, with_elf_machine
-from ..platform.layout import LIBRARY_PATH, RUNTIME, TASK
+from ..platform.layout import LIBRARY_PATH, OPT, RUNTIME, TASK
 from ..platform.runtimes import on_node
 from . import folders
 
@@ -62,6 +62,9 @@ def lay_out(package: Package, folder: Path) -> Path:
 
     InvokeError for a zip that is none.
     """
+    for archive in package.layers:
+        if not archive.exists():
+            raise InvokeError(f"There is no layer {archive}.", "Correct layer_zips in lambda.toml.")
     task, opt = folder / folders.TASK, folder / "opt"
     for place, zips in ((task, (package.zip,)), (opt, package.layers)):
         place.mkdir()
@@ -147,10 +150,10 @@ def environment(package: Package, root: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if name in {"PATH", "HOME"} or (name.startswith("AWS_") and not name.startswith("AWS_LAMBDA_"))
     }
-    return as_on_lambda(package, str(root), kept)
+    return as_on_lambda(package, str(root), kept, str(root.with_name("opt")))
 
 
-def as_on_lambda(package: Package, root: str, kept: Mapping[str, str]) -> dict[str, str]:
+def as_on_lambda(package: Package, root: str, kept: Mapping[str, str], opt: str = OPT) -> dict[str, str]:
     """What a function finds on Lambda, but for the sandbox's own; `kept` comes from this machine."""
     return {
         "AWS_REGION": "us-east-1",
@@ -160,7 +163,7 @@ def as_on_lambda(package: Package, root: str, kept: Mapping[str, str]) -> dict[s
         "TZ": ":UTC",
         "LAMBDA_TASK_ROOT": root,
         "LAMBDA_RUNTIME_DIR": RUNTIME,
-        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, root),
+        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, root).replace(OPT, opt),
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{package.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": package.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -2,7 +2,6 @@
 
 in   a zip file that anybody made
 out  `unpacked(path, folder)` → Unpacked: Contents, notes, problems; PackageError for no zip or an unsafe one
-     `merged(…)`: layers as Lambda lays them over each other below /opt
 
 Nothing is taken from a name: large members go to numbered files, small ones stay in memory. What is larger than
 Lambda's limit is not unpacked.
@@ -13,13 +12,12 @@ from __future__ import annotations
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import PackageError
 from ..base.files import FILE_MODE
-from ..gate.lambda_root import NO_LAYER, Contents
+from ..gate.lambda_root import Contents
 from ..gate.verdict import Fault, Note, Problem, shown
 from ..platform.limits import UNZIPPED_BYTES, fits_a_request
 from ..sysroot.member import Member
@@ -50,22 +48,6 @@ def unpacked(path: Path, folder: Path) -> Unpacked:
         raise PackageError(f"{path} cannot be unzipped: {error}.", "Pack it anew.") from error
     except OSError as error:
         raise PackageError(f"{path} cannot be read: {error.strerror}.", "Look at the file.") from error
-
-
-def merged(layers: Sequence[Contents]) -> Contents:
-    """Layers over each other, the later ones on top; NO_LAYER for none."""
-    if not layers:
-        return NO_LAYER
-    found = Contents({}, {}, {})
-    members, folders, links = dict(found.members), dict(found.folders), dict(found.links)
-    for layer in layers:
-        for name in (*layer.members, *layer.links):
-            members.pop(name, None)
-            links.pop(name, None)
-        members |= layer.members
-        folders |= layer.folders
-        links |= layer.links
-    return Contents(members, folders, links)
 
 
 @dataclass

@@ -25,7 +25,7 @@ from typing import Any
 
 from ..base.errors import ToolError
 from ..platform.architecture import own_architecture
-from ..platform.layout import LIBRARY_PATH, LINKS, PROGRAM_PATH, RUNTIME, TASK
+from ..platform.layout import LIBRARY_PATH, LINKS, OPT, PROGRAM_PATH, RUNTIME, TASK
 from ..platform.runtimes import Platform
 from . import fittings
 from .stay import PACKAGE, child_environment
@@ -173,18 +173,19 @@ def _run(spec: dict[str, Any], folder: Path, stdin: bytes, timeout_s: float) -> 
 def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
     """Everything that the helper must know, as JSON."""
     task = TASK if room or wanted is None else str(wanted.task)
+    opt = OPT if room or wanted is None or wanted.layers is None else str(wanted.layers)
     command = list(wanted.command) if wanted else ["/nothing"]
     return {
         "room": room,
         "isolated": wanted.isolated if wanted else True,
         "recorded": wanted.recorded if wanted else False,
-        "command": [word.replace(TASK, task, 1) if word.startswith(TASK) else word for word in command],
+        "command": [_moved(word, task, opt) for word in command],
         "cwd": task if wanted else "/",
         "event": base64.b64encode(wanted.event).decode() if wanted and wanted.event is not None else None,
         "timeout_s": wanted.timeout_s if wanted else 5,
         "tmp_mb": wanted.tmp_mb if wanted else 16,
         "memory_bytes": (wanted.memory_mb if wanted else 128) << 20,
-        "environment": environment(wanted, task) if wanted else {},
+        "environment": environment(wanted, task, opt) if wanted else {},
         "files": dict(fittings.etc(online=False)),
         "links": fittings.LINKS_THERE if wanted else LINKS,
         "binds": fittings.binds(wanted.platform, wanted.task, wanted.layers) if wanted and room else [],
@@ -193,13 +194,21 @@ def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
     }
 
 
-def environment(wanted: Visit, task: str = TASK) -> dict[str, str]:
+def _moved(path: str, task: str, opt: str) -> str:
+    """A path of the package as it is where that lies."""
+    for there, here in ((TASK, task), (OPT, opt)):
+        if path.startswith(f"{there}/"):
+            return here + path.removeprefix(there)
+    return path
+
+
+def environment(wanted: Visit, task: str = TASK, opt: str = OPT) -> dict[str, str]:
     """Exactly what a function meets: no HOME, nothing of this machine's, and its own variables."""
     return {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": PROGRAM_PATH,
-        "LD_LIBRARY_PATH": LIBRARY_PATH.replace(TASK, task),
+        "LD_LIBRARY_PATH": ":".join(_moved(f"{folder}/", task, opt)[:-1] for folder in LIBRARY_PATH.split(":")),
         "LAMBDA_TASK_ROOT": task,
         "LAMBDA_RUNTIME_DIR": RUNTIME,
         "AWS_REGION": "us-east-1",

@@ -52,6 +52,8 @@ def _on_aws(function: Function, where: str) -> Iterator[Fault]:
     size = environment_bytes(plain(function.environment))
     if size > ENVIRONMENT_BYTES:
         yield f"{where}.environment", f"has {size} bytes as JSON, at most {ENVIRONMENT_BYTES} are allowed"
+    if function.layers is not None and len(function.layer_zips) > len(function.layers):
+        yield f"{where}.layers", f"has {len(function.layers)} of the {len(function.layer_zips)} layers of layer_zips"
     vpc = function.vpc or {}
     if bool(vpc.get("subnets")) != bool(vpc.get("security_groups")):
         yield f"{where}.vpc", "needs both subnets and security_groups, or neither"

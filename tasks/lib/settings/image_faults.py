@@ -24,8 +24,9 @@ def contradictions(function: Function, where: str) -> Iterator[Fault]:
         if "ImageConfig" in raw:
             yield f"{where}.aws.ImageConfig", 'is about images, and needs package = "image"'
         return
-    if function.layers:
-        yield f"{where}.layers", 'are for zips; ship their files with include, or set package = "zip"'
+    for name in ("layers", "layer_zips"):
+        if getattr(function, name):
+            yield f"{where}.{name}", 'are for zips; ship their files with include, or set package = "zip"'
     for name in OF_ZIPS:
         if name in raw:
             yield f"{where}.aws.{name}", A_ZIP

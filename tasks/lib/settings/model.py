@@ -153,6 +153,11 @@ class Function(Frozen):
         Many(Choice(tuple(FRONTS))), "what asks it over HTTP: pairs that cannot work are refused or noted", ()
     )
     include: tuple[str, ...] = key(Many(PATH), "files, folders or globs to ship; `libx.so.1` ships a library", ())
+    layer_zips: tuple[str, ...] = key(
+        Many(PATH, 5),
+        "zips of its layers, in order: laid below /opt where it is proved and run here; never uploaded",
+        (),
+    )
     handler: str = key(
         Text(r"[^\s]+", "text without blanks", 128),
         "default: run.handle on Node, else the executable's name",
@@ -202,6 +207,11 @@ class Function(Frozen):
     def is_image(self) -> bool:
         """True where an image is deployed, False where a zip is."""
         return self.package is PackageType.IMAGE
+
+    @property
+    def layers_unread(self) -> bool:
+        """True where it has layers whose files are not at hand."""
+        return len(self.layers or ()) > len(self.layer_zips)
 
     @property
     def program(self) -> str:
