@@ -32,6 +32,7 @@ from tasks.lib.base.files import replaced  # noqa: E402
 from tasks.lib.local.fronts.events import FRONTS  # noqa: E402
 from tasks.lib.local.fronts.request import HttpRequest  # noqa: E402
 from tasks.lib.platform.architecture import own_architecture  # noqa: E402
+from tasks.lib.settings.words import Process  # noqa: E402
 from tasks.lib.shim import HttpSettings, ShimSettings  # noqa: E402
 
 RESULTS = ROOT / "bench/RESULTS.md"
@@ -51,7 +52,7 @@ def made(folder: Path) -> None:
     for name in ("native", "node"):
         (folder / name).mkdir()
         shutil.copy(folder / "server", folder / name / "main")
-    settings = ShimSettings("main", process="http", http=HttpSettings())
+    settings = ShimSettings("main", process=Process.HTTP, http=HttpSettings())
     shim.bootstrap(ROOT / "shim", settings, folder / "native/bootstrap", shim.compilers(own_architecture()))
     (folder / "node/run.js").write_text(shim.run_js(ROOT / "shim", settings))
 

@@ -65,7 +65,7 @@ def recorded_toolchain() -> Toolchain | None:
     """The toolchain that executables were made with; None where nothing has been built yet."""
     if not products.IMAGE.exists():
         return None
-    return Toolchain(**json.loads(products.IMAGE.read_bytes()))
+    return Toolchain.read(products.IMAGE.read_bytes())
 
 
 def owners(project: Project) -> Owners:

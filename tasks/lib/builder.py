@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .base.errors import EngineError
 from .base.files import write_json
 from .base.frozen import values
+from .settings.words import Builder
 
 if TYPE_CHECKING:
     from .base.processes import Log
@@ -42,7 +43,7 @@ def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine
     auto takes this host, too, where the engine has neither the base image nor a way to its registry. It is chosen
     once a run, and the choice is told once. EngineError when `builder = "docker"` and no engine answers.
     """
-    if build.builder == "host":
+    if build.builder == Builder.HOST:
         return _host(workspace, cache)
     with _choosing:
         key = cache.resolve(), repr(compiling(build))
@@ -57,17 +58,17 @@ def _container(build: Build, cache: Path, log: Log) -> Docker | None:
     try:
         where, answer = engine.answering_engine()
     except EngineError as error:
-        if build.builder == "docker":
+        if build.builder == Builder.DOCKER:
             raise
         log(f"builder = auto: this host's GHC. {error.message}")
         return None
     refusal = {"engine": where.address, "server": answer.server, "build": repr(compiling(build))}
-    if build.builder == "auto" and (why := _refused_lately(cache, refusal)):
+    if build.builder == Builder.AUTO and (why := _refused_lately(cache, refusal)):
         log(f"builder = auto: this host's GHC, as a while ago (the engine is asked again after ten minutes). {why}")
         return None
     log(f"builder = {build.builder}: a container. {answer.server} answers at {where.address} ({where.origin})")
     machine = _docker(build, cache)
-    return machine if build.builder == "docker" else _with_a_base(machine, cache / NO_BASE, refusal, log)
+    return machine if build.builder == Builder.DOCKER else _with_a_base(machine, cache / NO_BASE, refusal, log)
 
 
 def _refused_lately(cache: Path, refusal: Mapping[str, str]) -> str:
@@ -106,21 +107,21 @@ def recorded_machine(build: Build, workspace: Path, cache: Path, record: Path) -
         if running := _chosen.get((cache.resolve(), repr(compiling(build)))):
             return running
         machine = _docker(build, cache)
-        machine.assume_toolchain(Toolchain(**json.loads(record.read_bytes())))
+        machine.assume_toolchain(Toolchain.read(record.read_bytes()))
         return machine
 
 
 def on_host(build: Build, record: Path) -> bool:
     """Whether executables were made on this host; before there is a record, whether they are going to be."""
     try:
-        return bool(json.loads(record.read_bytes())["builder"] == "host")
+        return Builder(json.loads(record.read_bytes())["builder"]) is Builder.HOST
     except (OSError, ValueError, KeyError, TypeError):
-        return build.builder == "host"
+        return build.builder == Builder.HOST
 
 
 def engine_candidates(build: Build) -> Mapping[str, str]:
     """Where an engine would be asked for, as far as that can be told without asking: what a choice depends on."""
-    if build.builder == "host":
+    if build.builder == Builder.HOST:
         return {}
     from .engine import find as engine
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .base.errors import BuildError
+from .settings.words import Builder
 
 if TYPE_CHECKING:
     from .settings.load import Build, Project
@@ -67,7 +68,7 @@ def engine(build: Build) -> Finding:
     """The container engine that a build would use."""
     from .engine import find
 
-    if build.builder == "host":
+    if build.builder == Builder.HOST:
         return Finding("engine", good=True, detail='not asked: builder = "host" in lambda.toml')
     try:
         place, answer = find.answering_engine()

@@ -20,10 +20,11 @@ from typing import Any
 from .base import processes
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replaced
-from .platform.architecture import own_architecture
+from .platform.architecture import Architecture, own_architecture
 from .platform.layout import LIB
 from .platform.limits import ANSWER_BYTES
 from .settings.web import status_ranges
+from .settings.words import Input, Process, Response, StageInPath
 
 SOURCES = (  # each uses only those before it
     "text.c",
@@ -73,8 +74,8 @@ MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module syst
 })  # fmt: skip
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"  # the program writes the prelude itself
 CROSS = {
-    "x86_64": ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
-    "arm64": ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+    Architecture.X86_64: ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
+    Architecture.ARM64: ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
 }
 
 
@@ -88,7 +89,7 @@ class HttpSettings:
     ready: str = "listen"  # or a path
     ready_timeout_s: float = 9.5
     base_path: str = ""
-    stage: str = "strip"  # or keep
+    stage: StageInPath = StageInPath.STRIP
     events: str = "/events"
     binary_types: tuple[str, ...] = ()
     error_status: tuple[str, ...] = ()
@@ -100,10 +101,10 @@ class ShimSettings:
     """How the executable is driven; shim/README.md says what each means."""
 
     main: str
-    process: str = "per-event"  # or persistent, native, http
-    input: str = "event"  # or envelope
+    process: Process = Process.PER_EVENT
+    input: Input = Input.EVENT
     prestart: bool = True
-    response: str = "buffered"  # or stream
+    response: Response = Response.BUFFERED
     http: HttpSettings | Mapping[str, Any] | None = None  # with process = "http"
     content_type: str = ""  # of a stream
     success: tuple[int, ...] = (0,)  # exit codes that come with an answer
@@ -119,7 +120,7 @@ class ShimSettings:
                 f"{self.main!r} is no file name, so no executable can have it.",
                 "Correct `executable` of the function in lambda.toml.",
             )
-        if self.process == "http" and not isinstance(self.http, HttpSettings):
+        if self.process == Process.HTTP and not isinstance(self.http, HttpSettings):
             object.__setattr__(self, "http", HttpSettings(**(self.http or {})))
 
 
@@ -160,8 +161,8 @@ def sources_of(settings: ShimSettings) -> tuple[str, ...]:
 
 
 def compilers(architecture: str) -> tuple[str, ...]:
-    """The command that compiles static programs for "x86_64" or "arm64" here, musl's first; ToolError for none."""
-    cross, packages = CROSS[architecture]
+    """The command that compiles static programs for a processor here, musl's first; ToolError for none."""
+    cross, packages = CROSS[Architecture(architecture)]
     native = own_architecture() == architecture
     names = ("musl-gcc", "gcc") if native else (cross,)
     packages = "musl-tools" if native else packages
@@ -202,9 +203,9 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
         f"-DSHIM_CONTENT={kind}",
         f"-DSHIM_CONTENT_TYPE={_c_text(json.dumps(settings.content_type))}",
         f"-DSHIM_PROCESS={settings.process.upper().replace('-', '_')}",
-        f"-DSHIM_ENVELOPE={int(settings.input == 'envelope')}",
+        f"-DSHIM_ENVELOPE={int(settings.input == Input.ENVELOPE)}",
         f"-DSHIM_PRESTART={int(settings.prestart)}",
-        f"-DSHIM_STREAM={int(settings.response == 'stream')}",
+        f"-DSHIM_STREAM={int(settings.response == Response.STREAM)}",
         f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
         f"-DSHIM_LIB={_c_text(LIB)}",
         *(_http_macros(settings.http) if isinstance(settings.http, HttpSettings) else ()),
@@ -221,7 +222,7 @@ def _http_macros(settings: HttpSettings) -> tuple[str, ...]:
         f"-DSHIM_READY={_c_text('' if settings.ready == 'listen' else settings.ready)}",
         f"-DSHIM_READY_MS={round(settings.ready_timeout_s * 1000)}",
         f"-DSHIM_BASE_PATH={_c_text(settings.base_path)}",
-        f"-DSHIM_STAGE_KEEP={int(settings.stage == 'keep')}",
+        f"-DSHIM_STAGE_KEEP={int(settings.stage == StageInPath.KEEP)}",
         f"-DSHIM_EVENTS={_c_text(settings.events)}",
         f"-DSHIM_BINARY={_c_texts(settings.binary_types)}",
         f"-DSHIM_ERROR_STATUS={statuses}",

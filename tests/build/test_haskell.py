@@ -19,6 +19,7 @@ from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
 from tasks.lib.build.machine import Toolchain
 from tasks.lib.build.sources import tree
+from tasks.lib.settings.words import Builder, Tool
 from tests.support import need
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ def job(tool: str = "auto", executable: str = "f", **files: str) -> Job:
         path = Path("f", name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Job(tree(Path("f"), Path("build")), executable, tool, (), Path("build/f/f"))
+    return Job(tree(Path("f"), Path("build")), executable, Tool(tool), (), Path("build/f/f"))
 
 
 def tools(made: Job, **versions: str) -> list[str]:
-    return [name for name, _ in haskell._ways(made, Toolchain("host", "", "x86_64", "glibc 2.36", versions or ALL))]
+    return [
+        name for name, _ in haskell._ways(made, Toolchain(Builder.HOST, "", "x86_64", "glibc 2.36", versions or ALL))
+    ]
 
 
 CABAL = {"f.cabal": "executable f\n  main-is: Main.hs\n"}
@@ -175,7 +178,7 @@ def test_a_file_that_was_left_out_is_named_with_the_reason() -> None:
 def test_the_main_module_is_found(name: str) -> None:
     made = job(**{name: "", "Other.hs": ""})
     Path("f/Main.hs").unlink()
-    assert main_module(Job(tree(Path("f"), Path("build")), "f", "ghc", (), made.target)) == Path(name)
+    assert main_module(Job(tree(Path("f"), Path("build")), "f", Tool.GHC, (), made.target)) == Path(name)
 
 
 PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-files:\n    a.json,\n    t/*.txt\n"

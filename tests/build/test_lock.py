@@ -10,9 +10,10 @@ import pytest
 from tasks.lib import lockfile
 from tasks.lib.base.errors import PackageError
 from tasks.lib.build.machine import Toolchain
+from tasks.lib.settings.words import Builder
 from tests.support import Workshop, lacking, need
 
-GHC = Toolchain("host", "", "x86_64", "glibc 2.36", {"ghc": "9.0.2", "stack": "2.7.5"})
+GHC = Toolchain(Builder.HOST, "", "x86_64", "glibc 2.36", {"ghc": "9.0.2", "stack": "2.7.5"})
 BLAS = {"name": "libblas.so.3", "path": "/usr/lib/libblas.so.3", "size_bytes": 37_100_000, "sha256": "b" * 64}
 LOCK = lockfile.Lock(
     lockfile.toolchain_row(GHC), {"a": {"libblas.so.3": lockfile.Library(612_000, "a" * 64, "libblas3", "3.11.0-2")}}
@@ -41,15 +42,15 @@ def test_what_came_and_what_has_gone_is_told() -> None:
 
 
 def test_another_compiler_counts_but_not_for_a_prebuilt_program() -> None:
-    newer = Toolchain("host", "", "x86_64", "glibc 2.36", {"ghc": "9.4.7"})
+    newer = Toolchain(Builder.HOST, "", "x86_64", "glibc 2.36", {"ghc": "9.4.7"})
     same = BLAS | {"sha256": "a" * 64}
     assert told(LOCK, newer, same) == ["ghc is 9.4.7 now, was 9.0.2"]
     assert told(LOCK, None, same) == []
 
 
 def test_a_container_counts_by_what_it_is_made_of() -> None:
-    made = Toolchain("docker", "sha256:1", "x86_64", "glibc 2.36", {"ghc": "9.0.2"}, "debian@sha256:5 77")
-    other = Toolchain("docker", "sha256:2", "x86_64", "glibc 2.36", {"ghc": "9.0.2"}, "debian@sha256:6 77")
+    made = Toolchain(Builder.DOCKER, "sha256:1", "x86_64", "glibc 2.36", {"ghc": "9.0.2"}, "debian@sha256:5 77")
+    other = Toolchain(Builder.DOCKER, "sha256:2", "x86_64", "glibc 2.36", {"ghc": "9.0.2"}, "debian@sha256:6 77")
     lock = lockfile.Lock(lockfile.toolchain_row(made), {"a": {}})
     assert told(lock, made) == []
     assert told(lock, other) == ["image is debian@sha256:6 77 now, was debian@sha256:5 77"]

@@ -14,6 +14,7 @@ from tasks.lib.build import haskell
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job
 from tasks.lib.build.sources import tree
+from tasks.lib.settings.words import Tool
 from tests.support import Workshop, lacking, need
 
 CABAL = "cabal-version: 2.4\nname: {0}\nversion: 1\nexecutable {0}\n  main-is: Main.hs\n  build-depends: base\n{1}"
@@ -98,7 +99,7 @@ def test_a_paths_module_holds_the_same_folder_in_every_clone(
         host = Host(Path("build/.work"), Path("build/.cache"))
         if host.unfixed:
             lacking(host.unfixed)
-        job = Job(tree(Path("f"), Path("build")), "p", tool, (), Path("build/f/p"))
+        job = Job(tree(Path("f"), Path("build")), "p", Tool(tool), (), Path("build/f/p"))
         haskell.build(host, host.toolchain(print), job, print)
         found.append(job.target.read_bytes())
         assert os.fsencode(tmp_path) not in found[-1]

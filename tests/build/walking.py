@@ -15,6 +15,7 @@ from tasks.lib.build import haskell
 from tasks.lib.build.job import Job
 from tasks.lib.build.machine import Machine
 from tasks.lib.build.sources import tree
+from tasks.lib.settings.words import Tool
 
 Variants = Mapping[str, tuple[str | None, ...]]
 
@@ -111,7 +112,7 @@ class Walk:
     def _built(self, name: str) -> str | None:
         """A digest of the executable; None when the sources do not compile."""
         machine = self.machine(name)
-        job = Job(tree(Path("src"), Path("build")), "p", "auto", (), Path(name, "p"))
+        job = Job(tree(Path("src"), Path("build")), "p", Tool.AUTO, (), Path(name, "p"))
         try:
             haskell.build(machine, machine.toolchain(print), job, lambda _: None)
         except BuildError:

@@ -301,10 +301,11 @@ from tasks.lib.build.job import Job
 from tasks.lib.build.sources import tree
 from tasks.lib.engine import machine as docker
 from tasks.lib.settings.load import Build
+from tasks.lib.settings.words import Builder, Tool
 
 def build(into):
-    machine = docker.Docker(Build(builder="docker", base_image=sys.argv[1], network="host"), into / "cache")
-    job = Job(tree(Path("hs/one"), Path("build")), "one", "ghc", (), into / "one")
+    machine = docker.Docker(Build(builder=Builder.DOCKER, base_image=sys.argv[1], network="host"), into / "cache")
+    job = Job(tree(Path("hs/one"), Path("build")), "one", Tool.GHC, (), into / "one")
     haskell.build(machine, machine.toolchain(print), job, print)
     machine.close()
     return machine

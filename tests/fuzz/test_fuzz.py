@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib import shim
+from tasks.lib.settings.words import Process
 from tests.shim.shims import CHECKED, SHIM
 from tests.support import need
 
@@ -24,7 +25,7 @@ LONG = int(os.environ.get("FUZZ_RUNS", "0"))
 
 def harness(name: str, folder: Path) -> Path:
     need("gcc")
-    settings = shim.ShimSettings("main", process="persistent" if name == "frames" else "per-event")
+    settings = shim.ShimSettings("main", process=Process.PERSISTENT if name == "frames" else Process.PER_EVENT)
     flags = ["-O1", "-std=gnu11", "-D_GNU_SOURCE", f"-I{SHIM}", f"-I{HERE}", *shim._macros(settings)]
     flags += ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-clobbered"]
     target = folder / name

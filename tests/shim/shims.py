@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.lib import shim
+from tasks.lib.settings.words import Process
 from tasks.lib.shim import ShimSettings
 from tests.support import ROOT, lacking, need
 
@@ -105,7 +106,8 @@ class Way:
 def ways(shims: Sequence[str] = ("bootstrap", "node"), **settings: Any) -> list[Way]:
     """Each shim driving the program `main` per event and persistently."""
     processes = (settings.pop("process"),) if "process" in settings else ("per-event", "persistent")
-    return [Way(name, ShimSettings("main", process=process, **settings)) for name in shims for process in processes]
+    ways = [(name, Process(process)) for name in shims for process in processes]
+    return [Way(name, ShimSettings("main", process=process, **settings)) for name, process in ways]
 
 
 def _tasks(pid: int) -> list[Path]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tasks.lib import shim
 from tasks.lib.base.errors import BuildError, ToolError
+from tasks.lib.settings.words import Input, Process, Response
 from tasks.lib.shim import ShimSettings
 from tests.shim.shims import CHECKED, PROGRAMS, SHIM
 from tests.support import lacking, need
@@ -30,7 +31,7 @@ NAMES = ["main", "two words", "it's", 'a"b', "$& $1 $$", "ü-λ", "\\n", "%s", "
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
     template = "process.stdout.write(JSON.stringify(['$$main$$', JSON.parse('$$settings$$')]))"
-    (tmp_path / "run.js").write_text(shim.filled_in(template, ShimSettings(name, input="envelope", prestart=False)))
+    (tmp_path / "run.js").write_text(shim.filled_in(template, ShimSettings(name, input=Input.ENVELOPE, prestart=False)))
     seen = json.loads(subprocess.run([need("node"), tmp_path / "run.js"], capture_output=True, check=True).stdout)
     settings = {"process": "per-event", "input": "envelope", "prestart": False, "response": "buffered"}
     settings |= {
@@ -87,7 +88,7 @@ COMPILERS = [name for name in ("musl-gcc", "gcc", "aarch64-linux-gnu-gcc") if sh
 @pytest.mark.parametrize("process", ["per-event", "persistent", "native"])
 def test_every_compiler_finds_nothing_to_warn_of(compiler: str, process: str, tmp_path: Path) -> None:
     for response in ("buffered", "stream"):
-        chosen = ShimSettings("main", process=process, input="envelope", response=response)
+        chosen = ShimSettings("main", process=Process(process), input=Input.ENVELOPE, response=Response(response))
         shim.bootstrap(SHIM, chosen, tmp_path / "bootstrap", (compiler, "-Wall", "-Wextra", "-Werror"))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tasks.lib.local.fronts.answers import SEPARATOR, HttpAnswer, answer, prelude
 from tasks.lib.local.fronts.events import FRONTS
 from tasks.lib.local.fronts.request import HttpRequest
+from tasks.lib.settings.words import Process, Response
 from tasks.lib.shim import HttpSettings, ShimSettings
 from tests.shim.runtime_api import Post, RuntimeApi
 from tests.shim.shims import Running, Way, running, workshop
@@ -54,7 +55,7 @@ def http_way(
     shim: str = "checked", *, response: str = "buffered", arguments: tuple[str, ...] = ("{port}",), **more: Any
 ) -> Way:
     settings = HttpSettings(arguments=arguments, **more)
-    return Way(shim, ShimSettings("main", process="http", response=response, http=settings))
+    return Way(shim, ShimSettings("main", process=Process.HTTP, response=Response(response), http=settings))
 
 
 def request(

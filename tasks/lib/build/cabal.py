@@ -38,7 +38,7 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
 
 def _built(machine: Machine, job: Job, folder: str, log: Log) -> bool:
     options = [f"--ghc-options={quoted(job.ghc_options)}"] if job.ghc_options else []
-    options += ["--disable-shared", "--disable-executable-dynamic"] if job.variant == "static" else []
+    options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
     command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle"]
     command += ["--disable-tests", "--disable-benchmarks", *options]

@@ -16,6 +16,7 @@ from functools import partial
 
 from ..base.errors import CompileError, ToolError
 from ..base.processes import Log
+from ..settings.words import Builder, Tool
 from .assembler import assembler_options, mark
 from .cabal import with_cabal
 from .hints import in_sources, next_act
@@ -134,13 +135,13 @@ def _static(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log
     if missing := static_link.missing_archives(needed, machine.sysroot(), folders, architecture):
         raise static_link.missing_error(missing)
     options = (*job.ghc_options, *static_link.static_options(needed, architecture))
-    return replace(job, static=False, ghc_options=options, variant="static")
+    return replace(job, static=False, ghc_options=options, links_whole=True)
 
 
 def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
     """Say when the executable holds the folder it was built in: then another clone gives other bytes."""
     folder, why = machine.workspace.removesuffix("/.work").encode(), getattr(machine, "unfixed", "")
-    if machine.name == "host" and why and folder in job.target.read_bytes():
+    if machine.name == Builder.HOST and why and folder in job.target.read_bytes():
         log(f"warning: {job.target} holds the path {folder.decode()} (a Paths_ module does that):")
         log(f'another folder gives other bytes; {why}; builder = "docker" builds in one folder everywhere')
 
@@ -148,12 +149,12 @@ def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
 def _ways(job: Job, toolchain: Toolchain) -> list[tuple[str, Way]]:
     """The tools to try, best first, and how each is called; ToolError when what is needed is not installed."""
     installed = {tool for tool, version in toolchain.tools.items() if version}
-    wanted = _wanted(job) if job.tool == "auto" else [job.tool]
-    if job.tool == "auto":
+    wanted = _wanted(job) if job.tool is Tool.AUTO else [job.tool]
+    if job.tool is Tool.AUTO:
         wanted = [tool for tool in wanted if tool in installed] or wanted[-1:]
     if wanted[0] not in installed or "ghc" not in installed | {"ghc" for tool in wanted if tool == "stack"}:
         missing = wanted[0] if wanted[0] not in installed else "ghc"
-        host = toolchain.builder == "host"
+        host = toolchain.builder == Builder.HOST
         install = "doit doctor names the command that installs it" if host else "Install it in ghc-centos/"
         raise ToolError(
             f"{missing} is not installed ({toolchain.builder}), and {job.executable} has to be built with it.",

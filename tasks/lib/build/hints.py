@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..settings.words import Builder
 from .job import Job
 from .machine import Machine
 from .stack import cannot_work
@@ -75,10 +76,10 @@ def _install(machine: Machine, packages: list[str], what: str, name: str) -> str
     there = [_is_known(machine, package) for package in packages]
     if known := next((package for package, found in zip(packages, there, strict=True) if found is not False), ""):
         doubt = "" if True in there else ", where the distribution has it"
-        if machine.name == "docker":
+        if machine.name == Builder.DOCKER:
             return f"Add {known} to `packages` of [build] in lambda.toml{doubt}: {what} is missing."
         return f"Install {what}: apt-get install {known}{doubt}."
-    where = "The image's distribution" if machine.name == "docker" else "This host's distribution"
+    where = "The image's distribution" if machine.name == Builder.DOCKER else "This host's distribution"
     return (
         f"{where} has no package of {name}. Run `cabal update` where Hackage can be reached, or put "
         f"its sources below the project (`cabal get {name}`) and name the folder in `packages` of cabal.project."

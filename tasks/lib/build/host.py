@@ -18,6 +18,7 @@ from ..base.files import PROGRAM_MODE, replaced, write
 from ..base.locks import locked
 from ..base.processes import Log
 from ..platform.architecture import own_architecture
+from ..settings.words import Builder
 from . import fixed
 from .copy import copy_name, mirror
 from .sources import Tree
@@ -34,7 +35,7 @@ MISLEADING = ("CABAL_BUILDDIR", "GHCRTS", "GHC_ENVIRONMENT", "GHC_PACKAGE_PATH",
 class Host:
     """This host. Sources are copied to `workspace`, so that compilers leave nothing beside them."""
 
-    name = "host"
+    name = Builder.HOST
 
     def __init__(self, workspace: Path, cache: Path) -> None:
         self._real = workspace.resolve()

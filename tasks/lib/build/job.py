@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import BuildError
+from ..settings.words import Tool
 from .sources import Tree
 
 GHC_RESOLVER = re.compile(r"^\s*(?:resolver|snapshot):\s*['\"]?ghc-([\d.]+)", re.MULTILINE)
@@ -21,18 +22,18 @@ class Job:
 
     sources: Tree
     executable: str
-    tool: str
+    tool: Tool
     ghc_options: tuple[str, ...]
     target: Path
     static: bool = False  # link all C libraries in
-    variant: str = ""  # of the workspace: builds with other options stay out of each other's way
+    links_whole: bool = False  # `ghc_options` say which libraries; such a build has a copy of the sources to itself
     flags: tuple[str, ...] = ()  # of Cabal packages: `name`, `-name`
 
     @property
     def copy_variant(self) -> str:
         """Which copy of the sources: flags of packages keep to one of their own, as static linking does."""
         flags = hashlib.sha256(" ".join(self.flags).encode()).hexdigest()[:6] if self.flags else ""
-        return "-".join(filter(None, [self.variant, flags]))
+        return "-".join(filter(None, ["static" if self.links_whole else "", flags]))
 
     def text(self, name: str) -> str:
         """A file of the project's folder, "" when it is no source."""

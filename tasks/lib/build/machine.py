@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ..base.processes import Log
+from ..settings.words import Builder
 from .sources import Tree
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ BIN = ".bin"  # beside the sources of a copy: where executables are put
 class Toolchain:
     """What builds, as image.json holds it; a version is "" where the tool is missing."""
 
-    builder: str
+    builder: Builder
     image: str
     architecture: str
     libc: str
@@ -29,6 +31,12 @@ class Toolchain:
     recipe: str = (
         ""  # of an image: its base by digest, where a registry gave it one, and a hash of what is laid upon it
     )
+
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """The toolchain that image.json, or a copy of it, holds."""
+        row = json.loads(content)
+        return cls(**row | {"builder": Builder(row["builder"])})
 
     @property
     def summary(self) -> str:
@@ -40,7 +48,7 @@ class Toolchain:
 class Machine(Protocol):
     """Where commands run. Paths are the machine's own; `workspace` is a folder that lasts from build to build."""
 
-    name: str
+    name: Builder
     offline: bool  # no package index here: cabal must not ask for one
 
     @property

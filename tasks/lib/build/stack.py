@@ -45,7 +45,7 @@ def _settings(machine: Machine, job: Job, folder: str, log: Log, resolver: str) 
     more = ""
     if not given:
         more = f"resolver: {resolver}\\npackages: [.]\\n"
-    if job.variant == "static" and "configure-options:" not in given:
+    if job.links_whole and "configure-options:" not in given:
         more += r"\nconfigure-options:\n  $locals: [--disable-shared]\n"
     if not more:
         return f"{folder}/stack.yaml"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..base.errors import ElfError, UsageError
-from ..gate.verdict import Outcome, shown
+from ..gate.verdict import Outcome, Role, shown
 from ..platform.runtimes import ARCHITECTURES, Platform, platform
 from .options import NATIVE, NODE
 from .words import last_line, sayings, two_verdicts, with_run
@@ -137,7 +137,7 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
         if chosen.run is not None and not found.problems:
             from .visit import How, event_of, run_zip
 
-            shims = ("/var/task/bootstrap",) if any(item.role == "bootstrap" for item in found.objects) else ()
+            shims = ("/var/task/bootstrap",) if any(item.role is Role.BOOTSTRAP for item in found.objects) else ()
             how = How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s, handler, shims)
             ran = run_zip(archive.contents, below_opt.layers.contents or Contents({}), where, how)
         found = judge.with_findings(found, [*archive.notes, *below_opt.notes])

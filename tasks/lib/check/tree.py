@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..base.files import human
-from ..gate.verdict import Object, ordered
+from ..gate.verdict import Object, Role, ordered
 from ..loader.walk import MUSL_ITSELF
 
-ROOTS = ("program", "bootstrap", "helper")
+ROOTS = (Role.PROGRAM, Role.BOOTSTRAP, Role.HELPER)
 
 
 def tree(objects: Sequence[Object], places: Mapping[str, str] | None = None) -> Iterator[str]:
@@ -21,12 +21,12 @@ def tree(objects: Sequence[Object], places: Mapping[str, str] | None = None) -> 
     by_name: dict[str, Object] = {}
     for item in objects:
         by_name.setdefault(item.name.rpartition("/")[2], item)
-    for loader in [item for item in objects if item.role == "loader" and "ld-musl-" in item.name]:
+    for loader in [item for item in objects if item.role is Role.LOADER and "ld-musl-" in item.name]:
         for name in MUSL_ITSELF:
             by_name.setdefault(f"{name}.so", loader)
         by_name.setdefault(loader.name.rpartition("/")[2].replace("ld-musl-", "libc.musl-"), loader)
-    roots = [item for item in objects if item.role in ROOTS or (item.role == "library" and item.rule == "program")]
-    for item in sorted(roots, key=lambda item: (*ROOTS, "library").index(item.role)):
+    roots = [item for item in objects if item.role in ROOTS or (item.role is Role.LIBRARY and item.rule == "program")]
+    for item in sorted(roots, key=lambda item: (*ROOTS, Role.LIBRARY).index(item.role)):
         yield f"{item.name}  {item.form}, {item.architecture}, {human(item.size_bytes)}"
         yield from _below(item, by_name, places or {}, {item.name}, "")
 

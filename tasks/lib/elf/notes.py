@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from elftools.elf import enums
@@ -26,7 +27,14 @@ PROPERTIES = enums.ENUM_NOTE_N_TYPE["NT_GNU_PROPERTY_TYPE_0"]
 ABI_TAG_BYTES, ISA_BYTES = 16, 4
 DLOPEN = 0x407C0C0A
 ISA_NEEDED = 0xC0008002
-PRIORITIES = ("required", "recommended", "suggested")
+
+
+class Priority(StrEnum):
+    """How much an object wants a library that it opens; the specification's words."""
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    SUGGESTED = "suggested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Opened:
 
     sonames: tuple[str, ...]
     feature: str
-    priority: str
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +109,13 @@ def opens(dlopen: bytes) -> tuple[Opened, ...]:
         for entry in entries if isinstance(entries, list) else ():
             sonames = entry.get("soname") if isinstance(entry, dict) else None
             if isinstance(sonames, list) and sonames and all(isinstance(name, str) for name in sonames):
-                priority = entry.get("priority", "recommended")
+                priority = entry.get("priority")
                 feature = entry.get("feature", "")
                 found.append(
                     Opened(
                         tuple(sonames),
                         feature if isinstance(feature, str) else "",
-                        priority if priority in PRIORITIES else "recommended",
+                        next((one for one in Priority if one == priority), Priority.RECOMMENDED),
                     )
                 )
     return tuple(found)

@@ -33,6 +33,7 @@ from ..build.sources import Tree
 from ..build.stale import rm_half_written_interfaces
 from ..build.tools import TOOLS
 from ..platform.architecture import architecture_of
+from ..settings.words import Builder
 from . import find as engines
 from . import leftovers
 from .client import Client, MissingError, connect
@@ -57,7 +58,7 @@ INCOMING = ".incoming"
 class Docker:
     """A container. Sources are copied in and executables out as tar streams: nothing of the host is mounted."""
 
-    name = "docker"
+    name = Builder.DOCKER
     workspace = WORKSPACE
 
     def __init__(self, build: Build, cache: Path, recipe: Path = RECIPE) -> None:
@@ -95,7 +96,7 @@ class Docker:
         image, architecture = str(found["Id"]), str(found["Architecture"])
         kept = self._folder(image) / "toolchain.json"
         if kept.exists():
-            return Toolchain(**json.loads(kept.read_bytes()))
+            return Toolchain.read(kept.read_bytes())
         libc, *versions = self._ask_image(image)
         tools = dict(zip(TOOLS, versions, strict=True))
         recipe = " ".join(filter(None, [base_digest(self._engine(), self._recipe), self._recipe.content]))

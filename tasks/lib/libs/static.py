@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..base.errors import ToolError
+from ..platform.architecture import Architecture
 from ..platform.libc import in_libc_family
 
 if TYPE_CHECKING:
@@ -79,13 +80,13 @@ class Archive:
     fedora: str
 
 
-def linked(libraries: Sequence[str], architecture: str = "x86_64") -> tuple[str, ...]:
+def linked(libraries: Sequence[str], architecture: str = Architecture.X86_64) -> tuple[str, ...]:
     """The `-l` names of what must be linked, in order: `liblapack.so.3` and all that its archive takes along."""
     found: dict[str, None] = {}
     queue = [_bare(name) for name in libraries if not in_libc_family(name)]
     while queue:
         name = queue.pop(0)
-        if name in found or name in NEVER or (name == "quadmath" and architecture != "x86_64"):
+        if name in found or name in NEVER or (name == "quadmath" and architecture != Architecture.X86_64):
             continue
         found[name] = None
         queue += WITHIN.get(name, ())
@@ -97,7 +98,7 @@ def _bare(name: str) -> str:
     return match[1] if match else name
 
 
-def static_options(libraries: Sequence[str], architecture: str = "x86_64") -> tuple[str, ...]:
+def static_options(libraries: Sequence[str], architecture: str = Architecture.X86_64) -> tuple[str, ...]:
     """Options for GHC that link everything statically; `libraries` are sonames, file names or `-l` names."""
     names = linked(libraries, architecture)
     if not names:
@@ -107,7 +108,7 @@ def static_options(libraries: Sequence[str], architecture: str = "x86_64") -> tu
 
 
 def missing_archives(
-    libraries: Sequence[str], sysroot: Sysroot, folders: Sequence[str], architecture: str = "x86_64"
+    libraries: Sequence[str], sysroot: Sysroot, folders: Sequence[str], architecture: str = Architecture.X86_64
 ) -> tuple[Archive, ...]:
     """What of it has no lib*.a in the folders that the linker searches (`gcc -print-search-dirs`)."""
     return tuple(

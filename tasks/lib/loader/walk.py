@@ -17,7 +17,8 @@ from ..base.errors import ElfError
 from ..elf import notes as elf_notes
 from ..elf.dynamic import TAG
 from ..elf.header import TYPE, Kind
-from ..elf.read import DF_1_PIE, Elf
+from ..elf.notes import Priority
+from ..elf.read import DF_1_PIE, Elf, Form
 from ..elf.tables import DamagedError
 from .closure import Closure, Loaded, Missing
 from .find import Finder
@@ -62,7 +63,7 @@ class Walk:
         self.finder = Finder(self.loader, main)
         self.kind: Kind = elf.kind
         self._keep(main)
-        if self.loader.interpreter and (elf.interpreter or (elf.form == "library" and elf.libraries)):
+        if self.loader.interpreter and (elf.interpreter or (elf.form is Form.LIBRARY and elf.libraries)):
             self._interpreter(main, self.loader.interpreter)
         self._breadth_first(0)
         for name in self.search.dlopen_names:  # after the start, one after the other
@@ -137,13 +138,13 @@ class Walk:
     def _dlopened(self, here: Loaded) -> None:
         """Libraries that the object says it opens: the first of each list of alternatives that is found."""
         for entry in elf_notes.opens(here.elf.dlopen) if here.elf.dlopen else ():
-            if entry.priority == "suggested":
+            if entry.priority is Priority.SUGGESTED:
                 continue
             for name in entry.sonames:
                 if self._wanted(here, name, optional=True) is not None:
                     break
             else:
-                if entry.priority == "required":
+                if entry.priority is Priority.REQUIRED:
                     self._wanted(here, entry.sonames[0], optional=False)
 
     def _wanted(self, here: Loaded, name: str, *, optional: bool) -> Loaded | None:

@@ -24,7 +24,19 @@ from .forms import PATH, VARIABLE
 from .references import Reference
 from .rules import Choice, Flag, Rule, Text, Whole, Word
 from .tables import Either, Many, Pairs, Raw, Shape
-from .words import Builder, Input, Libc, LogFormat, PackageType, Process, Response, Tool, Tracing
+from .words import (
+    Architecture,
+    Builder,
+    Input,
+    Libc,
+    LogFormat,
+    PackageType,
+    Process,
+    Response,
+    StageInPath,
+    Tool,
+    Tracing,
+)
 
 TAKEN = frozenset(
     {
@@ -116,7 +128,7 @@ class Function(Frozen):
         Many(forms.FLAG), "flags of its Cabal packages for stack and cabal: `name` sets one, `-name` clears it", ()
     )
     runtime: str = key(Choice(RUNTIMES, REFUSED_RUNTIMES), "Lambda runtime", "provided.al2023", aws="Runtime")
-    architecture: str = key(Choice(("x86_64", "arm64")), "processor", "x86_64", aws="Architectures")
+    architecture: Architecture = key(Word(Architecture), "processor", Architecture.X86_64, aws="Architectures")
     package: PackageType = key(
         Word(PackageType), "what is deployed: a zip, or an image of the same files through ECR", PackageType.ZIP
     )
@@ -144,7 +156,7 @@ class Function(Frozen):
     ready: str = key(web.READY, "http: when the server is ready: it listens, or a path answers", "listen")
     ready_timeout_s: float = key(web.READY_TIMEOUT, "http: how long the start waits for that", web.READY_LONGEST_S)
     base_path: str = key(web.BASE_PATH, "http: taken off the front of each path, once", "")
-    stage: str = key(Choice(("strip", "keep")), "http: the stage in front of an HTTP API's path", "strip")
+    stage: StageInPath = key(Word(StageInPath), "http: the stage in front of an HTTP API's path", StageInPath.STRIP)
     events: str = key(web.EVENTS, "http: the path for events that are no HTTP request; empty: refused", "/events")
     binary_types: tuple[str, ...] = key(web.BINARY, "http: types sent as base64, though they are text", ())
     error_status: tuple[str, ...] = key(web.ERROR_STATUS, "http: statuses that are errors of the function", ())

@@ -5,9 +5,22 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from ..platform.architecture import Architecture
 from ..platform.libc import Libc
 
-__all__ = ["Builder", "Input", "Libc", "LogFormat", "PackageType", "Process", "Response", "Tool", "Tracing"]
+__all__ = [
+    "Architecture",
+    "Builder",
+    "Input",
+    "Libc",
+    "LogFormat",
+    "PackageType",
+    "Process",
+    "Response",
+    "StageInPath",
+    "Tool",
+    "Tracing",
+]
 
 
 class Builder(StrEnum):
@@ -48,6 +61,13 @@ class Response(StrEnum):
 
     BUFFERED = "buffered"
     STREAM = "stream"
+
+
+class StageInPath(StrEnum):
+    """What becomes of the stage in front of an HTTP API's path."""
+
+    STRIP = "strip"
+    KEEP = "keep"
 
 
 class PackageType(StrEnum):

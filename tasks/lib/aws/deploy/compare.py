@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...platform.architecture import Architecture
 from ...settings.managed import defaults, label, secret_paths
 from .desired import CONTENT_TAG, DesiredState
 
@@ -50,7 +51,7 @@ def same_code(desired: DesiredState, version: Mapping[str, Any], tags: Mapping[s
 
 def architecture(version: Mapping[str, Any]) -> str:
     """The processor of a version."""
-    return str((version.get("Architectures") or ["x86_64"])[0])
+    return str((version.get("Architectures") or [Architecture.X86_64])[0])
 
 
 def normal(version: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...settings.words import Response
 from ..reply import json_member
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def url(handle: FunctionHandle, auth: Auth | None = None) -> dict[str, Any]:
 
 def _create(handle: FunctionHandle, auth_type: str) -> None:
     client, there = handle.client, _config(handle)
-    mode = "RESPONSE_STREAM" if handle.function.response == "stream" else "BUFFERED"
+    mode = "RESPONSE_STREAM" if handle.function.response == Response.STREAM else "BUFFERED"
     desired = {"AuthType": auth_type, "InvokeMode": mode}
     if there is None:
         client.create_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
