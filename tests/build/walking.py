@@ -19,8 +19,15 @@ from tasks.lib.settings.words import Tool
 
 Variants = Mapping[str, tuple[str | None, ...]]
 
-A = "module A where\nimport qualified Data.Map as M\ntable :: M.Map String Int\ntable = M.fromList [(show i, i) | i <- [1..{}]]\n"
-B = "module B where\nimport A\nimport qualified Data.Map as M\ndata T = T String Int deriving (Show, Eq, Ord)\nmk :: String -> T\nmk s = T s (M.findWithDefault {} s table)\n"
+A = (
+    "module A where\nimport qualified Data.Map as M\n"
+    "table :: M.Map String Int\ntable = M.fromList [(show i, i) | i <- [1..{}]]\n"
+)
+B = (
+    "module B where\nimport A\nimport qualified Data.Map as M\n"
+    "data T = T String Int deriving (Show, Eq, Ord)\n"
+    "mk :: String -> T\nmk s = T s (M.findWithDefault {} s table)\n"
+)
 MAIN = "module Main (main) where\nimport B\nmain :: IO ()\nmain = interact (show . map mk . lines)\n"
 PLAIN: Variants = {
     "A.hs": (A.format(9), A.format(8), A.format(9) + "-- said\nunused :: Int\nunused = 3\n"),
@@ -60,7 +67,10 @@ PACKAGE: Variants = {
     "n.h": ("#define N 1\n", "#define N 2\n"),
     "README.md": ("one", None),
 }
-HPACK = "name: p\nversion: '1'\ndependencies: [base, containers, template-haskell]\nexecutables:\n  p:\n    main: Main.hs\n    include-dirs: .\n"
+HPACK = (
+    "name: p\nversion: '1'\ndependencies: [base, containers, template-haskell]\n"
+    "executables:\n  p:\n    main: Main.hs\n    include-dirs: .\n"
+)
 DESCRIBED: Variants = {name: kinds for name, kinds in PACKAGE.items() if name != "p.cabal"} | {
     "package.yaml": (HPACK, HPACK + "    ghc-options: -O0\n"),
     "stack.yaml": ("resolver: ghc-9.0.2\n", None),

@@ -4,8 +4,8 @@ in   a machine
 out  `assembler_options(machine, …)` → options for GHC; `mark()` → what objects are made with, as a word
 
 GHC before 9.12 writes the closures of a static reference table in the order in which a session met their names: a
-module that is compiled alone has other bytes than one that is compiled with all others. assembler.c, beside this module, is
-compiled once a machine, and sorts each object as it is made; the program and its speed stay the same.
+module that is compiled alone has other bytes than one that is compiled with all others. assembler.c, beside this
+module, is compiled once a machine, and sorts each object as it is made; the program and its speed stay the same.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _variables(program: bytes) -> Iterator[str]:
 
 
 def _described(job: Job) -> dict[str, tuple[Path, list[str]]]:
-    """The project's packages: name, with _ for - → description, its data-files; a cabal file stands above package.yaml."""
+    """The project's packages: name, with _ for - → description, data-files; a cabal file stands above package.yaml."""
     found: dict[str, tuple[Path, list[str]]] = {}
     for path in sorted(job.descriptions, key=lambda path: path.suffix == ".cabal"):
         text = path.read_text(errors="replace")

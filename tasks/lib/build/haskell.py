@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from ..base.errors import CompileError, ToolError
 from ..base.processes import Log
@@ -41,13 +42,25 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log, record: Lo
     cannot make this executable.
     """
     refuse_what_cannot_be(job)
-    settings = f"{job.tool} {job.ghc_options} {job.flags} {toolchain.builder} {toolchain.image} {dict(toolchain.tools)} {mark()}"
-    return _build(machine, toolchain, job, settings, log, record)
+    made_by = f"{toolchain.builder} {toolchain.image} {dict(toolchain.tools)} {mark()}"
+    settings = f"{job.tool} {job.ghc_options} {job.flags} {made_by}"
+    return _build(Workplace(machine, toolchain, settings, log, record), job)
 
 
-def _build(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log: Log, record: Log) -> str:
+class Workplace(NamedTuple):
+    """Where a job is done, what else its build depends on, and who hears of it."""
+
+    machine: Machine
+    toolchain: Toolchain
+    settings: str
+    log: Log
+    record: Log
+
+
+def _build(place: Workplace, job: Job) -> str:
     if job.static:
-        job = _static(machine, toolchain, job, settings, log, record)
+        job = _static(place, job)
+    machine, toolchain, settings, log, record = place
     with machine.sync_sources(job.sources, settings, job.copy_variant) as folder:
         heard = Hearing(machine, job, log, record)
         job = replace(job, ghc_options=(*assembler_options(machine, log), *job.ghc_options))
@@ -112,7 +125,7 @@ class Hearing:
         return "another executable fails" if failed_elsewhere(self.job, self.lines) else None
 
 
-def _static(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log: Log, record: Log) -> Job:
+def _static(place: Workplace, job: Job) -> Job:
     """The job that links everything in. A dynamic build tells which C libraries that is."""
     from ..elf import read as elf
     from ..libs import static as static_link
@@ -121,18 +134,18 @@ def _static(machine: Machine, toolchain: Toolchain, job: Job, settings: str, log
 
     dynamic = job.target.with_name(f".{job.target.name}.{os.getpid()}.dynamic.tmp")  # swept if we are killed
     try:
-        _build(machine, toolchain, replace(job, static=False, target=dynamic), settings, log, record)
+        _build(place, replace(job, static=False, target=dynamic))
         with open_regular(str(dynamic)) as file:
             program = elf.read(file, str(dynamic))
-        found = closure(machine.sysroot(), str(dynamic.absolute()), program=program)
+        found = closure(place.machine.sysroot(), str(dynamic.absolute()), program=program)
     finally:
         dynamic.unlink(missing_ok=True)
     needed = [item.soname for item in found.objects[1:]] + [item.name for item in found.missing]
     answers: list[str] = []
-    machine.run(["gcc", "-print-search-dirs"], machine.workspace, answers.append)
+    place.machine.run(["gcc", "-print-search-dirs"], place.machine.workspace, answers.append)
     folders = static_link.search_folders("\n".join(answers))
-    architecture = toolchain.architecture
-    if missing := static_link.missing_archives(needed, machine.sysroot(), folders, architecture):
+    architecture = place.toolchain.architecture
+    if missing := static_link.missing_archives(needed, place.machine.sysroot(), folders, architecture):
         raise static_link.missing_error(missing)
     options = (*job.ghc_options, *static_link.static_options(needed, architecture))
     return replace(job, static=False, ghc_options=options, links_whole=True)

@@ -25,7 +25,8 @@ TOOL = re.compile(
     r"|program '?(?P<cabal>[\w-]+)'? (?:version \S+ )?is required but it could not be found"
 )
 CONFLICT = re.compile(
-    r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* \(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
+    r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* "
+    r"\(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
 )
 FILE_MISSED = re.compile(
     r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist"
@@ -59,16 +60,21 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     if conflict := CONFLICT.search(text):
         return _bound(job, conflict)
     if missing := UNKNOWN_PACKAGE.search(text):
-        name = missing["solver"] or missing["stack"]
-        if not name:
-            return (
-                f"No installed package has the module {missing['module']}: add its package to build-depends of a cabal "
-                "file, or write the module."
-            )
-        return _install(machine, [f"libghc-{name.lower()}-dev", f"ghc-{name}-devel"], f"the package {name}", name)
+        return _unknown(machine, missing)
     if cannot_work(lines):
         return 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
     return "The compiler's message is above. What was built before is still there."
+
+
+def _unknown(machine: Machine, missing: re.Match[str]) -> str:
+    """A package that is not there, or a module that no package has."""
+    name = missing["solver"] or missing["stack"]
+    if not name:
+        return (
+            f"No installed package has the module {missing['module']}: add its package to build-depends of a cabal "
+            "file, or write the module."
+        )
+    return _install(machine, [f"libghc-{name.lower()}-dev", f"ghc-{name}-devel"], f"the package {name}", name)
 
 
 def _install(machine: Machine, packages: list[str], what: str, name: str) -> str:
@@ -101,14 +107,12 @@ def _is_known(machine: Machine, package: str) -> bool | None:
 def _bound(job: Job, conflict: re.Match[str]) -> str:
     """A version conflict: the bound, where it is written, and what is installed."""
     package = conflict["package"]
+    wants = f"wants {package}{conflict['bound'].rstrip()}, and {conflict['version']} is installed: widen that bound"
     for path in job.descriptions:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if re.search(rf"(?<![\w-]){re.escape(package)}(?![\w-])\s*[<>=^&|]", line):
-                return f"{path}:{number} wants {package}{conflict['bound'].rstrip()}, and {conflict['version']} is installed: widen that bound."
-    return (
-        f"{conflict['by']} wants {package}{conflict['bound'].rstrip()}, and {conflict['version']} is installed: widen that "
-        "bound, or write allow-newer in cabal.project."
-    )
+                return f"{path}:{number} {wants}."
+    return f"{conflict['by']} {wants}, or write allow-newer in cabal.project."
 
 
 def _left_out(job: Job, text: str) -> str:
@@ -119,7 +123,7 @@ def _left_out(job: Job, text: str) -> str:
             path = os.path.normpath(folder / match[1])
             if os.path.exists(path) and path not in known:  # noqa: PTH110
                 return (
-                    f"{path} is there and was left out of the sources: git ignores it, or its folder looks like one that a "
-                    f"tool made. Track it (`git add -f {path}`), or take it out of .gitignore."
+                    f"{path} is there and was left out of the sources: git ignores it, or its folder looks like one "
+                    f"that a tool made. Track it (`git add -f {path}`), or take it out of .gitignore."
                 )
     return ""

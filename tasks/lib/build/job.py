@@ -79,7 +79,7 @@ def refuse_what_cannot_be(job: Job) -> None:
 
 
 def no_such_executable(job: Job, names: list[str]) -> BuildError:
-    """The error for an executable that the project does not make; `names`: those that it makes, where a tool said so."""
+    """The error for an executable that the project does not make; `names`: what it makes, where a tool said so."""
     texts = [path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"]
     made = sorted(set(names) or {name for text in texts for name in EXECUTABLES.findall(text)})
     found = f"it makes {', '.join(made)}" if made else "it makes none"

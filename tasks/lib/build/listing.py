@@ -3,8 +3,9 @@
 in   a folder, the folder of built files
 out  `listed(place, derived)` → its files, each by the path it was asked with
 
-What git tracks is a source, and what it neither tracks nor ignores, too. Git is asked once for a folder tree, and runs no hook.
-Where there is no git, and among untracked files, a derived folder is known by what is in it, never by its name.
+What git tracks is a source, and what it neither tracks nor ignores, too. Git is asked once for a folder tree, and runs
+no hook. Where there is no git, and among untracked files, a derived folder is known by what is in it, never by
+its name.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ MARKS = (  # what a derived folder holds, and no folder of sources does; all of 
 MISLEADING = (".ghc.environment.", ".#")  # starts of names: GHC would take packages from the first
 
 
+def absolute(path: Path) -> str:
+    """The path from the root, without `..`; a link in it stays one, as git and the compilers see it."""
+    return os.path.abspath(path)  # noqa: PTH100 - Path.absolute() keeps `..`, and resolve() follows links
+
+
 def listed(place: Path, derived: Path) -> Iterator[Path]:
     """The files below `place`; none when nothing is there."""
     if is_file(place):
@@ -48,15 +54,15 @@ def listed(place: Path, derived: Path) -> Iterator[Path]:
     mine = _mine(place, derived)
     tracked = _by_git(place)
     for path in _walked(place, derived) if tracked is None else tracked:
-        if not _is_junk(path, place, mine) and is_file(path):
+        if not _is_junk(path, mine) and is_file(path):
             yield path
 
 
 def _mine(place: Path, derived: Path) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Files and folders that are the tool's own or this run's, unless the sources lie in them; and where output goes."""
+    """Files and folders of the tool or of this run, unless the sources lie in them; and where output goes."""
     own = [derived, *(Path.cwd() / name for name in OF_A_RUN), *(TOOL / name for name in OURS)]
-    whole = os.path.abspath(place)
-    names = (os.path.abspath(path) for path in own)
+    whole = absolute(place)
+    names = (absolute(path) for path in own)
     return frozenset(name for name in names if not f"{whole}/".startswith(f"{name}/")), _written()
 
 
@@ -73,7 +79,7 @@ def _written() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_junk(path: Path, place: Path, mine: tuple[frozenset[str], tuple[str, ...]]) -> bool:
+def _is_junk(path: Path, mine: tuple[frozenset[str], tuple[str, ...]]) -> bool:
     own, written = mine
     name = path.name
     if name.startswith(MISLEADING) or name.endswith(("~", ".swp")):
@@ -82,7 +88,7 @@ def _is_junk(path: Path, place: Path, mine: tuple[frozenset[str], tuple[str, ...
         path.with_suffix(ending).exists() for ending in (".hs", ".lhs")
     ):
         return True
-    whole = os.path.abspath(path)
+    whole = absolute(path)
     if whole in own or any(whole.startswith(f"{folder}/") for folder in own):
         return True
     try:
@@ -130,11 +136,11 @@ def _leads_out(link: Path, place: Path, derived: Path) -> bool:
 
 def _by_git(place: Path) -> list[Path] | None:
     """Git's answer for a folder; None where there is no git, or where git leaves out the folder as a whole."""
-    whole = os.path.abspath(place)
+    whole = absolute(place)
     top = next((str(up) for up in [Path(whole), *Path(whole).parents] if os.path.lexists(up / ".git")), None)
     if top is None:
         return None
-    here = os.path.abspath(".")
+    here = absolute(Path())
     asked = here if f"{whole}/".startswith(f"{here}/") and f"{here}/".startswith(f"{top}/") else whole
     found = _asked(top, asked)
     if found is None:

@@ -62,7 +62,7 @@ class Machine(Protocol):
         """The file system that executables made here find their libraries in."""
 
     def sync_sources(self, sources: Tree, settings: str, variant: str = "") -> AbstractContextManager[str]:
-        """Bring the copy up to date; gives the folder to build in, which nobody else uses meanwhile. One copy a variant.
+        """Bring the copy of a variant up to date; gives the folder to build in, which nobody else uses meanwhile.
 
         `settings`: what else the build depends on; a copy that was built with others is made anew. The folder has a
         subfolder BIN. BuildError when there are no sources.

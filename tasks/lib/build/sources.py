@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..base.errors import BuildError
 from ..base.files import exists
-from .listing import listed
+from .listing import absolute, listed
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
 NAMING = frozenset({*PROJECT_FILES, "package.yaml", "cabal.project.local", "cabal.project.freeze"})
@@ -36,17 +36,17 @@ class Files(NamedTuple):
 
 
 class Tree(Files):
-    """A program's sources. `folder`: where stack or cabal is run; `files`: all that may be read; relative to the root."""
+    """A program's sources, relative to the root. `folder`: where stack or cabal is run; `files`: what may be read."""
 
     @cached_property
     def base(self) -> str:
         """The absolute folder that holds all of them, and is the top of their copy."""
-        folders = {os.path.abspath(self.folder), *(os.path.dirname(os.path.abspath(file)) for file in self.files)}  # noqa: PTH120
+        folders = {absolute(self.folder), *(absolute(file.parent) for file in self.files)}
         return os.path.commonpath(folders)
 
     def inside(self, path: Path) -> Path:
         """Where a source, or a folder of them, lies in the copy."""
-        return Path(os.path.relpath(os.path.abspath(path), self.base))
+        return Path(os.path.relpath(absolute(path), self.base))
 
     def require(self) -> None:
         """BuildError when there is nothing to build."""
@@ -91,7 +91,7 @@ def project_folder(source: Path) -> Path:
 
 
 def _has_part(project: Path, source: Path) -> bool:
-    """Whether a project file above a folder counts it in; a folder without a package of its own is part of one above."""
+    """Whether a project file above a folder counts it in; a folder without a package is part of one above."""
     if not any(source.glob("*.cabal")) and not exists(source / "package.yaml"):
         return True
     try:

@@ -55,7 +55,7 @@ def _settings(machine: Machine, job: Job, folder: str, log: Log, resolver: str) 
 
 
 def cannot_work(lines: Sequence[str]) -> bool:
-    """Whether stack failed for want of a network, of its compiler or of a readable stack.yaml, not of a good program."""
+    """Whether stack failed for want of a network, its compiler or a readable stack.yaml, not of a good program."""
     text = "\n".join(lines)
     return bool(UNREACHABLE.search(text) or NO_COMPILER.search(text) or UNREADABLE.search(text))
 

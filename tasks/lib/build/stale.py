@@ -1,12 +1,13 @@
 """What a compiler left from earlier builds, and must not see again, so that the same sources give the same bytes.
 
 in   the sources, and those of them that changed
-out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them here
-     `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, whose compilation was cut short
+out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them
+     `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, cut short while compiled
 
 GHC reads a module's old interface when it compiles the module anew, and names things in another order then. Without it
-the build is one from nothing, so the interfaces of changed modules and of those that Cabal generates (Paths_x) go before
-the build. Which modules are compiled for what they import is GHC's own business: it compares interfaces, not times.
+the build is one from nothing, so the interfaces of changed modules and of those that Cabal generates (Paths_x) go
+before the build. Which modules are compiled for what they import is GHC's own business: it compares interfaces, not
+times.
 
 Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
 while it is compiled (TemplateHaskell, QuasiQuotes, CPP, a plugin) may read any file, so every change counts for it.
@@ -75,11 +76,11 @@ def output_globs(sources: Tree, changed: Iterable[Path], settings: str = "") -> 
 
 
 def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") -> dict[Package, set[str] | None]:
-    """Names of the modules to forget, by package; None for all of a package's, none for one that has to be looked at."""
+    """Names of the modules to forget, by package: None for all of a package, none for one to be looked at."""
     changed = list(changed)
     packages = _packages(sources)
     texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
-    modules = {path: (_package(path, packages), _name(path, text)) for path, text in texts.items()}
+    modules = {path: (_package(path, packages), _name(text)) for path, text in texts.items()}
     defaults = YAML if any(path.name == "package.yaml" for path in sources.files) else frozenset()
     everything = any(path.name in PROJECT or path.suffix in defaults for path in changed) or READS.search(settings)
     whole: set[Package] = (
@@ -152,7 +153,7 @@ def _reads(package: Package, sources: Tree) -> bool:
     return any(READS_AS_A_WHOLE.search(path.read_text(errors="replace")) for path in described if path.exists())
 
 
-def _name(path: Path, text: str) -> str:
+def _name(text: str) -> str:
     named = MODULE.search(text)
     return named[1] if named else "Main"
 
