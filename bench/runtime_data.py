@@ -27,7 +27,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerSymSection
 from elftools.elf.sections import SymbolTableSection
 
-from tasks.lib.gate.verdict import family, ordered
+from tasks.lib.gate.verdict import family, version_order
 from tasks.lib.platform.architecture import Architecture
 from tasks.lib.platform.libc import in_libc_family
 from tasks.lib.sysroot.named import at
@@ -66,7 +66,7 @@ def facts(content: bytes, newest: str) -> tuple[str, list[str], list[str]]:
     kept = {
         index: name
         for index, name in versions.items()
-        if index > 1 and (not newest or family(name) != family(newest) or ordered(name) <= ordered(newest))
+        if index > 1 and (not newest or family(name) != family(newest) or version_order(name) <= version_order(newest))
     }
     table = next((s for s in elf.iter_sections() if isinstance(s, SymbolTableSection) and s.name == ".dynsym"), None)
     indices = next((s for s in elf.iter_sections() if isinstance(s, GNUVerSymSection)), None)
@@ -76,7 +76,7 @@ def facts(content: bytes, newest: str) -> tuple[str, list[str], list[str]]:
         index = indices.get_symbol(number)["ndx"] if indices else "VER_NDX_GLOBAL"
         if not isinstance(index, int) or index & 0x7FFF in kept:
             names.add(symbol.name)
-    return soname, sorted(kept.values(), key=ordered), sorted(names)
+    return soname, sorted(kept.values(), key=version_order), sorted(names)
 
 
 def head(path: Path, date: str, what: str) -> list[str]:

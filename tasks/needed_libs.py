@@ -36,10 +36,10 @@ def walked(project: Project, function: Function) -> Stage:
 
     def walk() -> str:
         from .lib.libs import needed, packed
-        from .lib.package.layers import laid
+        from .lib.package.layers import below_opt
 
         sysroot = builder.recorded_machine(project.build, products.WORK, products.CACHE, products.IMAGE).sysroot()
-        with laid(products.layers(function), unread=function.layers_unread) as below_opt:
+        with below_opt(products.layers(function), unread=function.layers_unread) as laid:
             found = needed.needed(
                 made.executable,
                 sysroot=sysroot,
@@ -48,7 +48,7 @@ def walked(project: Project, function: Function) -> Stage:
                 libc=function.libc,
                 include=wanted,
                 origin=Path(function.binary) if function.binary else None,
-                layers=below_opt.layers,
+                layers=laid.layers,
             )
         packed.pack(found, sysroot, made.libs)
         files.write_json(made.needed_libs, found)

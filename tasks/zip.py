@@ -46,7 +46,7 @@ def zipped(project: Project, function: Function) -> Stage:
         from .lib.libs.bundle import zip_name
         from .lib.package import moved
         from .lib.package import zip as archive
-        from .lib.package.layers import laid
+        from .lib.package.layers import below_opt
         from .lock import unlike_lock
 
         unlike = unlike_lock(project, function)
@@ -55,16 +55,16 @@ def zipped(project: Project, function: Function) -> Stage:
         own = {function.program: made.executable, made.shim.name: made.shim}
         everything = members.joined(own, libs, data(made), members.included(function.include, source))
         packed = members.members(everything)
-        with laid(products.layers(function), unread=function.layers_unread) as below_opt:
+        with below_opt(products.layers(function), unread=function.layers_unread) as laid:
             verdict = judge.examine(
                 packed,
                 runtime=function.runtime,
                 architecture=function.architecture,
                 program=function.program,
                 dlopen_names=members.libraries(function.include),
-                layers=below_opt.layers,
+                layers=laid.layers,
             )
-            verdict = judge.with_findings(verdict, below_opt.notes, below_opt.problems)
+            verdict = judge.with_findings(verdict, laid.notes, laid.problems)
         if verdict.problems:
             raise judge.error(verdict)
         for lack in verdict.unproved:

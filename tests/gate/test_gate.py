@@ -11,7 +11,7 @@ import pytest
 from tasks.lib.base.errors import UsageError
 from tasks.lib.base.files import as_json
 from tasks.lib.gate import judge
-from tasks.lib.gate.verdict import Outcome, Verdict, family, ordered, shown
+from tasks.lib.gate.verdict import Outcome, Verdict, family, printable, version_order
 from tasks.lib.package import members as package_members
 from tasks.lib.platform import runtimes
 from tasks.lib.sysroot import root as sysroot
@@ -322,14 +322,16 @@ def test_every_architecture_has_a_whole_c_library(architecture: str) -> None:
     assert Path(where.loader).name in where.libraries
     assert "GLIBC_2.34" in where.versions["libc.so.6"]
     assert not any(
-        ordered(version) > ordered("GLIBC_2.34") for version in where.versions["libc.so.6"] if "2." in version
+        version_order(version) > version_order("GLIBC_2.34")
+        for version in where.versions["libc.so.6"]
+        if "2." in version
     )
     tiers = {name: where.tier(name) for name in ("libc.so.6", "libgcc_s.so.1", "libgmp.so.10", "liblapack.so.3")}
     assert list(tiers.values()) == ["T0", "T1", "T2", "T3"]
 
 
 def test_versions_are_ordered_by_number() -> None:
-    assert ordered("GLIBC_2.4") < ordered("GLIBC_2.34") < ordered("GLIBC_2.34.1")
+    assert version_order("GLIBC_2.4") < version_order("GLIBC_2.34") < version_order("GLIBC_2.34.1")
     assert [family(word) for word in ("GLIBC_2.3", "GLIBCXX_3.4.30", "CXXABI_FLOAT128")] == [
         "GLIBC",
         "GLIBCXX",
@@ -338,7 +340,7 @@ def test_versions_are_ordered_by_number() -> None:
 
 
 def test_names_are_shown_safely(programs: dict[str, Path]) -> None:
-    assert shown("a\nb\udcff\u2028") == "a\\x0ab\\xff\\x2028"
+    assert printable("a\nb\udcff\u2028") == "a\\x0ab\\xff\\x2028"
     assert as_json(examined(package(programs, "plain")))
 
 

@@ -20,7 +20,7 @@ HEAD = "# What can go wrong, as it is said. Written by python -m tests.newcomer.
 MOST = 12  # readings of one expression
 DEEPEST = 4  # names behind names
 PAIR = 2
-ARGUMENTS = {"Problem": (3, 4)}  # where message and hint stand, if not first
+ARGUMENTS = {"Problem": (2, 3)}  # where message and hint stand in its constructors, if not first
 
 
 Names = dict[str, list["Assigned"]]
@@ -58,6 +58,7 @@ class Module:
 
     def _called(self, node: ast.Call, names: Names) -> Iterator[tuple[str, str, str]]:
         kind = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        kind = "Problem" if kind in {"of_file", "of_need"} else kind
         if kind in {"AttributeError", "TypeError"} or not (kind.endswith("Error") or kind == "Problem"):  # bugs of ours
             return
         first, second = ARGUMENTS.get(kind, (0, 1))

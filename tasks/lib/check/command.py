@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..base.errors import BuildError, UsageError
 from ..base.files import as_json
-from ..gate.verdict import Outcome, shown
+from ..gate.verdict import Outcome, printable
 from ..platform.runtimes import ARCHITECTURES, ending, platform
 from .judged import CODES, Checked, executable, is_zip, zipped
 from .options import NATIVE, parser
@@ -76,15 +76,15 @@ def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
     root = at(chosen.sysroot)
     for name in chosen.files:
         if len(chosen.files) > 1:
-            print(f"checking {shown(name)}", file=errors)
+            print(f"checking {printable(name)}", file=errors)
         try:
             path = Path(name)
             yield zipped(path, chosen) if is_zip(path) else executable(path, chosen, root, errors)
         except BuildError as error:
-            print(f"ERROR: {shown(error.message)}\n  → {shown(error.hint)}", file=errors)
-            document = {"file": shown(name), "kind": "unusable", "starts": False, "verdict": "unusable"}
+            print(f"ERROR: {printable(error.message)}\n  → {printable(error.hint)}", file=errors)
+            document = {"file": printable(name), "kind": "unusable", "starts": False, "verdict": "unusable"}
             yield Checked(name, UNUSABLE, document | {"error": _error(error)}, ())
 
 
 def _error(error: BuildError) -> dict[str, str]:
-    return {"kind": type(error).__name__, "message": shown(error.message), "hint": shown(error.hint)}
+    return {"kind": type(error).__name__, "message": printable(error.message), "hint": printable(error.hint)}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..base.errors import ElfError, UsageError
-from ..gate.verdict import Outcome, Role, shown
+from ..gate.verdict import Outcome, Role, printable
 from ..platform.runtimes import ARCHITECTURES, Platform, platform
 from .options import NATIVE, NODE
 from .words import last_line, sayings, two_verdicts, with_run
@@ -56,14 +56,14 @@ def executable(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: Te
     """
     from ..gate.readings import Readings
     from ..libs import needed
-    from ..package.layers import laid
+    from ..package.layers import below_opt
     from .tree import tree
 
     where = platform(chosen.runtime or NATIVE, chosen.arch or _own_architecture(path))
     readings = Readings()
     include = tuple(chosen.include)
-    with laid(chosen.layer, unread=chosen.layers_unread) as below_opt:
-        alone = needed.alone(path, where, include, readings, below_opt.layers)
+    with below_opt(chosen.layer, unread=chosen.layers_unread) as laid:
+        alone = needed.alone(path, where, include, readings, laid.layers)
         found = needed.needed(
             path,
             sysroot=root,
@@ -71,7 +71,7 @@ def executable(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: Te
             architecture=where.architecture,
             libc=chosen.libc,
             include=include,
-            layers=below_opt.layers,
+            layers=laid.layers,
             readings=readings,
         )
     judged = alone if chosen.alone else found
@@ -80,7 +80,7 @@ def executable(path: Path, chosen: argparse.Namespace, root: Sysroot, errors: Te
     lines = [*tree(judged.objects, {} if chosen.alone else places), *([] if chosen.alone else [libc])]
     lines += sayings(judged.problems, judged.unproved, judged.notes)
     lines.append(last_line(path.name, where, alone) if chosen.alone else two_verdicts(path.name, where, found, alone))
-    document = {"file": shown(str(path)), "kind": "elf", **asdict(found)}
+    document = {"file": printable(str(path)), "kind": "elf", **asdict(found)}
     document["alone"] = {key: value for key, value in asdict(alone).items() if key in _OF_ALONE}
     if chosen.pack_to:
         from .pack_to import pack_to
@@ -111,17 +111,17 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
     from ..gate import judge
     from ..gate.lambda_root import Contents
     from ..package import unzip
-    from ..package.layers import laid
+    from ..package.layers import below_opt
     from .tree import tree
 
     if chosen.pack_to:
         raise UsageError("--pack-to takes an executable, and this is a zip.", "Leave it out.")
     with (
         tempfile.TemporaryDirectory(prefix="check-") as folder,
-        laid(chosen.layer, unread=chosen.layers_unread) as below_opt,
+        below_opt(chosen.layer, unread=chosen.layers_unread) as laid,
     ):
         archive = unzip.unpacked(path, Path(folder))
-        odd = [*archive.problems, *below_opt.problems]
+        odd = [*archive.problems, *laid.problems]
         where, handler = _surroundings(archive, chosen)
         if odd:
             found = judge.nothing(where, odd)
@@ -129,7 +129,7 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
             found = judge.foreign(
                 archive.contents,
                 where,
-                layers=below_opt.layers,
+                layers=laid.layers,
                 handler=handler,
                 dlopen_names=tuple(chosen.include),
             )
@@ -139,11 +139,11 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
 
             shims = ("/var/task/bootstrap",) if any(item.role is Role.BOOTSTRAP for item in found.objects) else ()
             how = How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s, handler, shims)
-            ran = run_zip(archive.contents, below_opt.layers.contents or Contents({}), where, how)
-        found = judge.with_findings(found, [*archive.notes, *below_opt.notes])
+            ran = run_zip(archive.contents, laid.layers.contents or Contents({}), where, how)
+        found = judge.with_findings(found, [*archive.notes, *laid.notes])
     lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
     lines.append(last_line(path.name, where, found))
-    document = {"file": shown(str(path)), "kind": "zip", **asdict(found)}
+    document = {"file": printable(str(path)), "kind": "zip", **asdict(found)}
     code = CODES[found.verdict]
     if ran is not None:
         lines, code = with_run(lines, ran, code)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..base.files import human
-from ..gate.verdict import Object, Role, ordered
+from ..gate.verdict import Object, Role, version_order
 from ..loader.walk import MUSL_ITSELF
 
 ROOTS = (Role.PROGRAM, Role.BOOTSTRAP, Role.HELPER)
@@ -64,5 +64,5 @@ def _facts(item: Object, places: Mapping[str, str]) -> str:
         return "the runtime's"
     place = places.get(item.name.removeprefix("lib/"), "")
     glibc = [version.partition(" ")[2] for version in item.versions if re.search(r" GLIBC_\d", version)]
-    floor = f", {max(glibc, key=ordered)}" if glibc else ""
+    floor = f", {max(glibc, key=version_order)}" if glibc else ""
     return f"{human(item.size_bytes)}{floor}{f'  {place}' if place else ''}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import files
 from ..base.errors import UsageError
-from ..gate.verdict import shown
+from ..gate.verdict import printable
 from ..libs.bundle import zip_name
 from ..platform.layout import BOOTSTRAP, LIB, LIBRARY_PATH, LOADER, OPT, TASK
 from ..room.asked import asked, sentences
@@ -146,18 +146,18 @@ def _outcome(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
     lost = asked(seen.record, shims, outside=bool(room_problem()), programs=wanted.platform.programs)
     lines = [seen.room, *sentences(lost)]
     text = seen.stderr.decode("utf-8", "replace").strip()
-    lines += [f"stderr   {shown(line)}" for line in text.splitlines()[-MOST_LINES:]] if not answered else []
+    lines += [f"stderr   {printable(line)}" for line in text.splitlines()[-MOST_LINES:]] if not answered else []
     if "Unable to commit" in text or "out of memory" in text.lower():
         lines.append(f"memory   it used more than memory_mb = {wanted.memory_mb}.")
     content = seen.answer if by_api else seen.stdout
     how = "answered" if answered else _failure(seen, wanted, by_api=by_api)
-    lines.append(f"run      {how}" + (f": {shown(_short(content))}" if answered and content is not None else ""))
+    lines.append(f"run      {how}" + (f": {printable(_short(content))}" if answered and content is not None else ""))
     document = {
         "answered": answered,
         "how": how,
         "status": seen.status,
-        "answer": shown(content.decode("utf-8", "replace")) if content is not None else None,
-        "failure": shown(seen.failure.decode("utf-8", "replace")) if seen.failure is not None else None,
+        "answer": printable(content.decode("utf-8", "replace")) if content is not None else None,
+        "failure": printable(seen.failure.decode("utf-8", "replace")) if seen.failure is not None else None,
         "asked": [asdict(item) for item in lost],
         "recorded": seen.recorded,
         "room": seen.room,
@@ -167,7 +167,7 @@ def _outcome(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
 
 def _failure(seen: Seen, wanted: Visit, *, by_api: bool) -> str:
     if seen.failure is not None:
-        return f"failed: {shown(_short(seen.failure))}"
+        return f"failed: {printable(_short(seen.failure))}"
     if seen.timed_out:
         return f"gave no answer within {wanted.timeout_s:g} s"
     if seen.status is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..gate.verdict import Note, Outcome, Problem, Unproved, shown
+from ..gate.verdict import Note, Outcome, Problem, Unproved, printable
 
 if TYPE_CHECKING:
     from ..gate.verdict import Verdict
@@ -37,7 +37,7 @@ WORDS = {Outcome.STARTS: "starts", Outcome.FAILS: "DOES NOT START", Outcome.UNPR
 
 def last_line(name: str, where: Platform, found: Verdict | Needed) -> str:
     """The verdict in a line."""
-    return f"{shown(name)} {WORDS[found.verdict]} on {where.runtime.id} ({where.architecture})"
+    return f"{printable(name)} {WORDS[found.verdict]} on {where.runtime.id} ({where.architecture})"
 
 
 def two_verdicts(name: str, where: Platform, found: Needed, alone: Verdict) -> str:

@@ -86,7 +86,7 @@ def _count(image: Image) -> int:
     return int(last) + 1
 
 
-def relocated(file: File, path: str) -> frozenset[int]:
+def relocation_symbols(file: File, path: str) -> frozenset[int]:
     """Numbers of the symbols that DT_RELA and DT_REL name: those that are bound before the program begins.
 
     What DT_JMPREL names may be bound at the first call. ElfError for a damaged file.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..platform.layout import LIBRARY_PATH, TASK
-from .lambda_root import LambdaRoot, shown_name
+from .lambda_root import LambdaRoot, name_in_package
 from .verdict import Problem, Role, Unproved
 
 NAME_THE_LAYER = "Name a zip of it: layer_zips in lambda.toml, or doit check z.zip --layer layer.zip"
@@ -29,7 +29,7 @@ class Entry:
     @property
     def name(self) -> str:
         """Its name in the zip."""
-        return shown_name(self.path)
+        return name_in_package(self.path)
 
 
 @dataclass(frozen=True, slots=True)

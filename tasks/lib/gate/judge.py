@@ -14,21 +14,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..base.errors import ElfError, GateError
-from ..loader.root import elf_at
+from ..base.errors import GateError
 from ..platform.layout import BOOTSTRAP, LIBRARY_PATH, LOADER, OPT, TASK
 from ..platform.libc import Libc
-from ..platform.limits import UNZIPPED_BYTES
 from ..platform.runtimes import Platform, platform
 from . import later, node, own
 from .call import NAME_THE_LAYER, Entry
-from .lambda_root import NO_LAYERS, Contents, LambdaRoot, Layers, shown_name
+from .inventory import elf_files, too_large
+from .lambda_root import NO_LAYERS, Contents, LambdaRoot, Layers
 from .launch import Launch
 from .objects import floors, idle, objects
-from .proof import Proof, proved
+from .proof import Proof, proof_of
 from .readings import Readings, Tables
 from .script import READ_BY_EYE
-from .verdict import Fault, Note, Outcome, Problem, Role, Unproved, Verdict, gate_error, outcome, shown
+from .verdict import (
+    Doubt,
+    Note,
+    Outcome,
+    Problem,
+    Role,
+    Topic,
+    Unproved,
+    Verdict,
+    gate_error,
+    outcome,
+    printable,
+)
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
@@ -79,14 +90,14 @@ def verdict(  # noqa: PLR0913 - as above
     `readings`: what earlier verdicts on the same files have read.
     """
     root = LambdaRoot(Contents(members), where, layers)
-    elves, notes = _elves(root)
+    elves, notes = elf_files(root)
     found = Findings(notes=notes, readings=readings or Readings())
-    found.problems += [*_size(root), *(own.problems(root, program) if shim else ())]
+    found.problems += [*too_large(root), *(own.problems(root, program) if shim else ())]
     found.entries += own.entries(root, elves, program, dlopen_names)
     elf = elves.get(f"{TASK}/{program}")
     if not shim and elf is not None and elf.form == "library":
         found.entries[0] = replace(found.entries[0], role=Role.LIBRARY, loader="")
-    return _judged(root, elves, found, program)
+    return _verdict_on(root, elves, found, program)
 
 
 def foreign(
@@ -99,20 +110,20 @@ def foreign(
 ) -> Verdict:
     """The verdict on anybody's zip, with its layers; the first entry is what the bootstrap starts at last."""
     root = LambdaRoot(zipped, where, layers)
-    elves, notes = _elves(root)
+    elves, notes = elf_files(root)
     found = Findings(notes=notes)
-    found.problems += _size(root)
+    found.problems += too_large(root)
     ours = own.started_by_our_shim(root)
     if ours:
         found.problems += own.problems(root, ours)
         found.entries += own.entries(root, elves, ours, dlopen_names)
-        return _judged(root, elves, found, ours)
+        return _verdict_on(root, elves, found, ours)
     if where.runtime.on_node:
         found.problems += node.problems(root, handler)
-        return _judged(root, elves, found, "", node.starts_programs(root, handler))
+        return _verdict_on(root, elves, found, "", node.starts_programs(root, handler))
     start = next((path for path in (f"{TASK}/{BOOTSTRAP}", f"{OPT}/{BOOTSTRAP}") if root.member(path)), "")
     if not start and layers.unread:
-        found.unproved.append(Unproved("layer", BOOTSTRAP, "only a layer can hold it.", NAME_THE_LAYER))
+        found.unproved.append(Unproved(Doubt.LAYER, BOOTSTRAP, "only a layer can hold it.", NAME_THE_LAYER))
     else:
         found.problems += own.bootstrap(root)
     if start and not found.problems:
@@ -123,14 +134,14 @@ def foreign(
         found.unproved += launch.unproved
         if not (found.entries or found.problems or found.unproved):
             message = "no program of the package was seen to be started by it."
-            found.unproved.append(Unproved("script", BOOTSTRAP, message, READ_BY_EYE))
-    return _judged(root, elves, found, found.entries[-1].name if found.entries else "")
+            found.unproved.append(Unproved(Doubt.SCRIPT, BOOTSTRAP, message, READ_BY_EYE))
+    return _verdict_on(root, elves, found, found.entries[-1].name if found.entries else "")
 
 
 def nothing(where: Platform, problems: Sequence[Problem]) -> Verdict:
     """The verdict on a package that was not even unpacked."""
     empty = LambdaRoot(Contents({}), where)
-    return _judged(empty, {}, Findings(problems=list(problems)), "")
+    return _verdict_on(empty, {}, Findings(problems=list(problems)), "")
 
 
 def with_findings(found: Verdict, notes: Iterable[Note], problems: Iterable[Problem] = ()) -> Verdict:
@@ -141,7 +152,7 @@ def with_findings(found: Verdict, notes: Iterable[Note], problems: Iterable[Prob
     return replace(found, problems=together, notes=everything, verdict=word, starts=word is Outcome.STARTS)
 
 
-def _judged(
+def _verdict_on(
     root: LambdaRoot,
     elves: Mapping[str, Elf],
     found: Findings,
@@ -150,20 +161,20 @@ def _judged(
 ) -> Verdict:
     """Walk what is started, note what lies beside it."""
     tables = Tables(root, found.readings)
-    proofs = [proved(root, entry, tables) for entry in found.entries]
+    proofs = [proof_of(root, entry, tables) for entry in found.entries]
     for proof in proofs:
         found.problems += [item for item in proof.problems if item not in found.problems]
         found.unproved += [item for item in proof.unproved if item not in found.unproved]
         found.notes += [item for item in proof.notes if item not in found.notes]
-    helpers = [proved(root, entry, tables) for entry in _helpers(root, elves, found.entries, proofs)]
+    helpers = [proof_of(root, entry, tables) for entry in _helpers(root, elves, found.entries, proofs)]
     for helper in helpers:
-        name = shown(helper.entry.name)
+        name = printable(helper.entry.name)
         if helper.problems and starts_helpers:
             message = f"it may start {name}, which would not start: {helper.problems[0].message}"
-            found.unproved.append(Unproved("script", starts_helpers, message, helper.problems[0].hint))
+            found.unproved.append(Unproved(Doubt.SCRIPT, starts_helpers, message, helper.problems[0].hint))
         elif helper.problems:
             message = f"nothing was seen to start it, and it would not start: {helper.problems[0].message}"
-            found.notes.append(Note("helper", name, message))
+            found.notes.append(Note(Topic.HELPER, name, message))
     listed = objects(root, elves, [*proofs, *helpers])
     found.notes += idle(root, elves, listed)
     found.notes += later.notes(root, [*proofs], tables)
@@ -186,39 +197,6 @@ def _judged(
 
 def _sorted(notes: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(sorted(dict.fromkeys(notes), key=lambda note: (note.file, note.kind, note.message)))
-
-
-def _elves(root: LambdaRoot) -> tuple[dict[str, Elf], list[Note]]:
-    """Every ELF file of the package, by path; damaged ones are noted, what starts is judged later."""
-    found: dict[str, Elf] = {}
-    notes = []
-    for path, member in root.members():
-        with member.open() as file:
-            if file.pread(4, 0) != b"\x7fELF":
-                continue
-        name = shown(shown_name(path))
-        try:
-            found[path] = elf_at(root, path)
-        except ElfError as error:
-            notes.append(Note("damaged", name, shown(error.message.replace(f"{TASK}/", ""))))
-        except OSError:
-            notes.append(Note("mode", name, "the function's user cannot read it."))
-    return found, notes
-
-
-def _size(root: LambdaRoot) -> Iterator[Problem]:
-    """What Lambda would not unpack."""
-    sizes = {}
-    for path, member in root.members():
-        with member.open() as file:
-            sizes[shown_name(path)] = file.size
-    total = sum(sizes.values())
-    if total > UNZIPPED_BYTES:
-        largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
-        listed = ", ".join(f"{shown(name)} {sizes[name] / 1e6:.1f} MB" for name in largest)
-        message = f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {listed}."
-        hint = "Ship less with `include`, or move large files to a layer or to S3."
-        yield Problem.of_file(Fault.SIZE, shown(largest[0]), message, hint, UNZIPPED_BYTES)
 
 
 def _helpers(

@@ -109,7 +109,7 @@ class LambdaRoot(Rooted, StandIns):
             return None
         return node if isinstance(node, Member) else None
 
-    def followed(self, path: str, hops: int = MOST_HOPS) -> str:
+    def destination(self, path: str, hops: int = MOST_HOPS) -> str:
         """Where a path leads, though nothing may be known there; the path itself where it cannot be followed."""
         folder, _, name = posixpath.normpath(path).rpartition("/")
         try:
@@ -118,7 +118,7 @@ class LambdaRoot(Rooted, StandIns):
             return path
         target = self._nodes.get(here)
         if isinstance(target, str) and hops:
-            return self.followed(posixpath.join(posixpath.dirname(here), target), hops - 1)
+            return self.destination(posixpath.join(posixpath.dirname(here), target), hops - 1)
         return here
 
     def _target(self, path: str) -> str | None:
@@ -147,10 +147,10 @@ class LambdaRoot(Rooted, StandIns):
 
     def stand_in(self, path: str) -> Elf | None:
         """The runtime's library at `path`."""
-        name = self.offered(path)
+        name = self.soname_at(path)
         return self._stand_in(name) if name else None
 
-    def offered(self, path: str) -> str:
+    def soname_at(self, path: str) -> str:
         """The soname of the runtime's library at `path`, empty when there is none."""
         try:
             return self._runtime.get(self.canonical(path), "")
@@ -179,7 +179,7 @@ class LambdaRoot(Rooted, StandIns):
 
     def exists(self, path: str) -> bool:
         """True for what the runtime offers, and for members that can be read."""
-        return bool(self.offered(path)) or super().exists(path)
+        return bool(self.soname_at(path)) or super().exists(path)
 
     def content(self, path: str) -> bytes:
         """ld.so.conf, by which a bundled loader finds the runtime's own libraries; else a member's."""
@@ -188,6 +188,6 @@ class LambdaRoot(Rooted, StandIns):
         return super().content(path)
 
 
-def shown_name(path: str) -> str:
+def name_in_package(path: str) -> str:
     """A file of the package as people know it: its name in the zip, or its path below /opt."""
     return path.removeprefix(f"{TASK}/")

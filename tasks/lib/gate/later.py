@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..platform.libc import Tier, in_libc_family
-from .lambda_root import LambdaRoot, shown_name
-from .verdict import Note, shown
+from .lambda_root import LambdaRoot, name_in_package
+from .verdict import Note, Topic, printable
 
 if TYPE_CHECKING:
     from .proof import Proof
@@ -49,7 +49,7 @@ def _of_file(
 ) -> Iterator[Note]:
     """`symbols`: the undefined ones; None for a program that is linked statically."""
     static = symbols is None
-    name, member = shown(shown_name(path)), root.member(path)
+    name, member = printable(name_in_package(path)), root.member(path)
     if member is None or not member.is_readable:
         return  # a problem of its own
     said = readings.strings(member)
@@ -61,18 +61,18 @@ def _of_file(
                 f"its glibc is linked in, and a text encoding{asked} opens gconv modules of the runtime's glibc: "
                 'another release of them ends the program. Use libc = "bundled" if it asks for one.'
             )
-            yield Note("gconv", name, message)
+            yield Note(Topic.GCONV, name, message)
         if {b"/etc/nsswitch.conf", b"/etc/resolv.conf"} <= said.marks:
             message = "its glibc is linked in, and names of hosts or users may open NSS modules of the runtime's glibc."
-            yield Note("nss", name, message)
+            yield Note(Topic.NSS, name, message)
     elif encodings and "iconv_open" in (symbols or ()):
         message = f"it speaks of the encodings {', '.join(encodings)}, whose gconv modules the runtime may lack."
-        yield Note("gconv", name, f'{message} libc = "bundled" brings them.')
+        yield Note(Topic.GCONV, name, f'{message} libc = "bundled" brings them.')
     if {"dlopen", "dlmopen"} & (symbols or set()):
         for soname in _names(said.sonames):
             if soname not in known and soname not in PLAIN and not in_libc_family(soname):
                 message = f"it may open {soname}, which neither the package nor {root.platform.runtime.id} has"
-                yield Note("dlopen", name, f'{message}: include = ["{soname}"]')
+                yield Note(Topic.DLOPEN, name, f'{message}: include = ["{soname}"]')
     yield from _data(name, said.paths, static=static)
 
 
@@ -94,9 +94,11 @@ def _data(name: str, named: Iterable[bytes], *, static: bool) -> Iterator[Note]:
         listed = ", ".join(found[:MOST_NAMES])
         message = f"it names {kind} outside the package ({listed}{more}), which Lambda may lack: "
         yield Note(
-            "data", name, f'{message}include = ["{found[0]}"] ships it below /var/task, where the program must look.'
+            Topic.DATA,
+            name,
+            f'{message}include = ["{found[0]}"] ships it below /var/task, where the program must look.',
         )
 
 
 def _names(found: Iterable[bytes], most: int = MOST_NAMES) -> list[str]:
-    return sorted({shown(name.decode("ascii", "replace")) for name in found})[:most]
+    return sorted({printable(name.decode("ascii", "replace")) for name in found})[:most]

@@ -17,10 +17,10 @@ from ..platform.layout import LOADER, OPT, PROGRAM_PATH, TASK
 from .call import NAME_THE_LAYER, Call, Entry
 from .environment import ENVIRONMENT, LOADER_VALUES, SHELLS
 from .expansion import UNKNOWN
-from .lambda_root import LambdaRoot, shown_name
+from .lambda_root import LambdaRoot, name_in_package
 from .prefixes import PASSES_ON, env, passed_on
 from .script import READ_BY_EYE, Script
-from .verdict import Fault, Problem, Role, Unproved, shown
+from .verdict import Doubt, Fault, Problem, Role, Unproved, printable
 
 SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE of the Linux kernel
 MOST_INTERPRETERS = 5  # that the Linux kernel follows for one start
@@ -45,11 +45,11 @@ class Launch:
 
     def execute(self, path: str, call: Call) -> None:
         """Follow the start of the file at `path`."""
-        name = shown(shown_name(path))
+        name = printable(name_in_package(path))
         if UNKNOWN in path:
-            what = shown(path.replace(UNKNOWN, "…"))
+            what = printable(path.replace(UNKNOWN, "…"))
             message = f"it starts {what}, and what stands for … is not known here."
-            self._not_proved("script", call.by, message, "Name it: --handler, or write the path out.")
+            self._doubt(Doubt.SCRIPT, call.by, message, "Name it: --handler, or write the path out.")
             return
         member = self.root.member(path)
         if member is None:
@@ -74,7 +74,7 @@ class Launch:
     def _problem(self, kind: Fault, name: str, message: str, hint: str) -> None:
         self.problems.append(Problem.of_file(kind, name, message, hint))
 
-    def _not_proved(self, kind: str, name: str, message: str, hint: str) -> None:
+    def _doubt(self, kind: Doubt, name: str, message: str, hint: str) -> None:
         self.unproved.append(Unproved(kind, name, message, hint))
 
     # ELF files
@@ -88,7 +88,7 @@ class Launch:
     def _enter(self, path: str, library_path: str, loader: str, cwd: str, *, executed: bool = True) -> None:
         if UNKNOWN in library_path or UNKNOWN in cwd:
             message = "the folders that it searches for libraries depend on what is not known here."
-            self._not_proved("script", shown(shown_name(path)), message, READ_BY_EYE)
+            self._doubt(Doubt.SCRIPT, printable(name_in_package(path)), message, READ_BY_EYE)
             return
         entry = Entry(path, Role.PROGRAM, library_path, loader, cwd=cwd, executed=executed)
         if entry.path not in {known.path for known in self.entries}:
@@ -106,10 +106,10 @@ class Launch:
         if at >= len(call.words):
             return
         program = call.path(call.words[at])
-        by, name = shown(shown_name(path)), shown(shown_name(program).replace(UNKNOWN, "…"))
+        by, name = printable(name_in_package(path)), printable(name_in_package(program).replace(UNKNOWN, "…"))
         if UNKNOWN in program:
-            self._not_proved(
-                "script", by, f"it loads {name}, and what stands for … is not known here.", "Name it: --handler"
+            self._doubt(
+                Doubt.SCRIPT, by, f"it loads {name}, and what stands for … is not known here.", "Name it: --handler"
             )
         elif self.root.member(program) is None:
             self._absent(program, by)
@@ -121,32 +121,32 @@ class Launch:
 
     def _of_runtime(self, path: str, call: Call) -> None:
         """A program that is not in the package."""
-        real = self.root.followed(path)
+        real = self.root.destination(path)
         name = posixpath.basename(real)
         where = self.root.platform
-        if self.root.offered(path):
+        if self.root.soname_at(path):
             if len(call.words) > 1:
                 self._by_loader(path, call)
         elif real.startswith(f"{OPT}/") and (self.root.layers.unread or not self.root.layers.contents):
-            message = f"it starts {shown(path)}, which only a layer can hold."
-            self._not_proved("layer", call.by, message, NAME_THE_LAYER)
+            message = f"it starts {printable(path)}, which only a layer can hold."
+            self._doubt(Doubt.LAYER, call.by, message, NAME_THE_LAYER)
         elif posixpath.dirname(real) not in {"/usr/bin", "/usr/sbin"} or name in where.no_programs or " " in name:
             self._absent(path, call.by)
         elif name not in where.programs:
-            message = f"it starts {shown(path)}, and whether {where.runtime.id} has that is not known here."
-            self._not_proved("script", call.by, message, "Pack a program of your own, or use one that is known.")
+            message = f"it starts {printable(path)}, and whether {where.runtime.id} has that is not known here."
+            self._doubt(Doubt.SCRIPT, call.by, message, "Pack a program of your own, or use one that is known.")
         else:
             self._known_program(name, call)
 
     def _absent(self, path: str, by: str) -> None:
-        name = shown(shown_name(path))
+        name = printable(name_in_package(path))
         if path.startswith((f"{TASK}/", f"{OPT}/")):
             message = f"{by} starts {name}, which is not in the package, or not to be reached by the function's user."
-            self.problems.append(Problem(Fault.MISSING, (by, name), name, message, PACK_IT))
+            self.problems.append(Problem.of_need(Fault.MISSING, (by, name), message, PACK_IT))
         else:
             message = f"{by} is a script for {name}, which {self.root.platform.runtime.id} does not have."
             hint = "Use /bin/sh, an ELF file, or pack that program (or name the layer that has it: --layer)."
-            self.problems.append(Problem(Fault.INTERPRETER, (by, name), name, message, hint))
+            self.problems.append(Problem.of_need(Fault.INTERPRETER, (by, name), message, hint))
 
     def _known_program(self, name: str, call: Call) -> None:
         if name in SHELLS:
@@ -171,7 +171,7 @@ class Launch:
                 options += word[1:] if word[0] == "-" and word[1] != "-" else ""
             else:
                 message = (
-                    f"{call.by} gives its shell the option {shown(word)}, which none takes: a #! line has one word."
+                    f"{call.by} gives its shell the option {printable(word)}, which none takes: a #! line has one word."
                 )
                 self._problem(Fault.FORM, call.by, message, "Write `set` in the script instead.")
                 return
@@ -181,10 +181,10 @@ class Launch:
             text = rest[0] if rest else ""
             Script(self, replace(call, depth=call.depth + 1), arguments, options).run(text)
         elif rest and UNKNOWN in rest[0]:
-            self._not_proved("script", call.by, "it reads a script whose name is not known here.", READ_BY_EYE)
+            self._doubt(Doubt.SCRIPT, call.by, "it reads a script whose name is not known here.", READ_BY_EYE)
         elif rest:
             path = call.path(rest[0])
-            member, name = self.root.member(path), shown(shown_name(path))
+            member, name = self.root.member(path), printable(name_in_package(path))
             if member is None:
                 self._absent(path, call.by)
             elif not member.is_readable:
@@ -204,7 +204,7 @@ class Launch:
             if UNKNOWN in folder:
                 continue
             path = call.path(posixpath.join(folder, name))
-            real = self.root.followed(path)
+            real = self.root.destination(path)
             known = posixpath.dirname(real) == "/usr/bin" and name in self.root.platform.programs
             if known or ((member := self.root.member(path)) and member.is_program):
                 self.execute(path, call)
@@ -215,7 +215,7 @@ class Launch:
 
     def _script(self, path: str, text: bytes, call: Call) -> None:
         """A #! line as the kernel reads it: one interpreter, at most one argument."""
-        name = shown(shown_name(path))
+        name = printable(name_in_package(path))
         line, newline, _ = text[2:SHEBANG_BYTES].partition(b"\n")
         first = line.strip(b" \t").decode("utf-8", "surrogateescape")
         interpreter, _, argument = first.replace("\t", " ").partition(" ")
@@ -224,12 +224,12 @@ class Launch:
             message = f"{name} has no interpreter in its #! line that the kernel could start."
             self._problem(Fault.FORM, name, message, "Write #!/bin/sh.")
         elif first.endswith("\r"):
-            message = f"{name} is a script for {shown(first)}: its lines end with a carriage return."
+            message = f"{name} is a script for {printable(first)}: its lines end with a carriage return."
             self._problem(Fault.FORM, name, message, "Save it with Unix line ends.")
         else:
             given = [interpreter, *([argument.strip()] if argument.strip() else []), path, *call.words[1:]]
             at = call.path(interpreter)
             self.execute(at, replace(call, words=tuple(given), by=name, interpreters=call.interpreters + 1))
             if self.root.member(at) is not None and posixpath.basename(at) not in SHELLS:
-                message = f"it is read by {shown(interpreter)}, and only the start of that is proved."
-                self._not_proved("script", name, message, READ_BY_EYE)
+                message = f"it is read by {printable(interpreter)}, and only the start of that is proved."
+                self._doubt(Doubt.SCRIPT, name, message, READ_BY_EYE)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from ..platform.layout import TASK
-from .verdict import Fault, Problem, shown
+from .verdict import Fault, Problem, printable
 
 if TYPE_CHECKING:
     from .lambda_root import LambdaRoot
@@ -39,20 +39,20 @@ def problems(root: LambdaRoot, handler: str) -> Iterator[Problem]:
     """Node imports `<module>.js` (or .mjs, .cjs) and calls the function after the dot."""
     module, _, function = handler.rpartition(".")
     path, text = _text(root, handler)
-    name = shown(path.removeprefix(f"{TASK}/") or f"{module}.js")
+    name = printable(path.removeprefix(f"{TASK}/") or f"{module}.js")
     if not path:
-        message = f"The handler {shown(handler)} needs {name} at the root of the package, and there is none."
+        message = f"The handler {printable(handler)} needs {name} at the root of the package, and there is none."
         hint = "Add it, or name the handler that is there: --handler."
         yield Problem.of_file(Fault.ZIP, name, message, hint)
     elif function not in text:
-        message = f"{name} has no {shown(function)}, which the handler {shown(handler)} names."
-        yield Problem.of_file(Fault.ZIP, name, message, f"Export {shown(function)} from it.")
+        message = f"{name} has no {printable(function)}, which the handler {printable(handler)} names."
+        yield Problem.of_file(Fault.ZIP, name, message, f"Export {printable(function)} from it.")
 
 
 def starts_programs(root: LambdaRoot, handler: str) -> str:
     """The name of the handler's file where it can start programs, empty where it cannot."""
     path, text = _text(root, handler)
-    return shown(path.removeprefix(f"{TASK}/")) if "child_process" in text else ""
+    return printable(path.removeprefix(f"{TASK}/")) if "child_process" in text else ""
 
 
 def _text(root: LambdaRoot, handler: str) -> tuple[str, str]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ..loader.closure import Loaded, chain
 from ..platform.layout import LIB, LOADER, TASK
 from ..platform.libc import Tier, in_libc_family
-from .lambda_root import LambdaRoot, shown_name
+from .lambda_root import LambdaRoot, name_in_package
 from .proof import ISA_LEVELS, Proof
-from .verdict import Floor, Note, Object, Role, family, ordered, shown
+from .verdict import Floor, Note, Object, Role, Topic, family, printable, version_order
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
@@ -27,18 +27,18 @@ def objects(root: LambdaRoot, elves: Mapping[str, Elf], proofs: Sequence[Proof])
     found: dict[str, Object] = {}
     used: set[str] = set()
     for proof in proofs:
-        for item in _loaded(proof) or _alone(elves, proof):
+        for item in _in_memory(proof) or _alone(elves, proof):
             used.add(root.canonical(item.path) if item.from_package else item.path)
-            name = shown_name(item.path)
+            name = name_in_package(item.path)
             if name not in found:
                 found[name] = _object(root, proof, item)
     for path, elf in elves.items():
         if path not in used:
-            found[shown_name(path)] = _object(root, None, Loaded(shown_name(path), path, elf, None, "", TASK))
+            found[name_in_package(path)] = _object(root, None, Loaded(name_in_package(path), path, elf, None, "", TASK))
     return [found[name] for name in sorted(found)]
 
 
-def _loaded(proof: Proof) -> list[Loaded]:
+def _in_memory(proof: Proof) -> list[Loaded]:
     """What is in memory at the start, the interpreter too where no library asks for it."""
     if proof.closure is None:
         return []
@@ -59,22 +59,24 @@ def _object(root: LambdaRoot, proof: Proof | None, item: Loaded) -> Object:
     newest: dict[tuple[str, str], str] = {}
     for need in elf.versions:
         key = (need.provider, family(need.version))
-        newest[key] = max(newest.get(key, need.version), need.version, key=ordered)
+        newest[key] = max(newest.get(key, need.version), need.version, key=version_order)
     return Object(
-        name=shown(shown_name(item.path)),
+        name=printable(name_in_package(item.path)),
         source="package" if item.from_package else "runtime",
         role=role,
         form=elf.form,
         architecture=elf.kind.architecture,
         tier=root.platform.tier(item.soname) if role in {Role.LIBRARY, Role.LOADER} else "",
         size_bytes=elf.size,
-        chain=tuple(map(shown, chain(item))) if proof is not None else (),
-        rule=shown(item.rule),
-        interpreter=shown(elf.interpreter or ""),
-        needed=tuple(map(shown, elf.needed)),
-        rpath=shown(elf.rpath or ""),
-        runpath=shown(elf.runpath or ""),
-        versions=tuple(sorted(f"{shown(provider)} {shown(version)}" for (provider, _), version in newest.items())),
+        chain=tuple(map(printable, chain(item))) if proof is not None else (),
+        rule=printable(item.rule),
+        interpreter=printable(elf.interpreter or ""),
+        needed=tuple(map(printable, elf.needed)),
+        rpath=printable(elf.rpath or ""),
+        runpath=printable(elf.runpath or ""),
+        versions=tuple(
+            sorted(f"{printable(provider)} {printable(version)}" for (provider, _), version in newest.items())
+        ),
         executable_stack=elf.executable_stack,
         text_relocations=elf.text_relocations,
         relr=elf.relr,
@@ -98,23 +100,25 @@ def floors(root: LambdaRoot, proofs: Sequence[Proof], tables: Tables) -> Iterato
             if root.platform.tier(item.soname) is Tier.UNIT:
                 continue  # a bundled C library needs itself
             for number, need in enumerate(item.elf.versions):
-                name, rank = family(need.version), ordered(need.version)
+                name, rank = family(need.version), version_order(need.version)
                 if need.version != "GLIBC_PRIVATE" and (name not in newest or newest[name][0] < rank):
                     newest[name] = (rank, item, number)
     for name, (_, item, number) in sorted(newest.items()):
         need = item.elf.versions[number]
         user = tables.first_user(item, need)
-        yield Floor(shown(name), shown(need.version), shown(need.provider), shown(item.name), user)
+        yield Floor(printable(name), printable(need.version), printable(need.provider), printable(item.name), user)
 
 
 def idle(root: LambdaRoot, elves: Mapping[str, Elf], listed: Sequence[Object]) -> Iterator[Note]:
     """Members that nothing loads."""
     unused = {item.name for item in listed if item.role is Role.UNUSED}
     for path, elf in elves.items():
-        name = shown_name(path)
-        if shown(name) not in unused or in_libc_family(posixpath.basename(name)):
+        name = name_in_package(path)
+        if printable(name) not in unused or in_libc_family(posixpath.basename(name)):
             continue  # of a C library, everything travels that something may ask for later
         if elf.kind.architecture != root.platform.architecture:
-            yield Note("idle", shown(name), f"it is made for {elf.kind.architecture}; nothing loads it at start.")
+            yield Note(
+                Topic.IDLE, printable(name), f"it is made for {elf.kind.architecture}; nothing loads it at start."
+            )
         elif posixpath.dirname(name) == LIB:
-            yield Note("idle", shown(name), "nothing loads it at start; it travels for dlopen, or for nothing.")
+            yield Note(Topic.IDLE, printable(name), "nothing loads it at start; it travels for dlopen, or for nothing.")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..platform.layout import BOOTSTRAP, BUNDLED_LOADER, LIB, LIBRARY_PATH, OPT, TASK
 from .call import Entry
-from .lambda_root import shown_name
-from .verdict import Fault, Problem, Role, shown
+from .lambda_root import name_in_package
+from .verdict import Fault, Problem, Role, printable
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
@@ -50,7 +50,7 @@ def started_by_our_shim(root: LambdaRoot) -> str:
 def problems(root: LambdaRoot, program: str) -> Iterator[Problem]:
     """What our shim starts, and what the runtime itself looks for."""
     if root.member(f"{TASK}/{program}") is None:
-        name = shown(program)
+        name = printable(program)
         message = f"There is no {name or 'executable'} in the package."
         yield Problem.of_file(Fault.ZIP, name, message, "Build the program first.")
     if not root.platform.runtime.on_node:
@@ -67,17 +67,17 @@ def bootstrap(root: LambdaRoot) -> Iterator[Problem]:
         return
     message = f"There is no bootstrap at the root of the package, which {root.platform.runtime.id} starts."
     hint = "Add it, executable, at the root of the zip; or name the layer that has it: --layer."
-    below = next((shown_name(path) for path, _ in root.members() if path.endswith(f"/{BOOTSTRAP}")), "")
+    below = next((name_in_package(path) for path, _ in root.members() if path.endswith(f"/{BOOTSTRAP}")), "")
     if below:
-        message = f"There is no bootstrap at the root of the package, but {shown(below)}."
-        folder = shown(below.rpartition("/")[0])
+        message = f"There is no bootstrap at the root of the package, but {printable(below)}."
+        folder = printable(below.rpartition("/")[0])
         hint = f"Zip the content of {folder}/, not the folder: (cd {folder} && zip -r ../lambda.zip .)"
     yield Problem.of_file(Fault.ZIP, BOOTSTRAP, message, hint)
 
 
 def entries(root: LambdaRoot, elves: Mapping[str, Elf], program: str, dlopen_names: tuple[str, ...]) -> Iterator[Entry]:
     """What our shim starts, and with which environment; and the shim itself."""
-    names = [shown_name(path) for path, _ in root.members()]
+    names = [name_in_package(path) for path, _ in root.members()]
     loader = next((f"{TASK}/{name}" for name in names if BUNDLED_LOADER.fullmatch(name)), "")
     path = f"{TASK}/{program}"
     if root.member(path) is not None and program != BOOTSTRAP:

@@ -1,7 +1,7 @@
 """The proof that one program of a package starts: its walk in the root, and each reason why it would fail.
 
 in   a LambdaRoot and an Entry: which member is started, as what, and by which loader
-out  `proved(…)` → Proof: problems, notes and the Closure (None for what is never linked)
+out  `proof_of(…)` → Proof: problems, notes and the Closure (None for what is never linked)
 
 The kernel's questions come first (form, processor, mode), then the loader's: interpreter and libraries here, versions
 in versions.py, symbols in symbols.py.
@@ -22,11 +22,11 @@ from ..loader.walk import closure
 from ..platform.layout import LOADER, OPT, TASK
 from ..platform.runtimes import ARCHITECTURES
 from .call import NAME_THE_LAYER, Entry
-from .lambda_root import LambdaRoot, shown_name
+from .lambda_root import LambdaRoot, name_in_package
 from .readings import Tables
-from .unresolved import Lost, unresolved
-from .verdict import Fault, Note, Problem, Role, Unproved, shown
-from .versions import Versions, is_family, shown_chain
+from .unresolved import Lost, lost_symbols
+from .verdict import Doubt, Fault, Note, Problem, Role, Topic, Unproved, printable
+from .versions import Versions, is_family, printable_chain
 
 if TYPE_CHECKING:
     from ..elf.read import Elf
@@ -48,13 +48,13 @@ class Proof:
     closure: Closure | None
 
 
-def proved(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
+def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     """Walk from the entry and look for every reason not to start; `tables` keeps symbols that were read."""
-    path, name = entry.path, shown(entry.name)
+    path, name = entry.path, printable(entry.name)
     try:
         elf = _elf(root, entry)
     except ElfError as error:
-        problem = Problem.of_file(Fault.FORM, name, shown(error.message.replace(path, entry.name)), error.hint)
+        problem = Problem.of_file(Fault.FORM, name, printable(error.message.replace(path, entry.name)), error.hint)
         return Proof(entry, (problem,), (), (), None)
     except OSError:
         problem = Problem.of_file(
@@ -76,7 +76,7 @@ def proved(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     unproved = [item for item in links if isinstance(item, Unproved)]
     found += versions.problems()
     notes = versions.notes
-    for lost in unresolved(root, walked, tables):
+    for lost in lost_symbols(root, walked, tables):
         said = _lost(lost)
         if isinstance(said, Problem):
             found.append(said)
@@ -100,46 +100,47 @@ def _elf(root: LambdaRoot, entry: Entry) -> Elf:
 
 def _lost(lost: Lost) -> Problem | Note:
     """A symbol that nothing defines."""
-    who, symbol = shown(lost.item.name), shown(lost.symbol)
+    who, symbol = printable(lost.item.name), printable(lost.symbol)
     if lost.need is None:
         message = f"{who} needs {symbol}, which nothing that is loaded with it defines"
         hint, version, library = "Pack the libraries that it was linked with; another build of one lacks it.", "", ""
     else:
-        version, library = shown(lost.need.version), shown(lost.need.provider)
+        version, library = printable(lost.need.version), printable(lost.need.provider)
         message = f"{who} needs {symbol} ({version}) of {library}, which the one that travels lacks"
         hint = f"Pack the {library} that {who} was linked with."
     if lost.at_start:
-        return Problem(Fault.SYMBOL, shown_chain(lost.item), who, f"{message}.", hint, symbol, version, library)
-    return Note("symbol", who, f"{message}: it would fail when it is first called.")
+        chain = printable_chain(lost.item)
+        return Problem.of_need(Fault.SYMBOL, chain, f"{message}.", hint, symbol=symbol, version=version, limit=library)
+    return Note(Topic.SYMBOL, who, f"{message}: it would fail when it is first called.")
 
 
 def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:
     """What the kernel looks at before anything is linked."""
-    name, wanted = shown(entry.name), root.platform.architecture
+    name, wanted = printable(entry.name), root.platform.architecture
     if elf.kind.architecture != wanted:
         message = f"{name} is made for {elf.kind.architecture}; the function's architecture is {wanted}."
         other = f', or set architecture = "{elf.kind.architecture}"' if elf.kind.architecture in ARCHITECTURES else ""
         hint = f"Build it for {wanted}{other}."
-        yield Problem(Fault.ARCHITECTURE, (name,), name, message, hint, limit=wanted)
+        yield Problem.of_file(Fault.ARCHITECTURE, name, message, hint, wanted)
     if not (elf.form.starts or (elf.form is Form.LIBRARY and entry.role is Role.LIBRARY)):
         what = {"relocatable": "an object file", "core": "a core dump", "library": "a shared library"}[elf.form]
-        yield Problem(Fault.FORM, (name,), name, f"{name} is {what}, not a program.", "Name an executable.")
+        yield Problem.of_file(Fault.FORM, name, f"{name} is {what}, not a program.", "Name an executable.")
     started = entry.loader or entry.path  # a loader that is started by name only reads the program
     member = root.member(started)
     executed = entry.executed or bool(entry.loader)
     if entry.role is not Role.LIBRARY and executed and not (member and member.is_program):
-        message = f"{shown(shown_name(started))} has no permission to be executed in the zip."
-        yield Problem(Fault.MODE, (name,), shown(shown_name(started)), message, "Pack it with mode 0755.")
+        chain = (name,) if started == entry.path else (name, printable(name_in_package(started)))
+        message = f"{chain[-1]} has no permission to be executed in the zip."
+        yield Problem.of_need(Fault.MODE, chain, message, "Pack it with mode 0755.")
     if elf.is_static and elf.needed:
         message = f"{name} needs {elf.needed[0]}, and names no interpreter that could load it."
-        yield Problem(
-            Fault.INTERPRETER, (name,), name, message, "Link it anew: dynamically with an interpreter, or -static."
-        )
+        hint = "Link it anew: dynamically with an interpreter, or -static."
+        yield Problem.of_file(Fault.INTERPRETER, name, message, hint)
     if _numbers(elf.kernel) > _numbers(root.platform.kernel):
         needs = ".".join(map(str, elf.kernel))
         limit = ".".join(map(str, root.platform.kernel))
         message = f"{name} needs Linux {needs}; Lambda has {limit}."
-        yield Problem(Fault.KERNEL, (name,), name, message, "Build it on an older distribution.", limit=limit)
+        yield Problem.of_file(Fault.KERNEL, name, message, "Build it on an older distribution.", limit)
 
 
 def _numbers(version: tuple[int, ...]) -> tuple[int, ...]:
@@ -151,15 +152,15 @@ def _numbers(version: tuple[int, ...]) -> tuple[int, ...]:
 
 def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem | Unproved]:
     """The interpreter, missing and refused libraries, and halves of a C library."""
-    name, where = shown(entry.name), root.platform.runtime.id
+    name, where = printable(entry.name), root.platform.runtime.id
     if walked.interpreter_fault:
-        path = shown(walked.interpreter_path)
+        path = printable(walked.interpreter_path)
         message = f"{name} is started by {path}, which {where} does not have."
-        yield Problem(Fault.INTERPRETER, (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
+        yield Problem.of_need(Fault.INTERPRETER, (name, path), message, ITS_LOADER, limit=root.platform.loader)
     if walked.interpreter is not None and _is_no_loader(walked.interpreter):
-        path = shown(shown_name(walked.interpreter.path))
+        path = printable(name_in_package(walked.interpreter.path))
         message = f"{name} is started by {path}, which is a program and no dynamic loader."
-        yield Problem(Fault.INTERPRETER, (name, path), path, message, ITS_LOADER, limit=root.platform.loader)
+        yield Problem.of_need(Fault.INTERPRETER, (name, path), message, ITS_LOADER, limit=root.platform.loader)
     for item in walked.missing:
         yield _missing(root, item)
     yield from _better(root, walked)
@@ -174,11 +175,11 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         other = walked.interpreter if odd is not walked.interpreter else from_package[0]
         first, second = ("runtime", "package") if bundled else ("package", "runtime")
         message = (
-            f"{shown(odd.name)} comes from the {first}, and {shown(other.name)} from the {second}: "
+            f"{printable(odd.name)} comes from the {first}, and {printable(other.name)} from the {second}: "
             "a C library and its loader are one."
         )
         hint = 'Pack the whole C library with its loader (libc = "bundled"), or nothing of it.'
-        yield Problem(Fault.LIBC, shown_chain(odd), shown(odd.name), message, hint)
+        yield Problem.of_need(Fault.LIBC, printable_chain(odd), message, hint)
 
 
 def _is_no_loader(item: Loaded) -> bool:
@@ -192,12 +193,12 @@ def _better(root: LambdaRoot, walked: Closure) -> Iterator[Unproved]:
         for level in LEVELS:
             path = f"{folder}/glibc-hwcaps/{level}/{name}"
             if item.from_package and root.member(path) is not None:
-                yield _of_level(shown(shown_name(path)), level)
+                yield _of_level(printable(name_in_package(path)), level)
 
 
 def _of_level(name: str, level: str) -> Unproved:
     message = f"it is taken on processors of level {level}, and only the one for every processor is judged."
-    return Unproved("processor", name, message, "Leave it out of the package.")
+    return Unproved(Doubt.PROCESSOR, name, message, "Leave it out of the package.")
 
 
 def _same_release(root: LambdaRoot, item: Loaded) -> bool:
@@ -206,43 +207,43 @@ def _same_release(root: LambdaRoot, item: Loaded) -> bool:
 
 
 def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
-    name, where = shown(item.name), root.platform.runtime.id
-    who = shown(item.needed_by.name)
-    passed = f" Passed by: {'; '.join(shown(text) for text in item.skipped)}" if item.skipped else ""
+    name, where = printable(item.name), root.platform.runtime.id
+    who = printable(item.needed_by.name)
+    passed = f" Passed by: {'; '.join(printable(text) for text in item.skipped)}" if item.skipped else ""
     if item.refused:
-        message = f"{who} needs {name}, and the dynamic loader refuses what is there: {shown(item.refused)}"
-        return Problem(Fault.REFUSED, shown_chain(item), name, message, "Put a whole library in its place.")
+        message = f"{who} needs {name}, and the dynamic loader refuses what is there: {printable(item.refused)}"
+        return Problem.of_need(Fault.REFUSED, printable_chain(item), message, "Put a whole library in its place.")
     for path, _ in root.members():
         folder, _, base = path.rpartition("/")
         if base == item.name and folder.rpartition("/")[2] in LEVELS:
-            return _of_level(shown(shown_name(path)), folder.rpartition("/")[2])
+            return _of_level(printable(name_in_package(path)), folder.rpartition("/")[2])
     if root.layers.unread or item.name.startswith(f"{OPT}/"):
         message = f"it needs {name}, which only a layer can hold."
-        return Unproved("layer", who, message, NAME_THE_LAYER)
+        return Unproved(Doubt.LAYER, who, message, NAME_THE_LAYER)
     if "/" in item.name:
         message = f"{who} needs {name} by its path, which does not exist in {where}.{passed}"
-        return Problem(
-            Fault.MISSING, shown_chain(item), name, message, "Link it with -L and -l, and give the library a soname."
-        )
+        hint = "Link it with -L and -l, and give the library a soname."
+        return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
     message = f"{who} needs {name}, which is neither in the package nor in {where}.{passed}"
     hint = f"Install {name} where the program is built, and build again; or link it statically."
-    return Problem(Fault.MISSING, shown_chain(item), name, message, hint)
+    return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
 
 
 def _processor(item: Loaded) -> Iterator[Problem]:
     if item.elf.isa & ISA_TOO_HIGH:
-        name = shown(item.name)
+        name = printable(item.name)
         message = f"{name} needs a processor of level {ISA_LEVELS[8]}; Lambda promises none above {ISA_LEVELS[2]}."
-        yield Problem(
-            Fault.ISA, shown_chain(item), name, message, "Compile it without -march=x86-64-v4.", limit=ISA_LEVELS[2]
-        )
+        hint = "Compile it without -march=x86-64-v4."
+        yield Problem.of_need(Fault.ISA, printable_chain(item), message, hint, limit=ISA_LEVELS[2])
 
 
 def _notes(item: Loaded) -> Iterator[Note]:
-    name, elf = shown(item.name), item.elf
+    name, elf = printable(item.name), item.elf
     if elf.isa & ISA_UNSURE and not elf.isa & ISA_TOO_HIGH:
-        yield Note("isa", name, f"it needs {ISA_LEVELS[4]} (AVX2), which Lambda's processors have and nobody promises.")
+        yield Note(
+            Topic.ISA, name, f"it needs {ISA_LEVELS[4]} (AVX2), which Lambda's processors have and nobody promises."
+        )
     if elf.executable_stack:
-        yield Note("stack", name, "it asks for an executable stack; a hardened kernel would refuse.")
+        yield Note(Topic.STACK, name, "it asks for an executable stack; a hardened kernel would refuse.")
     if elf.text_relocations:
-        yield Note("text-relocations", name, "its code is changed while it is loaded (DT_TEXTREL); slow to start.")
+        yield Note(Topic.TEXT_RELOCATIONS, name, "its code is changed while it is loaded (DT_TEXTREL); slow to start.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
 from .strings import NOTHING, Strings, strings
-from .verdict import shown
+from .verdict import printable
 
 if TYPE_CHECKING:
     from ..elf.dynamic import VersionNeed
@@ -42,13 +42,13 @@ class Readings:
                 self._symbols[key] = ()
         return self._symbols[key]
 
-    def relocated(self, member: Member) -> frozenset[int]:
+    def relocation_symbols(self, member: Member) -> frozenset[int]:
         """Numbers of the symbols that are bound before main."""
         key = (member.root, member.path)
         if key not in self._bound:
             try:
                 with member.open() as file:
-                    self._bound[key] = elf_symbols.relocated(file, member.path)
+                    self._bound[key] = elf_symbols.relocation_symbols(file, member.path)
             except (ElfError, OSError):
                 self._bound[key] = frozenset()
         return self._bound[key]
@@ -87,9 +87,9 @@ class Tables:
                 if not symbol.defined and symbol.version > 1:
                     users[symbol.version] = min(users.get(symbol.version, symbol.name), symbol.name)
             self._users[key] = users
-        return shown(self._users[key].get(need.index, ""))
+        return printable(self._users[key].get(need.index, ""))
 
     def bound_at_start(self, item: Loaded, number: int) -> bool:
         """Whether a symbol is looked up before main: data and addresses of functions always are."""
         member = self.root.member(item.path)
-        return item.elf.bind_now or (member is not None and number in self.readings.relocated(member))
+        return item.elf.bind_now or (member is not None and number in self.readings.relocation_symbols(member))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from .call import Call, Follower
 from .expansion import UNKNOWN, Variables
 from .shell import ASSIGNMENT, Command, UnreadError, commands
-from .verdict import Fault, Problem, Unproved, shown
+from .verdict import Doubt, Fault, Problem, Unproved, printable
 
 DEEPEST = 20  # scripts that start each other; more is taken for a circle
 READ_BY_EYE = "Read that part yourself, or start the program with a plain `exec`."
@@ -50,7 +50,7 @@ class Script:
 
     def _unread(self, why: str) -> None:
         self.launch.unproved.append(
-            Unproved("script", self.name, f"{why}: what it does from there is not read.", READ_BY_EYE)
+            Unproved(Doubt.SCRIPT, self.name, f"{why}: what it does from there is not read.", READ_BY_EYE)
         )
 
     def _step(self, command: Command) -> bool:
@@ -120,8 +120,8 @@ class Script:
         for target in command.writes:
             path = self.variables.path(self.variables.one(target))
             if UNKNOWN not in path and not path.startswith(WRITABLE):
-                message = f"line {command.line}: it writes to {shown(path)}, which can only be read on Lambda."
-                self.launch.unproved.append(Unproved("script", self.name, message, "Write to /tmp."))
+                message = f"line {command.line}: it writes to {printable(path)}, which can only be read on Lambda."
+                self.launch.unproved.append(Unproved(Doubt.SCRIPT, self.name, message, "Write to /tmp."))
 
     def _export(self, words: Sequence[str]) -> None:
         for word in words:
@@ -139,7 +139,7 @@ class Script:
         if UNKNOWN not in target and not self._is_folder(target):
             if not self.stops:
                 return False
-            message = f"{self.name} goes to {shown(target)}, and there is no such folder."
+            message = f"{self.name} goes to {printable(target)}, and there is no such folder."
             self.launch.problems.append(Problem.of_file(Fault.MISSING, self.name, message, "Correct the script."))
             return True
         self.variables.cwd = target
@@ -165,5 +165,5 @@ class Script:
             lost = self.launch.problems[known:]
             del self.launch.problems[known:]
             for problem in lost:  # the shell goes on after a command that is not there
-                self.launch.unproved.append(Unproved("script", self.name, problem.message, problem.hint))
+                self.launch.unproved.append(Unproved(Doubt.SCRIPT, self.name, problem.message, problem.hint))
         return ends

@@ -1,7 +1,7 @@
 """Symbols that a package promises and does not have: a library of the right name or version, but of another build.
 
 in   a walked Closure in a LambdaRoot
-out  `unresolved(…)` → Lost: each strong symbol that nothing defines
+out  `lost_symbols(…)` → Lost: each strong symbol that nothing defines
 
 A symbol may be defined by any object, not only by the one that its version names: glibc 2.34 moved libdl's and
 libpthread's into libc.so.6. The runtime's libraries count by the names and versions that data/ knows; where a loaded
@@ -31,7 +31,7 @@ class Lost:
     at_start: bool
 
 
-def unresolved(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost]:
+def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost]:
     """What nothing in the process defines."""
     if walked.missing or walked.musl:  # of what is missing nothing is known; musl has no versions and binds by name
         return

@@ -48,6 +48,35 @@ class Fault(StrEnum):
     ZIP = "zip"
 
 
+class Doubt(StrEnum):
+    """Kinds of what decides and could not be read."""
+
+    LAYER = "layer"
+    PROCESSOR = "processor"
+    SCRIPT = "script"
+    VERSIONS = "versions"
+
+
+class Topic(StrEnum):
+    """What a note is about."""
+
+    DAMAGED = "damaged"
+    DATA = "data"
+    DLOPEN = "dlopen"
+    GCONV = "gconv"
+    HELPER = "helper"
+    IDLE = "idle"
+    ISA = "isa"
+    MODE = "mode"
+    NSS = "nss"
+    SIZE = "size"
+    STACK = "stack"
+    SYMBOL = "symbol"
+    TEXT_RELOCATIONS = "text-relocations"
+    VERSION = "version"
+    ZIP = "zip"
+
+
 class Role(StrEnum):
     """What a file of the package is to the start."""
 
@@ -74,15 +103,30 @@ class Problem:
 
     @classmethod
     def of_file(cls, kind: Fault, name: str, message: str, hint: str, limit: object = "") -> Self:
-        """A problem of a file by itself, which nobody's need leads to; `name` as it can be shown."""
-        return cls(kind, (name,), name, message, hint, limit=str(limit))
+        """A problem of a file by itself, which nobody's need leads to; `name` as it can be printed."""
+        return cls.of_need(kind, (name,), message, hint, limit=limit)
+
+    @classmethod
+    def of_need(  # noqa: PLR0913 - what a problem has
+        cls,
+        kind: Fault,
+        chain: tuple[str, ...],
+        message: str,
+        hint: str,
+        *,
+        symbol: str = "",
+        version: str = "",
+        limit: object = "",
+    ) -> Self:
+        """A problem of the last in a chain of needs, whose names can be printed."""
+        return cls(kind, chain, chain[-1], message, hint, symbol, version, str(limit))
 
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
     """Something that decides about the start and could not be read, why, and what would make it readable."""
 
-    kind: str  # script, layer, versions, symbol
+    kind: Doubt
     file: str
     message: str
     hint: str
@@ -92,7 +136,7 @@ class Unproved:
 class Note:
     """Something to know about a file."""
 
-    kind: str
+    kind: Topic
     file: str
     message: str
 
@@ -154,13 +198,13 @@ def outcome(problems: Collection[Problem], unproved: Collection[Unproved]) -> Ou
     return Outcome.FAILS if problems else Outcome.UNPROVED if unproved else Outcome.STARTS
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """A name as it can stand in a message and in JSON: control characters and stray bytes as escapes."""
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda found: f"\\x{ord(found[0]):02x}", clean)
 
 
-def ordered(version: str) -> tuple[tuple[int, int, str], ...]:
+def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
     """A key that puts GLIBC_2.4 before GLIBC_2.34."""
     parts = re.findall(r"\d+|\D+", version)
     return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)

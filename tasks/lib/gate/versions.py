@@ -16,7 +16,7 @@ from ..loader.closure import Closure, Loaded, Missing, chain
 from ..platform.libc import TRUSTED, in_libc_family
 from .lambda_root import LambdaRoot
 from .readings import Tables
-from .verdict import Fault, Note, Problem, Unproved, ordered, shown
+from .verdict import Doubt, Fault, Note, Problem, Topic, Unproved, printable, version_order
 
 if TYPE_CHECKING:
     from ..elf.dynamic import VersionNeed
@@ -56,22 +56,22 @@ class Versions:
                     unproved.setdefault(provider.soname, []).append(need.version)
             self._note_unproved(item, unproved)
             for soname in sorted(bare):
-                message = f"it asks for versions of {shown(soname)}, which has none: a warning at each start."
-                self.notes.append(Note("version", shown(item.name), message))
+                message = f"it asks for versions of {printable(soname)}, which has none: a warning at each start."
+                self.notes.append(Note(Topic.VERSION, printable(item.name), message))
             if item.elf.relr and not any(need.version == RELR for need in item.elf.versions):
                 yield from self._relr(item)
 
     def _note_unproved(self, item: Loaded, unproved: dict[str, list[str]]) -> None:
         for soname, versions in unproved.items():
-            listed = ", ".join(sorted(map(shown, versions), key=ordered))
+            listed = ", ".join(sorted(map(printable, versions), key=version_order))
             message = f"it needs {listed} of the runtime's {soname}, whose versions are not known here."
-            self.unproved.append(Unproved("versions", shown(item.name), message, PACK_IT.format(soname)))
+            self.unproved.append(Unproved(Doubt.VERSIONS, printable(item.name), message, PACK_IT.format(soname)))
 
     def _record(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Iterator[Problem]:
         if need.version not in (provider.elf.defines or ()):
             if need.weak:
-                message = f"{shown(need.version)} of {shown(need.provider)} is not there, and only wished for."
-                self.notes.append(Note("version", shown(item.name), message))
+                message = f"{printable(need.version)} of {printable(need.provider)} is not there, and only wished for."
+                self.notes.append(Note(Topic.VERSION, printable(item.name), message))
             else:
                 yield self._problem(item, need, provider)
         elif need.version == "GLIBC_PRIVATE" and self._outsider(item, provider):
@@ -88,30 +88,33 @@ class Versions:
         platform = self.root.platform
         symbol = self._symbol(item, need)
         because = f" (for {symbol})" if symbol else ""
-        who, version, library = shown(item.name), shown(need.version), shown(need.provider)
+        who, version, library = printable(item.name), printable(need.version), printable(need.provider)
         if provider.from_package:
-            newest = max(provider.elf.defines or {"none"}, key=ordered)
-            limit = f"the package's {library} defines up to {shown(newest)}"
+            newest = max(provider.elf.defines or {"none"}, key=version_order)
+            limit = f"the package's {library} defines up to {printable(newest)}"
             hint = f"Pack the {library} that {who} was linked with."
         else:
-            known = sorted(platform.versions[provider.soname] - {"GLIBC_PRIVATE"}, key=ordered)
+            known = sorted(platform.versions[provider.soname] - {"GLIBC_PRIVATE"}, key=version_order)
             newest = f"glibc {platform.glibc}" if in_libc_family(provider.soname) else (known or ["none"])[-1]
             limit = f"{platform.runtime.id} has {newest}"
             hint = OLDER
             if item.soname in TRUSTED:
                 hint = f"Leave {who} out of the package: the runtime has one that fits."
         message = f"{who} needs {version} of {library}{because}; {limit}."
-        return Problem(Fault.VERSION, shown_chain(item), who, message, hint, symbol, version, limit)
+        return Problem.of_need(
+            Fault.VERSION, printable_chain(item), message, hint, symbol=symbol, version=version, limit=limit
+        )
 
     def _private(self, item: Loaded, need: VersionNeed, provider: Loaded) -> Problem:
-        who = shown(item.name)
+        who = printable(item.name)
         symbol = self._symbol(item, need)
         message = (
-            f"{who} needs {symbol or 'a symbol'} of {shown(provider.name)}, which is private to one build of glibc."
+            f"{who} needs {symbol or 'a symbol'} of {printable(provider.name)}, which is private to one build of glibc."
         )
         hint = 'Pack the whole C library (libc = "bundled"), or leave that library out.'
-        return Problem(
-            Fault.VERSION, shown_chain(item), who, message, hint, symbol, need.version, "the same build of glibc"
+        limit = "the same build of glibc"
+        return Problem.of_need(
+            Fault.VERSION, printable_chain(item), message, hint, symbol=symbol, version=need.version, limit=limit
         )
 
     def _relr(self, item: Loaded) -> Iterator[Problem]:
@@ -119,12 +122,11 @@ class Versions:
         libc = self.providers.get("libc.so.6")
         if libc is None or libc.elf.defines is None or RELR in libc.elf.defines or is_family(item):
             return
-        who, platform = shown(item.name), self.root.platform
+        who, platform = printable(item.name), self.root.platform
         message = f"{who} has packed relocations (DT_RELR), which glibc {platform.glibc} does not know: it would crash."
         hint = "Link it with -Wl,-z,nopack-relative-relocs."
-        yield Problem(
-            Fault.VERSION, shown_chain(item), who, message, hint, version=RELR, limit=f"glibc {platform.glibc}"
-        )
+        limit = f"glibc {platform.glibc}"
+        yield Problem.of_need(Fault.VERSION, printable_chain(item), message, hint, version=RELR, limit=limit)
 
     def _symbol(self, item: Loaded, need: VersionNeed) -> str:
         return self.tables.first_user(item, need)
@@ -135,6 +137,6 @@ def is_family(item: Loaded) -> bool:
     return in_libc_family(item.soname)
 
 
-def shown_chain(item: Loaded | Missing) -> tuple[str, ...]:
+def printable_chain(item: Loaded | Missing) -> tuple[str, ...]:
     """From the program down to the object, as names that can be printed."""
-    return tuple(map(shown, chain(item)))
+    return tuple(map(printable, chain(item)))

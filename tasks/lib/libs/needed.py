@@ -26,7 +26,7 @@ from ..gate import judge
 from ..gate.lambda_root import NO_LAYERS, Layers
 from ..gate.proof import ITS_LOADER
 from ..gate.readings import Readings
-from ..gate.verdict import Fault, Floor, Note, Object, Outcome, Problem, Unproved, Verdict, outcome, shown
+from ..gate.verdict import Fault, Floor, Note, Object, Outcome, Problem, Unproved, Verdict, outcome, printable
 from ..gate.versions import OLDER
 from ..loader.closure import Closure
 from ..loader.search import Search
@@ -206,7 +206,7 @@ def _done(choice: _Choice, chosen: Libc, reason: str, lib: Mapping[str, Member],
     problems = (*more, *found.problems)
     return Needed(
         format=FORMAT,
-        program=shown(choice.place.name),
+        program=printable(choice.place.name),
         runtime=choice.where.runtime.id,
         architecture=choice.where.architecture,
         libc=LibcChoice(choice.asked, chosen, reason),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..base import derived, files
 from ..base.errors import PackageError
-from ..gate.verdict import shown
+from ..gate.verdict import printable
 from ..platform.libc import Tier
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def listed(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
         soname = name.rpartition("/")[2]
         kind = Tier.UNIT if name.startswith("gconv/") else where.tier(soname)
         executable = member.mode == files.PROGRAM_MODE
-        yield Packed(shown(name), shown(member.path), size, digest.hexdigest(), executable, kind)
+        yield Packed(printable(name), printable(member.path), size, digest.hexdigest(), executable, kind)
 
 
 def pack(found: Lists, sysroot: Sysroot, target: Path) -> int:

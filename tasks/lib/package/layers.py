@@ -1,7 +1,7 @@
 """The layers of a function: zips, laid over each other below /opt as Lambda lays them.
 
 in   zips of layers, in the order of `layers`; whether there are more whose files are not at hand
-out  `laid(zips)` → Laid, as long as its `with` lasts
+out  `below_opt(zips)` → BelowOpt, as long as its `with` lasts
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class BelowOpt:
     """Layers, and what was odd about their zips."""
 
     layers: Layers = NO_LAYERS
@@ -33,10 +33,10 @@ class Laid:
 
 
 @contextmanager
-def laid(zips: Sequence[Path], *, unread: bool = False) -> Iterator[Laid]:
+def below_opt(zips: Sequence[Path], *, unread: bool = False) -> Iterator[BelowOpt]:
     """The layers, whose larger files lie in a temporary folder meanwhile; PackageError for a zip that is no use."""
     if not zips:
-        yield Laid(Layers(unread=unread))
+        yield BelowOpt(Layers(unread=unread))
         return
     with tempfile.TemporaryDirectory(prefix="layers-") as folder:
         found = []
@@ -46,7 +46,7 @@ def laid(zips: Sequence[Path], *, unread: bool = False) -> Iterator[Laid]:
             place = Path(folder) / str(number)
             place.mkdir()
             found.append(unpacked(path, place))
-        yield Laid(
+        yield BelowOpt(
             Layers(merged([one.contents for one in found]), unread),
             tuple(note for one in found for note in one.notes),
             tuple(problem for one in found for problem in one.problems),

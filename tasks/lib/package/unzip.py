@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from ..base.errors import PackageError
 from ..base.files import FILE_MODE
 from ..gate.lambda_root import Contents
-from ..gate.verdict import Fault, Note, Problem, shown
+from ..gate.verdict import Fault, Note, Problem, Topic, printable
 from ..platform.limits import UNZIPPED_BYTES, fits_a_request
 from ..sysroot.member import Member
 from ..sysroot.root import Host
@@ -69,10 +69,12 @@ class _Unpacking:
         if total > UNZIPPED_BYTES:
             message = f"{self.path.name} is {total:,} bytes unzipped; Lambda takes {UNZIPPED_BYTES:,}."
             hint = "Ship less, or move large files to a layer or to S3."
-            problem = Problem.of_file(Fault.SIZE, shown(self.path.name), message, hint, UNZIPPED_BYTES)
+            problem = Problem.of_file(Fault.SIZE, printable(self.path.name), message, hint, UNZIPPED_BYTES)
             return Unpacked(Contents({}), (), (problem,))
         if not fits_a_request(self.path.stat().st_size):
-            self.notes.append(Note("size", shown(self.path.name), "it is too large for a direct upload: through S3."))
+            self.notes.append(
+                Note(Topic.SIZE, printable(self.path.name), "it is too large for a direct upload: through S3.")
+            )
         members: dict[str, Member] = {}
         folders: dict[str, int] = {}
         links: dict[str, str] = {}
@@ -82,7 +84,7 @@ class _Unpacking:
             if not name:
                 continue
             if name in members or name in links:
-                self.notes.append(Note("zip", shown(name), "it is twice in the zip; the last one is taken."))
+                self.notes.append(Note(Topic.ZIP, printable(name), "it is twice in the zip; the last one is taken."))
                 members.pop(name, None)
                 links.pop(name, None)
             if info.is_dir():
@@ -98,17 +100,19 @@ class _Unpacking:
         """A member's name below the folder; empty for one that leads out of it."""
         name = info.filename
         if name.startswith("/") or ".." in PurePosixPath(name).parts:
-            self.notes.append(Note("zip", shown(name), "its name leads out of the package; left out."))
+            self.notes.append(Note(Topic.ZIP, printable(name), "its name leads out of the package; left out."))
             return ""
         if "\\" in name:
-            self.notes.append(Note("zip", shown(name), "its name has a backslash, which parts no folders on Lambda."))
+            self.notes.append(
+                Note(Topic.ZIP, printable(name), "its name has a backslash, which parts no folders on Lambda.")
+            )
         clean = str(PurePosixPath(name))
         return "" if clean == "." else clean
 
     def _member(self, info: zipfile.ZipInfo, mode: int, number: int) -> Member:
         if not mode & 0o777:
             self.notes.append(
-                Note("mode", shown(info.filename), "the zip gives it no mode; it will not be executable.")
+                Note(Topic.MODE, printable(info.filename), "the zip gives it no mode; it will not be executable.")
             )
         unpacked_mode = stat.S_IMODE(mode) if mode & 0o777 else FILE_MODE
         if info.file_size <= SMALL:
@@ -127,4 +131,4 @@ class _Unpacking:
         """A header that lies about the size does not fill the disk."""
         self.room -= size
         if self.room < 0:
-            raise PackageError(f"{shown(info.filename)} is larger than its header says.", "Pack it anew.")
+            raise PackageError(f"{printable(info.filename)} is larger than its header says.", "Pack it anew.")
