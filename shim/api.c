@@ -282,7 +282,7 @@ static void take_header(struct reply *reply, struct event *event, const char *na
     } else if (!strcasecmp(name, "transfer-encoding")) {
         reply->chunked = reply->chunked || strcasecmp(value, "identity") != 0;
     } else if (!strcasecmp(name, "connection")) {
-        reply->last = !strcasecmp(value, "close") || (reply->last && strcasecmp(value, "store_header-alive") != 0);
+        reply->last = !strcasecmp(value, "close") || (reply->last && strcasecmp(value, "keep-alive") != 0);
     } else if (!event) {
         return;
     } else if (!strcasecmp(name, "lambda-runtime-aws-request-id")) {

@@ -261,7 +261,7 @@ _Noreturn static void serve(void)
         prestart();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
-        else if (SHIM_PROCESS != HTTP)  /* a server that has ended is missed with its event */
+        else if (SHIM_PROCESS != HTTP)  /* a server that ends between two events is missed with the next */
             watch_idle(-1, child_kill); /* one that has ended before its event */
         while (!api_next(&event))
             api_ask();
@@ -271,6 +271,8 @@ _Noreturn static void serve(void)
         log_request(event.id);
         handle(&event);
         log_request(NULL);
+        if (SHIM_PROCESS == HTTP)
+            http_replace(!is_worker);
     }
 }
 

@@ -191,6 +191,7 @@ void append_context(struct buffer *out, const struct event *event);
 /* ---- http.c, where the program is a web server ---- */
 
 int http_start(void);
+void http_replace(bool alone);
 void http_handle(struct event *event, int64_t until);
 
 enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };

@@ -150,7 +150,7 @@ void http_handle(struct event *event, int64_t until)
     struct failure failure = be_ready(until);
     http_read_event(&http, event->body.data, event->body.size);
     if (failure.type) {
-        child_kill();
+        ; /* no request is made */
     } else if (http.front != OTHER) {
         http_write_request(&request, &http, event);
     } else if (*SHIM_EVENTS) {

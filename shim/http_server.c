@@ -1,7 +1,8 @@
 /* The life of a web server: its start on a port of its own, the moment when it listens, its successor when it has gone.
 
    The port is told as PORT, AWS_LAMBDA_HTTP_ENDPOINT and {port}. A connection is tried until one is taken: that one carries
-   the first request, and the server sees none of ours. */
+   the first request, and the server sees none of ours. A server that has gone is followed by another before the next event
+   is asked for; one that ends again and again ends us, so that Lambda renews the sandbox. */
 #include "http.h"
 
 #include <errno.h>
@@ -12,9 +13,11 @@
 #include <unistd.h>
 
 enum { QUICK_READY_US = 20000, QUICK_STEP_US = 500, STEP_MS = 2, LOOK_ELSEWHERE_MS = 2000 };
+enum { ENDS = 4, ENDS_MS = 10000 }; /* three restarts in so short a time are enough */
 
 static bool is_ready; /* the server that runs has taken a connection */
 static bool told_elsewhere;
+static int64_t ends_ms[ENDS]; /* when it ended by itself, the oldest first; 0: it did not */
 
 /* The text with what stands for {port} and {socket} filled in, ended by NUL; its memory stays. */
 static char *filled_in(const char *text)
@@ -39,12 +42,25 @@ static char *filled_in(const char *text)
     return out.data;
 }
 
+static void count_end(void)
+{
+    memmove(ends_ms, ends_ms + 1, sizeof ends_ms - sizeof *ends_ms);
+    ends_ms[ENDS - 1] = now_ms();
+}
+
+static bool ends_again_and_again(void)
+{
+    return ends_ms[0] && ends_ms[ENDS - 1] - ends_ms[0] <= ENDS_MS;
+}
+
 /* Start the server, in place of the one before; 0 or errno. */
 static int start_server(void)
 {
     static const char *const arguments[] = {SHIM_ARGUMENTS NULL};
     static char *filled[sizeof arguments / sizeof *arguments];
     static char *variables[16];
+    if (child.ended)
+        count_end();
     child_kill();
     link_hang_up();
     log_forget();
@@ -158,6 +174,18 @@ int http_start(void)
     return error;
 }
 
+/* Behind an answer: start the successor of a server that has gone, for whatever comes next. One that ends again and again
+   is given up with us, where `alone` says that no other event is under way here. */
+void http_replace(bool alone)
+{
+    children_reap();
+    if (!child.pid || child.ended)
+        start_server(); /* when that fails, it is tried once more for the event, and answered */
+    if (alone && ends_again_and_again())
+        fail("%s ended %d times within %d s: this sandbox is given up, and Lambda makes a new one", SHIM_MAIN, ENDS,
+             ENDS_MS / 1000);
+}
+
 /* A server that listens: the one that runs, or a new one where that has gone. A failure otherwise. */
 struct failure be_ready(int64_t until)
 {
@@ -177,6 +205,9 @@ struct failure be_ready(int64_t until)
     switch (is_ready ? READY : await_ready(until)) {
     case READY: return (struct failure){0};
     case GONE: return gone_before_ready();
-    default: return not_ready();
+    default: break;
     }
+    struct failure failure = not_ready();
+    child_kill();
+    return failure;
 }

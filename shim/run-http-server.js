@@ -5,6 +5,11 @@
 
 const STEP_MS = 2;
 const LOOK_ELSEWHERE_MS = 2000;
+const ENDS = 4; // three restarts
+const ENDS_MS = 10000; // in so short a time are enough
+let ends = []; // when a server ended by itself, the oldest first
+
+const endsAgainAndAgain = () => ends.length === ENDS && ends[ENDS - 1] - ends[0] <= ENDS_MS;
 
 const howItEnded = ({ code, signal }) =>
   signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
@@ -73,6 +78,7 @@ class Server {
   }
 
   end(how) {
+    if (!this.gone && 'code' in how) ends = [...ends, Date.now()].slice(-ENDS);
     this.gone ??= how;
     this.kill();
   }

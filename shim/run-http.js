@@ -9,6 +9,13 @@ let server = null;
 let events = 0; // under way
 process.on('exit', () => server?.kill());
 
+// Start the successor of a server that has gone, for whatever comes next; one that ends again and again waits for an event.
+function replaceServer() {
+  if (server && !server.gone) return;
+  if (endsAgainAndAgain()) warn(`${main} ended ${ENDS} times within ${ENDS_MS / 1000} s and is started with the next event only`);
+  else server = new Server();
+}
+
 // A server that listens: the one that runs, or a new one where that has gone. Throws a failure otherwise.
 async function readyServer(until, id) {
   await turn();
@@ -162,6 +169,7 @@ async function serve(event, context, { take, refuse }) {
       server.end({});
       server = null;
     }
+    replaceServer();
   }
 }
 

@@ -18,6 +18,7 @@ from tasks.lib.local.fronts.events import url
 from tasks.lib.local.function import Package
 from tasks.lib.local.invocation import Invocation
 from tasks.lib.local.pool import Pool
+from tests.shim.shims import wait_until
 from tests.support import need
 from tests.web.servers import SHIMS, Server, http_way, request, serving, start_failure, subject
 
@@ -177,6 +178,38 @@ def test_one_that_dies_in_a_request_is_an_error_and_the_request_is_not_sent_agai
             assert "last words" in post.error_message
         assert one.tell("url", request("GET", "/next"))["line"] == "GET /next"
         assert one.requests().count(f"POST /do/{what}") == 1
+
+
+@shims
+def test_its_successor_is_there_before_the_next_event(shim: str, tmp_path: Path) -> None:
+    with serving(tmp_path, http_way(shim)) as one:
+        one.tell("url", request())
+        one.post(url(request("POST", "/do/die")))
+        wait_until(lambda: one.seen().count("listening") == 2)
+        one.post(url(request("GET", "/do/sleep=30")), deadline_s=1)
+        wait_until(lambda: one.seen().count("listening") == 3)
+        assert one.tell("url", request("GET", "/next"))["line"] == "GET /next"
+        assert one.seen().count("listening") == 3
+
+
+def test_one_that_dies_again_and_again_ends_the_sandbox_behind_an_answer(tmp_path: Path) -> None:
+    with serving(tmp_path, http_way()) as one:
+        for number in range(4):
+            assert one.shim.process.poll() is None
+            post = one.post(url(request("POST", f"/do/exit={number}")))
+            assert post.error_type == "Function.ExitError"
+        assert one.shim.process.wait(10) == 1
+        assert "ended 4 times within 10 s: this sandbox is given up" in one.shim.log
+
+
+def test_on_node_one_that_dies_again_and_again_is_started_with_each_event(tmp_path: Path) -> None:
+    with serving(tmp_path, http_way("node")) as one:
+        for _ in range(6):
+            assert one.post(url(request("POST", "/do/exit=3"))).error_type == "Function.ExitError"
+        starts = one.seen().count("listening")
+        assert one.tell("url", request("GET", "/next"))["line"] == "GET /next"
+        assert one.seen().count("listening") == starts + 1
+        assert "ended 4 times within 10 s and is started with the next event only" in one.shim.log
 
 
 @shims
