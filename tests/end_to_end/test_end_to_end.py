@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 from tests.aws.proxy import Proxy, proxy
 from tests.support import BUILD, PARTS, ROOT, Workshop, make_workshop, need
 
-SAMPLES = ("echo", "matrix", "failing", "counter", "orders", "pages")
+SAMPLES = ("echo", "matrix", "failing", "counter", "orders", "pages", "site")
 
 
 def clone(folder: Path) -> Workshop:
@@ -95,6 +95,13 @@ def test_pages_come_with_status_and_headers(samples: Workshop) -> None:
     run = samples.good("invoke:pages", "--local", "--payload", "{}")
     assert "<li>2</li><li>3</li>" in run.out
     assert "text/html" in run.out
+
+
+def test_the_site_answers_a_request_of_a_function_url(samples: Workshop) -> None:
+    run = samples.good("invoke:site", "--local", "--event", "url")
+    answer = json.loads(run.out)
+    assert answer["statusCode"] == 404
+    assert answer["body"].startswith("nothing here: ")
 
 
 def test_counter_stays_and_counts(samples: Workshop) -> None:

@@ -16,12 +16,14 @@ from tests.web.servers import haskell, http_way
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Local, Browser]]:
-    """A site and a plain function, served, and a browser."""
+    """A site, a server of warp alone and a plain function, served, and a browser."""
     folder = tmp_path_factory.mktemp("browser")
     site = make_zip(http_way("bootstrap", arguments=()), folder / "site", haskell("site"))
+    static = make_zip(http_way("bootstrap", arguments=()), folder / "static", haskell("static"))
     packages: list[dict[str, Any]] = [
         {"name": "echo", "zip": str(make_zip(PER_EVENT[0], folder / "echo")), **names(PER_EVENT[0])},
         {"name": "site", "zip": str(site), "runtime": "provided.al2023", "handler": "main", "timeout_s": 20},
+        {"name": "static", "zip": str(static), "runtime": "provided.al2023", "handler": "main", "timeout_s": 20},
     ]
     with browser(folder) as one, locally(folder, packages) as local:
         yield local, one
@@ -32,7 +34,7 @@ def test_the_page_shows_functions_sends_events_and_follows_the_log(here: tuple[L
     one.be_a_phone()
     one.open(f"http://127.0.0.1:{local.port}/")
     assert one.wait("[...document.querySelectorAll('h2 a')].map((a) => a.href).join()") == ",".join(
-        f"http://127.0.0.1:{local.ports[name]}/" for name in ("echo", "site")
+        f"http://127.0.0.1:{local.ports[name]}/" for name in ("echo", "site", "static")
     )
     one.ask("document.getElementById('event').value = '{\"hello\": [1]}'; document.querySelector('button').click()")
     one.wait("document.getElementById('answer').textContent === '{\"hello\": [1]}'")
@@ -58,6 +60,14 @@ def test_a_site_works_as_anywhere(here: tuple[Local, Browser]) -> None:
     hello = "(n) => fetch('/hello/' + n).then((r) => r.json()).then((o) => o.hello)"
     many = f"Promise.all([1,2,3,4,5,6].map({hello})).then((all) => all.join())"
     assert one.ask(many) == "1,2,3,4,5,6"
+
+
+def test_a_server_of_warp_alone_gives_the_browser_its_bytes_back(here: tuple[Local, Browser]) -> None:
+    local, one = here
+    one.open(f"http://127.0.0.1:{local.ports['static']}/")
+    sent = "fetch('/a%20b?c=%2F', {method: 'PUT', body: new Uint8Array(100000).fill(200)})"
+    bytes_of = "((b) => [b.length, b[99999]])(new Uint8Array(await r.arrayBuffer()))"
+    assert one.ask(f"{sent}.then(async (r) => [r.headers.get('x-line'), {bytes_of}].join())") == "PUT /a%20b?c=%2F,100000,200"
 
 
 def test_a_stream_reaches_the_browser_piece_by_piece(tmp_path: Path) -> None:

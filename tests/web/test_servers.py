@@ -147,6 +147,16 @@ def test_the_site_answers_in_its_zip_under_lambdas_own_emulator(tmp_path: Path) 
             assert answer(front, running.invoke(event).payload).body == b'{"hello":"emulator"}'
 
 
+def test_static_answers_in_its_zip_under_lambdas_own_emulator(tmp_path: Path) -> None:
+    archive = make_zip(http_way("bootstrap", arguments=()), tmp_path / "static", haskell("static"))
+    package = Package("static", archive, "provided.al2023", "main", timeout_s=10)
+    with Emulated(package, ROOT / "build/.cache", lambda _: None) as running:
+        for front in ("url", "alb"):
+            event = json.dumps(events.FRONTS[front](request("POST", "/a?b=1", [("Host", "h"), OCTETS], BYTES))).encode()
+            got = answer(front, running.invoke(event).payload)
+            assert (got.all("X-Line"), got.body) == (["POST /a?b=1"], BYTES)
+
+
 def test_it_is_started_anew_when_it_dies(server: Server) -> None:
 
     os.kill(server.shim.children()[0], signal.SIGKILL)
