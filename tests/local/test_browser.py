@@ -67,7 +67,8 @@ def test_a_server_of_warp_alone_gives_the_browser_its_bytes_back(here: tuple[Loc
     one.open(f"http://127.0.0.1:{local.ports['static']}/")
     sent = "fetch('/a%20b?c=%2F', {method: 'PUT', body: new Uint8Array(100000).fill(200)})"
     bytes_of = "((b) => [b.length, b[99999]])(new Uint8Array(await r.arrayBuffer()))"
-    assert one.ask(f"{sent}.then(async (r) => [r.headers.get('x-line'), {bytes_of}].join())") == "PUT /a%20b?c=%2F,100000,200"
+    told = one.ask(f"{sent}.then(async (r) => [r.headers.get('x-line'), {bytes_of}].join())")
+    assert told == "PUT /a%20b?c=%2F,100000,200"
 
 
 def test_a_stream_reaches_the_browser_piece_by_piece(tmp_path: Path) -> None:
