@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.lib.build.host import Host
+from tests.build import wide
 from tests.build.walking import KINDS, Walk
 from tests.support import need
 
@@ -61,3 +62,14 @@ def walked(walk: Walk, steps: int, *, derandomize: bool) -> None:
         print(f"{walk.steps} steps, {len(walk.from_nothing)} different sources, no difference", flush=True)
 
     some()
+
+
+def test_many_modules_edited_at_once_give_the_build_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modules that do not import each other, too: a compiler may link those first that it left as they were."""
+    need("ghc")
+    monkeypatch.chdir(tmp_path)
+    walk = wide.walk("ghc", builds=3, seed=7, families=5)
+    assert walk.compared
+    assert walk.edits

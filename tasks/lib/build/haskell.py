@@ -200,8 +200,10 @@ def _wanted(job: Job) -> list[str]:
 def _with_ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     main = main_module(job)
     made = f"{folder}/{BIN}/{job.executable}"
-    command = ["ghc", "--make", "-O1", f"-i{main.parent}", str(main), "-outputdir", ".ghc", "-o", made]
-    return None if machine.run([*command, *job.ghc_options], folder, log) else made
+    command = ["ghc", "--make", "-O1", f"-i{main.parent}", str(main), "-outputdir", ".ghc", *job.ghc_options]
+    # Linked by a call of its own, as Cabal does: GHC puts what it did not compile first (GHC.Driver.Make.load')
+    built = machine.run([*command, "-no-link"], folder, log) or machine.run([*command, "-o", made], folder, log)
+    return None if built else made
 
 
 def _stripped(machine: Machine, job: Job, folder: str, made: str) -> str:

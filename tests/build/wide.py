@@ -1,0 +1,162 @@
+"""The long walk: random edits of many families at once; the build after a few of them is compared with one from nothing.
+
+    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES]        KIND: ghc, ghc-reads, cabal, stack
+
+in   a kind of project, how many builds after edits, the seed of chance
+out  a line a comparison with the counts; at a difference the first edit that made one, both sources kept in ./differs,
+     and exit 1
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from tasks.lib.base.errors import BuildError
+from tasks.lib.build import haskell
+from tasks.lib.build.host import Host
+from tasks.lib.build.job import Job
+from tasks.lib.build.machine import Machine
+from tasks.lib.build.sources import tree
+from tests.build.families import Families
+
+LONGEST = 10  # builds between two comparisons
+KINDS = ("ghc", "ghc-reads", "cabal", "stack")
+CABAL = """cabal-version: 2.4
+name: p
+version: 1
+executable p
+  main-is: Main.hs
+  other-modules: Paths_p, {modules}
+  autogen-modules: Paths_p
+  build-depends: base, template-haskell
+  include-dirs: .
+  default-language: Haskell2010
+"""
+HPACK = """name: p
+version: '1'
+dependencies: [base, template-haskell]
+executables:
+  p:
+    main: Main.hs
+    include-dirs: .
+"""
+
+
+class DifferenceError(AssertionError):
+    """An incremental build that is not the one from nothing."""
+
+
+class WideWalk:
+    """One program in src/ of the current folder; machines "walk" and "fresh", as in walking.py."""
+
+    def __init__(
+        self, kind: str, machine: Callable[[str], Machine], empty: Callable[[str], None], seed: int, families: int
+    ) -> None:
+        self.kind, self.machine, self.empty = kind, machine, empty
+        self.chance = Random(seed)
+        self.program = Families(self.chance, families, reads=kind != "ghc")
+        self.builds = self.compared = self.edits = self.failed = 0
+        self.history: list[tuple[str, dict[str, str], str | None]] = []
+
+    def sources(self) -> dict[str, str]:
+        """The sources as they are now."""
+        files = self.program.files()
+        if self.kind == "cabal":
+            files["p.cabal"] = CABAL.format(modules=", ".join(sorted(self.program.modules())))
+        if self.kind == "stack":
+            files |= {"package.yaml": HPACK, "stack.yaml": "resolver: ghc-9.0.2\n"}
+        return files
+
+    def some(self) -> None:
+        """A few builds, each after edits; the last one is compared."""
+        self.history = self.history[-1:]
+        for _ in range(self.chance.randint(1, LONGEST)):
+            done = self.program.edit()
+            files = self.sources()
+            found = self.built("walk", files)
+            self.history.append((done, files, found))
+            self.builds += 1
+            self.edits += done.count(",") + bool(done)
+            self.failed += found is None
+        self.compared += 1
+        if self.history[-1][2] != self.from_nothing(self.history[-1][1]):
+            raise DifferenceError(self.first_difference())
+
+    def first_difference(self) -> str:
+        """The first of the last builds that is not as from nothing: what was edited before it."""
+        for number, (done, files, found) in enumerate(self.history):
+            if found != self.from_nothing(files):
+                for name, content in (("before", self.history[number - 1][1]), ("after", files)):
+                    write(Path("differs", name), content)
+                return f"after: {done}"
+        return "the last build alone"
+
+    def from_nothing(self, files: dict[str, str]) -> str | None:
+        """A digest of what these sources give where nothing was built before."""
+        self.empty("fresh")
+        return self.built("fresh", files)
+
+    def built(self, name: str, files: dict[str, str]) -> str | None:
+        """A digest of the executable; None when the sources do not compile."""
+        write(Path("src"), files)
+        machine = self.machine(name)
+        job = Job(tree(Path("src"), Path("build")), "p", "auto", (), Path(name, "p"))
+        try:
+            haskell.build(machine, machine.toolchain(print), job, lambda _: None)
+        except BuildError:
+            return None
+        return hashlib.sha256(job.target.read_bytes()).hexdigest()
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Make a folder hold just these, and leave what is as it was."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in files:
+            path.unlink()
+    for name, text in files.items():
+        path = folder / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def host(name: str) -> Host:
+    """This host, with copies and caches of their own."""
+    return Host(Path(name, ".work"), Path(name, ".cache"))
+
+
+def walk(kind: str, builds: int, seed: int, families: int) -> WideWalk:
+    """Walk on this host in the current folder until so many builds are done."""
+    made = WideWalk(kind, host, partial(shutil.rmtree, ignore_errors=True), seed, families)
+    begun = time.monotonic()
+    while made.builds < builds:
+        made.some()
+        print(
+            f"{kind} seed {seed}: {made.edits} edits, {made.builds} builds ({made.failed} of sources that do not compile), "
+            f"{made.compared} compared, no difference, {time.monotonic() - begun:.0f} s",
+            flush=True,
+        )
+    return made
+
+
+def main(kind: str, builds: str = "1000", seed: str = "", families: str = "40") -> None:
+    """The long form."""
+    top = Path(tempfile.mkdtemp(prefix="wide-"))
+    print(f"in {top}", flush=True)
+    with contextlib.chdir(top):
+        walk(kind, int(builds), int(seed or os.getpid()), int(families))
+    shutil.rmtree(top)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
