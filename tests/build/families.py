@@ -3,42 +3,111 @@
 in   a source of chance
 out  `Families.edit()` → what was done, in words; `files()` → the sources, by name
 
-A family is a chain of modules, each of which may use all below it. Definitions are of a dozen kinds, all `Int -> Int`, and
-name what they use by number, so that whatever is added, moved, renamed or taken away, the program compiles, but for the
-edits that break it on purpose. Sessions of GHC see many families at once, which is what made objects differ.
+A family is a chain of modules, each of which may use all below it. Definitions are of a dozen kinds, all `Int -> Int`,
+and name what they use by number, so that whatever is added, moved, renamed or taken away, the program compiles, but for
+the edits that break it on purpose. Sessions of GHC see many families at once, which is what made objects differ.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from random import Random
 from typing import NamedTuple
 
 BROKEN = "broken = (\n"
-KINDS = {
-    "plain": "{f} :: Int -> Int\n{f} x = {u} (x + {n}) + {v} {n}\n",
-    "caf": "{f}c :: [Int]\n{f}c = map {u} [{n} .. ]\n{f} :: Int -> Int\n{f} x = {f}c !! (x `mod` 7) + {v} x\n",
-    "noinline": "{{-# NOINLINE {f} #-}}\n{f} :: Int -> Int\n{f} x = case x of {{ {n} -> {u} x; _ -> {v} (x - {n}) }}\n",
-    "inline": "{{-# INLINE {f} #-}}\n{f} :: Int -> Int\n{f} = {u} . {v} . (* {n})\n",
-    "data": "data T{f} = A{f} Int | B{f} [T{f}] | C{f} deriving (Show, Eq, Ord)\n{f} :: Int -> Int\n"
-    "{f} x = length (show (maximum [A{f} ({u} x), B{f} [A{f} {n}, C{f}]])) + {v} x\n",
-    "class": "class K{f} a where {{ k{f} :: a -> Int; k{f} _ = {u} {n} }}\ninstance K{f} Int where k{f} = {v}\n"
-    "instance K{f} a => K{f} [a] where k{f} = sum . map k{f}\ninstance K{f} Bool\n"
-    "{f} :: Int -> Int\n{f} x = k{f} [x, {n}] + k{f} (even x)\n",
-    "local": "{f} :: Int -> Int\n{f} x = go {n} x where\n  go 0 a = {u} a\n  go i a | even a = back i (a + 1) | otherwise = go (i - 1) ({v} a)\n"
-    "  back i a = go (i - 1 :: Int) (a + x)\n",
-    "text": '{f} :: Int -> Int\n{f} x = length (concatMap show [{u} x .. {n}] ++ "text {n}") + {v} x\n',
-    "record": "data R{f} = R{f} {{ one{f} :: !Int, two{f} :: Int -> Int }}\n{f}r :: R{f}\n{f}r = R{f} {n} {u}\n"
-    "{f} :: Int -> Int\n{f} x = two{f} {f}r {{ one{f} = x }} (one{f} {f}r) + {v} x\n",
-    "integer": "{f} :: Int -> Int\n{f} x = fromInteger (product [1 .. {n} + fromIntegral ({u} x) `mod` 9] `mod` 1009) + {v} x\n",
-    "twins": "{f}a, {f}b :: [Int]\n{f}a = {n} : map (+ {u} 1) {f}b\n{f}b = scanl (+) {n} {f}a\n{f} :: Int -> Int\n{f} x = {f}b !! (x `mod` 5) + {v} x\n",
-    "either": "{f} :: Int -> Int\n{f} x = either length {u} (if x > {n} then Left (show x) else Right ({v} x))\n",
-}
-READING = {
-    "splice": '{f} :: Int -> Int\n{f} x = {u} x + {v} {n} + $(runIO (readFile "d{d}.txt") >>= litE . integerL . toInteger . length)\n',
-    "quote": "{f} :: Int -> Int\n{f} x = $(foldr (\\i e -> [| i + $e |]) [| {u} x |] [1 .. {n} :: Int]) + {v} x\n",
-}
-CPP = {"macro": "{f} :: Int -> Int\n{f} x = {u} x + N{d} * {v} {n}\n"}
+
+
+def kinds(text: str) -> dict[str, str]:
+    """A table of definitions, each below its name."""
+    rows = re.split(r"(?m)^-- (\w+)\n", text)[1:]
+    return dict(zip(rows[::2], rows[1::2], strict=True))
+
+
+# {f}: its name, {n}: its number, {u} and {v}: what it uses
+KINDS = kinds("""\
+-- plain
+{f} :: Int -> Int
+{f} x = {u} (x + {n}) + {v} {n}
+
+-- caf
+{f}c :: [Int]
+{f}c = map {u} [{n} .. ]
+{f} :: Int -> Int
+{f} x = {f}c !! (x `mod` 7) + {v} x
+
+-- noinline
+{{-# NOINLINE {f} #-}}
+{f} :: Int -> Int
+{f} x = case x of {{ {n} -> {u} x; _ -> {v} (x - {n}) }}
+
+-- inline
+{{-# INLINE {f} #-}}
+{f} :: Int -> Int
+{f} = {u} . {v} . (* {n})
+
+-- data
+data T{f} = A{f} Int | B{f} [T{f}] | C{f} deriving (Show, Eq, Ord)
+{f} :: Int -> Int
+{f} x = length (show (maximum [A{f} ({u} x), B{f} [A{f} {n}, C{f}]])) + {v} x
+
+-- class
+class K{f} a where {{ k{f} :: a -> Int; k{f} _ = {u} {n} }}
+instance K{f} Int where k{f} = {v}
+instance K{f} a => K{f} [a] where k{f} = sum . map k{f}
+instance K{f} Bool
+{f} :: Int -> Int
+{f} x = k{f} [x, {n}] + k{f} (even x)
+
+-- local
+{f} :: Int -> Int
+{f} x = go {n} x
+ where
+  go 0 a = {u} a
+  go i a | even a = back i (a + 1) | otherwise = go (i - 1) ({v} a)
+  back i a = go (i - 1 :: Int) (a + x)
+
+-- text
+{f} :: Int -> Int
+{f} x = length (concatMap show [{u} x .. {n}] ++ "text {n}") + {v} x
+
+-- record
+data R{f} = R{f} {{ one{f} :: !Int, two{f} :: Int -> Int }}
+{f}r :: R{f}
+{f}r = R{f} {n} {u}
+{f} :: Int -> Int
+{f} x = two{f} {f}r {{ one{f} = x }} (one{f} {f}r) + {v} x
+
+-- integer
+{f} :: Int -> Int
+{f} x = fromInteger (product [1 .. {n} + fromIntegral ({u} x) `mod` 9] `mod` 1009) + {v} x
+
+-- twins
+{f}a, {f}b :: [Int]
+{f}a = {n} : map (+ {u} 1) {f}b
+{f}b = scanl (+) {n} {f}a
+{f} :: Int -> Int
+{f} x = {f}b !! (x `mod` 5) + {v} x
+
+-- either
+{f} :: Int -> Int
+{f} x = either length {u} (if x > {n} then Left (show x) else Right ({v} x))
+""")
+READING = kinds("""\
+-- splice
+{f} :: Int -> Int
+{f} x = {u} x + {v} {n}
+  + $(runIO (readFile "d{d}.txt") >>= litE . integerL . toInteger . length)
+
+-- quote
+{f} :: Int -> Int
+{f} x = $(foldr (\\i e -> [| i + $e |]) [| {u} x |] [1 .. {n} :: Int]) + {v} x
+""")
+CPP = kinds("""\
+-- macro
+{f} :: Int -> Int
+{f} x = {u} x + N{d} * {v} {n}
+""")
 HEADS = {
     "splice": "TemplateHaskell",
     "quote": "TemplateHaskell",
@@ -114,7 +183,8 @@ class Families:
         tops = [family[-1] for family in self.families]
         calls = ", ".join(f"{top.name}.{(distinct(top) or [TOP])[-1].name} n" for top in tops)
         imports = "".join(f"import qualified {top.name}\n" for top in tops)
-        return f"module Main (main) where\n{imports}main :: IO ()\nmain = interact $ \\s -> let n = length s in show [{calls}]\n"
+        shown = f"main :: IO ()\nmain = interact $ \\s -> let n = length s in show [{calls}]\n"
+        return f"module Main (main) where\n{imports}{shown}"
 
     def _text(self, module: Module, below: list[Module]) -> str:
         known = ["negate", "succ", *(f"{each.name}.{item.name}" for each in below for item in distinct(each))]
@@ -215,7 +285,7 @@ class Families:
         self._set(number, place, items)
 
     def _undo(self, number: int) -> None:
-        """What a family was, some edits ago; a definition that has moved meanwhile is copied by that, as a person may."""
+        """What a family was, some edits ago; a definition that has moved meanwhile is copied by that."""
         self.families[number] = self.chance.choice([before for other, before in self.past if other == number])
 
     def _rename(self, number: int) -> None:
@@ -237,5 +307,5 @@ class Families:
     def _break(self, number: int) -> None:
         """One step in a few does not compile, until it is mended."""
         place, module = self._pick(number)
-        if self.chance.random() < 0.3:
+        if self.chance.random() < 0.1:
             self.families[number][place] = module._replace(broken=True)

@@ -1,4 +1,4 @@
-"""The long walk: random edits of many families at once; the build after a few of them is compared with one from nothing.
+"""The long walk: random edits of many families at once; every few builds one is compared with that from nothing.
 
     .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES]        KIND: ghc, ghc-reads, cabal, stack
 
@@ -142,7 +142,7 @@ def walk(kind: str, builds: int, seed: int, families: int) -> WideWalk:
     while made.builds < builds:
         made.some()
         print(
-            f"{kind} seed {seed}: {made.edits} edits, {made.builds} builds ({made.failed} of sources that do not compile), "
+            f"{kind} seed {seed}: {made.edits} edits, {made.builds} builds ({made.failed} of what does not compile), "
             f"{made.compared} compared, no difference, {time.monotonic() - begun:.0f} s",
             flush=True,
         )
