@@ -27,6 +27,7 @@ from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job
 from tasks.lib.build.machine import Machine
 from tasks.lib.build.sources import tree
+from tasks.lib.settings.words import Tool
 from tests.build.families import Families
 
 LONGEST = 10  # builds between two comparisons
@@ -110,7 +111,7 @@ class WideWalk:
         """A digest of the executable; None when the sources do not compile."""
         write(Path("src"), files)
         machine = self.machine(name)
-        job = Job(tree(Path("src"), Path("build")), "p", "auto", (), Path(name, "p"))
+        job = Job(tree(Path("src"), Path("build")), "p", Tool.AUTO, (), Path(name, "p"))
         try:
             haskell.build(machine, machine.toolchain(print), job, lambda _: None)
         except BuildError:
