@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (prebuilt(function) if function.binary else built(project, function) for function in project.functions)
+    stages = (prebuilt(function) if function.binary else stage(project, function) for function in project.functions)
     return group("binary", "each function's executable: its sources → build/<fn>/<executable>", stages)
 
 
-def built(project: Project, function: Function) -> Stage:
+def stage(project: Project, function: Function) -> Stage:
     """Build the sources."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
     unreadable: OSError | None = None

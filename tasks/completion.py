@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -24,7 +24,9 @@ def define() -> Verb:
 
         print(completion.script(given.shell), end="")
 
-    return Verb("completion", "completion of tasks, options and stages: bash, zsh, fish", Line(parsed(options)), act)
+    return Verb(
+        "completion", "completion of tasks, options and stages: bash, zsh, fish", Line(parse_with(options)), act
+    )
 
 
 def options(parser: ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .graph.task import warn
-from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .lib.base import files
 from .lib.base.errors import BuildError
 from .lib.platform import runtimes
@@ -42,13 +42,13 @@ def options_of_both(parser: ArgumentParser) -> None:
 
 def define(project: Project) -> Iterator[Verb]:
     """One task a function; `doit deploy` is all of them, and asks AWS about all at once."""
-    return planned(project, "deploy", "each function on AWS: lambda.zip → build/<fn>/deployed-hash", options)
+    return planning_verb(project, "deploy", "each function on AWS: lambda.zip → build/<fn>/deployed-hash", options)
 
 
-def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentParser], None]) -> Iterator[Verb]:
+def planning_verb(project: Project, name: str, doc: str, parser: Callable[[ArgumentParser], None]) -> Iterator[Verb]:
     """A verb that plans a deploy: `deploy` carries the plan out, `diff` shows it."""
     names = [function.name for function in project.functions]
-    line = Line(parsed(parser), names)
+    line = Line(parse_with(parser), names)
     documents = Documents(line)
 
     only_one = Lock()
@@ -68,7 +68,7 @@ def planned(project: Project, name: str, doc: str, parser: Callable[[ArgumentPar
         progress = bar(sys.stderr) if len(line.chosen) == 1 else lines
         chosen = [function for function in project.functions if function.name in line.chosen]
         made = [Products(function) for function in chosen]
-        packages = {each.function.name: partial(finished, each) for each in made}
+        packages = {each.function.name: partial(package_of, each) for each in made}
         run = Deployment(project, packages, part=part, deep=given.deep, report=say, progress=progress)
         return run.run(packages, changes=changes)
 
@@ -103,7 +103,7 @@ def packing(project: Project, chosen: Sequence[str]) -> list[str]:
     return [f"{'oci' if item.is_image else 'zip'}:{item.name}" for item in project.functions if item.name in chosen]
 
 
-def finished(made: Products) -> Package:
+def package_of(made: Products) -> Package:
     """What is deployed of a function: its zip, or the image of the same files."""
     from .lib.aws.deploy.package import image_package, package
     from .oci import base_of

@@ -49,7 +49,7 @@ def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
             f"Nothing of {handle.name} was deleted: there is no terminal to ask at.",
             f"Say so on the command line: doit destroy:{handle.function.name} --yes",
         )
-    if not given.yes and not agreed(handle.name):
+    if not given.yes and not confirm(handle.name):
         print("Nothing was deleted.", file=sys.stderr)
         return found | {"deleted": False}
     return destroy.destroy(handle, confirmed=True, logs=given.logs)
@@ -65,7 +65,7 @@ def would_go(found: dict[str, Any]) -> list[str]:
     return ["This goes, and does not come back:", *lines]
 
 
-def agreed(name: str) -> bool:
+def confirm(name: str) -> bool:
     """Whether a person types the function's name."""
     print(f"Type {name} to delete it: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() == name

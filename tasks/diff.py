@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def define(project: Project) -> Iterator[Verb]:
     """`doit diff`, or one function's."""
     doc = "what a deploy would change: lambda.toml and lambda.zip ↔ AWS"
-    return deploy.planned(project, "diff", doc, options)
+    return deploy.planning_verb(project, "diff", doc, options)
 
 
 def options(parser: ArgumentParser) -> None:

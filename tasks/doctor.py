@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.reporter import GREEN, RED, YELLOW, coloured
-from .graph.verb import Line, Verb, json_option, parsed
+from .graph.reporter import GREEN, RED, YELLOW, coloured_text
+from .graph.verb import Line, Verb, json_option, parse_with
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -27,7 +27,7 @@ def define(project: Project) -> Verb:
     return Verb(
         "doctor",
         "what this machine has and lacks, with the command that mends it",
-        Line(parsed(options)),
+        Line(parse_with(options)),
         lambda given: act(project, given),
     )
 
@@ -45,7 +45,7 @@ def act(project: Project, given: Any) -> int:
     width = max(len(item.name) for item in found)
     for item in found:
         mark = ("ok", GREEN) if item.good else ("lacks", YELLOW) if item.optional else ("lacks", RED)
-        print(f"{coloured(f'{mark[0]:5}', mark[1], sys.stdout)}  {item.name:{width}}  {item.detail}")
+        print(f"{coloured_text(f'{mark[0]:5}', mark[1], sys.stdout)}  {item.name:{width}}  {item.detail}")
         if not item.good and item.cure:
             print(f"{'':{width + 9}}→ {item.cure}")
     return 0 if able else 1
@@ -55,7 +55,7 @@ def without_project(words: Sequence[str]) -> int:
     """`haskell-on-lambda doctor` before there is a lambda.toml: the defaults of one."""
     from .lib.settings.load import Build, Deploy, Project
 
-    return act(Project(Path(), Build(), Deploy(), None, ()), parsed(options)("haskell-on-lambda doctor", [*words]))
+    return act(Project(Path(), Build(), Deploy(), None, ()), parse_with(options)("haskell-on-lambda doctor", [*words]))
 
 
 def options(parser: ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.task import warn
-from .graph.verb import Line, Verb, parsed, verbs
+from .graph.verb import Line, Verb, parse_with, verbs
 from .lib.base.errors import InvokeError, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def define(project: Project) -> Iterator[Verb]:
     def needs(name: str, given: Any) -> list[str]:
         return [f"zip:{name}"] if given.local else []
 
-    return verbs("invoke", doc, Line(parsed(options), list(functions)), act, list(functions), needs=needs, alone=True)
+    return verbs(
+        "invoke", doc, Line(parse_with(options), list(functions)), act, list(functions), needs=needs, alone=True
+    )
 
 
 def options(parser: ArgumentParser) -> None:

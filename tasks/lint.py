@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 from .lib.base.errors import BuildError
 from .lib.base.walk import walk
 
@@ -24,7 +24,7 @@ DERIVED = {".stack-work", "dist-newstyle"}
 
 def define() -> Verb:
     """About the clone, not about functions."""
-    return Verb("lint", "linters, formatters and types, for each language", Line(parsed(lambda _: None)), act)
+    return Verb("lint", "linters, formatters and types, for each language", Line(parse_with(lambda _: None)), act)
 
 
 def act(_: object) -> None:

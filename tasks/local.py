@@ -19,7 +19,7 @@ from . import products
 from .graph.program import again
 from .graph.project import SETTINGS, settings_now
 from .graph.state import stat_of
-from .graph.verb import Line, Verb, parsed, verbs
+from .graph.verb import Line, Verb, parse_with, verbs
 from .invoke import NO_ROOM, log, package
 from .lib.base.errors import BuildError
 from .lib.build.sources import tree
@@ -37,7 +37,7 @@ FRONTS = ("url", "http-api", "http-api-1.0", "rest", "alb", "alb-multi", "lattic
 def define(project: Project) -> Iterator[Verb]:
     """`doit local` serves all functions, `doit local:<fn>` one; one server for all that were chosen."""
     functions = {function.name: function for function in project.functions}
-    line = Line(parsed(options), list(functions))
+    line = Line(parse_with(options), list(functions))
 
     def act(name: str, given: Any) -> None:
         from .lib.local import server as local

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 from .lib import builder, lockfile
 from .lib.base.errors import EngineError, PackageError
 from .lib.build.machine import Toolchain
@@ -40,7 +40,9 @@ def define(project: Project) -> Verb:
         print(f"{products.LOCK} {'written' if changed else 'unchanged'}: {count(functions)}")
 
     needed = [f"needed-libs:{function.name}" for function in project.functions]
-    return Verb("lock", "what the zips are made with → lambda.lock", Line(parsed(options)), act, needs=lambda _: needed)
+    return Verb(
+        "lock", "what the zips are made with → lambda.lock", Line(parse_with(options)), act, needs=lambda _: needed
+    )
 
 
 def options(parser: ArgumentParser) -> None:
@@ -71,11 +73,11 @@ def recorded_toolchain() -> Toolchain | None:
 def owners(project: Project) -> Owners:
     """Asks the machine that built for the packages of its files."""
 
-    def asked(paths: list[str]) -> Mapping[str, tuple[str, str]]:
+    def owners_of(paths: list[str]) -> Mapping[str, tuple[str, str]]:
         machine = builder.recorded_machine(project.build, products.WORK, products.CACHE, products.IMAGE)
         return packages(machine, paths)
 
-    return asked
+    return owners_of
 
 
 def unlike_lock(project: Project, function: Function) -> list[str]:
@@ -89,13 +91,13 @@ def unlike_lock(project: Project, function: Function) -> list[str]:
         return []
     asked = owners(project)
 
-    def owned(paths: list[str]) -> Mapping[str, tuple[str, str]]:
+    def owners_or_none(paths: list[str]) -> Mapping[str, tuple[str, str]]:
         with suppress(EngineError):  # what differs is known without it
             return asked(paths)
         return {}
 
     toolchain = None if function.binary else recorded_toolchain()
-    found = list(lockfile.differences(known, function.name, toolchain, packed_libraries(function), owned))
+    found = list(lockfile.differences(known, function.name, toolchain, packed_libraries(function), owners_or_none))
     if found and project.build.locked:
         raise PackageError(
             f"{function.name} would be made with something else than {products.LOCK} has: {'; '.join(found)}.",

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (walked(project, function) for function in project.functions)
+    stages = (stage(project, function) for function in project.functions)
     return group(
         "needed-libs", "the libraries it needs: DT_NEEDED, transitively → build/<fn>/needed-libs.json, lib/", stages
     )
 
 
-def walked(project: Project, function: Function) -> Stage:
+def stage(project: Project, function: Function) -> Stage:
     """Walk the program, pack its libraries."""
     made = products.Products(function)
     wanted = members.libraries(function.include)

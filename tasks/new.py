@@ -6,7 +6,7 @@ out  its folder with a first test, its table in lambda.toml
 
 from __future__ import annotations
 
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 
 
 def define() -> Verb:
@@ -22,4 +22,4 @@ def define() -> Verb:
 
         new.options(reader)  # type: ignore[arg-type]
 
-    return Verb("new", "a program of your own, which builds at once: doit new NAME", Line(parsed(options)), act)
+    return Verb("new", "a program of your own, which builds at once: doit new NAME", Line(parse_with(options)), act)

@@ -30,11 +30,11 @@ BASES = products.CACHE / "bases"
 
 def define(project: Project) -> Tasks:
     """One task a function that is deployed as an image."""
-    stages = (imaged(function) for function in project.functions if function.is_image)
+    stages = (stage(function) for function in project.functions if function.is_image)
     return group("oci", "the package as a container image: lambda.zip → build/<fn>/image.tar", stages)
 
 
-def imaged(function: Function) -> Stage:
+def stage(function: Function) -> Stage:
     """Lay the zip's members over the base."""
     made = products.Products(function)
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .products import Products
-from .render import masked
+from .render import masked_table
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def define(project: Project) -> Iterator[Verb]:
     """`doit outputs[:<fn>] [--live] [--json]`."""
     functions = {function.name: function for function in project.functions}
-    line = Line(parsed(options), list(functions))
+    line = Line(parse_with(options), list(functions))
     documents = Documents(line)
 
     def act(name: str, given: Any) -> None:
@@ -51,7 +51,7 @@ def outputs(project: Project, function: Function) -> dict[str, Any]:
     """What is known here; null where the function was not built, or not deployed from here in this stage."""
     products = Products(function)
     built = products.zip.is_file() and products.sha256.is_file()
-    noted = _noted(products.deployed_hash, function, project.stage)
+    noted = _last_deploy(products.deployed_hash, function, project.stage)
     return {
         "zip": str(products.zip.absolute()) if built else None,
         "zip_bytes": products.zip.stat().st_size if built else None,
@@ -59,7 +59,7 @@ def outputs(project: Project, function: Function) -> dict[str, Any]:
         "runtime": function.runtime,
         "handler": function.handler,
         "architecture": function.architecture,
-        "environment": masked(function.environment or {}),
+        "environment": masked_table(function.environment or {}),
         "function_name": function.function_name,
         "alias": function.alias,
         **{key: noted.get(key) or None for key in ("account", "region", "arn", "version", "url")},
@@ -82,7 +82,7 @@ def live(project: Project, name: str) -> dict[str, Any]:
     }
 
 
-def _noted(path: Path, function: Function, stage: str | None) -> dict[str, Any]:
+def _last_deploy(path: Path, function: Function, stage: str | None) -> dict[str, Any]:
     """What the last deploy left, if it was of this very function and stage."""
     try:
         noted = json.loads(path.read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -41,7 +41,7 @@ def define(project: Project) -> Verb:
     return Verb(
         "graph",
         "the tasks with their states, ages and sizes, as a picture: build/graph.svg",
-        Line(parsed(options)),
+        Line(parse_with(options)),
         act,
     )
 

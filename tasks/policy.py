@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def define(project: Project) -> Iterator[Verb]:
     """`doit policy[:<fn>] [--json]`: one policy for all functions that are named."""
     functions = {function.name: function for function in project.functions}
-    line = Line(parsed(options), list(functions))
+    line = Line(parse_with(options), list(functions))
     documents = Documents(line)
     rights: list[Any] = []
 

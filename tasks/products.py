@@ -57,7 +57,7 @@ class Products(NamedTuple):
 
     function: Function
 
-    def _made(self, name: str) -> Path:
+    def _path_of(self, name: str) -> Path:
         return _path(f"{BUILD}/{self.function.name}/{name}")
 
     @property
@@ -87,7 +87,7 @@ class Products(NamedTuple):
     @property
     def executable(self) -> Path:
         """The program as it travels, stripped."""
-        return self._made(self.function.program)
+        return self._path_of(self.function.program)
 
     @property
     def build_log(self) -> Path:
@@ -97,38 +97,38 @@ class Products(NamedTuple):
     @property
     def data(self) -> Path:
         """The data files that the program's packages look for, a folder a package."""
-        return self._made(DATA)
+        return self._path_of(DATA)
 
     @property
     def data_list(self) -> Path:
         """Their names and digests."""
-        return self._made(f"{DATA}.json")
+        return self._path_of(f"{DATA}.json")
 
     @property
     def needed_libs(self) -> Path:
         """The manifest of the libraries, with the verdict."""
-        return self._made("needed-libs.json")
+        return self._path_of("needed-libs.json")
 
     @property
     def libs(self) -> Path:
         """The libraries that travel."""
-        return self._made("lib")
+        return self._path_of("lib")
 
     @property
     def shim(self) -> Path:
         """run.js on Node, else bootstrap."""
         name = "run.js" if self.function.on_node else "bootstrap"
-        return self._made(name)
+        return self._path_of(name)
 
     @property
     def zip(self) -> Path:
         """The package."""
-        return self._made("lambda.zip")
+        return self._path_of("lambda.zip")
 
     @property
     def sha256(self) -> Path:
         """The package's CodeSha256: base64 of the SHA-256 of its bytes."""
-        return self._made("lambda.sha256")
+        return self._path_of("lambda.sha256")
 
     @property
     def last_change(self) -> Path:
@@ -138,19 +138,19 @@ class Products(NamedTuple):
     @property
     def image_archive(self) -> Path:
         """The package as a container image: its own layer, with what the engine needs to load it."""
-        return self._made("image.tar")
+        return self._path_of("image.tar")
 
     @property
     def image(self) -> Path:
         """Which image that is, and what it stands on."""
-        return self._made("image.json")
+        return self._path_of("image.json")
 
     @property
     def invocations(self) -> Path:
         """The last invocations as a picture."""
-        return self._made("invocations.html")
+        return self._path_of("invocations.html")
 
     @property
     def deployed_hash(self) -> Path:
         """What the last deploy that succeeded left on AWS."""
-        return self._made("deployed-hash")
+        return self._path_of("deployed-hash")

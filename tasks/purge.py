@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import products
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -30,4 +30,4 @@ def define() -> Verb:
         elif not given.dry_run:
             docker.purge(products.CACHE)
 
-    return Verb("purge", doc, Line(parsed(options)), act)
+    return Verb("purge", doc, Line(parse_with(options)), act)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .lib.base import toml
 from .lib.base.secrets import MASK
 from .lib.settings.model import Function, keys
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 def define(project: Project) -> Iterator[Verb]:
     """`doit render[:<fn>] [--json]`."""
     functions = {function.name: function for function in project.functions}
-    line = Line(parsed(options), list(functions))
+    line = Line(parse_with(options), list(functions))
     documents = Documents(line)
 
     def act(name: str, given: Any) -> None:
-        documents[name] = found = rendered(functions[name])
+        documents[name] = found = keys_with_values(functions[name])
         if not given.json:
             print(f"[function.{name}]", *(f"{key} = {toml.value(value)}" for key, value in found.items()), "", sep="\n")
             sys.stdout.flush()
@@ -43,16 +43,16 @@ def options(parser: ArgumentParser) -> None:
     json_option(parser)
 
 
-def rendered(function: Function) -> dict[str, Any]:
+def keys_with_values(function: Function) -> dict[str, Any]:
     """The keys of a function that have a value, in the model's order; secret values are masked."""
     found = {}
     for name, item in keys(Function).items():
         value = getattr(function, name)
         if value is not None and value != ():
-            found[name] = masked(value) if item.metadata.get("secret") else value
+            found[name] = masked_table(value) if item.metadata.get("secret") else value
     return found
 
 
-def masked(table: Mapping[str, Any]) -> dict[str, Any]:
+def masked_table(table: Mapping[str, Any]) -> dict[str, Any]:
     """A table of secrets as it may be shown: values masked, the places of others in the open."""
     return {name: said.table if isinstance(said, Reference) else MASK for name, said in table.items()}

@@ -36,13 +36,13 @@ def shim_settings(function: Function) -> dict[str, Any]:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (rendered(function) if function.on_node else compiled(function) for function in project.functions)
+    stages = (node_stage(function) if function.on_node else native_stage(function) for function in project.functions)
     return group(
         "shim", "what stands between Lambda and the executable: shim/ → build/<fn>/run.js or bootstrap", stages
     )
 
 
-def rendered(function: Function) -> Stage:
+def node_stage(function: Function) -> Stage:
     """Join the parts of run.js for the Node runtimes, with the function's settings in it."""
     target = products.Products(function).shim
 
@@ -64,7 +64,7 @@ def rendered(function: Function) -> Stage:
     )
 
 
-def compiled(function: Function) -> Stage:
+def native_stage(function: Function) -> Stage:
     """Compile the native bootstrap with the function's settings in it."""
     target = products.Products(function).shim
 

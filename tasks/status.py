@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Documents, Line, Verb, json_option, parsed, verbs
+from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .lib.base.errors import BuildError
 from .products import Products
 
@@ -26,7 +26,7 @@ SHORT = 12  # characters of a hash that are shown
 def define(project: Project) -> Iterator[Verb]:
     """`doit status[:<fn>] [--json]`."""
     functions = [function.name for function in project.functions]
-    line = Line(parsed(options), functions)
+    line = Line(parse_with(options), functions)
     documents = Documents(line)
     rows: list[dict[str, Any]] = []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .graph.verb import Line, Verb, parsed
+from .graph.verb import Line, Verb, parse_with
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,10 +23,10 @@ def define(project: Project) -> Verb:
     def act(given: Any) -> int:
         from .graph import reasons
 
-        print("\n".join(reasons.explained(given.task or zips)))
+        print("\n".join(reasons.reasons_for(given.task or zips)))
         return 0
 
-    return Verb("why", "why a task would run now, or would not: doit why zip:<fn>", Line(parsed(options)), act)
+    return Verb("why", "why a task would run now, or would not: doit why zip:<fn>", Line(parse_with(options)), act)
 
 
 def options(parser: ArgumentParser) -> None:

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (zipped(project, function) for function in project.functions)
+    stages = (stage(project, function) for function in project.functions)
     return group("zip", "the package, proved to start: all of the above → build/<fn>/lambda.zip", stages)
 
 
-def zipped(project: Project, function: Function) -> Stage:
+def stage(project: Project, function: Function) -> Stage:
     """Prove, then pack."""
     made = products.Products(function)
     source = Path(function.source or ".")

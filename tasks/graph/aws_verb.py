@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .verb import Documents, Line, Verb, json_option, parsed, verbs
+from .verb import Documents, Line, Verb, json_option, parse_with, verbs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -37,7 +37,7 @@ def aws_verb(  # noqa: PLR0913 - a verb has these parts
 ) -> Iterator[Verb]:
     """`doit NAME[:<fn>]`: `act` gets each function where it is on AWS, and answers with rows to show."""
     names = [function.name for function in project.functions]
-    line = Line(parsed(partial(_options, doc, options)), names)
+    line = Line(parse_with(partial(_options, doc, options)), names)
     documents = Documents(line)
     return verbs(name, doc, line, partial(_done, project, act, documents), names, alone=alone)
 

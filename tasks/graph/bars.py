@@ -1,7 +1,7 @@
 """How far a tool is: a bar on a terminal, where its lines are lines elsewhere.
 
 in   lines that a task shows: GHC's "[2 of 7] Compiling Main", an image's "step 3/9", "fetching the base: 5 of 60 MB"
-out  `moved(name, line)`: the bar of that task moved, and the line is not to be printed; `ended(name)`
+out  `advance(name, line)`: the bar of that task moved, and the line is not to be printed; `remove(name)`
 
 No bar where nobody looks: no terminal, CI, a terminal without a cursor (TERM=dumb), or a person who wants none because
 a screen reader would read each step (NO_COLOR). tqdm draws them, as wide as the terminal; it is imported for the first.
@@ -22,18 +22,18 @@ _bars: dict[str, Any] = {}
 _guard = Lock()
 
 
-def wanted() -> bool:
+def are_wanted() -> bool:
     """Whether somebody looks at a terminal that can draw one."""
     off = {"CI", "NO_COLOR"} & os.environ.keys() or os.environ.get("TERM", "dumb") == "dumb"
     return not off and sys.stderr.isatty()
 
 
-def moved(name: str, line: str) -> bool:
+def advance(name: str, line: str) -> bool:
     """Move the bar of `name` by a line; False where the line says nothing of that, or no bar is wanted."""
     found, unit = re.match(STEPS, line), " steps"
     if not found:
         found, unit = re.match(BYTES, line), " MB"
-    if not found or not wanted():
+    if not found or not are_wanted():
         return False
     parts = [part for part in found.groups() if part is not None]
     what, at, total = sorted(parts, key=str.isdigit)
@@ -64,7 +64,7 @@ def aside(text: str) -> bool:
         return True
 
 
-def ended(task: str) -> None:
+def remove(task: str) -> None:
     """Take the bar of a task away: `binary:echo` shows the one of echo."""
     with _guard:
         _end(task.rpartition(":")[2])

@@ -34,7 +34,7 @@ def put_right() -> None:
     """From here on doit's commands answer in this way."""
     TaskControl.__init__ = _control
     InvalidCommand.__str__ = _invalid
-    CmdParseError.__str__ = _unparsed
+    CmdParseError.__str__ = _unknown_option
     Info._execute, Help._execute, DumpDB.execute = _info, _help, _dump  # noqa: SLF001 - doit has no other place for it
 
 
@@ -67,7 +67,7 @@ def _invalid(error: InvalidCommand) -> str:
     return f"{message}\n  → {meant}"
 
 
-def _unparsed(error: CmdParseError) -> str:
+def _unknown_option(error: CmdParseError) -> str:
     """The option that is not known, without doit's list of all that are."""
     text = str(_doits_unparsed(error))
     said = re.sub(INTERNALS, r"; got \1", text)

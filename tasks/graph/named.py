@@ -28,11 +28,11 @@ def is_named(verb: str) -> bool:
     words = sys.argv[1:]
     whole = any(word.startswith("--a") or "*" in word or word in {"tabcompletion", "graph"} for word in words)  # --all
     named = any(word == verb or word.startswith(f"{verb}:") for word in words)
-    return whole or named or any(f"{quote}{verb}{end}" in _written() for quote in "'\"" for end in f"{quote}:")
+    return whole or named or any(f"{quote}{verb}{end}" in _own_text() for quote in "'\"" for end in f"{quote}:")
 
 
 @cache
-def _written() -> str:
+def _own_text() -> str:
     """What a person's own tasks and choices are written in, less the map's own lines."""
     main = sys.modules.get("dodo")
     found = []

@@ -23,7 +23,7 @@ from ..lib.settings.load import Project, load
 from .commands import put_right
 from .failures import speak
 from .refusal import refuse
-from .reporter import YELLOW, Reporter, coloured
+from .reporter import YELLOW, Reporter, coloured_text
 from .state import ContentChecker
 
 DATABASE = ".doit.db"
@@ -52,7 +52,7 @@ def load_project() -> Project:
         secrets.keep(project.secrets)
         sys.stdout, sys.stderr = secrets.Clean(sys.stdout), secrets.Clean(sys.stderr)
     for warning in project.warnings:
-        print(f"{coloured('warning', YELLOW)}: {warning}", file=sys.stderr)
+        print(f"{coloured_text('warning', YELLOW)}: {warning}", file=sys.stderr)
     return project
 
 
@@ -81,5 +81,5 @@ def _theirs(ours: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     for key in sorted(said.keys() & ours.keys() - CHOICES):
         sentence = f"{key} under [tool.doit] of pyproject.toml is not taken: the graph needs {key} = {ours[key]!r}."
-        print(f"{coloured('warning', YELLOW)}: {sentence}", file=sys.stderr)
+        print(f"{coloured_text('warning', YELLOW)}: {sentence}", file=sys.stderr)
     return {key: value for key, value in said.items() if key in CHOICES}

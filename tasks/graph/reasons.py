@@ -1,7 +1,7 @@
 """Why a task would run: doit's own verdict on it, in the words of this graph.
 
 in   names of tasks; doit's database, through the same functions that decide in a real run
-out  `explained(names)` → lines for people, upstream tasks first
+out  `reasons_for(names)` → lines for people, upstream tasks first
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .state import intact, is_same, stat_of
 from .task import same_code, setting_digests
 
 
-def explained(names: Iterable[str]) -> list[str]:
+def reasons_for(names: Iterable[str]) -> list[str]:
     """The reasons for these tasks and for all that they wait for; UsageError for a task that is not there."""
     lines: list[str] = []
     done: dict[str, bool] = {}
@@ -113,7 +113,7 @@ def _by_value(task: Task, failed: Iterable[Any], values: dict[str, Any]) -> Iter
 
 def _code(module: str, values: dict[str, Any]) -> Iterator[str]:
     since = values.get("ran_at", 0.0)
-    newer = [name for name in code.reached(module) if (code.PACKAGE / name).stat().st_mtime > since]
+    newer = [name for name in code.reachable_files(module) if (code.PACKAGE / name).stat().st_mtime > since]
     yield "the tool's own code or one of its libraries changed" + (f": {', '.join(newer[:5])}" if newer else "")
 
 

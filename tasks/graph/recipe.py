@@ -3,7 +3,7 @@
 in   the name of a task's module, such as `tasks.zip`
 out  `whole(name, resources)`: a stage's code and the files of this tool that it works with, computed once a run
      `digest(name)`: MD5 over every file of this package that the module reaches, by name and content, whatever folder
-     the package lies in, and over the versions of the libraries that those import; `reached(name)`: their names
+     the package lies in, and over the versions of the libraries that those import; `reachable_files(name)`: their names
 
 Computed from the imports, never listed by hand. Imports inside functions count, those under TYPE_CHECKING do not, and
 neither do those of this folder: it decides when a task runs, not what it makes. A module that asks for its own place
@@ -43,8 +43,8 @@ def digest(module: str) -> str:
     """The digest of a task's module; OSError when a file of ours cannot be read."""
     known: dict[str, str] = _record()["digests"]
     if module not in known:
-        lines = [f"{name} {_facts(name)['md5']}" for name in reached(module)]
-        used = {library for name in reached(module) for library in _facts(name)["libraries"]}
+        lines = [f"{name} {_facts(name)['md5']}" for name in reachable_files(module)]
+        used = {library for name in reachable_files(module) for library in _facts(name)["libraries"]}
         lines += [f"{library} {_version(library)}" for library in sorted(used)]
         known[module] = md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
         _learned.append(True)
@@ -52,7 +52,7 @@ def digest(module: str) -> str:
 
 
 @cache
-def reached(module: str) -> tuple[str, ...]:
+def reachable_files(module: str) -> tuple[str, ...]:
     """Names below the package of the files that a task's module reaches, itself among them; sorted."""
     found: set[str] = set()
     inside = module.removeprefix(f"{__package__.rpartition('.')[0]}.")

@@ -28,7 +28,7 @@ PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", 
 WRONG_INPUT = 3  # exit code: lambda.toml, or the command line
 
 
-def coloured(text: str, colour: str, stream: TextIO = sys.stderr) -> str:
+def coloured_text(text: str, colour: str, stream: TextIO = sys.stderr) -> str:
     """`text` in a colour where `stream` is a terminal that wants colours."""
     return f"{colour}{text}{PLAIN}" if stream.isatty() and "NO_COLOR" not in os.environ else text
 
@@ -79,7 +79,7 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def skip_uptodate(self, task: Any) -> None:
         """Nothing to do."""
         if not self.terse:
-            self.resting.append(coloured(f"-- {task.title()}", DIM, self.outstream) + "\n")
+            self.resting.append(coloured_text(f"-- {task.title()}", DIM, self.outstream) + "\n")
             if time.monotonic() - self.shown > AT_ONCE_S:
                 self.write("")
             self._warn(task)
@@ -87,11 +87,11 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def add_success(self, task: Any) -> None:
         """A task ended well: how long it took and what came of it."""
         remember()
-        bars.ended(task.name)
+        bars.remove(task.name)
         meta = task.meta or {}  # None of a task that somebody wrote in dodo.py beside ours
         if task.actions and not meta.get("verb"):
             took = time.monotonic() - self.started[task.name]
-            shown = f"   {coloured(task.name, GREEN, self.outstream)}  {took:.1f} s  {meta.get('note') or ''}"
+            shown = f"   {coloured_text(task.name, GREEN, self.outstream)}  {took:.1f} s  {meta.get('note') or ''}"
             self.write(f"{shown.rstrip()}\n")
             if not self.terse:
                 self._warn(task)
@@ -99,19 +99,21 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     def _warn(self, task: Any) -> None:
         """What is to be said of a task in each run; verbs say it themselves."""
         if text := (task.meta or {}).get("warning"):
-            self.write(f"   {coloured('warning', YELLOW, self.outstream)} for {task.name.partition(':')[2]}: {text}\n")
+            self.write(
+                f"   {coloured_text('warning', YELLOW, self.outstream)} for {task.name.partition(':')[2]}: {text}\n"
+            )
 
     def add_failure(self, task: Any, fail: Any) -> None:
         """A task failed: the sentence and the next act of our errors, the traceback of a bug."""
-        bars.ended(task.name)
+        bars.remove(task.name)
         cause = getattr(fail, "cause", None)
         message, hint = (cause.message, cause.hint) if cause else (fail.get_msg(), "")
         self.wrong_input = self.wrong_input and isinstance(cause, ConfigError | UsageError)
         self.errors.append({"task": task.name, "message": message, "hint": hint})
         if cause is not None:
-            self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {cause}\n")
+            self.write(f"{coloured_text('error', RED, self.outstream)} in {task.name}: {cause}\n")
         elif "Dependent file" in fail.get_msg():
-            self.write(f"{coloured('error', RED, self.outstream)} in {task.name}: {fail.get_msg()}\n")
+            self.write(f"{coloured_text('error', RED, self.outstream)} in {task.name}: {fail.get_msg()}\n")
         elif fail.get_name() != "UnmetDependency":
             self.write("")
             super().add_failure(task, fail)

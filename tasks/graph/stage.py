@@ -40,7 +40,7 @@ class Stage(Task):  # type: ignore[misc]
         super().clean(outstream, dryrun)
 
 
-def made(  # noqa: PLR0913 - a task has these parts
+def stage_with(  # noqa: PLR0913 - a task has these parts
     name: str,
     doc: str,
     *,

@@ -132,11 +132,11 @@ class ContentChecker(FileChangedChecker):  # type: ignore[misc]
         """The file as the task met it; one that was edited meanwhile is saved as unlike any content."""
         now = stat_of(dep)
         same = now is not None and current_state and list(now) == list(current_state[:4])
-        if dep in _seen and _seen[dep] != now and not self._only_touched(dep, current_state):
+        if dep in _seen and _seen[dep] != now and not self._is_only_touched(dep, current_state):
             return [0, -1, 0, 0, None]
         return None if now is None or same else [*now, get_file_md5(dep)]
 
-    def _only_touched(self, dep: str, current_state: Sequence[Any] | None) -> bool:
+    def _is_only_touched(self, dep: str, current_state: Sequence[Any] | None) -> bool:
         """Whether the file still has the content that the task was run with the time before."""
         path = Path(dep)
         return (

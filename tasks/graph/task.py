@@ -1,7 +1,7 @@
 """One task of the graph, as doit takes it.
 
 in   plain functions that raise our errors, the files and settings they read, the files they make
-out  `task(…)` → one task dict, its keys always in the same order; `guarded`: our errors as doit's failures
+out  `task(…)` → one task dict, its keys always in the same order; `run_guarded`: our errors as doit's failures
 
 What doit alone gets wrong is put right here and beside it: state.py (a source edited while it is built counts as built,
 equal times count as unchanged, a target counts as made once it exists), recipe.py (a task does not depend on its code),
@@ -31,8 +31,8 @@ from ..lib.base.errors import BuildError, refused
 from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
-from .reporter import RED, YELLOW, coloured
-from .stage import Stage, made
+from .reporter import RED, YELLOW, coloured_text
+from .stage import Stage, stage_with
 from .state import fingerprints, intact, is_intact
 
 Tasks = Task | Iterator[Task]  # what a task creator in dodo.py gives to doit
@@ -74,7 +74,7 @@ def task(  # noqa: PLR0913 - a task has these parts
             and is_intact(values, products, watches)
         )
 
-    return made(
+    return stage_with(
         name,
         doc,
         file_dep=map(str, file_dep),
@@ -91,7 +91,7 @@ def task(  # noqa: PLR0913 - a task has these parts
             lambda: {"intact": fingerprints([*targets, *watches(), *copied()])},
         ],
         rests=rests,
-        action=(guarded, [action]),
+        action=(run_guarded, [action]),
         clean=lambda: [Removal(clean) if clean else Removal(removal, [[*targets, *cleans]])],
         meta={"reads": reads, "warning": warning},
     )
@@ -120,7 +120,7 @@ def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: tup
     return bool(values.get("recipe") == code.whole(recipe, resources))
 
 
-def guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | None:
+def run_guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | None:
     """Run an action; our errors, and the file system's, become a failure without traceback."""
     try:
         task.meta["note"] = action()
@@ -145,13 +145,13 @@ def failure(error: BuildError) -> TaskFailed:
 def show(name: str, line: str) -> None:
     """One line of a tool's output, marked with the function it is for; its escapes would paint our lines, too."""
     plain = re.sub(CONTROL, "", line)
-    if not bars.moved(name, plain):
+    if not bars.advance(name, plain):
         _print(f"   {name} │ {plain}")
 
 
 def warn(name: str, text: str) -> None:
     """Print a warning about one function to stderr; the task goes on."""
-    _print(f"   {coloured('warning', YELLOW)} for {name}: {text}")
+    _print(f"   {coloured_text('warning', YELLOW)} for {name}: {text}")
 
 
 def _print(text: str) -> None:
@@ -184,5 +184,5 @@ def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit
                 derived.remove_empty(path)
             atexit.register(derived.tidy)  # once, after the last task's: whoever registers it twice gets one call more
     except OSError as error:  # doit would print a traceback, and end well
-        print(f"{coloured('error', RED)} in clean: {refused(error)}", file=sys.stderr)
+        print(f"{coloured_text('error', RED)} in clean: {refused(error)}", file=sys.stderr)
         raise SystemExit(1) from error

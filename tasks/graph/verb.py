@@ -22,8 +22,8 @@ from ..lib.base import processes, secrets
 from ..lib.base.errors import BuildError, UsageError, typed
 from .named import is_named
 from .refusal import parser, refuse
-from .reporter import RED, Reporter, coloured
-from .task import guarded
+from .reporter import RED, Reporter, coloured_text
+from .task import run_guarded
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -69,7 +69,7 @@ class Documents(dict[str, Any]):
         """List what failed, and print the document, if it is wanted."""
         for failure in self.failures:
             hint = f"\n  → {failure['hint']}" if failure["hint"] else ""
-            label = coloured("error", RED)
+            label = coloured_text("error", RED)
             print(f"{label} in {failure['task']}: {failure['message']}{hint}", file=sys.stderr)
         if self.failures:
             Reporter.exit_code = 1
@@ -132,7 +132,7 @@ class Verb(Task):  # type: ignore[misc]
             code = self.act(arguments if arguments is not None else self.line.parse(f"doit {self.name}", []))
             Reporter.exit_code = max(Reporter.exit_code, code or 0)
 
-        return guarded(done, self)
+        return run_guarded(done, self)
 
 
 def verbs(  # noqa: PLR0913 - a group has these parts
@@ -171,7 +171,7 @@ def json_option(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def parsed(options: Callable[[ArgumentParser], None]) -> Parse:
+def parse_with(options: Callable[[ArgumentParser], None]) -> Parse:
     """A parse with argparse: `options` adds what the verb knows; options and words come in any order."""
 
     def parse(name: str, words: list[str]) -> Any:

@@ -142,7 +142,7 @@ def test_a_place_that_is_none_is_refused_when_lambda_toml_is_read(value: str, sa
 
 
 def test_render_shows_the_places() -> None:
-    found = render.rendered(project(TABLE).functions[0])["environment"]
+    found = render.keys_with_values(project(TABLE).functions[0])["environment"]
     assert found == {
         "DB": {"ssm": "/app/db"},
         "KEY": {"secret": "app", "key": "token"},

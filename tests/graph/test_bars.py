@@ -22,7 +22,7 @@ from tasks.graph import bars, task
 lines = ["[1 of 3] Compiling A", "warning: odd", "[3 of 3] Compiling C", "step 2/9: RUN x"]
 for line in [*lines, "fetching the base: 5 of 60 MB"]:
     task.show("echo", line)
-bars.ended("binary:echo")
+bars.remove("binary:echo")
 print("done", file=sys.stderr)
 """
 
