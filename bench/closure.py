@@ -46,7 +46,7 @@ def ours_with_versions(path: Path) -> object:
     return closure.closure(sysroot.Host(), str(path))
 
 
-def spawned(*words: str) -> Walk:
+def spawn_walk(*words: str) -> Walk:
     """A program of its own."""
     return lambda path: subprocess.run([*words, str(path)], check=False, capture_output=True)
 
@@ -60,7 +60,7 @@ def peers() -> Iterator[tuple[str, Walk]]:
         if found is None:
             print(f"skipped: {name} is not installed")
             continue
-        yield f"{name}, spawned", spawned(found)
+        yield f"{name}, spawned", spawn_walk(found)
         if name == "lddtree":
             yield "lddtree, in process", lddtree(found)
     if importlib.util.find_spec("auditwheel") is None:
@@ -87,7 +87,7 @@ def lddtree(found: str) -> Walk:
     return walk
 
 
-def generated(folder: Path, count: int) -> Path:
+def make_program(folder: Path, count: int) -> Path:
     """A program whose libraries need the next two of them: gcc -shared -nostdlib, and gcc -Wl,-rpath,$ORIGIN."""
     folder.mkdir()
     (folder / "a.c").write_text("")
@@ -136,7 +136,7 @@ def main() -> None:
     print(f"{'program':24} {'libraries':>9} {'ms':>7}  times our time")
     with tempfile.TemporaryDirectory() as name:
         programs = [*samples(), *chosen.program]
-        programs += [generated(Path(name) / str(count), count) for count in COUNTS]
+        programs += [make_program(Path(name) / str(count), count) for count in COUNTS]
         for path in programs:
             count = len(closure.closure(sysroot.Host(), str(path)).objects) - 1
             best = best_ms(walks, path, chosen.rounds)

@@ -62,7 +62,7 @@ def edit(folder: Path, number: int) -> None:
     source.write_text("\n".join([*kept, f"edited :: Int; edited = {number}", ""]))
 
 
-def compared(name: str, pairs: list[tuple[float, float]], goal: str) -> None:
+def print_ratio(name: str, pairs: list[tuple[float, float]], goal: str) -> None:
     """One line: both minima and their ratio."""
     ours, theirs = (min(figures) for figures in zip(*pairs, strict=True))
     print(f"{name:<24} container {ours:6.3f} s   host {theirs:6.3f} s   ratio {ours / theirs:.2f}{goal}")
@@ -107,14 +107,14 @@ def main(base: str, runs: int) -> None:
         ours, theirs = project(Path(name, "container"), "docker", base), project(Path(name, "host"), "host", base)
         try:
             first = [(elapsed_s(ours), elapsed_s(theirs))]
-            compared("first build", first, "")
-            compared("nothing to do", [(elapsed_s(ours), elapsed_s(theirs)) for _ in range(3 * runs)], " (goal 1.3)")
+            print_ratio("first build", first, "")
+            print_ratio("nothing to do", [(elapsed_s(ours), elapsed_s(theirs)) for _ in range(3 * runs)], " (goal 1.3)")
             changes = []
             for number in range(runs):
                 edit(ours, number)
                 edit(theirs, number)
                 changes.append((elapsed_s(ours), elapsed_s(theirs)))
-            compared("one line changed", changes, " (goal 1.5)")
+            print_ratio("one line changed", changes, " (goal 1.5)")
         finally:
             from tasks.lib.engine import machine as docker
 

@@ -112,7 +112,7 @@ def serve(ports: Queue[int], delay_s: float) -> None:
     server.serve_forever()
 
 
-def timed(command: list[str], environment: dict[str, str]) -> float:
+def seconds_of(command: list[str], environment: dict[str, str]) -> float:
     """Seconds of a whole process."""
     started = time.perf_counter()
     subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -157,11 +157,11 @@ def compare(folder: Path, url: str, options: argparse.Namespace) -> None:
     times: dict[str, list[float]] = {name: [] for name in commands}
     calls: dict[str, set[int]] = {name: set() for name in commands}
     for command in commands.values():
-        timed(command, environment)  # warm the disk's cache
+        seconds_of(command, environment)  # warm the disk's cache
     urllib.request.urlopen(f"{url}/calls").close()
     for _ in range(options.rounds):
         for name, command in commands.items():
-            times[name].append(timed(command, environment))
+            times[name].append(seconds_of(command, environment))
             with urllib.request.urlopen(f"{url}/calls") as answer:
                 calls[name].add(json.load(answer))
     medians = {name: statistics.median(found) for name, found in times.items()}

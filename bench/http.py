@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks.lib import shim  # noqa: E402
-from tasks.lib.base.files import replaced  # noqa: E402
+from tasks.lib.base.files import replacement  # noqa: E402
 from tasks.lib.local.fronts.events import FRONTS  # noqa: E402
 from tasks.lib.local.fronts.request import HttpRequest  # noqa: E402
 from tasks.lib.platform.architecture import own_architecture  # noqa: E402
@@ -42,7 +42,7 @@ COUNTS = {SMALL: 1000, LARGE: 15}
 Runs = dict[str, dict[str, list[float]]]
 
 
-def made(folder: Path) -> None:
+def make_programs(folder: Path) -> None:
     """The programs, each in `folder`."""
     for name in ("api", "echo", "client"):
         source = ROOT / f"bench/shim/{name}.c"
@@ -175,13 +175,13 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        made(Path(folder))
+        make_programs(Path(folder))
         section = "\n".join(report(measure(Path(folder), given.rounds), given.rounds))
     print(section)
     if given.write:
         before, _, rest = RESULTS.read_text().partition(HEAD)
         _, mark, after = rest.partition("\n## ")
-        with replaced(RESULTS) as temporary:
+        with replacement(RESULTS) as temporary:
             temporary.write_text(before.rstrip("\n") + "\n\n" + section + (mark and f"\n## {after}"))
 
 

@@ -122,7 +122,7 @@ def main() -> int:
         mine = ours(root, path, search)
         spent += time.perf_counter() - start
         libraries += len(mine)
-        if _sorted(mine) == _sorted(theirs):
+        if _in_order(mine) == _in_order(theirs):
             agreed += 1
         else:
             differed += 1
@@ -137,7 +137,7 @@ def main() -> int:
     return 1 if differed or agreed_refusals != refused else 0
 
 
-def _sorted(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _in_order(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """In order; what is not found goes last on both sides: ld.so puts it where it would have been loaded."""
     return [item for item in items if item[1] != "not found"] + sorted(i for i in items if i[1] == "not found")
 

@@ -26,7 +26,7 @@ STACK = ["stack", "build", "--system-ghc", "--no-install-ghc", "--allow-differen
 CABAL = ["cabal", "build", "--offline", "--disable-tests", "--disable-benchmarks", "exe:matrix"]
 
 
-def timed(act: Callable[[], object]) -> float:
+def seconds_of(act: Callable[[], object]) -> float:
     """How long it takes, in seconds."""
     begun = time.monotonic()
     act()
@@ -75,8 +75,8 @@ def compare(top: Path, tool: str, command: list[str]) -> None:
     for number in range(ROUNDS):
         for name, place, act in (("plain", plain, run), ("ours", made.folder / "hs/matrix", doit)):
             edit(next(place.rglob("Main.hs")), number)
-            times[name].append(timed(act))
-            times[f"{name} rests"].append(timed(act))
+            times[name].append(seconds_of(act))
+            times[f"{name} rests"].append(seconds_of(act))
     for title, suffix in (("one line changed", ""), ("nothing to do", " rests")):
         ours, theirs = min(times[f"ours{suffix}"]), min(times[f"plain{suffix}"])
         print(f"| {title}, {tool} | {theirs:.2f} s | {ours:.2f} s | {ours / theirs:.2f} |", flush=True)

@@ -106,7 +106,7 @@ def prebuilt(function: Function) -> Stage:
     def make() -> str:
         if not files.is_file(given):
             raise BuildError(f"There is no file {given}.", "Correct `binary` of the function in lambda.toml.")
-        with files.replaced(target, files.PROGRAM_MODE) as temporary:
+        with files.replacement(target, files.PROGRAM_MODE) as temporary:
             shutil.copyfile(given, temporary)
         return f"{given} → {target}  {size(target)}, prebuilt"
 

@@ -38,7 +38,7 @@ def stage(project: Project, function: Function) -> Stage:
     layers = list(filter(files.is_file, products.layers(function)))
     extra: dict[str, Path] = {}
     with suppress(PackageError):  # said when the task runs
-        extra = members.included(function.include, source)
+        extra = members.included_files(function.include, source)
 
     def make() -> str:
         from .lib import shim
@@ -53,7 +53,7 @@ def stage(project: Project, function: Function) -> Stage:
         listed = json.loads(made.needed_libs.read_bytes())["pack"]  # a file that somebody put into lib/ does not travel
         libs = {zip_name(item["name"]): made.libs / item["name"] for item in listed}
         own = {function.program: made.executable, made.shim.name: made.shim}
-        everything = members.joined(own, libs, data(made), members.included(function.include, source))
+        everything = members.joined_files(own, libs, data(made), members.included_files(function.include, source))
         packed = members.members(everything)
         with below_opt(products.layers(function), unread=function.layers_unread) as laid:
             verdict = judge.examine(
@@ -78,7 +78,7 @@ def stage(project: Project, function: Function) -> Stage:
         code_sha256 = archive.pack(packed, products.CACHE / "deflated", made.zip)
         files.write(made.sha256, f"{code_sha256}\n".encode())
         after = moved.summary(made.zip)
-        told = moved.moved(before, after) if after else ""
+        told = moved.difference(before, after) if after else ""
         if before != after:
             files.write(made.last_change, told.encode())
         if unlike:

@@ -19,7 +19,7 @@ COMMANDS = {"list", "info", "clean", "help", "init"}
 
 
 def test_the_reference_of_keys_is_the_codes() -> None:
-    assert reference.documented(KEYS) == KEYS, "write it anew: python -m tasks.lib.settings.reference"
+    assert reference.reference_page(KEYS) == KEYS, "write it anew: python -m tasks.lib.settings.reference"
 
 
 @pytest.fixture(scope="module")

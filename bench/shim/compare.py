@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tasks.lib import shim  # noqa: E402
-from tasks.lib.base.files import replaced  # noqa: E402
+from tasks.lib.base.files import replacement  # noqa: E402
 from tasks.lib.local.emulator import INVOCATIONS, free_ports  # noqa: E402
 from tasks.lib.local.function import CLIENT, RUNTIME_JS  # noqa: E402
 from tasks.lib.local.rie import emulator  # noqa: E402
@@ -321,7 +321,7 @@ def main() -> None:
         old = RESULTS.read_text() if RESULTS.exists() else "# Results\n\n"
         before, _, rest = old.partition("## Shims\n")
         _, mark, after = rest.partition("\n## ")
-        with replaced(RESULTS) as temporary:
+        with replacement(RESULTS) as temporary:
             temporary.write_text(before + section + (mark and f"\n## {after}"))
 
 

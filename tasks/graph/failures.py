@@ -14,7 +14,7 @@ import traceback
 
 from doit import doit_cmd
 
-from ..lib.base.errors import BuildError, refused
+from ..lib.base.errors import BuildError, file_error
 
 
 class _Words:
@@ -28,7 +28,7 @@ class _Words:
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
             return ""
         if isinstance(error, OSError) and error.errno is not None:
-            return f"ERROR: {refused(error)}\n"
+            return f"ERROR: {file_error(error)}\n"
         return f"ERROR: {error}\n" if isinstance(error, BuildError) else traceback.format_exc()
 
 

@@ -27,7 +27,7 @@ from doit.exceptions import TaskFailed
 from doit.task import Task
 
 from ..lib.base import derived
-from ..lib.base.errors import BuildError, refused
+from ..lib.base.errors import BuildError, file_error
 from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
@@ -131,7 +131,7 @@ def run_guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | N
     except OSError as error:
         if error.errno is None:
             raise
-        return failure(refused(error))
+        return failure(file_error(error))
     return None
 
 
@@ -184,5 +184,5 @@ def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit
                 derived.remove_empty(path)
             atexit.register(derived.tidy)  # once, after the last task's: whoever registers it twice gets one call more
     except OSError as error:  # doit would print a traceback, and end well
-        print(f"{coloured_text('error', RED)} in clean: {refused(error)}", file=sys.stderr)
+        print(f"{coloured_text('error', RED)} in clean: {file_error(error)}", file=sys.stderr)
         raise SystemExit(1) from error

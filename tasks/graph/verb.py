@@ -19,7 +19,7 @@ from doit.exceptions import InvalidCommand, TaskFailed
 from doit.task import Task
 
 from ..lib.base import processes, secrets
-from ..lib.base.errors import BuildError, UsageError, typed
+from ..lib.base.errors import BuildError, UsageError, typable
 from .named import is_named
 from .refusal import parser, refuse
 from .reporter import RED, Reporter, coloured_text
@@ -48,7 +48,7 @@ class Line:
         others = [word for word in words if word.startswith(f"{base}:") and word[len(base) + 1 :] in self.names]
         if self.arguments is None:
             own = [word for word in words if word not in others and not word.startswith("stage=")]
-            self.arguments = self.parse(typed(f"doit {task}"), own)
+            self.arguments = self.parse(typable(f"doit {task}"), own)
         return others
 
 
@@ -78,7 +78,7 @@ class Documents(dict[str, Any]):
             errors = [*errors, {"task": "", "message": "Interrupted.", "hint": "Run the same command again."}]
         if getattr(self.line.arguments, "json", False):
             document = {"ok": not errors, "functions": self, "errors": errors}
-            document = secrets.cleaned(document)
+            document = secrets.clean_document(document)
             print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

@@ -34,7 +34,7 @@ class Library:
     version: str = ""
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """Package, version and size, for people."""
         return f"{self.package or 'of no package'}{self.version and ' '}{self.version} ({human(self.size_bytes)})"
 
@@ -121,8 +121,8 @@ def differences(
         [rows[name] for name in changed], owners([rows[name]["path"] for name in changed]) if changed else {}
     )
     for name, item in sorted(found.items()):
-        before = f"was {known[name].described}" if name in known else "was not there"
-        yield f"{name} is {item.described} now, {before}"
+        before = f"was {known[name].description}" if name in known else "was not there"
+        yield f"{name} is {item.description} now, {before}"
     yield from (
-        f"{name}, {item.described}, is not there now" for name, item in sorted(known.items()) if name not in rows
+        f"{name}, {item.description}, is not there now" for name, item in sorted(known.items()) if name not in rows
     )

@@ -19,7 +19,7 @@ from typing import Any
 
 from .base import processes
 from .base.errors import BuildError, ToolError
-from .base.files import PROGRAM_MODE, replaced
+from .base.files import PROGRAM_MODE, replacement
 from .platform.architecture import Architecture, own_architecture
 from .platform.layout import LIB
 from .platform.limits import ANSWER_BYTES
@@ -139,7 +139,7 @@ def filled_in(template: str, settings: ShimSettings) -> str:
 
 def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Sequence[str]) -> None:
     """Compile the bootstrap of `settings` from the C files in `sources` to `target`; ToolError when that fails."""
-    with replaced(target, PROGRAM_MODE) as temporary:
+    with replacement(target, PROGRAM_MODE) as temporary:
         command = [*compiler, *FLAGS, *_macros(settings)]
         for source in sources_of(settings)[:-1]:  # one translation unit: half the time of ten
             command += ["-include", source]

@@ -35,7 +35,7 @@ ALIASED = f'{PLAIN}\nalias = "live"\n'
 
 
 def project(text: str = PLAIN, stage: str | None = None) -> Project:
-    return load.parsed(tomllib.loads(text), Path("lambda.toml"), stage)
+    return load.project_of(tomllib.loads(text), Path("lambda.toml"), stage)
 
 
 def packed(folder: Path, content: str, level: int = 6) -> Package:

@@ -149,7 +149,7 @@ def test_a_name_of_255_bytes_can_be_written() -> None:
 
 
 def test_what_the_disk_refuses_names_the_target() -> None:
-    with pytest.raises(OSError, match="No space") as caught, files.replaced(Path("build/one/big")):
+    with pytest.raises(OSError, match="No space") as caught, files.replacement(Path("build/one/big")):
         raise OSError(28, "No space left on device")
     assert caught.value.filename == "build/one/big"
 

@@ -39,7 +39,7 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> Non
     files.write(target, b"old")
 
     def fail() -> None:
-        with files.replaced(target) as temporary:
+        with files.replacement(target) as temporary:
             temporary.write_bytes(b"half")
             raise KeyboardInterrupt
 

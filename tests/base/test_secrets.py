@@ -90,7 +90,7 @@ def test_what_is_said_in_the_open_and_what_is_short_stays() -> None:
 
 def test_names_in_a_document_stay_and_texts_are_cleaned() -> None:
     secrets.keep(["hunter2hunter2"])
-    found = secrets.cleaned({"hunter2hunter2": ["x hunter2hunter2", 3, None]})
+    found = secrets.clean_document({"hunter2hunter2": ["x hunter2hunter2", 3, None]})
     assert found == {"hunter2hunter2": ["x ***", 3, None]}
 
 

@@ -97,8 +97,8 @@ def test_a_paths_module_holds_the_same_folder_in_every_clone(
         Path("f/p.cabal").write_text(CABAL.format("p", "  other-modules: Paths_p\n  autogen-modules: Paths_p\n"))
         Path("f/stack.yaml").write_text("resolver: ghc-9.0.2\n")
         host = Host(Path("build/.work"), Path("build/.cache"))
-        if host.unfixed:
-            lacking(host.unfixed)
+        if host.unfixed_reason:
+            lacking(host.unfixed_reason)
         job = Job(tree(Path("f"), Path("build")), "p", Tool(tool), (), Path("build/f/p"))
         haskell.build(host, host.toolchain(print), job, print)
         found.append(job.target.read_bytes())

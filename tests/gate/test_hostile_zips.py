@@ -437,7 +437,7 @@ def test_the_verdict_is_what_happens(shape: str, root: Path, parts: Path, where:
     package = tmp_path / "a.zip"
     subprocess.run([need("zip"), "-q", "-y", "-r", package, "."], cwd=task, check=True)
     (tmp_path / "unpacked").mkdir()
-    archive = unzip.unpacked(package, tmp_path / "unpacked")
+    archive = unzip.unpack(package, tmp_path / "unpacked")
     found = judge.foreign(archive.contents, where)
     laid_out(package, root)
     truth, said = started(root)

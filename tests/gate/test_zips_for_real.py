@@ -238,7 +238,7 @@ def test_the_verdict_is_what_happens(root: Path, made: Path, node_packers: Path,
         package = zipped(case, folder, tmp_path / f"{number}.zip", node_packers)
         place = tmp_path / f"{number}.unpacked"
         place.mkdir()
-        archive = unzip.unpacked(package, place)
+        archive = unzip.unpack(package, place)
         found = judge.foreign(archive.contents, where)
         laid_out(package, root)
         truth, said = started(root)

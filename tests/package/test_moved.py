@@ -5,20 +5,20 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from tasks.lib.package.moved import Summary, moved, summary
+from tasks.lib.package.moved import Summary, difference, summary
 
 
 def test_size_and_libraries_that_came_and_went_are_said() -> None:
     old = Summary(2_900_000, {"bootstrap": 1, "hello": 2, "lib/libz.so.1": 3})
     new = Summary(3_100_000, {"bootstrap": 1, "hello": 9, "lib/libpcre2-8.so.0": 3})
-    assert moved(old, new) == "2.9 → 3.1 MB, +libpcre2-8.so.0, −libz.so.1, hello changed"
-    assert moved(None, new) == "3.1 MB"
-    assert moved(new, new) == "3.1 MB"
+    assert difference(old, new) == "2.9 → 3.1 MB, +libpcre2-8.so.0, −libz.so.1, hello changed"
+    assert difference(None, new) == "3.1 MB"
+    assert difference(new, new) == "3.1 MB"
 
 
 def test_another_unit_is_said_and_many_names_are_counted() -> None:
     many = {f"lib/lib{letter}.so": 1 for letter in "abcdef"}
-    assert moved(Summary(900_000, {}), Summary(1_000_000, many)) == (
+    assert difference(Summary(900_000, {}), Summary(1_000_000, many)) == (
         "900.0 kB → 1.0 MB, +liba.so, +libb.so, +libc.so, +libd.so, +2 more"
     )
 

@@ -40,26 +40,26 @@ def plain(found: Mapping[str, Member]) -> dict[str, tuple[bytes, int]]:
 
 
 def test_order_and_cache_do_not_matter(tmp_path: Path) -> None:
-    first = archive.packed(MEMBERS, tmp_path / "a")
-    assert archive.packed(dict(reversed(MEMBERS.items())), tmp_path / "b") == first
-    assert archive.packed(MEMBERS, tmp_path / "a") == first, "from the cache"
+    first = archive.zip_bytes(MEMBERS, tmp_path / "a")
+    assert archive.zip_bytes(dict(reversed(MEMBERS.items())), tmp_path / "b") == first
+    assert archive.zip_bytes(MEMBERS, tmp_path / "a") == first, "from the cache"
 
 
 def test_the_bytes_are_pinned(tmp_path: Path) -> None:
     """Another codec or layout would redeploy every function of every user: that has to be a decision."""
-    found = hashlib.sha256(archive.packed(MEMBERS, tmp_path)).hexdigest()
+    found = hashlib.sha256(archive.zip_bytes(MEMBERS, tmp_path)).hexdigest()
     assert found == "2ab132333bc76571150c8c4d261dc0e445a1a9113f2db65ac23f358a50d30099"
 
 
 def test_a_damaged_cache_is_not_believed(tmp_path: Path) -> None:
-    first = archive.packed(MEMBERS, tmp_path)
+    first = archive.zip_bytes(MEMBERS, tmp_path)
     for kept in tmp_path.iterdir():
         kept.write_bytes(b"junk")
-    assert archive.packed(MEMBERS, tmp_path) == first
+    assert archive.zip_bytes(MEMBERS, tmp_path) == first
 
 
 def test_python_reads_names_modes_and_content(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(archive.packed(MEMBERS, tmp_path))) as opened:
+    with zipfile.ZipFile(io.BytesIO(archive.zip_bytes(MEMBERS, tmp_path))) as opened:
         assert opened.testzip() is None
         assert opened.namelist() == sorted(MEMBERS, key=str.encode)
         for info in opened.infolist():
@@ -73,7 +73,7 @@ def test_python_reads_names_modes_and_content(tmp_path: Path) -> None:
 def test_unzip_restores_the_files(tmp_path: Path) -> None:
     need("unzip")
     package_file = tmp_path / "lambda.zip"
-    package_file.write_bytes(archive.packed(MEMBERS, tmp_path / "cache"))
+    package_file.write_bytes(archive.zip_bytes(MEMBERS, tmp_path / "cache"))
     subprocess.run(["unzip", "-q", package_file, "-d", tmp_path / "out"], check=True)
     assert os.access(tmp_path / "out/bootstrap", os.X_OK)
     assert not os.access(tmp_path / "out/lib/libgmp.so.10", os.X_OK)
@@ -99,7 +99,7 @@ def test_the_digest_speaks_of_content_not_of_packing(tmp_path: Path) -> None:
 def test_too_large_a_package_is_refused_with_its_largest_members(tmp_path: Path) -> None:
     large = {"big": Member.of(bytes(UNZIPPED_BYTES), 0o644), "small": Member.of(b"x", 0o644)}
     with pytest.raises(PackageError, match=r"262,144,001 bytes unzipped.*big 262\.1 MB"):
-        archive.packed(large, tmp_path)
+        archive.zip_bytes(large, tmp_path)
 
 
 @given(
@@ -109,7 +109,7 @@ def test_any_members_come_back(contents: dict[str, bytes]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        packed = archive.packed({name: Member.of(data, 0o644) for name, data in contents.items()}, Path(folder))
+        packed = archive.zip_bytes({name: Member.of(data, 0o644) for name, data in contents.items()}, Path(folder))
     with zipfile.ZipFile(io.BytesIO(packed)) as opened:
         assert {name: opened.read(name) for name in opened.namelist()} == contents
 
@@ -119,10 +119,10 @@ def test_included_files_keep_their_place_below_the_source(tmp_path: Path, monkey
     for name in ("hs/f/data/a.txt", "hs/f/data/deep/b.txt", "assets/c.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    found = members.included(["hs/f/data", "assets/*.txt", "libz.so.1"], Path("hs/f"))
+    found = members.included_files(["hs/f/data", "assets/*.txt", "libz.so.1"], Path("hs/f"))
     assert sorted(found) == ["assets/c.txt", "data/a.txt", "data/deep/b.txt"]
     assert members.libraries(["hs/f/data", "libz.so.1"]) == ("libz.so.1",)
-    absolute = members.included([str(tmp_path / "assets")], Path("hs/f"))
+    absolute = members.included_files([str(tmp_path / "assets")], Path("hs/f"))
     assert list(absolute) == [f"{str(tmp_path)[1:]}/assets/c.txt"]
 
 
@@ -133,7 +133,7 @@ def test_an_include_without_a_file_names_the_place_that_may_be_meant(
     (tmp_path / "hs/f").mkdir(parents=True)
     (tmp_path / "hs/f/a.txt").touch()
     with pytest.raises(PackageError, match="no such file") as caught:
-        members.included(["a.txt"], Path("hs/f"))
+        members.included_files(["a.txt"], Path("hs/f"))
     assert "hs/f/a.txt" in caught.value.hint
 
 
@@ -143,7 +143,7 @@ def test_links_are_followed_and_loops_end(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "far.txt").write_text("far")
     (tmp_path / "data/link").symlink_to("../far.txt")
     (tmp_path / "data/loop").symlink_to(".")
-    found = members.included(["data"], Path("hs"))
+    found = members.included_files(["data"], Path("hs"))
     assert plain(members.members(found)) == {"data/link": (b"far", 0o644)}
 
 
@@ -151,18 +151,18 @@ def test_a_fifo_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     with pytest.raises(PackageError, match="no regular file"):
-        members.included(["pipe"], Path("hs"))
+        members.included_files(["pipe"], Path("hs"))
 
 
 def test_two_files_of_one_name_are_refused() -> None:
     with pytest.raises(PackageError, match="want to be bootstrap"):
-        members.joined({"bootstrap": Path("a")}, {"bootstrap": Path("b")})
+        members.joined_files({"bootstrap": Path("a")}, {"bootstrap": Path("b")})
 
 
 def test_the_zip_that_is_written_is_the_one_of_the_bytes_and_rests_when_equal(tmp_path: Path) -> None:
     target = tmp_path / "lambda.zip"
     sha256 = archive.pack(MEMBERS, tmp_path / "cache", target)
-    content = archive.packed(MEMBERS, tmp_path / "cache")
+    content = archive.zip_bytes(MEMBERS, tmp_path / "cache")
     assert target.read_bytes() == content
     assert sha256 == archive.code_sha256(content)
     before = target.stat().st_mtime_ns
@@ -185,10 +185,10 @@ def test_packing_holds_little_beside_the_members(tmp_path: Path, kind: str) -> N
 
 @pytest.mark.parametrize("damage", ["cut", "more", "other"])
 def test_a_kept_member_that_is_cut_longer_or_anothers_is_not_believed(tmp_path: Path, damage: str) -> None:
-    first = archive.packed(MEMBERS, tmp_path)
+    first = archive.zip_bytes(MEMBERS, tmp_path)
     for kept in tmp_path.iterdir():
         data = kept.read_bytes()
         other = zlib.compressobj(9, zlib.DEFLATED, -15)
         anothers = other.compress(b"x" * 100_000) + other.flush()
         kept.write_bytes({"cut": data[:-1], "more": data + b"\0", "other": anothers}[damage])
-    assert archive.packed(MEMBERS, tmp_path) == first
+    assert archive.zip_bytes(MEMBERS, tmp_path) == first

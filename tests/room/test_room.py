@@ -14,7 +14,7 @@ import pytest
 
 from tasks.lib.platform.runtimes import platform
 from tasks.lib.room import fittings
-from tasks.lib.room.asked import asked
+from tasks.lib.room.asked import short_list
 from tasks.lib.room.room import Seen, Visit, _spec, room_problem, visit
 from tests.support import ROOT, lacking, need
 
@@ -79,7 +79,7 @@ def test_it_is_the_functions_user_below_an_init(task: Path) -> None:
 def test_only_tmp_can_be_written(task: Path) -> None:
     found = seen(task, "write")
     assert found.stdout == b"-1 -1 1\n"
-    assert {(item.path, item.error) for item in asked(found.record)} == {
+    assert {(item.path, item.error) for item in short_list(found.record)} == {
         ("/var/task/x", "EROFS"),
         ("/etc/x", "EROFS"),
     }
@@ -87,7 +87,7 @@ def test_only_tmp_can_be_written(task: Path) -> None:
 
 
 def test_what_a_child_asks_for_is_recorded(task: Path) -> None:
-    assert [item.path for item in asked(seen(task, "child").record)] == ["/child/asks"]
+    assert [item.path for item in short_list(seen(task, "child").record)] == ["/child/asks"]
 
 
 def test_memory_is_the_functions(task: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_file_of_another_user_cannot_be_read(task: Path) -> None:
         pytest.skip("files of a plain user belong to the room's user")
     found = seen(task, "private")
     assert found.stdout == b"refused\n"
-    assert [item.error for item in asked(found.record)] == ["EACCES"]
+    assert [item.error for item in short_list(found.record)] == ["EACCES"]
 
 
 def test_time_is_bounded(task: Path) -> None:
@@ -188,7 +188,7 @@ def test_the_loaders_own_search_is_not_told() -> None:
     package = "/p/share/x86_64-linux-ghc-9.0.2/my-x-1.0/t.json"
     rows = [*levels, row("/var/lang/lib/libz.so.1"), row("/lib64/libz.so.1", ""), row("/var/task/lib/libx.so")]
     rows += [row("/usr/share/zoneinfo/Europe/Berlin"), row(package)]
-    found = asked(rows)
+    found = short_list(rows)
     assert [item.path for item in found] == [
         "libx.so",
         "/usr/share/zoneinfo/Europe/Berlin",

@@ -24,10 +24,10 @@ memory_mb = 512
 
 
 def test_it_reads_as_what_it_shows_and_shows_no_secret() -> None:
-    project = load.parsed(tomllib.loads(TEXT), Path("lambda.toml"), "prod")
+    project = load.project_of(tomllib.loads(TEXT), Path("lambda.toml"), "prod")
     shown = "\n".join(f"{name} = {toml.value(value)}" for name, value in keys_with_values(project.functions[0]).items())
     assert "hunter" not in shown
-    again = load.parsed({"function": {"hello": tomllib.loads(shown)}}, Path("lambda.toml")).functions[0]
+    again = load.project_of({"function": {"hello": tomllib.loads(shown)}}, Path("lambda.toml")).functions[0]
     hello = project.functions[0]
     for name in (
         "memory_mb",

@@ -43,7 +43,7 @@ environment = {}
 
 
 def read(text: str = BASE, stage: str | None = None) -> Project:
-    return load.parsed(tomllib.loads(text), Path("lambda.toml"), stage)
+    return load.project_of(tomllib.loads(text), Path("lambda.toml"), stage)
 
 
 def refused(text: str, stage: str | None = None) -> str:
@@ -161,7 +161,7 @@ def test_every_own_field_is_one_of_aws() -> None:
     create, update = (
         set(shapes[f"{name}Request"]["members"]) for name in ("CreateFunction", "UpdateFunctionConfiguration")
     )
-    rows = {row.field for row in managed.managed()}
+    rows = {row.field for row in managed.managed_rows()}
     assert rows <= create
     assert create - update - rows - set(managed.DEPLOYS_OWN) == set(managed.CREATE_ONLY)
     assert rows - set(managed.BY_OTHER_CALLS) <= update
@@ -183,7 +183,7 @@ vpc = { subnets = ["subnet-2", "subnet-1"], security_groups = ["sg-1"], ipv6 = t
         "aws.SnapStart.ApplyOn",
     ]
     assert managed.defaults()["EphemeralStorage"] == {"Size": 512}
-    for row in managed.managed():
+    for row in managed.managed_rows():
         if row.field not in managed.SHARED:
             message = refused(f'[function.hello]\nbinary = "hello"\naws = {{ {row.field} = "x" }}\n')
             assert f"has a key of its own: {row.key}" in message

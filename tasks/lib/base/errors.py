@@ -31,7 +31,7 @@ def name_command(name: str) -> None:
     _command[0] = name
 
 
-def typed(text: str) -> str:
+def typable(text: str) -> str:
     """A sentence with the command that a person can type here."""
     return re.sub(COMMAND, _command[0], text) if _command[0] != "doit" else text
 
@@ -42,7 +42,7 @@ class BuildError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = typed(hint)
+        self.hint = typable(hint)
 
     def __str__(self) -> str:
         return f"{self.message}\n  → {self.hint}" if self.hint else self.message
@@ -88,7 +88,7 @@ class UsageError(BuildError):
     """The command line asks for something that does not exist."""
 
 
-def refused(error: OSError) -> BuildError:
+def file_error(error: OSError) -> BuildError:
     """What the file system would not do: which file, and, where a disk is full, which disk."""
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     message = f"{where}{error.strerror}."

@@ -22,7 +22,7 @@ PIECE_BYTES = 1 << 20
 
 
 @contextmanager
-def replaced(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
+def replacement(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     """Yield a temporary path on the target's disk; on success it becomes `target` with `mode`, else it goes.
 
     What the disk refuses is an OSError that names the target.
@@ -63,7 +63,7 @@ def write(target: Path, content: bytes, mode: int = FILE_MODE) -> bool:
         status = target.stat()
         if status.st_size == len(content) and status.st_mode & 0o777 == mode and target.read_bytes() == content:
             return False
-    with replaced(target, mode) as temporary:
+    with replacement(target, mode) as temporary:
         temporary.write_bytes(content)
     return True
 
@@ -85,7 +85,7 @@ def copy(source: Path, target: Path, mode: int = FILE_MODE) -> bool:
         same = status.st_size == source.stat().st_size and status.st_mode & 0o777 == mode
         if same and sha256(source) == sha256(target):
             return False
-    with replaced(target, mode) as temporary, source.open("rb") as file, temporary.open("wb") as made:
+    with replacement(target, mode) as temporary, source.open("rb") as file, temporary.open("wb") as made:
         while piece := file.read(PIECE_BYTES):
             made.write(piece)
     return True

@@ -13,7 +13,7 @@ from .derived import make_folder
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
+def lock_of(folder: Path) -> Iterator[int]:
     """The descriptor of a lock on a folder, which nobody else builds in meanwhile."""
     make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)

@@ -42,7 +42,7 @@ def run(
     `keep`: descriptors that it inherits.
     """
     try:
-        with _undivided():
+        with _one_step():
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
@@ -72,7 +72,7 @@ def run(
 
 
 @contextmanager
-def _undivided() -> Iterator[None]:
+def _one_step() -> Iterator[None]:
     """Start and note a program as one step: a signal in between would leave behind what it knows nothing of."""
     try:
         with _guard:
@@ -121,7 +121,7 @@ def end_soon() -> None:
 def end_on_signals() -> None:
     """On Ctrl-C, SIGTERM and SIGHUP: end what we started, say how to go on, exit 128 + signal without a traceback."""
 
-    def ended(number: int, _: FrameType | None) -> None:
+    def end_all(number: int, _: FrameType | None) -> None:
         if ending:  # whoever says it twice means it
             os._exit(128 + number)
         if threading.get_ident() in _starting:
@@ -141,4 +141,4 @@ def end_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                signal.signal(number, ended)
+                signal.signal(number, end_all)

@@ -83,16 +83,16 @@ def clean(text: str, *, foreign: bool = False) -> str:
     if foreign:
         _fragments(form, known, masked)
         _cut_off(text, characters, known, masked)
-    return _masked(text, characters, masked)
+    return _masked_text(text, characters, masked)
 
 
-def cleaned(value: Any) -> Any:
+def clean_document(value: Any) -> Any:
     """A document with all its texts cleaned; the names in it stay."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {name: cleaned(item) for name, item in value.items()}
-    return [cleaned(item) for item in value] if isinstance(value, list | tuple) else value
+        return {name: clean_document(item) for name, item in value.items()}
+    return [clean_document(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 class Clean:
@@ -190,7 +190,7 @@ def _overlap(left: str, right: str) -> int:
     return 0
 
 
-def _masked(text: str, characters: list[tuple[str, int, int]], masked: bytearray) -> str:
+def _masked_text(text: str, characters: list[tuple[str, int, int]], masked: bytearray) -> str:
     pieces, at, inside = [], 0, False
     for (_, first, last), hidden in zip(characters, masked, strict=True):
         if hidden and not inside:

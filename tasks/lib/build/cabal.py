@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
-from .job import Job, no_such_executable, quoted
+from .job import Job, no_such_executable, quoted_options
 from .machine import Machine
 
 NO_TARGET = re.compile(
@@ -37,7 +37,7 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
 
 
 def _built(machine: Machine, job: Job, folder: str, log: Log) -> bool:
-    options = [f"--ghc-options={quoted(job.ghc_options)}"] if job.ghc_options else []
+    options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
     command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle"]

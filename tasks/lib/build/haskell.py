@@ -153,7 +153,7 @@ def _static(place: Workplace, job: Job) -> Job:
 
 def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
     """Say when the executable holds the folder it was built in: then another clone gives other bytes."""
-    folder, why = machine.workspace.removesuffix("/.work").encode(), getattr(machine, "unfixed", "")
+    folder, why = machine.workspace.removesuffix("/.work").encode(), getattr(machine, "unfixed_reason", "")
     if machine.name == Builder.HOST and why and folder in job.target.read_bytes():
         log(f"warning: {job.target} holds the path {folder.decode()} (a Paths_ module does that):")
         log(f'another folder gives other bytes; {why}; builder = "docker" builds in one folder everywhere')

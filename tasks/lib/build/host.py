@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base import processes
-from ..base.files import PROGRAM_MODE, replaced, write
-from ..base.locks import locked
+from ..base.files import PROGRAM_MODE, replacement, write
+from ..base.locks import lock_of
 from ..base.processes import Log
 from ..platform.architecture import own_architecture
 from ..settings.words import Builder
@@ -45,18 +45,18 @@ class Host:
         self.offline = not package_indexes()
 
     @cached_property
-    def unfixed(self) -> str:
+    def unfixed_reason(self) -> str:
         """Why this host cannot build at the one place that is the same for all clones; "" where it can."""
         return fixed.hindrance(self._parent) if self._cabal.is_relative_to(self._parent) else "the cache lies elsewhere"
 
     @property
-    def _fixed(self) -> bool:
-        return not self.unfixed
+    def _is_fixed(self) -> bool:
+        return not self.unfixed_reason
 
     @property
     def workspace(self) -> str:
         """The folder of the copies, by the name that the compilers see."""
-        return str(fixed.PLACE / self._real.name) if self._fixed else str(self._real)
+        return str(fixed.PLACE / self._real.name) if self._is_fixed else str(self._real)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -64,7 +64,7 @@ class Host:
         given = {name: value for name, value in os.environ.items() if name not in MISLEADING} | {"LC_ALL": "C.UTF-8"}
         if self.offline:  # without a config of its own cabal writes one, and wants the index it names
             write(self._cabal / "config", b"-- none\n")
-            seen = fixed.PLACE / self._cabal.relative_to(self._parent) if self._fixed else self._cabal
+            seen = fixed.PLACE / self._cabal.relative_to(self._parent) if self._is_fixed else self._cabal
             given["CABAL_DIR"] = str(seen)
         return given
 
@@ -88,7 +88,7 @@ class Host:
         sources.require()
         name = copy_name(sources, variant)
         into = Path(self._real, name)
-        with locked(Path(self._real, ".locks", name)) as lock:
+        with lock_of(Path(self._real, ".locks", name)) as lock:
             self._locks = [lock]
             processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
             folder = mirror(sources, into, Path(self._real, f"{name}.sources"), f"{settings} {self.workspace}")
@@ -99,8 +99,8 @@ class Host:
         with ExitStack() as stack:
             keep = list(self._locks)
             if command[0] == "stack" and not any(stack_root().glob("setup-exe-cache/*/*")):
-                keep.append(stack.enter_context(locked(stack_root())))  # two trip over each other in a new root
-            if self._fixed:
+                keep.append(stack.enter_context(lock_of(stack_root())))  # two trip over each other in a new root
+            if self._is_fixed:
                 return processes.run(
                     [*fixed.enter(self._parent, folder), *command], log=log, env=self.environment, keep=keep
                 )
@@ -117,7 +117,7 @@ class Host:
 
     def copy_out(self, path: str, target: Path) -> None:
         """Copy an executable to where it travels from."""
-        with replaced(target, PROGRAM_MODE) as temporary:
+        with replacement(target, PROGRAM_MODE) as temporary:
             shutil.copyfile(self._on_disk(path), temporary)
 
     def _on_disk(self, path: str) -> Path:

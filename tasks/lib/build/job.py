@@ -52,7 +52,7 @@ class Job:
         return made == {"package.yaml"}
 
 
-def quoted(options: Sequence[str]) -> str:
+def quoted_options(options: Sequence[str]) -> str:
     """Options as one word, which stack and cabal take apart again: those with blanks in quotes."""
     return " ".join(f'"{option}"' if " " in option else option for option in options)
 

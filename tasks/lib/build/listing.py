@@ -1,7 +1,7 @@
 """The files below a folder that may be sources: git's own answer where there is git, else all but derived folders.
 
 in   a folder, the folder of built files
-out  `listed(place, derived)` → its files, each by the path it was asked with
+out  `source_files(place, derived)` → its files, each by the path it was asked with
 
 What git tracks is a source, and what it neither tracks nor ignores, too. Git is asked once for a folder tree, and runs
 no hook. Where there is no git, and among untracked files, a derived folder is known by what is in it, never by

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from ..base.processes import Log
-from .job import GHC_RESOLVER, Job, quoted
+from .job import GHC_RESOLVER, Job, quoted_options
 from .machine import BIN, Machine
 
 UNREACHABLE = re.compile(r"HttpException|Could not resolve host|No information from Hackage index|ConnectionFailure")
@@ -30,7 +30,7 @@ def with_stack(machine: Machine, job: Job, folder: str, log: Log, resolver: str 
     own = ["--no-install-ghc"] if resolver or GHC_RESOLVER.search(job.text("stack.yaml")) else []
     choice = ["--resolver", resolver] if resolver else []
     command = ["stack", "--stack-yaml", settings, *choice, "--system-ghc", *own, "--no-docker", "--no-nix"]
-    options = [f"--ghc-options={quoted(job.ghc_options)}"] if job.ghc_options else []
+    options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
     options += [f"--flag=*:{flag}" for flag in job.flags]
     command += ["--allow-different-user", "build", *options, "--copy-bins", "--local-bin-path", f"{folder}/{BIN}"]
     return None if machine.run(command, folder, log) else f"{folder}/{BIN}/{job.executable}"

@@ -20,7 +20,7 @@ from ..base.errors import BuildError, UsageError
 from ..base.files import as_json
 from ..gate.verdict import Outcome, printable
 from ..platform.runtimes import ARCHITECTURES, ending, platform
-from .judged import CODES, Checked, executable, is_zip, zipped
+from .judged import CODES, Checked, executable, is_zip, zip_file
 from .options import NATIVE, parser
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
             print(f"checking {printable(name)}", file=errors)
         try:
             path = Path(name)
-            yield zipped(path, chosen) if is_zip(path) else executable(path, chosen, root, errors)
+            yield zip_file(path, chosen) if is_zip(path) else executable(path, chosen, root, errors)
         except BuildError as error:
             print(f"ERROR: {printable(error.message)}\n  → {printable(error.hint)}", file=errors)
             document = {"file": printable(name), "kind": "unusable", "starts": False, "verdict": "unusable"}

@@ -1,7 +1,7 @@
 """One file judged: an executable as it is and as it would be packed, or a zip as Lambda would unpack it.
 
 in   a path, the options, the sysroot
-out  `executable(…)`, `zipped(…)` → Checked: exit code, lines for people, its part of the JSON
+out  `executable(…)`, `zip_file(…)` → Checked: exit code, lines for people, its part of the JSON
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _own_architecture(path: Path) -> str:
     return architecture if architecture in ARCHITECTURES else ARCHITECTURES[0]
 
 
-def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
+def zip_file(path: Path, chosen: argparse.Namespace) -> Checked:
     """A zip with its layers; PackageError for a damaged one, UsageError for --pack-to."""
     from ..gate import judge
     from ..gate.lambda_root import Contents
@@ -120,7 +120,7 @@ def zipped(path: Path, chosen: argparse.Namespace) -> Checked:
         tempfile.TemporaryDirectory(prefix="check-") as folder,
         below_opt(chosen.layer, unread=chosen.layers_unread) as laid,
     ):
-        archive = unzip.unpacked(path, Path(folder))
+        archive = unzip.unpack(path, Path(folder))
         odd = [*archive.problems, *laid.problems]
         where, handler = _surroundings(archive, chosen)
         if odd:

@@ -20,7 +20,7 @@ from ..base.errors import UsageError
 from ..gate.verdict import printable
 from ..libs.bundle import zip_name
 from ..platform.layout import BOOTSTRAP, LIB, LIBRARY_PATH, LOADER, OPT, TASK
-from ..room.asked import asked, sentences
+from ..room.asked import sentences, short_list
 from ..room.room import Seen, Visit, room_problem, visit
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _open_folders(folder: Path) -> None:
 def _outcome(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
     by_api = wanted.event is not None
     answered = seen.answer is not None and seen.failure is None if by_api else seen.status == 0
-    lost = asked(seen.record, shims, outside=bool(room_problem()), programs=wanted.platform.programs)
+    lost = short_list(seen.record, shims, outside=bool(room_problem()), programs=wanted.platform.programs)
     lines = [seen.room, *sentences(lost)]
     text = seen.stderr.decode("utf-8", "replace").strip()
     lines += [f"stderr   {printable(line)}" for line in text.splitlines()[-MOST_LINES:]] if not answered else []

@@ -3,8 +3,8 @@
 in   an Engine (engine.py)
 out  `connect(engine)` → Client; `Client.api` is the SDK's low-level client, used only inside of
      `client.errors_while(doing)`, which turns the SDK's errors into EngineError, and through
-     `client.watched(items)`, which gives up within seconds once the engine no longer answers, however long an item
-     takes while it does
+     `client.watched_items(items)`, which gives up within seconds once the engine no longer answers, however long an
+     item takes while it does
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..base.errors import BuildError, EngineError
 from . import find as engines
-from .watchdog import watched
+from .watchdog import watched_items
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -61,11 +61,11 @@ class Client:
             yield function(*arguments, **named)
 
         with self.errors_while(doing):
-            return next(self.watched(once()))
+            return next(self.watched_items(once()))
 
-    def watched(self, items: Iterable[T]) -> Iterator[T]:
+    def watched_items(self, items: Iterable[T]) -> Iterator[T]:
         """The items as they come, with an eye on the engine."""
-        return watched(items, self.ping)
+        return watched_items(items, self.ping)
 
     def ping(self) -> None:
         """EngineError when the engine gives no sign of life; from then on it is taken to be gone."""

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..base import processes
 from ..base.errors import EngineError
-from ..base.files import PROGRAM_MODE, replaced
+from ..base.files import PROGRAM_MODE, replacement
 from ..build.fixed import PLACE
 from .image import NAME, PROJECT
 
@@ -126,7 +126,7 @@ class Container:
 
         def pieces() -> Iterator[Output]:
             with client.errors_while(doing):
-                yield from client.watched(started)
+                yield from client.watched_items(started)
 
         def code() -> int:
             ended = client.call(doing, client.api.exec_inspect, made)
@@ -150,7 +150,9 @@ class Container:
         api = self.client.api
         with self.client.errors_while(f"copying {path} out"):
             stream, _ = self.client.call(f"copying {path} out", api.get_archive, self.id, path)
-            with tarfile.open(fileobj=io.BufferedReader(_Pieces(self.client.watched(stream))), mode="r|") as archive:
+            with tarfile.open(
+                fileobj=io.BufferedReader(_Pieces(self.client.watched_items(stream))), mode="r|"
+            ) as archive:
                 info = archive.next()
                 file = archive.extractfile(info) if info and info.isreg() else None
                 if info is None or file is None:
@@ -164,7 +166,7 @@ class Container:
 
     def copy_out(self, path: str, target: Path) -> None:
         """Copy a program out: whole or not at all."""
-        with replaced(target, PROGRAM_MODE) as temporary, temporary.open("wb") as file:
+        with replacement(target, PROGRAM_MODE) as temporary, temporary.open("wb") as file:
             self.get(path, file)
 
     def let_go(self) -> None:

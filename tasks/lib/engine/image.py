@@ -153,9 +153,9 @@ def _build(client: Client, recipe: Recipe, log: Log) -> None:
             rm=True,
             forcerm=True,
         )
-        for event in client.watched(_events(stream)):
+        for event in client.watched_items(_events(stream)):
             if "error" in event:
-                raise progress.failed(str(event["error"]), client)
+                raise progress.failure(str(event["error"]), client)
             progress.add(event)
 
 
@@ -211,7 +211,7 @@ class Progress:
             self.log(text)
             self._shown = time.monotonic()
 
-    def failed(self, reason: str, client: Client) -> EngineError:
+    def failure(self, reason: str, client: Client) -> EngineError:
         """The step that failed, with the last that it said."""
         said = "".join(f"\n    {line}" for line in self.tail)
         told = client.error("building the image", f"{reason} {' '.join(self.tail)}")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ..base.files import replaced
+from ..base.files import replacement
 from ..sysroot.file import File
 from ..sysroot.root import Rooted
 
@@ -64,7 +64,7 @@ class ImageFiles(Rooted):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         kept = self._folder / "files" / real.lstrip("/")
         if not kept.exists():
-            with replaced(kept) as temporary, temporary.open("wb") as file:
+            with replacement(kept) as temporary, temporary.open("wb") as file:
                 self._copy(real, file)
         handle = os.open(kept, os.O_RDONLY | os.O_CLOEXEC)
         return File(handle, entry.size, entry.mode, (-1, entry.inode))

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import EngineError
 from ..base.files import FILE_MODE, write, write_json
-from ..base.locks import locked
+from ..base.locks import lock_of
 from ..base.resources import resource
 from ..build.copy import Changes, changes, copy_name, manifest_text, mode, partial_manifest
 from ..build.machine import Toolchain
@@ -160,7 +160,7 @@ class Docker:
         """Copy in what changed. Times are those of the engine's clock: the compilers' files bear the same."""
         sources.require()
         name = copy_name(sources, variant)
-        with locked(self._cache / "locks" / name):
+        with lock_of(self._cache / "locks" / name):
             box = self._running()
             config = f"{STORES['CABAL_DIR']}/config"
             manifest = shlex.quote(f"{WORKSPACE}/{name}.sources")

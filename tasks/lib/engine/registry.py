@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import EngineError
-from ..base.files import is_file, replaced
+from ..base.files import is_file, replacement
 from ..package import oci
 from . import find as engines
 from .client import Client, MissingError, connect
@@ -54,8 +54,8 @@ def saved_base(name: str, platform: str, cache: Path, log: Log) -> tuple[str, Pa
     identity = str(found["Id"]).removeprefix("sha256:")
     archive = cache / f"{identity[:16]}.tar"
     if not is_file(archive):
-        with replaced(archive) as temporary, temporary.open("wb") as file, engine.errors_while(f"saving {name}"):
-            for piece in engine.watched(engine.api.get_image(name)):
+        with replacement(archive) as temporary, temporary.open("wb") as file, engine.errors_while(f"saving {name}"):
+            for piece in engine.watched_items(engine.api.get_image(name)):
                 file.write(piece)
     return identity, archive
 
@@ -64,7 +64,7 @@ def _pull(engine: Client, name: str, platform: str) -> None:
     doing = f"fetching {name}"
     try:
         with engine.errors_while(doing):
-            for event in engine.watched(engine.api.pull(name, platform=platform, stream=True, decode=True)):
+            for event in engine.watched_items(engine.api.pull(name, platform=platform, stream=True, decode=True)):
                 if "error" in event:
                     raise engine.error(doing, str(event["error"]))
     except EngineError as error:
@@ -91,7 +91,7 @@ def push(archive: Path, base: Path | None, image: oci.Image, repository: str, au
         engine.call("naming the image", engine.api.tag, own, repository, tag, force=True)
         with engine.errors_while(f"pushing to {repository}"):
             events = engine.api.push(repository, tag, stream=True, decode=True, auth_config=dict(auth))
-            return _digest(engine, engine.watched(events), repository, tag)
+            return _digest(engine, engine.watched_items(events), repository, tag)
     finally:
         for name in (own, f"{repository}:{tag}"):
             with suppress(EngineError):
@@ -101,10 +101,10 @@ def push(archive: Path, base: Path | None, image: oci.Image, repository: str, au
 def _load(engine: Client, archive: Path, base: Path | None, name: str) -> None:
     doing = f"loading {name}"
     with tempfile.TemporaryFile(dir=archive.parent) as whole:  # without a name: nothing is left of it
-        oci.joined(archive, base, whole)
+        oci.join_layers(archive, base, whole)
         whole.seek(0)
         with engine.errors_while(doing):
-            for event in engine.watched(engine.api.load_image(whole)):
+            for event in engine.watched_items(engine.api.load_image(whole)):
                 if "error" in event:
                     raise engine.error(doing, str(event["error"]))
 
@@ -113,7 +113,7 @@ def _digest(engine: Client, events: Iterator[dict[str, Any]], repository: str, t
     digest = ""
     for event in events:
         if "error" in event:
-            raise _refused(engine, str(event["error"]), repository)
+            raise _refusal(engine, str(event["error"]), repository)
         told = (event.get("aux") or {}).get("Digest") or ""
         digest = told or digest
     if not digest:  # podman tells it of the image
@@ -124,6 +124,6 @@ def _digest(engine: Client, events: Iterator[dict[str, Any]], repository: str, t
     return digest.removeprefix("sha256:")
 
 
-def _refused(engine: Client, reason: str, repository: str) -> EngineError:
+def _refusal(engine: Client, reason: str, repository: str) -> EngineError:
     told = engine.error(f"pushing to {repository}", reason)
     return EngineError(told.message, RIGHTS.format(repository=repository)) if REFUSED.search(reason) else told

@@ -1,7 +1,7 @@
 """Waiting for an engine without waiting for ever.
 
 in   an iterator whose items come when the engine sends them, and a question that fails once it no longer answers
-out  `watched(items, ask)` → the same items
+out  `watched_items(items, ask)` → the same items
 
 Each item may take as long as a compiler does: only an engine that gives no sign of life is given up, within seconds.
 """
@@ -53,7 +53,7 @@ class ReaderThread:
             return
 
 
-def watched(items: Iterable[T], ask: Callable[[], object]) -> Iterator[T]:
+def watched_items(items: Iterable[T], ask: Callable[[], object]) -> Iterator[T]:
     """The items as they come; after a silence `ask` is called, and what it raises ends the wait."""
     reader = ReaderThread(items)
     try:

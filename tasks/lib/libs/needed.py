@@ -38,7 +38,7 @@ from ..sysroot.member import Member
 from ..sysroot.root import Host, Sysroot
 from . import lean
 from .bundle import bundle, zip_name
-from .packed import Packed, listed
+from .packed import Packed, packed_files
 
 FORMAT = 1
 NOT_BUILT_HERE = (
@@ -122,7 +122,7 @@ def _chosen(choice: _Choice, sysroot: Sysroot, walk: Callable[[], Closure]) -> N
             found = _plain(choice, sysroot, walk())
             return replace(found, libc=replace(found.libc, reason="asked for")) if found.problems else found
         case Libc.BUNDLED:
-            found = _bundled(choice, sysroot, walk(), "asked for")
+            found = _needed_bundled(choice, sysroot, walk(), "asked for")
             return replace(found, problems=_other_hints(found.problems))  # not to ask for what was asked for
         case Libc.AUTO:
             return _whichever_starts(choice, sysroot, walk())
@@ -145,7 +145,7 @@ def _plain(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
     return _done(choice, Libc.RUNTIME, _reason(where, walked), lib)
 
 
-def _bundled(choice: _Choice, sysroot: Sysroot, walked: Closure, reason: str) -> Needed:
+def _needed_bundled(choice: _Choice, sysroot: Sysroot, walked: Closure, reason: str) -> Needed:
     return _done(choice, Libc.BUNDLED, reason, bundle(sysroot, walked))
 
 
@@ -154,7 +154,7 @@ def _whichever_starts(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Nee
     plain = _plain(choice, sysroot, walked)
     if not plain.problems:
         return plain
-    bundled = _bundled(choice, sysroot, walked, plain.problems[0].message)
+    bundled = _needed_bundled(choice, sysroot, walked, plain.problems[0].message)
     if not bundled.problems:
         return bundled
     # what is wrong is said of the plain package: its list is the shorter one
@@ -210,7 +210,7 @@ def _done(choice: _Choice, chosen: Libc, reason: str, lib: Mapping[str, Member],
         runtime=choice.where.runtime.id,
         architecture=choice.where.architecture,
         libc=LibcChoice(choice.asked, chosen, reason),
-        pack=tuple(listed(choice.where, lib)),
+        pack=tuple(packed_files(choice.where, lib)),
         verdict=outcome(problems, found.unproved),
         starts=outcome(problems, found.unproved) is Outcome.STARTS,
         problems=problems,

@@ -1,7 +1,7 @@
 """The folder of libraries: which files it holds, and how it is made to hold just them.
 
 in   name in lib/ → Member
-out  `listed(…)` → Packed, sorted; `pack(found, sysroot, target)` makes the folder hold exactly those
+out  `packed_files(…)` → Packed, sorted; `pack(found, sysroot, target)` makes the folder hold exactly those
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Lists(Protocol):
         """The files."""
 
 
-def listed(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
+def packed_files(where: Platform, lib: Mapping[str, Member]) -> Iterable[Packed]:
     """Each file of the folder, with its size and digest; OSError for one that cannot be read."""
     for name, member in sorted(lib.items()):
         digest = hashlib.sha256()

@@ -80,7 +80,7 @@ class Archive:
     fedora: str
 
 
-def linked(libraries: Sequence[str], architecture: str = Architecture.X86_64) -> tuple[str, ...]:
+def link_names(libraries: Sequence[str], architecture: str = Architecture.X86_64) -> tuple[str, ...]:
     """The `-l` names of what must be linked, in order: `liblapack.so.3` and all that its archive takes along."""
     found: dict[str, None] = {}
     queue = [_bare(name) for name in libraries if not in_libc_family(name)]
@@ -100,7 +100,7 @@ def _bare(name: str) -> str:
 
 def static_options(libraries: Sequence[str], architecture: str = Architecture.X86_64) -> tuple[str, ...]:
     """Options for GHC that link everything statically; `libraries` are sonames, file names or `-l` names."""
-    names = linked(libraries, architecture)
+    names = link_names(libraries, architecture)
     if not names:
         return ALWAYS
     inside = [f"-optl-l{name}" for name in (*names, *OF_THE_LIBC)]
@@ -113,7 +113,7 @@ def missing_archives(
     """What of it has no lib*.a in the folders that the linker searches (`gcc -print-search-dirs`)."""
     return tuple(
         Archive(f"lib{name}.a", *PACKAGES.get(name, ("", "")))
-        for name in (*linked(libraries, architecture), *OF_THE_LIBC)
+        for name in (*link_names(libraries, architecture), *OF_THE_LIBC)
         if not any(sysroot.exists(f"{folder.rstrip('/')}/lib{name}.a") for folder in folders)
     )
 

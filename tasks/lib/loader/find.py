@@ -82,7 +82,7 @@ class Finder:
 
     def _in_system(self, here: Loaded, name: str, skipped: list[str]) -> tuple[str, Elf, str] | None:
         no_default = bool(here.elf.flags_1 & DF_1_NODEFLIB)
-        if self.loader.cached:
+        if self.loader.has_cache:
             path = self.loader.cached_path(name)
             if path and not (no_default and path.rpartition("/")[0] in self.loader.system_folders):
                 elf = self._try(path, skipped, ends_list=False)

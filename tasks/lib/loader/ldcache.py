@@ -159,10 +159,10 @@ def _conf(root: Sysroot, path: str, found: dict[str, None], read: set[str]) -> N
                 for file in _matches(root, full):
                     _conf(root, file, found, read)
         elif words and words[0] != "hwcap":
-            found |= dict.fromkeys(_listed(words))
+            found |= dict.fromkeys(_folders_in(words))
 
 
-def _listed(words: list[str]) -> Iterator[str]:
+def _folders_in(words: list[str]) -> Iterator[str]:
     """Folders of a line: blanks, colons or commas between them; "=type", of libc5's days, is ignored."""
     for folder in re.split(r"[\s:,]+", " ".join(words)):
         plain = folder.partition("=")[0]

@@ -144,7 +144,7 @@ class DynamicLoader:
         return None if self.musl or self._elsewhere else ldcache.cache(self.root)
 
     @property
-    def cached(self) -> bool:
+    def has_cache(self) -> bool:
         """True when there is an ld.so.cache: it is the truth then, ld.so.conf may be newer."""
         return self._cache is not None
 
@@ -167,7 +167,7 @@ class DynamicLoader:
         return path if path.startswith("/") else f"{self.search.cwd.rstrip('/')}/{path}"
 
 
-def expanded(text: str, origin: str, loader: DynamicLoader) -> str:
+def expansion(text: str, origin: str, loader: DynamicLoader) -> str:
     """`text` with its tokens replaced; empty when one of them has no value."""
     if "$" not in text:
         return text
@@ -188,7 +188,7 @@ def split(text: str, origin: str, loader: DynamicLoader, separators: str) -> tup
     """The folders of a path list: absolute, without trailing slashes, each once; an empty element is the cwd."""
     found: dict[str, None] = {}
     for element in re.split(f"[{separators}]", text):
-        folder = expanded(element, origin, loader)
+        folder = expansion(element, origin, loader)
         if folder or not element:
             found[loader.absolute(folder).rstrip("/") or "/"] = None
     return tuple(found)

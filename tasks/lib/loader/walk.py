@@ -23,7 +23,7 @@ from ..elf.tables import DamagedError
 from .closure import Closure, Loaded, Missing
 from .find import Finder
 from .root import elf_at
-from .search import DynamicLoader, Search, expanded
+from .search import DynamicLoader, Search, expansion
 
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
@@ -68,7 +68,7 @@ class Walk:
         self._breadth_first(0)
         for name in self.search.dlopen_names:  # after the start, one after the other
             first = len(self.objects)
-            self._wanted(main, name, optional=False)
+            self._satisfy(main, name, optional=False)
             self._breadth_first(first)
         missing = tuple(self.missing.values())
         return Closure(
@@ -125,31 +125,31 @@ class Walk:
         filtees = 0
         for tag, name in here.elf.libraries:
             if tag not in FILTERS:
-                self._wanted(here, name, optional=False)
+                self._satisfy(here, name, optional=False)
                 continue
-            found = self._wanted(here, name, optional=tag == AUXILIARY)
+            found = self._satisfy(here, name, optional=tag == AUXILIARY)
             if found is not None and self.objects[-1] is found and found is not here:
                 # what a filter stands for goes before it in the search order, and is looked at next
                 self.objects.insert(position, self.objects.pop())
                 filtees += 1
-        self._dlopened(here)
+        self._load_declared(here)
         return position if filtees else position + 1
 
-    def _dlopened(self, here: Loaded) -> None:
+    def _load_declared(self, here: Loaded) -> None:
         """Libraries that the object says it opens: the first of each list of alternatives that is found."""
         for entry in elf_notes.opens(here.elf.dlopen) if here.elf.dlopen else ():
             if entry.priority is Priority.SUGGESTED:
                 continue
             for name in entry.sonames:
-                if self._wanted(here, name, optional=True) is not None:
+                if self._satisfy(here, name, optional=True) is not None:
                     break
             else:
                 if entry.priority is Priority.REQUIRED:
-                    self._wanted(here, entry.sonames[0], optional=False)
+                    self._satisfy(here, entry.sonames[0], optional=False)
 
-    def _wanted(self, here: Loaded, name: str, *, optional: bool) -> Loaded | None:
+    def _satisfy(self, here: Loaded, name: str, *, optional: bool) -> Loaded | None:
         if "$" in name:
-            name = expanded(name, here.origin, self.loader) or name
+            name = expansion(name, here.origin, self.loader) or name
         found = self.by_name.get(name)
         if found is not None:
             if found is self.interpreter and found not in self.objects:

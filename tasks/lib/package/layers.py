@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import PackageError
 from ..base.files import exists
 from ..gate.lambda_root import NO_LAYERS, Contents, Layers
-from .unzip import unpacked
+from .unzip import unpack
 
 if TYPE_CHECKING:
     from ..gate.verdict import Note, Problem
@@ -45,15 +45,15 @@ def below_opt(zips: Sequence[Path], *, unread: bool = False) -> Iterator[BelowOp
                 raise PackageError(f"There is no layer {path}.", "Correct layer_zips in lambda.toml, or --layer.")
             place = Path(folder) / str(number)
             place.mkdir()
-            found.append(unpacked(path, place))
+            found.append(unpack(path, place))
         yield BelowOpt(
-            Layers(merged([one.contents for one in found]), unread),
+            Layers(merged_contents([one.contents for one in found]), unread),
             tuple(note for one in found for note in one.notes),
             tuple(problem for one in found for problem in one.problems),
         )
 
 
-def merged(layers: Sequence[Contents]) -> Contents:
+def merged_contents(layers: Sequence[Contents]) -> Contents:
     """Layers over each other, the later ones on top."""
     members: dict[str, Member] = {}
     folders: dict[str, int] = {}

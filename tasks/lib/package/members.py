@@ -1,7 +1,7 @@
 """What goes into a zip: the program, its shim, its libraries and what `include` names; nothing else.
 
 in   name in the zip → the file on disk
-out  `included(patterns, source)` → the same for `include`; `members(files)` → Member: proved, then packed
+out  `included_files(patterns, source)` → the same for `include`; `members(files)` → Member: proved, then packed
 
 An included file keeps its path below the function's source folder, else its path as written. Modes: 0755 for what
 can be run, 0644 for the rest, whatever the umask was.
@@ -30,7 +30,7 @@ def libraries(include: Sequence[str]) -> tuple[str, ...]:
     return tuple(item for item in include if re.fullmatch(LIBRARY, item) and not exists(Path(item)))
 
 
-def included(include: Sequence[str], source: Path) -> dict[str, Path]:
+def included_files(include: Sequence[str], source: Path) -> dict[str, Path]:
     """Name in the zip → file, for every file that `include` names; PackageError for a pattern without one."""
     found: dict[str, Path] = {}
     for pattern in include:
@@ -93,7 +93,7 @@ def members(files: Mapping[str, Path]) -> dict[str, Member]:
     return found
 
 
-def joined(*parts: Mapping[str, Path]) -> dict[str, Path]:
+def joined_files(*parts: Mapping[str, Path]) -> dict[str, Path]:
     """Several parts as one; PackageError when two of them want the same name."""
     found: dict[str, Path] = {}
     for part in parts:

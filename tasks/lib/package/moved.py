@@ -1,7 +1,7 @@
 """What a new zip has that the old one had not, for people.
 
 in   zips, before and after
-out  `summary(path)` → its size and members; `moved(before, after)` → "2.9 → 3.1 MB, +libpcre2-8.so.0"
+out  `summary(path)` → its size and members; `difference(before, after)` → "2.9 → 3.1 MB, +libpcre2-8.so.0"
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def summary(path: Path) -> Summary | None:
         return None
 
 
-def moved(before: Summary | None, after: Summary) -> str:
+def difference(before: Summary | None, after: Summary) -> str:
     """The size, the one before it where it was another, and what came, went and changed."""
     if before is None:
         return human(after.size_bytes)

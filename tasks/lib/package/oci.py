@@ -2,7 +2,7 @@
 
 in   the members of the zip, what the image starts, the configuration of its base
 out  `write(…)` → Image: an archive of our own layer, the image's configuration and a list of both, as `docker load`
-     takes it once the base's layers are joined in (`joined`)
+     takes it once the base's layers are joined in (`join_layers`)
 
 The same members over the same base give the same bytes, and the same id: the SHA-256 of the configuration, which names
 each layer by its own. No clock, user, host or folder is in it. Source: Docker Image Specification v1.2, image.tar;
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..base.errors import PackageError
-from ..base.files import FILE_MODE, replaced
+from ..base.files import FILE_MODE, replacement
 from ..platform.architecture import Architecture
 from ..platform.layout import LIBRARY_PATH, PROGRAM_PATH, RUNTIME, TASK
 from ..sysroot.member import Member
@@ -82,7 +82,7 @@ def write(  # noqa: PLR0913 - an image has these parts
     image = Image(hashlib.sha256(text).hexdigest(), architecture, base, base_id)
     layers = [f"base/{number}.tar" for number in range(len(config["rootfs"]["diff_ids"]) - 1)] + [LAYER]
     listed = [{"Config": f"{image.id}.json", "RepoTags": [local_name(name, image.id)], "Layers": layers}]
-    with replaced(target) as temporary, tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
+    with replacement(target) as temporary, tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
         _add(archive, MANIFEST, json.dumps(listed, sort_keys=True).encode())
         _add(archive, f"{image.id}.json", text)
         info = _info(LAYER, FILE_MODE)
@@ -102,7 +102,7 @@ def archive_name(archive: Path) -> str:
         return str(_json(own, MANIFEST)[0]["RepoTags"][0])
 
 
-def joined(archive: Path, base: Path | None, target: IO[bytes]) -> None:
+def join_layers(archive: Path, base: Path | None, target: IO[bytes]) -> None:
     """The archive with the layers of its base, whole as an engine loads it."""
     with tarfile.open(archive) as own, tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as whole:
         for info in own:
@@ -155,8 +155,8 @@ def _layer(members: Mapping[str, Member], *, bare: bool) -> Iterator[bytes]:
             tar.addfile(_info("tmp", SHARED_MODE, tarfile.DIRTYPE))
         for name in sorted(members, key=str.encode):
             _add(tar, f"{TASK}/{name}".strip("/"), members[name].content(), members[name].mode)
-            yield _drained(buffer)
-    yield _drained(buffer)
+            yield _drain(buffer)
+    yield _drain(buffer)
 
 
 def _parents(path: str) -> Iterator[str]:
@@ -164,7 +164,7 @@ def _parents(path: str) -> Iterator[str]:
     return ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _drained(buffer: io.BytesIO) -> bytes:
+def _drain(buffer: io.BytesIO) -> bytes:
     found = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()

@@ -1,7 +1,7 @@
 """A zip as Lambda unpacks it: files, modes of files and folders, links; and what was odd about it.
 
 in   a zip file that anybody made
-out  `unpacked(path, folder)` → Unpacked: Contents, notes, problems; PackageError for no zip or an unsafe one
+out  `unpack(path, folder)` → Unpacked: Contents, notes, problems; PackageError for no zip or an unsafe one
 
 Nothing is taken from a name: large members go to numbered files, small ones stay in memory. What is larger than
 Lambda's limit is not unpacked.
@@ -39,7 +39,7 @@ class Unpacked:
     problems: tuple[Problem, ...]
 
 
-def unpacked(path: Path, folder: Path) -> Unpacked:
+def unpack(path: Path, folder: Path) -> Unpacked:
     """Extract into `folder` (empty, private); PackageError for a damaged, encrypted or lying zip."""
     try:
         with zipfile.ZipFile(path) as archive:

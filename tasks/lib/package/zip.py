@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import PackageError
-from ..base.files import FILE_MODE, PIECE_BYTES, is_file, replaced, sha256, write
+from ..base.files import FILE_MODE, PIECE_BYTES, is_file, replacement, sha256, write
 from ..platform.limits import UNZIPPED_BYTES
 from ..sysroot.member import Member
 
@@ -54,7 +54,7 @@ def pack(members: Mapping[str, Member], cache: Path, target: Path) -> str:
     PackageError for more than Lambda unpacks.
     """
     digest = hashlib.sha256()
-    with replaced(target) as temporary:
+    with replacement(target) as temporary:
         with temporary.open("wb") as file:
             for piece in _pieces(_parts(members, cache)):
                 digest.update(piece)
@@ -64,7 +64,7 @@ def pack(members: Mapping[str, Member], cache: Path, target: Path) -> str:
     return base64.b64encode(digest.digest()).decode()
 
 
-def packed(members: Mapping[str, Member], cache: Path) -> bytes:
+def zip_bytes(members: Mapping[str, Member], cache: Path) -> bytes:
     """The bytes of a zip with these members; `cache` keeps each packed member by its content.
 
     PackageError for more than Lambda unpacks.

@@ -1,7 +1,7 @@
 """The first row of the page: the functions side by side.
 
 in   what is known of each function
-out  `compared(functions)` → lines of HTML; nothing for a single one
+out  `comparison(functions)` → lines of HTML; nothing for a single one
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEADS = ("function", "zip", "verdict", "glibc needed", "deployed", "the last cha
 DEPLOYED = {"yes": "yes", "older": "yes, an older one", "no": "not from here"}
 
 
-def compared(functions: Sequence[FunctionReport]) -> Iterator[str]:
+def comparison(functions: Sequence[FunctionReport]) -> Iterator[str]:
     """One table, the largest zip first."""
     if len(functions) < 2:  # noqa: PLR2004 - one is compared with nothing
         return

@@ -60,7 +60,7 @@ def _durations(rows: Sequence[Mapping[str, Any]], ranks: Mapping[str, Mapping[st
     top = max((row["duration_ms"] + (row["init_ms"] or 0) for row in rows), default=0) or 1
     bars = []
     for place, row in enumerate(rows):
-        told = _told(row)
+        told = _row_in_words(row)
         tone = "failed" if row["error"] else "own"
         bars.append(_bar(place, len(rows), 0, row["duration_ms"] / top, tone, told))
         if row["init_ms"]:
@@ -70,7 +70,9 @@ def _durations(rows: Sequence[Mapping[str, Any]], ranks: Mapping[str, Mapping[st
 
 def _memory(rows: Sequence[Mapping[str, Any]], ranks: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     top = max((row["memory_size_mb"] for row in rows), default=0) or 1
-    bars = [_bar(place, len(rows), 0, row["memory_mb"] / top, "t2", _told(row)) for place, row in enumerate(rows)]
+    bars = [
+        _bar(place, len(rows), 0, row["memory_mb"] / top, "t2", _row_in_words(row)) for place, row in enumerate(rows)
+    ]
     yield from _plot("Memory, MB of what there is", top, bars, ranks.get("memory_mb", {}))
 
 
@@ -83,7 +85,7 @@ def _bar(  # noqa: PLR0913, PLR0917 - its place, its size, its look
     return f'<g><title>{escape(told)}</title><rect class="{tone}" {box}/></g>'
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _row_in_words(row: Mapping[str, Any]) -> str:
     init = "" if row["init_ms"] is None else f", init {row['init_ms']:.1f} ms"
     error = f", {row['error']}" if row["error"] else ""
     memory = f"{row['memory_mb']} of {row['memory_size_mb']} MB"

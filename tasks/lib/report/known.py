@@ -60,10 +60,10 @@ class FunctionReport:
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return cls(name, {}, (), 0)
         told = change.read_text() if change and change.is_file() else ""
-        return cls(name, needed, members, (folder / "lambda.zip").stat().st_size, _deployed(folder), told)
+        return cls(name, needed, members, (folder / "lambda.zip").stat().st_size, _deployed_version(folder), told)
 
 
-def _deployed(folder: Path) -> str:
+def _deployed_version(folder: Path) -> str:
     try:
         there = json.loads((folder / "deployed-hash").read_bytes())["code_sha256"]
         return "yes" if there == (folder / "lambda.sha256").read_text().strip() else "older"

@@ -42,7 +42,7 @@ def page(functions: list[FunctionReport]) -> str:
     total = human(sum(function.zip_bytes for function in built))
     count = "1 function" if len(functions) == 1 else f"{len(functions)} functions"
     summary = f"{count}, {len(built)} built, {start} proved to start; {total} zipped."
-    articles = [*compare.compared(functions), *map(_article, functions)]
+    articles = [*compare.comparison(functions), *map(_article, functions)]
     return template.substitute(summary=summary, articles="\n".join(articles))
 
 

@@ -1,7 +1,7 @@
 """What a program asked for and did not get: the record without what every start asks for in vain.
 
 in   Seen.record, what the program is; `failed`: whether it ended badly
-out  `asked(…)` → Asked, each path once, with who asked, a sentence and the line that would cure it
+out  `short_list(…)` → Asked, each path once, with who asked, a sentence and the line that would cure it
 
 The rules, in order: who asked; what was found further on; the loader's own search; locales; known probes; searches
 along PATH as one row. Certificates, time zones and encodings are always told: they fail silently.
@@ -45,7 +45,7 @@ class Asked:
     hint: str
 
 
-def asked(
+def short_list(
     record: Sequence[dict[str, Any]],
     shims: Collection[str] = (),
     *,
@@ -69,7 +69,7 @@ def asked(
             continue
         if last_found.get(name, -1) > number and (SHARED.search(name) or posixpath.dirname(path) in PROGRAMS):
             continue
-        told = _one_asked(path, row)
+        told = _asked_of(path, row)
         found.setdefault(f"{told.hint}{told.message}", told)
     return list(found.values())
 
@@ -93,7 +93,7 @@ def _is_noise(path: str, row: dict[str, Any]) -> bool:
     )
 
 
-def _one_asked(path: str, row: dict[str, Any]) -> Asked:
+def _asked_of(path: str, row: dict[str, Any]) -> Asked:
     by = posixpath.basename(row["exe"])
     if row["writes"] and row["error"] in {"EROFS", "EACCES", "EPERM"}:
         message = f"{by} writes to {path}, which is read-only on Lambda."

@@ -59,7 +59,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.POINTER(_Instruction)))
 
 
-def checked(result: int, what: str) -> int:
+def check(result: int, what: str) -> int:
     """The result of a call; OSError for a failed one."""
     if result < 0:
         number = ctypes.get_errno()
@@ -69,30 +69,30 @@ def checked(result: int, what: str) -> int:
 
 def unshare(flags: int) -> None:
     """Leave the parent's namespaces."""
-    checked(_libc.unshare(flags), "unshare")
+    check(_libc.unshare(flags), "unshare")
 
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str | None = None) -> None:
     """Mount or bind; text as paths are."""
     words = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
-    checked(_libc.mount(words[0], words[1], words[2], flags, words[3]), f"mount {target}")
+    check(_libc.mount(words[0], words[1], words[2], flags, words[3]), f"mount {target}")
 
 
 def pivot_root_here() -> None:
     """Make the current folder the root, and let go of the old one."""
-    checked(_libc.pivot_root(b".", b"."), "pivot_root")
-    checked(_libc.umount2(b".", MNT_DETACH), "umount2")
+    check(_libc.pivot_root(b".", b"."), "pivot_root")
+    check(_libc.umount2(b".", MNT_DETACH), "umount2")
 
 
 def prctl(option: int, value: int, more: Any = 0) -> None:
     """Set something of this process."""
-    checked(_libc.prctl(option, value, more, 0, 0), "prctl")
+    check(_libc.prctl(option, value, more, 0, 0), "prctl")
 
 
 def drop_capabilities() -> None:
     """No capability is left."""
     header = (ctypes.c_uint * 2)(CAPABILITY_VERSION, 0)
-    checked(_libc.capset(header, (ctypes.c_uint * 6)()), "capset")
+    check(_libc.capset(header, (ctypes.c_uint * 6)()), "capset")
 
 
 def stop_at_file_calls() -> None:
@@ -113,4 +113,4 @@ def stop_at_file_calls() -> None:
 
 def ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> int:
     """One request to a process that is stopped."""
-    return checked(_libc.ptrace(request, pid, address, data), "ptrace")
+    return check(_libc.ptrace(request, pid, address, data), "ptrace")

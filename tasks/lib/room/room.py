@@ -118,8 +118,8 @@ def visit(wanted: Visit) -> Seen:
         sentence += f" Not recorded: {found['problem'] or 'not asked for'}."
     return Seen(
         found["status"],
-        _decoded(found.get("answer")),
-        _decoded(found.get("failure")),
+        _bytes_of(found.get("answer")),
+        _bytes_of(found.get("failure")),
         found["timed_out"],
         stdout,
         stderr,
@@ -129,7 +129,7 @@ def visit(wanted: Visit) -> Seen:
     )
 
 
-def _decoded(text: str | None) -> bytes | None:
+def _bytes_of(text: str | None) -> bytes | None:
     return None if text is None else base64.b64decode(text)
 
 
@@ -179,7 +179,7 @@ def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
         "room": room,
         "isolated": wanted.isolated if wanted else True,
         "recorded": wanted.recorded if wanted else False,
-        "command": [_moved(word, task, opt) for word in command],
+        "command": [_path_in_package(word, task, opt) for word in command],
         "cwd": task if wanted else "/",
         "event": base64.b64encode(wanted.event).decode() if wanted and wanted.event is not None else None,
         "timeout_s": wanted.timeout_s if wanted else 5,
@@ -194,7 +194,7 @@ def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
     }
 
 
-def _moved(path: str, task: str, opt: str) -> str:
+def _path_in_package(path: str, task: str, opt: str) -> str:
     """A path of the package as it is where that lies."""
     for there, here in ((TASK, task), (OPT, opt)):
         if path.startswith(f"{there}/"):
@@ -208,7 +208,9 @@ def environment(wanted: Visit, task: str = TASK, opt: str = OPT) -> dict[str, st
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": PROGRAM_PATH,
-        "LD_LIBRARY_PATH": ":".join(_moved(f"{folder}/", task, opt)[:-1] for folder in LIBRARY_PATH.split(":")),
+        "LD_LIBRARY_PATH": ":".join(
+            _path_in_package(f"{folder}/", task, opt)[:-1] for folder in LIBRARY_PATH.split(":")
+        ),
         "LAMBDA_TASK_ROOT": task,
         "LAMBDA_RUNTIME_DIR": RUNTIME,
         "AWS_REGION": "us-east-1",

@@ -63,12 +63,12 @@ class Tracer:
                     return status
                 continue
             try:
-                self._stopped(pid, os.WSTOPSIG(status), status >> 16)
+                self._on_stop(pid, os.WSTOPSIG(status), status >> 16)
             except OSError as error:
                 if error.errno != errno.ESRCH:  # it died meanwhile
                     raise
 
-    def _stopped(self, pid: int, number: int, event: int) -> None:
+    def _on_stop(self, pid: int, number: int, event: int) -> None:
         request, deliver = CONT, 0
         if event == EVENT_SECCOMP:
             self._begin(pid)

@@ -37,7 +37,7 @@ def executables(root: Path) -> list[Executable]:
     for place, below, names in os.walk(root):
         below[:] = sorted(name for name in below if name not in SKIPPED and not name.startswith("."))
         folder = Path(place)
-        described = list(_described(folder, sorted(names)))
+        described = list(_executables_of(folder, sorted(names)))
         if described or any(name.endswith(".cabal") for name in names):
             packages.append(folder)
             found += [item._replace(folder=folder.relative_to(root)) for item in described]
@@ -49,7 +49,7 @@ def executables(root: Path) -> list[Executable]:
     return sorted(found)
 
 
-def _described(folder: Path, names: list[str]) -> Iterator[Executable]:
+def _executables_of(folder: Path, names: list[str]) -> Iterator[Executable]:
     cabal = [name for name in names if name.endswith(".cabal") and name != ".cabal"]
     for name in cabal:
         yield from cabal_executables((folder / name).read_text(errors="replace"))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import UsageError, typed
+from ..base.errors import UsageError, typable
 from ..base.files import write
 from ..base.resources import resource
 from ..settings.forms import FUNCTION_NAME
@@ -70,7 +70,7 @@ def new(root: Path, name: str, kind: str) -> list[str]:
     said.append(f"lambda.toml: [function.{name}]")
     said += project.complete(root)
     event = chosen.event.replace("'", "'\\''")
-    return [*said, typed(f"Next: doit zip:{name}, then doit invoke:{name} --local --payload '{event}'")]
+    return [*said, typable(f"Next: doit zip:{name}, then doit invoke:{name} --local --payload '{event}'")]
 
 
 def _package(name: str) -> str:

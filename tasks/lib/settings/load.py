@@ -28,7 +28,7 @@ from .rules import Fault, Word, nearest
 from .tables import Pairs
 from .text import read
 
-__all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "parsed"]
+__all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "project_of"]
 
 OWN = frozenset({"source", "binary", "executable"})  # never a default of all functions
 
@@ -36,16 +36,16 @@ OWN = frozenset({"source", "binary", "executable"})  # never a default of all fu
 def load(path: Path, stage: str | None = None) -> Project:
     """Read lambda.toml; ConfigError lists every problem with dotted key, value and rule."""
     text, raw = read(path)
-    return parsed(raw, path, stage, text)
+    return project_of(raw, path, stage, text)
 
 
 def every_stage(path: Path) -> tuple[Project, ...]:
     """lambda.toml without a stage, and as each of its stages has it; ConfigError as for `load`."""
     text, raw = read(path)
-    return tuple(parsed(raw, path, stage, text) for stage in (None, *raw.get("stage", {})))
+    return tuple(project_of(raw, path, stage, text) for stage in (None, *raw.get("stage", {})))
 
 
-def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: str = "") -> Project:
+def project_of(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: str = "") -> Project:
     """The model of a decoded lambda.toml at `stage`; ConfigError with all its faults, UsageError for no such stage."""
     raw, warnings = _modern(raw)
     faults = list(_faults(raw))
@@ -62,7 +62,9 @@ def parsed(raw: Mapping[str, Any], path: Path, stage: str | None = None, text: s
             raise UsageError(f"{path.name} has no stage {stage!r}.", declared)
         functions = every.get(stage, ())
     if faults:
-        listed = "\n".join(f"  {where}{_shown(raw, where)}: {sentence}{_at(text, where)}" for where, sentence in faults)
+        listed = "\n".join(
+            f"  {where}{_shown_value(raw, where)}: {sentence}{_at(text, where)}" for where, sentence in faults
+        )
         count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
         raise ConfigError(
             f"{path.name} has {count}:\n{listed}",
@@ -126,13 +128,13 @@ def _home(name: str) -> str:
 
 def _at(text: str, where: str) -> str:
     """The place of a dotted key, and its line where that holds no secret."""
-    from .places import place, shown
+    from .places import place, shown_line
 
     path = where.split("[", maxsplit=1)[0].split(".")
     found = place(text, path)
     if found is None:
         return ""
-    line = "" if {"environment", "aws"} & set(path) else shown(text, found[0])
+    line = "" if {"environment", "aws"} & set(path) else shown_line(text, found[0])
     return f" (line {found[0]}, column {found[1]})" + (f"\n    {found[0]} | {line}" if line else "")
 
 
@@ -220,7 +222,7 @@ def _frozen(value: Any) -> Any:
     return {name: _frozen(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
-def _shown(raw: Mapping[str, Any], where: str) -> str:
+def _shown_value(raw: Mapping[str, Any], where: str) -> str:
     """` = value` of a dotted key, where there is one and it is no secret."""
     value: Any = raw
     for part in where.split("[", maxsplit=1)[0].split("."):

@@ -1,8 +1,8 @@
 """What AWS holds of a function, derived from the rows of the model: nothing here names a single key.
 
 out  `request(function)`: the fields of UpdateFunctionConfiguration, as AWS takes them
-     `DEFAULTS()`: what AWS fills in; `label(path)`: lambda.toml's own word for a field; `refused()`: raw names that
-     have a key; `adopted(name, value)`: the way back, AWS's value as lambda.toml writes it
+     `DEFAULTS()`: what AWS fills in; `label(path)`: lambda.toml's own word for a field; `refused_names()`: raw
+     names that have a key; `adopted(name, value)`: the way back, AWS's value as lambda.toml writes it
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Managed:
 
 
 @cache
-def managed() -> tuple[Managed, ...]:
+def managed_rows() -> tuple[Managed, ...]:
     """The rows of the model that name a field of AWS, in the model's order."""
     return tuple(_rows())
 
@@ -61,24 +61,24 @@ def _rows() -> Iterator[Managed]:
         if facts["aws"]:
             field, _, member = facts["aws"].partition(".")
             shape = facts["rule"] if isinstance(facts["rule"], Shape) else None
-            default = _cleared(shape) if shape else facts.get("aws_default")
+            default = _cleared_structure(shape) if shape else facts.get("aws_default")
             yield Managed(name, field, member, shape, default, facts.get("secret", False))
 
 
-def _cleared(shape: Shape) -> dict[str, Any]:
+def _cleared_structure(shape: Shape) -> dict[str, Any]:
     return {aws: [] if isinstance(shape.keys[name], Many) else False for name, aws in shape.aws.items()}
 
 
 def request(function: Function) -> dict[str, Any]:
     """The managed fields of a function, its raw ones joined in, as UpdateFunctionConfiguration takes them."""
     found: dict[str, Any] = {}
-    for row in managed():
+    for row in managed_rows():
         value = getattr(function, row.key)
         if value is None or row.field in BY_OTHER_CALLS or (function.is_image and row.field in ZIPS_OWN):
             continue
-        plain = _structure(row.shape, value) if row.shape else _thawed(value)
+        plain = _structure(row.shape, value) if row.shape else _plain(value)
         found[row.field] = {**found.get(row.field, {}), row.member: plain} if row.member else plain
-    above = _thawed(function.aws or {})
+    above = _plain(function.aws or {})
     both = {name for name in found.keys() & above.keys() if isinstance(found[name], dict)}
     joined: dict[str, Any] = found | above | {name: found[name] | above[name] for name in both}
     return joined
@@ -90,18 +90,18 @@ def _structure(shape: Shape, value: Mapping[str, Any]) -> dict[str, Any]:
     return lists | {aws: value[name] for name, aws in shape.aws.items() if name in value and aws not in lists}
 
 
-def _thawed(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """TOML's frozen values as the lists and dictionaries that botocore takes."""
     if isinstance(value, Mapping):
-        return {name: _thawed(item) for name, item in value.items()}
-    return [_thawed(item) for item in value] if isinstance(value, tuple) else value
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 @cache
 def defaults() -> dict[str, Any]:
     """What AWS fills in for a field that is absent; structures as dictionaries of members."""
     found = dict(RAW_DEFAULTS)
-    for row in managed():
+    for row in managed_rows():
         if row.default is None:
             continue
         found[row.field] = {**found.get(row.field, {}), row.member: row.default} if row.member else row.default
@@ -110,8 +110,8 @@ def defaults() -> dict[str, Any]:
 
 @cache
 def _labels() -> dict[str, str]:
-    found = {row.path: row.key for row in managed()}
-    for row in managed():
+    found = {row.path: row.key for row in managed_rows()}
+    for row in managed_rows():
         if row.shape:
             found |= {f"{row.field}.{aws}": f"{row.key}.{name}" for name, aws in row.shape.aws.items()}
     return found
@@ -125,11 +125,11 @@ def label(path: str) -> str:
 @cache
 def secret_paths() -> frozenset[str]:
     """AWS's dotted names of fields whose values no output may show."""
-    return frozenset(row.path for row in managed() if row.secret)
+    return frozenset(row.path for row in managed_rows() if row.secret)
 
 
 @cache
-def refused() -> dict[str, str]:
+def refused_names() -> dict[str, str]:
     """Raw names that `aws` must not set, and why: AWS's fields that have a key, and those that are the deploy's."""
-    owned = {row.field: f"has a key of its own: {row.key}" for row in managed() if row.field not in SHARED}
+    owned = {row.field: f"has a key of its own: {row.key}" for row in managed_rows() if row.field not in SHARED}
     return owned | dict.fromkeys(DEPLOYS_OWN, "is the deploy's own business")

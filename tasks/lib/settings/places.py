@@ -1,8 +1,8 @@
 """Where a key stands in lambda.toml, so that a message can point at it.
 
 in   the text, which tomllib has read already
-out  `place(text, path)` → line and column of a key, or of the nearest table above it; `shown(text, line)` → that line,
-     unless it could hold a secret
+out  `place(text, path)` → line and column of a key, or of the nearest table above it; `shown_line(text, line)` → that
+     line, unless it could hold a secret
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def place(text: str, path: Sequence[str]) -> tuple[int, int] | None:
     return next((known[tuple(path[:n])] for n in range(len(path), 0, -1) if tuple(path[:n]) in known), None)
 
 
-def shown(text: str, line: int) -> str:
+def shown_line(text: str, line: int) -> str:
     """A line, empty where it could hold the value of a variable."""
     whole = text.splitlines()[line - 1].strip() if 0 < line <= len(text.splitlines()) else ""
     above = "\n".join(text.splitlines()[:line])

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .managed import CREATE_ONLY, refused
+from .managed import CREATE_ONLY, refused_names
 from .rules import Fault, nearest
 
 NUMBERS = {"integer", "long", "float", "double"}
@@ -45,7 +45,7 @@ def faults(table: Mapping[str, Any]) -> Iterator[Fault]:
         members = dict(shapes["UpdateFunctionConfigurationRequest"]["members"])
         created = shapes["CreateFunctionRequest"]["members"]
         members |= {name: created[name] for name in CREATE_ONLY if name in created}
-    taken = refused()
+    taken = refused_names()
     for name, value in table.items():
         if name in taken:
             yield f".{name}", taken[name]

@@ -27,8 +27,8 @@ def schema() -> dict[str, Any]:
     shared = {name: item for name, item in keys(Function).items() if name not in OWN}
     overridable = keys(Function, overridable=True)
     one_of = {"oneOf": [{"required": ["source"]}, {"required": ["binary"]}]}
-    stage = _described(keys(Deploy) | overridable)
-    stage["properties"]["function"] = _tables_by_name(FUNCTION_NAME.pattern, _described(overridable))
+    stage = _table_schema(keys(Deploy) | overridable)
+    stage["properties"]["function"] = _tables_by_name(FUNCTION_NAME.pattern, _table_schema(overridable))
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "lambda.toml",
@@ -36,17 +36,17 @@ def schema() -> dict[str, Any]:
         "required": ["function"],
         "additionalProperties": False,
         "properties": {
-            "build": _described(keys(Build)),
-            "deploy": _described(keys(Deploy)),
-            "defaults": _described(shared),
-            "function": _tables_by_name(FUNCTION_NAME.pattern, _described(keys(Function)) | one_of)
+            "build": _table_schema(keys(Build)),
+            "deploy": _table_schema(keys(Deploy)),
+            "defaults": _table_schema(shared),
+            "function": _tables_by_name(FUNCTION_NAME.pattern, _table_schema(keys(Function)) | one_of)
             | {"minProperties": 1},
             "stage": _tables_by_name(STAGE_NAME.pattern, stage),
         },
     }
 
 
-def _described(known: Mapping[str, Row]) -> dict[str, Any]:
+def _table_schema(known: Mapping[str, Row]) -> dict[str, Any]:
     properties = {
         name: item.metadata["rule"].schema()
         | {"description": item.metadata["meaning"]}
@@ -81,7 +81,7 @@ def _rows(known: Mapping[str, Row]) -> str:
     return "\n".join(lines)
 
 
-def documented(readme: str) -> str:
+def reference_page(readme: str) -> str:
     """docs/lambda-toml.md with its reference of keys brought up to date."""
     start, end = README_MARKS
     before, rest = readme.split(start)
@@ -93,4 +93,4 @@ if __name__ == "__main__":
 
     files.write_json(SCHEMA_FILE, schema())
     guide = Path(__file__).parents[3] / "docs/lambda-toml.md"
-    files.write(guide, documented(guide.read_text()).encode())
+    files.write(guide, reference_page(guide.read_text()).encode())

@@ -27,14 +27,14 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
         ) from error
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}.", f"Look at {path}.") from error
-    text = _decoded(content, path)
+    text = _text_of(content, path)
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        from .places import shown
+        from .places import shown_line
 
         number = int(match[1]) if (match := re.search(r"line (\d+)", str(error))) else len(text.splitlines())
-        line = shown(text, number)
+        line = shown_line(text, number)
         raise ConfigError(
             f"{path.name} is not TOML: {error}." + (f"\n    {number} | {line}" if line else ""),
             "Mend that place; nothing was built.",
@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
         ) from error
 
 
-def _decoded(content: bytes, path: Path) -> str:
+def _text_of(content: bytes, path: Path) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError(f"{path.name} is UTF-16.", "Save it as UTF-8.")
     try:
