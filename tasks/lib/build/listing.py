@@ -46,7 +46,7 @@ def absolute(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.absolute() keeps `..`, and resolve() follows links
 
 
-def listed(place: Path, derived: Path) -> Iterator[Path]:
+def source_files(place: Path, derived: Path) -> Iterator[Path]:
     """The files below `place`; none when nothing is there."""
     if is_file(place):
         yield place

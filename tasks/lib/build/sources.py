@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ..base.errors import BuildError
 from ..base.files import exists
-from .listing import absolute, listed
+from .listing import absolute, source_files
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
 NAMING = frozenset({*PROJECT_FILES, "package.yaml", "cabal.project.local", "cabal.project.freeze"})
@@ -69,7 +69,7 @@ def tree(source: Path, derived: Path) -> Tree:
         if place in seen:
             continue
         seen.add(place)
-        files = set(listed(place, derived)) - found
+        files = set(source_files(place, derived)) - found
         found |= files
         for file in files:
             if file.suffix == ".cabal" or file.name in NAMING:
