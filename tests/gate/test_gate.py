@@ -402,3 +402,31 @@ def test_stray_bytes_of_a_file_do_not_spoil_the_document(
     member = Member.of(content, 0o755)
     members = {"main": member, "bootstrap": member, "lib/no\udcffutf8.so": member}
     assert as_json(judge.examine(members, runtime="provided.al2023", architecture="x86_64", program="main"))
+
+
+@pytest.mark.parametrize(
+    ("soname", "symbol", "said"),
+    [
+        ("libz.so.1", "deflate", ""),
+        ("libz.so.1", "deflate_more", "which nothing that is loaded with it defines"),
+        ("libgmp.so.10", "__gmpz_init", ""),
+        ("libgmp.so.10", "__gmpz_new_one", "only libgmp.so.10 of the runtime can define"),
+        ("libcurl.so.4", "curl_easy_init", "only libcurl.so.4 of the runtime can define"),
+    ],
+)
+def test_names_of_the_runtimes_libraries(
+    programs: dict[str, Path], yard: Yard, soname: str, symbol: str, said: str
+) -> None:
+    """gcc -nostdlib -Wl,-z,now with a stub of the library: known whole, in part, or not at all."""
+    stub = yard.folder / soname
+    (yard.folder / "stub.c").write_text(f"void {symbol}(void) {{}}")
+    subprocess.run(
+        ["gcc", "-nostdlib", "-shared", f"-Wl,-soname,{soname}", "-o", stub, yard.folder / "stub.c"], check=True
+    )
+    (yard.folder / "user.c").write_text(f"void {symbol}(void);\nvoid _start(void) {{ {symbol}(); }}")
+    main = yard.folder / "main"
+    subprocess.run(["gcc", "-nostdlib", "-Wl,-z,now", "-o", main, yard.folder / "user.c", stub], check=True)
+    found = examined({"main": main, "bootstrap": programs["static"]})
+    assert found.starts is not ("nothing that is loaded" in said), "what may be there is no reason to stop"
+    texts = [problem.message for problem in found.problems] + [note.message for note in found.notes]
+    assert any(said in text for text in texts) if said else not any(symbol in text for text in texts)

@@ -24,7 +24,7 @@ from ..platform.runtimes import ARCHITECTURES
 from .call import NAME_THE_LAYER, Entry
 from .lambda_root import LambdaRoot, name_in_package
 from .readings import Tables
-from .unresolved import Lost, lost_symbols
+from .unresolved import lost_symbols
 from .verdict import Doubt, Fault, Note, Problem, Role, Topic, Unproved, printable
 from .versions import Versions, is_family, printable_chain
 
@@ -77,11 +77,10 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     found += versions.problems()
     notes = versions.notes
     for lost in lost_symbols(root, walked, tables):
-        said = _lost(lost)
-        if isinstance(said, Problem):
-            found.append(said)
+        if isinstance(lost, Problem):
+            found.append(lost)
         else:
-            notes.append(said)
+            notes.append(lost)
     for item in walked.objects:
         if item.from_package:
             found += _processor(item)
@@ -96,22 +95,6 @@ def _elf(root: LambdaRoot, entry: Entry) -> Elf:
         with member.open() as file:
             return read(file, entry.path)
     return elf_at(root, entry.path)
-
-
-def _lost(lost: Lost) -> Problem | Note:
-    """A symbol that nothing defines."""
-    who, symbol = printable(lost.item.name), printable(lost.symbol)
-    if lost.need is None:
-        message = f"{who} needs {symbol}, which nothing that is loaded with it defines"
-        hint, version, library = "Pack the libraries that it was linked with; another build of one lacks it.", "", ""
-    else:
-        version, library = printable(lost.need.version), printable(lost.need.provider)
-        message = f"{who} needs {symbol} ({version}) of {library}, which the one that travels lacks"
-        hint = f"Pack the {library} that {who} was linked with."
-    if lost.at_start:
-        chain = printable_chain(lost.item)
-        return Problem.of_need(Fault.SYMBOL, chain, f"{message}.", hint, symbol=symbol, version=version, limit=library)
-    return Note(Topic.SYMBOL, who, f"{message}: it would fail when it is first called.")
 
 
 def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:

@@ -1,11 +1,11 @@
 """Symbols that a package promises and does not have: a library of the right name or version, but of another build.
 
 in   a walked Closure in a LambdaRoot
-out  `lost_symbols(…)` → Lost: each strong symbol that nothing defines
+out  `lost_symbols(…)` → a Problem for each strong symbol that nothing defines, a Note where it is bound later
 
 A symbol may be defined by any object, not only by the one that its version names: glibc 2.34 moved libdl's and
-libpthread's into libc.so.6. The runtime's libraries count by the names and versions that data/ knows; where a loaded
-one is not known by name, what has no version is not looked at.
+libpthread's into libc.so.6. The runtime's libraries count by the names and versions that data/ knows; beside a loaded
+one that is not known by name, nothing is said to be lost that has no version.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ..platform.runtimes import AT_LEAST
+from .verdict import Fault, Note, Problem, Topic, printable
+from .versions import printable_chain
 
 if TYPE_CHECKING:
     from ..elf.dynamic import VersionNeed
@@ -31,8 +35,22 @@ class Lost:
     at_start: bool
 
 
-def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost]:
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Symbols without versions that no known library defines, and the runtime's whose names are not known."""
+
+    item: Loaded
+    symbols: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Problem | Note]:
     """What nothing in the process defines."""
+    for lost in _lost(root, walked, tables):
+        yield _unsure(lost) if isinstance(lost, Unsure) else _sentence(lost)
+
+
+def _lost(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost | Unsure]:
     if walked.missing or walked.musl:  # of what is missing nothing is known; musl has no versions and binds by name
         return
     real = [item for item in walked.objects if item.from_package]
@@ -41,14 +59,44 @@ def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[
     defined = {symbol.name for item in real for symbol in tables.of(item) if symbol.defined}
     offered = {version for item in theirs for version in item.elf.defines or ()}
     known = root.platform.symbols
-    named = all(item.soname in known for item in theirs)
-    for item in theirs:
-        defined |= known.get(item.soname, frozenset())
+    names = {item.soname: known.get(item.soname, frozenset({AT_LEAST})) for item in theirs}
+    unknown = tuple(sorted(soname for soname, words in names.items() if AT_LEAST in words))
+    defined = defined.union(*names.values())
     for item in real:
+        unsure = []
         needs = {need.index: need for need in item.elf.versions if need.provider in travelling}
         for symbol in tables.of(item):
             if symbol.defined or symbol.weak or symbol.name in defined:
                 continue
             need = needs.get(symbol.version)
-            if (need is not None and need.version not in offered) or (named and symbol.version <= 1):
+            if need is not None and need.version in offered:
+                continue
+            if need is not None or (symbol.version <= 1 and not unknown):
                 yield Lost(item, need, symbol.name, tables.bound_at_start(item, symbol.number))
+            elif symbol.version <= 1:
+                unsure.append(symbol.name)
+        if unsure:
+            yield Unsure(item, tuple(sorted(unsure)), unknown)
+
+
+def _unsure(lost: Unsure) -> Note:
+    who = printable(lost.item.name)
+    more = f" and {len(lost.symbols) - 1} more" if lost.symbols[1:] else ""
+    there = f"only {' or '.join(lost.unknown)} of the runtime can define, whose symbols are not all known here."
+    return Note(Topic.SYMBOL, who, f"it needs {printable(lost.symbols[0])}{more}, which {there}")
+
+
+def _sentence(lost: Lost) -> Problem | Note:
+    """Who needs it, and what becomes of that."""
+    who, symbol = printable(lost.item.name), printable(lost.symbol)
+    if lost.need is None:
+        message = f"{who} needs {symbol}, which nothing that is loaded with it defines"
+        hint, version, library = "Pack the libraries that it was linked with; another build of one lacks it.", "", ""
+    else:
+        version, library = printable(lost.need.version), printable(lost.need.provider)
+        message = f"{who} needs {symbol} ({version}) of {library}, which the one that travels lacks"
+        hint = f"Pack the {library} that {who} was linked with."
+    if lost.at_start:
+        chain = printable_chain(lost.item)
+        return Problem.of_need(Fault.SYMBOL, chain, f"{message}.", hint, symbol=symbol, version=version, limit=library)
+    return Note(Topic.SYMBOL, who, f"{message}: it would fail when it is first called.")

@@ -11,9 +11,9 @@ Every run reads the first, so it is kept small.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from .libc import Tier, tier
 
 DATA = Path(__file__).parent / "data"
 ARCHITECTURES = tuple(map(str, Architecture))
+AT_LEAST = "~"  # before the names of a library that may define more
 WARN_AHEAD = timedelta(days=180)  # AWS announces an end about so long before
 
 _TABLE: dict[str, Any] = tomllib.loads((DATA / "runtimes.toml").read_text())
@@ -58,13 +59,34 @@ class Platform(Frozen):
     loader: str  # path of the dynamic loader
     libraries: frozenset[str]
     versions: Mapping[str, frozenset[str]]  # soname → the versions it defines, where they are known
-    symbols: Mapping[str, frozenset[str]]  # soname → the names it defines, where they are known
+    symbols: Mapping[str, frozenset[str]]  # soname → the names it defines, where they are known; AT_LEAST among some
     programs: frozenset[str]  # file names in /usr/bin that are known to be there
     no_programs: frozenset[str]  # and those that are known not to be
 
     def tier(self, soname: str) -> Tier:
         """How a library is treated here."""
         return tier(soname, self.libraries)
+
+
+class Names(Mapping[str, frozenset[str]]):
+    """Soname → the names it defines, from a file that is read when it is first asked for; few lines are ever split."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getitem__(self, soname: str) -> frozenset[str]:
+        return frozenset(self._lines[soname].split())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @cached_property
+    def _lines(self) -> dict[str, str]:
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        return {name: words for name, _, words in (line.partition(" ") for line in lines if line[:1] not in {"#", ""})}
 
 
 def on_node(name: str) -> bool:
@@ -129,7 +151,7 @@ def platform(name: str, architecture: str) -> Platform:
         Architecture(architecture).loader,
         frozenset(libraries),
         {soname: words - {"-"} for soname, words in libraries.items() if words},
-        _lines(f"{found.system}-{architecture}-symbols.txt"),
+        Names(DATA / f"{found.system}-{architecture}-symbols.txt"),
         frozenset(system["programs"]) | ({"node"} if found.on_node else frozenset()),
         frozenset(system["no_programs"]) - ({"node"} if found.on_node else frozenset()),
     )
