@@ -93,7 +93,7 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
             headers.add(outcome.target.account_line)
             say(outcome.target.account_line)
         print(outcome.block(), file=sys.stderr if given.json else sys.stdout)
-        return 2 if getattr(given, "exit_code", False) and outcome.changed else 0
+        return 2 if getattr(given, "exit_code", False) and outcome.has_changes else 0
 
     return verbs(name, doc, line, act, names, needs=lambda _function, _: packing(project, line.chosen))
 

@@ -28,14 +28,14 @@ def define(project: Project) -> Iterator[Verb]:
     def act(name: str, given: Any) -> None:
         from .lib.aws.deploy.desired import name_on_aws
         from .lib.aws.verbs.deployer import deployers
-        from .lib.aws.verbs.rights import document, joined
+        from .lib.aws.verbs.rights import document, union
 
         name_on_aws(functions[name])
         needed = deployers([functions[name]], project.deploy, *place(project))
         rights.append(needed)
         documents[name] = document(needed)
         if not given.json and name == line.chosen[-1]:
-            print(json.dumps(document(joined(*rights)), indent=2))
+            print(json.dumps(document(union(*rights)), indent=2))
 
     return verbs("policy", "the smallest policy of whoever deploys", line, act, list(functions))
 

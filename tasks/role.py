@@ -43,5 +43,5 @@ def act(project: Project, handle: FunctionHandle, given: Any) -> dict[str, Any]:
         for function in stage.functions
         if function.role == name and "{stage}" not in function.function_name
     ]
-    needed = rights.needed(sharing, handle.aws.partition, handle.aws.region, handle.aws.account())
+    needed = rights.needed_rights(sharing, handle.aws.partition, handle.aws.region, handle.aws.account())
     return role.ensure_role(handle.aws, name, needed, exact=given.exact, dry_run=given.dry_run)

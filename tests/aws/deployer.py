@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
-from tasks.lib.aws.deploy.upload import hashed
+from tasks.lib.aws.deploy.upload import code_sha256_of
 from tasks.lib.aws.session import Aws, connect
 from tasks.lib.base.errors import BuildError
 from tasks.lib.settings import load
@@ -24,7 +24,7 @@ from tasks.lib.settings import load
 
 def deploy(words: list[str], connected: Callable[[], Aws] | None = None) -> str:
     settings, function, path, digest = words
-    package = Package(Path(path), hashed(Path(path)), digest, 5000)
+    package = Package(Path(path), code_sha256_of(Path(path)), digest, 5000)
     made = Deployment(load.load(Path(settings)), [function], connected=connected)
     return json.dumps(made.deploy(function, package).document())
 

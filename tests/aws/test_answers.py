@@ -48,7 +48,7 @@ def deployment(settings: str, *, deep: bool = False) -> Deployment:
 
 def make_role() -> Any:
     there = handle()
-    return role.ensure_role(there.aws, "fresh", rights.needed([there.function], "aws", "eu-central-1", "1" * 12))
+    return role.ensure_role(there.aws, "fresh", rights.needed_rights([there.function], "aws", "eu-central-1", "1" * 12))
 
 
 Act = Callable[[Package], Any]

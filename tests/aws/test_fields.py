@@ -140,7 +140,7 @@ def test_a_name_changed_alone_is_made_beside_the_old_one(account: Account, one: 
     account.deploy(settings(**shared, **{key: before}), one)
     second = settings(**shared, **{key: after})
     shown = account.diff(second, one)
-    assert shown.changed
+    assert shown.has_changes
     account.deploy(second, one)
     assert account.diff(second, one, deep=True).changes == ()
     assert account.deploy(second, one).action == "unchanged"

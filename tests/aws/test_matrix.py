@@ -50,7 +50,7 @@ def test_create(script: Script, one: Package) -> None:
 def test_no_op_is_one_call(script: Script, one: Package) -> None:
     script.reads(function(one))
     outcome = script.deployment().deploy("hello", one)
-    assert (outcome.action, outcome.changed, outcome.steps) == ("unchanged", False, ())
+    assert (outcome.action, outcome.has_changes, outcome.steps) == ("unchanged", False, ())
 
 
 def test_no_op_behind_an_alias_is_one_call(script: Script, one: Package) -> None:
@@ -335,7 +335,7 @@ def test_config_only_does_not_publish_code_that_never_went_live(script: Script, 
 def test_settings_around_the_function_cost_no_call_once_settled(script: Script, one: Package) -> None:
     text = f"{ALIASED}\nlog_retention_days = 14\nreserved_concurrency = 5\n"
     around = script.deployment(text)
-    digest = str(desired_state(around._functions["hello"], one).unlisted)
+    digest = str(desired_state(around._functions["hello"], one).unlisted_digest)
     script.reads({**function(one, "1"), "Tags": {**tags(one), UNLISTED_TAG: f"{digest}/run/1"}}, alias="live")
     assert around.deploy("hello", one).action == "unchanged"
 
@@ -443,7 +443,7 @@ def test_tags_that_are_not_managed_stay_and_those_that_are_follow(one: Package) 
 
 def test_concurrency_changed_by_hand_is_put_right(one: Package) -> None:
     desired = desired_state(project(f"{PLAIN}\nreserved_concurrency = 5\n").functions[0], one)
-    answer = {**function(one), "Tags": {**tags(one), UNLISTED_TAG: f"{desired.unlisted}/run/1"}}
+    answer = {**function(one), "Tags": {**tags(one), UNLISTED_TAG: f"{desired.unlisted_digest}/run/1"}}
     settled = {**answer, "Concurrency": {"ReservedConcurrentExecutions": 5}}
     assert plan(desired, remote_of_latest(settled, settled["Configuration"])) == ()
     (step,) = plan(desired, remote_of_latest(answer, answer["Configuration"]))

@@ -16,7 +16,7 @@ from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.deploy.outcome import Outcome
 from tasks.lib.aws.pace import TokenBucket
 from tasks.lib.aws.session import connect
-from tasks.lib.aws.verbs.rights import Rights, needed, rights
+from tasks.lib.aws.verbs.rights import Rights, needed_rights, rights
 from tasks.lib.aws.verbs.role import ensure_role
 from tasks.lib.base import secrets
 from tasks.lib.base.errors import DeployError
@@ -175,7 +175,7 @@ def test_a_role_has_the_union_of_what_its_functions_need_and_is_never_narrowed(t
     aws = connect(project(one).deploy)
 
     def needs(text: str) -> Rights:
-        return needed(project(text).functions, "aws", "eu-central-1", "123456789012")
+        return needed_rights(project(text).functions, "aws", "eu-central-1", "123456789012")
 
     assert ensure_role(aws, "shared", needs(one + two), dry_run=True)["changes"]
     assert "shared" not in there.roles

@@ -83,7 +83,7 @@ def sink() -> Iterator[str]:
 
 
 def package(path: Path, unzipped_bytes: int = 1000) -> Package:
-    return Package(path, upload.hashed(path), "digest", unzipped_bytes)
+    return Package(path, upload.code_sha256_of(path), "digest", unzipped_bytes)
 
 
 def test_a_direct_upload_of_40_mb_needs_no_10_mb_of_memory(sink: str, tmp_path: Path) -> None:

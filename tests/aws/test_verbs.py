@@ -19,7 +19,7 @@ from tasks.lib.aws.verbs import invoke as calling
 from tasks.lib.aws.verbs.destroy import destroy
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.aws.verbs.logs import duration, events
-from tasks.lib.aws.verbs.rights import needed
+from tasks.lib.aws.verbs.rights import needed_rights
 from tasks.lib.aws.verbs.role import ensure_role
 from tasks.lib.aws.verbs.url import STATEMENTS, url
 from tasks.lib.aws.verbs.versions import prune, rollback, versions
@@ -147,7 +147,7 @@ def test_a_log_that_is_not_there_names_the_next_act(world: World) -> None:
 
 
 def test_a_role_may_write_its_log_and_no_more(world: World) -> None:
-    needs = needed(project(FIRST).functions, "aws", "eu-central-1", "123456789012")
+    needs = needed_rights(project(FIRST).functions, "aws", "eu-central-1", "123456789012")
     first = ensure_role(here().aws, "fresh", needs)
     assert first["made"]
     assert len(first["changes"]) == 3

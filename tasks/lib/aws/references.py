@@ -37,7 +37,7 @@ class References:
         self._locks: dict[Reference, Lock] = {}
         self._known: dict[Reference, str] = {}
 
-    def resolved(self, function: Function) -> Function:
+    def with_values(self, function: Function) -> Function:
         """The function with the values themselves.
 
         DeployError for one that cannot be read, or when all are too large together.

@@ -24,7 +24,7 @@ class Reply(dict[str, Any]):
     __slots__ = ("_where",)
 
     def __init__(self, members: dict[str, Any], where: str) -> None:
-        super().__init__({name: _wrapped(value, f"{where}.{name}") for name, value in members.items()})
+        super().__init__({name: _wrap(value, f"{where}.{name}") for name, value in members.items()})
         self._where = where
 
     def __missing__(self, name: str) -> Any:
@@ -65,12 +65,12 @@ def readable(client: Any) -> None:
     """
 
     def call(operation: str, parameters: dict[str, Any]) -> Any:
-        return _wrapped(type(client)._make_api_call(client, operation, parameters), operation)  # noqa: SLF001
+        return _wrap(type(client)._make_api_call(client, operation, parameters), operation)  # noqa: SLF001
 
     client._make_api_call = call  # noqa: SLF001
 
 
-def _wrapped(value: Any, where: str) -> Any:
+def _wrap(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         return Reply(value, where)
-    return [_wrapped(item, where) for item in value] if isinstance(value, list) else value
+    return [_wrap(item, where) for item in value] if isinstance(value, list) else value

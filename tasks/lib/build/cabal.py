@@ -27,16 +27,16 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     BuildError when the project makes no executable of that name.
     """
     for _ in range(2):
-        if not _built(machine, job, folder, log):
+        if not _build(machine, job, folder, log):
             return None
-        made = dict(_planned(machine, folder)).get(job.executable, "")
+        made = dict(_executables_in_plan(machine, folder)).get(job.executable, "")
         if made and machine.run(["test", "-x", made], folder, log) == 0:
             return made
         machine.run(["rm", "-rf", "dist-newstyle"], folder, log)
     return ""
 
 
-def _built(machine: Machine, job: Job, folder: str, log: Log) -> bool:
+def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
     options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
@@ -51,13 +51,13 @@ def _built(machine: Machine, job: Job, folder: str, log: Log) -> bool:
 
     if machine.run([*command, "--offline"] if machine.offline else command, folder, heard) == 0:
         return True
-    if NO_TARGET.search("\n".join(said)) and (names := [name for name, _ in _planned(machine, folder)]):
+    if NO_TARGET.search("\n".join(said)) and (names := [name for name, _ in _executables_in_plan(machine, folder)]):
         raise no_such_executable(job, names)
     unknown = machine.offline and UNKNOWN_PACKAGE.search("\n".join(said))
     return bool(unknown and machine.ensure_package_index(log)) and machine.run(command, folder, log) == 0
 
 
-def _planned(machine: Machine, folder: str) -> Iterator[tuple[str, str]]:
+def _executables_in_plan(machine: Machine, folder: str) -> Iterator[tuple[str, str]]:
     """The local executables of cabal's plan, and where it puts each.
 
     Packages of one component are listed by it; those built as a whole (a Custom setup, `cabal-version` below 1.8) list

@@ -35,7 +35,7 @@ def data_files(machine: Machine, job: Job, environment: Collection[str]) -> tupl
     wanted = {name for name in _variables(program) if f"{name}_datadir" not in environment}
     found: dict[str, Mapping[str, Content]] = {}
     notes: list[str] = []
-    for name, (description, patterns) in _described(job).items():
+    for name, (description, patterns) in _packages(job).items():
         if name in wanted:
             wanted.discard(name)
             found[name] = _of_project(description, patterns)
@@ -43,7 +43,7 @@ def data_files(machine: Machine, job: Job, environment: Collection[str]) -> tupl
             if missing:
                 notes.append(f"{description} names data-files that are not there: {', '.join(missing)}. Mend that.")
     for name in sorted(wanted):
-        folder = _installed(program, name)
+        folder = _installed_folder(program, name)
         files = _of_machine(machine, folder) if folder else {}
         if files:
             found[name] = files
@@ -66,7 +66,7 @@ def _variables(program: bytes) -> Iterator[str]:
         place = program.find(ENDING, place + 1)
 
 
-def _described(job: Job) -> dict[str, tuple[Path, list[str]]]:
+def _packages(job: Job) -> dict[str, tuple[Path, list[str]]]:
     """The project's packages: name, with _ for - → description, data-files; a cabal file stands above package.yaml."""
     found: dict[str, tuple[Path, list[str]]] = {}
     for path in sorted(job.descriptions, key=lambda path: path.suffix == ".cabal"):
@@ -104,7 +104,7 @@ def _of_project(description: Path, patterns: list[str]) -> dict[str, Content]:
     return {os.path.relpath(path, folder): path.read_bytes for path in files}
 
 
-def _installed(program: bytes, name: str) -> str:
+def _installed_folder(program: bytes, name: str) -> str:
     """The data folder of an installed package, as the program holds it; "" when it holds none."""
     package = name.replace("_", "[-_]").encode()
     found = re.search(rb"\x00(/[^\x00\n]*share/[^\x00\n]*" + package + rb"(?:-[\d.]+)?(?:/[\w.-]+)?)\x00", program)

@@ -68,7 +68,7 @@ def _build(place: Workplace, job: Job) -> str:
         for number, (tool, way) in enumerate(ways, 1):
             heard.lines.clear()
             if (made := way(machine, job, folder, heard)) is not None:
-                machine.copy_out(_stripped(machine, job, folder, made), job.target)
+                machine.copy_out(_stripped_executable(machine, job, folder, made), job.target)
                 _warn_of_paths(machine, job, log)
                 return tool
             why = heard.reason_for_another_way(tool)
@@ -162,7 +162,7 @@ def _warn_of_paths(machine: Machine, job: Job, log: Log) -> None:
 def _ways(job: Job, toolchain: Toolchain) -> list[tuple[str, Way]]:
     """The tools to try, best first, and how each is called; ToolError when what is needed is not installed."""
     installed = {tool for tool, version in toolchain.tools.items() if version}
-    wanted = _wanted(job) if job.tool is Tool.AUTO else [job.tool]
+    wanted = _fitting_tools(job) if job.tool is Tool.AUTO else [job.tool]
     if job.tool is Tool.AUTO:
         wanted = [tool for tool in wanted if tool in installed] or wanted[-1:]
     if wanted[0] not in installed or "ghc" not in installed | {"ghc" for tool in wanted if tool == "stack"}:
@@ -189,7 +189,7 @@ def _calls(tool: str, job: Job, toolchain: Toolchain) -> Iterator[tuple[str, Way
         yield f"stack --resolver {resolver}", partial(with_stack, resolver=resolver)
 
 
-def _wanted(job: Job) -> list[str]:
+def _fitting_tools(job: Job) -> list[str]:
     """The tools that fit the sources, best first."""
     if job.hpack_alone:
         return ["stack"]  # it carries hpack
@@ -206,7 +206,7 @@ def _with_ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     return None if built else made
 
 
-def _stripped(machine: Machine, job: Job, folder: str, made: str) -> str:
+def _stripped_executable(machine: Machine, job: Job, folder: str, made: str) -> str:
     """The executable without symbols and build id; BuildError when there is none."""
     stripped = f"{folder}/{BIN}/{job.executable}.stripped"
     said: list[str] = []

@@ -39,14 +39,14 @@ def in_sources(line: str, workspace: str, job: Job) -> str:
     """A line of the compiler with the person's own files instead of their copies: there the mistake is to mend."""
     base, folder = job.sources.base, job.sources.folder
 
-    def own(path: str) -> str | None:
+    def source_path(path: str) -> str | None:
         return path if Path(path).is_file() else None
 
     def original(match: re.Match[str]) -> str:
-        return own(os.path.relpath(os.path.join(base, match[1]))) or match[0]  # noqa: PTH118
+        return source_path(os.path.relpath(os.path.join(base, match[1]))) or match[0]  # noqa: PTH118
 
     line = re.sub(re.escape(workspace) + r"/[\w-]+/([^\s:,)]+)", original, line)
-    return MESSAGE.sub(lambda match: own(str(folder / match[0])) or match[0], line)
+    return MESSAGE.sub(lambda match: source_path(str(folder / match[0])) or match[0], line)
 
 
 def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:

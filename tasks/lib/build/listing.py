@@ -53,7 +53,7 @@ def source_files(place: Path, derived: Path) -> Iterator[Path]:
         return
     mine = _mine(place, derived)
     tracked = _by_git(place)
-    for path in _walked(place, derived) if tracked is None else tracked:
+    for path in _walk(place, derived) if tracked is None else tracked:
         if not _is_junk(path, mine) and is_file(path):
             yield path
 
@@ -63,11 +63,11 @@ def _mine(place: Path, derived: Path) -> tuple[frozenset[str], tuple[str, ...]]:
     own = [derived, *(Path.cwd() / name for name in OF_A_RUN), *(TOOL / name for name in OURS)]
     whole = absolute(place)
     names = (absolute(path) for path in own)
-    return frozenset(name for name in names if not f"{whole}/".startswith(f"{name}/")), _written()
+    return frozenset(name for name in names if not f"{whole}/".startswith(f"{name}/")), _output_files()
 
 
 @cache
-def _written() -> tuple[str, ...]:
+def _output_files() -> tuple[str, ...]:
     """Device and inode of the files that this run's own output goes to, such as `doit > log`."""
     found = []
     for number in (1, 2):
@@ -108,7 +108,7 @@ def is_derived(folder: Path) -> bool:
     return bool(names) and all(name.endswith(".pyc") for name in names)
 
 
-def _walked(place: Path, derived: Path) -> Iterator[Path]:
+def _walk(place: Path, derived: Path) -> Iterator[Path]:
     def is_source_folder(path: Path) -> bool:
         return (
             path != derived
@@ -142,7 +142,7 @@ def _by_git(place: Path) -> list[Path] | None:
         return None
     here = absolute(Path())
     asked = here if f"{whole}/".startswith(f"{here}/") and f"{here}/".startswith(f"{top}/") else whole
-    found = _asked(top, asked)
+    found = _git_listing(top, asked)
     if found is None:
         return None
     inside = [(status, path) for status, path in found if whole in (path, top) or path.startswith(f"{whole}/")]
@@ -154,19 +154,19 @@ def _by_git(place: Path) -> list[Path] | None:
             if _is_this_tool(Path(path)):
                 continue
             if os.path.islink(path):  # noqa: PTH114
-                made += [] if _leads_out(place / relative, place, Path()) else _walked(place / relative, Path())
+                made += [] if _leads_out(place / relative, place, Path()) else _walk(place / relative, Path())
             else:
                 inner = place / relative
                 below = _by_git(inner) if (inner / ".git").exists() else None
-                made += list(_walked(inner, Path())) if below is None else below
+                made += list(_walk(inner, Path())) if below is None else below
             continue
-        if status == "?" and _below_derived(relative, whole, derived):
+        if status == "?" and _is_below_derived(relative, whole, derived):
             continue
         made.append(place / relative)
     return made or None
 
 
-def _below_derived(relative: str, whole: str, known: dict[str, bool]) -> bool:
+def _is_below_derived(relative: str, whole: str, known: dict[str, bool]) -> bool:
     parts = relative.split("/")[:-1]
     for end in range(1, len(parts) + 1):
         folder = "/".join(parts[:end])
@@ -178,7 +178,7 @@ def _below_derived(relative: str, whole: str, known: dict[str, bool]) -> bool:
 
 
 @cache
-def _asked(top: str, place: str) -> list[tuple[str, str]] | None:
+def _git_listing(top: str, place: str) -> list[tuple[str, str]] | None:
     """What git lists below a folder, as (status, absolute path); None when git is missing or says no."""
     command = ["git", "-C", top, "-c", "core.fsmonitor=false", "ls-files", "-cotz", "--exclude-standard", "--", place]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -19,7 +19,7 @@ from . import compare, registry, steps, upload
 from .calls import CREATE, Calls, Replan
 from .desired import CONTENT_TAG, Package
 from .registry import Pushed
-from .remote import Answer, Remote, busy, concurrency, failed, retention_days
+from .remote import Answer, Remote, busy, concurrency, failure, retention_days
 
 if TYPE_CHECKING:
     from ...settings.model import Deploy
@@ -64,7 +64,7 @@ class Run:
     def _take(self, step: steps.Step) -> None:  # noqa: C901 - a case a step
         match step:
             case steps.Wait():
-                self.calls.settled()
+                self.calls.settle()
                 raise Replan("AWS has finished its own work")
             case steps.PushImage():
                 self._push(step)
@@ -123,7 +123,7 @@ class Run:
         if self._pushed is not None:
             return {"ImageUri": self._pushed.uri}
         package = self._package()
-        if upload.hashed(package.zip) != package.code_sha256:
+        if upload.code_sha256_of(package.zip) != package.code_sha256:
             raise DeployError(
                 f"{package.zip} is not the zip that was planned: its SHA-256 differs.", "Build it again: doit zip"
             )
@@ -163,8 +163,8 @@ class Run:
         there = set(compare.settings_changes(self.desired, self._last))
         if not there.issuperset(compare.settings_changes(self.desired, self._published)):
             raise Replan("another deploy changed the configuration meanwhile")
-        if busy(self._published) or failed(self._published):
-            self.calls.settled(str(self._published["Version"]))
+        if busy(self._published) or failure(self._published):
+            self.calls.settle(str(self._published["Version"]))
 
     def _point(self, step: steps.MoveAlias) -> None:
         version = step.version or str(self._published["Version"])
@@ -183,7 +183,7 @@ class Run:
 
     def _settle(self, answer: Answer) -> None:
         """Wait for the end of what an answer began, and for its good end; the revision is another one afterwards."""
-        self._last = self.calls.settled() if busy(answer) or failed(answer) else answer
+        self._last = self.calls.settle() if busy(answer) or failure(answer) else answer
 
 
 def _revision(answer: Answer) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, missing, said, status
 from ..verbs.role import trust_problem
-from .remote import Answer, busy, failed
+from .remote import Answer, busy, failure
 
 if TYPE_CHECKING:
     from ..session import Aws
@@ -72,11 +72,11 @@ class Calls:
             try:
                 answer: Answer = getattr(client, operation)(**parameters)
             except client.exceptions.ClientError as error:
-                self._judged(error, operation, self.clock.now() - started)
+                self._wait_or_raise(error, operation, self.clock.now() - started)
             else:
                 return answer
 
-    def settled(self, version: str = "$LATEST") -> Answer:
+    def settle(self, version: str = "$LATEST") -> Answer:
         """A version once AWS is done with it; DeployError if that failed."""
         client, started = self.aws.client("lambda"), self.clock.now()
         qualifier = {} if version == "$LATEST" else {"Qualifier": version}
@@ -96,14 +96,14 @@ class Calls:
                 )
             self._sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
             polls += 1
-        if failed(answer):
+        if failure(answer):
             raise DeployError(
-                f"AWS could not bring {self.desired.name} to life: {failed(answer)}",
+                f"AWS could not bring {self.desired.name} to life: {failure(answer)}",
                 f"Mend what AWS names; then doit deploy:{self.desired.label}.",
             )
         return answer
 
-    def _judged(self, error: Exception, operation: str, elapsed: float) -> None:
+    def _wait_or_raise(self, error: Exception, operation: str, elapsed: float) -> None:
         """Wait if that helps; else raise Replan, or the error itself."""
         kind, sentence = code(error), said(error)
         conflict, invalid = status(error) == HTTPStatus.CONFLICT, kind == "InvalidParameterValue"

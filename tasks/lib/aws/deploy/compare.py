@@ -26,7 +26,7 @@ class Change:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.field}: {_shown(self.before)} -> {_shown(self.after)}"
+        return f"{self.field}: {_shown_text(self.before)} -> {_shown_text(self.after)}"
 
 
 def settings_changes(desired: DesiredState, version: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -82,7 +82,7 @@ def _changes(path: str, desired: Any, remote: Any, references: Mapping[str, str]
         for name in sorted({*desired, *(remote or {})}):
             before, after = (remote or {}).get(name), desired.get(name)
             if before != after:
-                yield Change(f"{label(path)}.{name}", _masked(before), references.get(name) or _masked(after))
+                yield Change(f"{label(path)}.{name}", _masked_text(before), references.get(name) or _masked_text(after))
     elif isinstance(desired, Mapping):
         there = remote if isinstance(remote, Mapping) else {}
         for name, value in desired.items():
@@ -91,7 +91,7 @@ def _changes(path: str, desired: Any, remote: Any, references: Mapping[str, str]
         yield Change(label(path), _hashable(remote), _hashable(desired))
 
 
-def _masked(value: str | None) -> str | None:
+def _masked_text(value: str | None) -> str | None:
     return None if value is None else MASK
 
 
@@ -102,7 +102,7 @@ def _hashable(value: Any) -> Any:
     return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
 
 
-def _shown(value: Any) -> str:
+def _shown_text(value: Any) -> str:
     if value is None or value in {"", ()}:
         return "(none)"
     return ", ".join(str(item) for item in value) if isinstance(value, tuple) else str(value)

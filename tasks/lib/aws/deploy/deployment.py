@@ -81,13 +81,13 @@ class Deployment:
 
     def deploy(self, name: str, package: Package) -> Outcome:
         """Bring one function to what is desired; unchanged costs the one call that was made for all at first."""
-        desired = self._desired(name, package)
+        desired = self._desired_state(name, package)
         with errors_while(desired.secrets):
-            return self._deployed(desired, package)
+            return self._deploy_one(desired, package)
 
     def diff(self, name: str, package: Package) -> Outcome:
         """What a deploy would do; changes nothing."""
-        desired = self._desired(name, package)
+        desired = self._desired_state(name, package)
         with errors_while(desired.secrets):
             started = self._clock.now()
             remote = self._reader.read(desired, first=True, deep=self._deep)
@@ -98,9 +98,9 @@ class Deployment:
     def run(self, packages: Mapping[str, Callable[[], Package]], *, changes: bool) -> dict[str, Future[Outcome]]:
         """Deploy (or without `changes` only diff) all of these, WRITING at a time; each has an outcome of its own."""
         act = self.deploy if changes else self.diff
-        return daemons(WRITING, {name: partial(_acted, act, name, made) for name, made in packages.items()})
+        return daemons(WRITING, {name: partial(_outcome_of, act, name, made) for name, made in packages.items()})
 
-    def _desired(self, name: str, package: Package) -> DesiredState:
+    def _desired_state(self, name: str, package: Package) -> DesiredState:
         """What is desired of one function, once its package is known to be small enough and its values were read."""
         upload.check_size(package, self._project.deploy.s3_bucket)
         function = self._functions[name]
@@ -109,9 +109,9 @@ class Deployment:
             return state(function)
         variables = function.environment or {}
         references = {name: str(said) for name, said in variables.items() if isinstance(said, Reference)}
-        return state(self._references.resolved(function), references=references)
+        return state(self._references.with_values(function), references=references)
 
-    def _deployed(self, desired: DesiredState, package: Package) -> Outcome:
+    def _deploy_one(self, desired: DesiredState, package: Package) -> Outcome:
         started, action = self._clock.now(), "unchanged"
         done: dict[str, Step] = {}
         durations: dict[str, float] = {}
@@ -221,7 +221,7 @@ class Deployment:
         return tuple(fronts.notes(function, services))
 
 
-def _acted(act: Callable[[str, Package], Outcome], name: str, package: Callable[[], Package]) -> Outcome:
+def _outcome_of(act: Callable[[str, Package], Outcome], name: str, package: Callable[[], Package]) -> Outcome:
     return act(name, package())
 
 

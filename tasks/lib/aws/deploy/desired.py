@@ -58,7 +58,7 @@ class Package:
     base: Callable[[], Path] | None = None
 
     @property
-    def shown(self) -> str:
+    def shown_code(self) -> str:
         """The code as a change shows it."""
         return self.code_sha256[:12] or f"image {self.digest[:12]}"
 
@@ -88,16 +88,16 @@ class DesiredState:
         return PackageType.IMAGE if self.repository else PackageType.ZIP
 
     @property
-    def unlisted(self) -> str | None:
+    def unlisted_digest(self) -> str | None:
         """The digest of the settings that GetFunction does not show, None if none is managed."""
         shown = {"concurrency": self.concurrency, "retention": self.retention_days, "log group": self.log_group}
         if self.concurrency is None and self.retention_days is None:
             return None
         return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
 
-    def settled(self, tags: Mapping[str, str]) -> bool:
+    def is_settled(self, tags: Mapping[str, str]) -> bool:
         """True if the tags say that the settings which GetFunction does not show were read back as these."""
-        return tags.get(UNLISTED_TAG, "").partition("/")[0] == (self.unlisted or "")
+        return tags.get(UNLISTED_TAG, "").partition("/")[0] == (self.unlisted_digest or "")
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ class Outcome:
     package: Package | None = None
 
     @property
-    def changed(self) -> bool:
+    def has_changes(self) -> bool:
         """True if there is something that differs."""
         return bool(self.steps)
 
@@ -86,10 +86,12 @@ class Outcome:
         return {
             **asdict(self.target),
             "action": self.action,
-            "changed": self.changed,
+            "changed": self.has_changes,
             "changes": [asdict(change) for change in self.changes],
-            "steps": [{"step": title, "seconds": self._rounded(self.durations.get(title))} for title in self.steps],
-            "seconds": self._rounded(self.seconds),
+            "steps": [
+                {"step": title, "seconds": self._rounded_seconds(self.durations.get(title))} for title in self.steps
+            ],
+            "seconds": self._rounded_seconds(self.seconds),
             "code_sha256": self.code_sha256,
             "version": self.version,
             "arn": self.arn,
@@ -123,7 +125,7 @@ class Outcome:
         return f" ({seconds:.1f} s)" if seconds else ""
 
     @staticmethod
-    def _rounded(seconds: float | None) -> float | None:
+    def _rounded_seconds(seconds: float | None) -> float | None:
         return None if seconds is None else round(seconds, 3)
 
 

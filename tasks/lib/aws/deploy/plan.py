@@ -20,7 +20,7 @@ from ...settings.words import PackageType
 from . import compare
 from .compare import Change
 from .desired import CONTENT_TAG, UNLISTED_TAG, DesiredState
-from .remote import NO_GROUP, Answer, Remote, busy, failed
+from .remote import NO_GROUP, Answer, Remote, busy, failure
 from .steps import (
     Create,
     MoveAlias,
@@ -53,14 +53,14 @@ def _creation(desired: DesiredState) -> Iterator[Step]:
             f'Set role = "…" under [function.{desired.label}] or [defaults]; doit role:{desired.label} makes one.',
         )
     changes = compare.settings_changes(desired, {})
-    code = Change("code", None, desired.package.shown)
+    code = Change("code", None, desired.package.shown_code)
     processor = Change("architecture", None, desired.architecture)
-    tags = _tags_wanted(desired, {}, desired.package.code_sha256)
+    tags = _desired_tags(desired, {}, desired.package.code_sha256)
     unlisted = {name: tags.pop(name) for name in (UNLISTED_TAG,) if name in tags}  # true only once it is read back
     shown = tuple(Change(f"tags.{name}", None, value) for name, value in sorted((desired.tags or {}).items()))
     yield from _push(desired)
     yield Create((processor, *changes, code, *shown), tags=tags)
-    yield from _unlisted(desired, -1, None, done=False)
+    yield from _unlisted_steps(desired, -1, None, done=False)
     if unlisted:
         yield Tag(put=unlisted)
     if desired.alias is not None:
@@ -95,7 +95,7 @@ def _update(desired: DesiredState, remote: Remote) -> Iterator[Step]:
         yield from _latest(desired, latest, remote)
         if desired.package is not None and not compare.same_code(desired, latest, remote.tags):
             code_sha256 = desired.package.code_sha256
-    yield from _unlisted(desired, remote.concurrency, remote.retention_days, done=desired.settled(remote.tags))
+    yield from _unlisted_steps(desired, remote.concurrency, remote.retention_days, done=desired.is_settled(remote.tags))
     yield from _tags(desired, remote, code_sha256)
     if publish:
         yield Publish()
@@ -106,7 +106,7 @@ def _update(desired: DesiredState, remote: Remote) -> Iterator[Step]:
 def _good(desired: DesiredState, version: Answer, remote: Remote) -> bool:
     """True if a version is as desired and can run."""
     same = compare.same_code(desired, version, remote.tags) and not compare.settings_changes(desired, version)
-    return same and not failed(version)
+    return same and not failure(version)
 
 
 def _latest(desired: DesiredState, latest: Answer, remote: Remote) -> Iterator[Step]:
@@ -122,7 +122,7 @@ def _latest(desired: DesiredState, latest: Answer, remote: Remote) -> Iterator[S
         yield from _push(desired)
     shown = compare.settings_changes(desired, live)
     needed = compare.settings_changes(desired, latest)
-    reason = failed(latest)
+    reason = failure(latest)
     if reason and desired.settings:
         needed = (*needed, Change("last update", f"failed: {reason}", "sent again"))
     if needed:
@@ -153,7 +153,7 @@ def _code_changes(desired: DesiredState, live: Answer) -> Iterator[Change]:
         yield Change("architecture", compare.architecture(live), desired.architecture)
     if desired.package is not None and desired.package.code_sha256 != live.get("CodeSha256"):
         there = live.get("CodeSha256")
-        yield Change("code", None if there is None else str(there)[:12], desired.package.shown)
+        yield Change("code", None if there is None else str(there)[:12], desired.package.shown_code)
 
 
 def _push(desired: DesiredState) -> Iterator[Step]:
@@ -162,7 +162,7 @@ def _push(desired: DesiredState) -> Iterator[Step]:
         yield PushImage(repository=desired.repository)
 
 
-def _unlisted(desired: DesiredState, concurrency: int | None, days: int | None, *, done: bool) -> Iterator[Step]:
+def _unlisted_steps(desired: DesiredState, concurrency: int | None, days: int | None, *, done: bool) -> Iterator[Step]:
     """Steps for settings that GetFunction does not list; `done`: the tag says that they were read back already.
 
     `concurrency` and `days` are what AWS shows of them, None where it was not asked.
@@ -178,22 +178,22 @@ def _unlisted(desired: DesiredState, concurrency: int | None, days: int | None, 
         yield SetLogRetention((change,), group=desired.log_group, days=desired.retention_days)
 
 
-def _tags_wanted(desired: DesiredState, there: Mapping[str, str], code_sha256: str | None) -> dict[str, str]:
+def _desired_tags(desired: DesiredState, there: Mapping[str, str], code_sha256: str | None) -> dict[str, str]:
     """All tags as they should be; what is not managed stays, and so does the content's if no code is named."""
     unmanaged = {name for name in there if desired.tags is None or name.startswith((OWN_TAGS, "aws:"))}
     tags = {name: there[name] for name in unmanaged} | dict(desired.tags or {})
     if desired.package is not None and code_sha256 is not None:
         tags[CONTENT_TAG] = str(desired.content_tag(code_sha256))
-    if desired.unlisted is not None and not desired.settled(there):
-        tags[UNLISTED_TAG] = f"{desired.unlisted}/{desired.run}"
-    elif desired.unlisted is None and desired.settings:
+    if desired.unlisted_digest is not None and not desired.is_settled(there):
+        tags[UNLISTED_TAG] = f"{desired.unlisted_digest}/{desired.run}"
+    elif desired.unlisted_digest is None and desired.settings:
         tags.pop(UNLISTED_TAG, None)
     tags.pop(f"{OWN_TAGS}around", None)  # as older versions of this tool called it
     return tags
 
 
 def _tags(desired: DesiredState, remote: Remote, code_sha256: str | None) -> Iterator[Step]:
-    tags = _tags_wanted(desired, remote.tags, code_sha256)
+    tags = _desired_tags(desired, remote.tags, code_sha256)
     put = {name: value for name, value in tags.items() if remote.tags.get(name) != value}
     drop = tuple(sorted(remote.tags.keys() - tags.keys()))
     if put or drop:

@@ -21,7 +21,7 @@ from .remote import (
     Remote,
     concurrency,
     get_function,
-    published,
+    published_versions,
     remote_of_alias,
     remote_of_latest,
     retention_days,
@@ -60,7 +60,7 @@ class Reader:
             live = answer["Configuration"]
             known = remote_of_alias(answer) if desired.alias else remote_of_latest(answer, live=live)
             if not deep and (desired.alias is None or not plan(desired, known)):
-                unread = desired.retention_days is not None and not desired.settled(known.tags)
+                unread = desired.retention_days is not None and not desired.is_settled(known.tags)
                 return self._with_hidden(desired, known) if unread else known
         if desired.alias is None:
             return self._with_hidden(desired, known)
@@ -68,8 +68,8 @@ class Reader:
         if unqualified is None:
             return None
         live = None if answer is None else answer["Configuration"]
-        found = remote_of_latest(unqualified, live, published(client, desired.name))
-        return self._with_hidden(desired, found) if deep or not desired.settled(found.tags) else found
+        found = remote_of_latest(unqualified, live, published_versions(client, desired.name))
+        return self._with_hidden(desired, found) if deep or not desired.is_settled(found.tags) else found
 
     def after(self, desired: DesiredState, *, hidden: bool) -> Remote | None:
         """What stands there after the steps: the one read, and what it does not show if that was written."""

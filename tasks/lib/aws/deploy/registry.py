@@ -36,10 +36,10 @@ class Pushed:
 
 def with_repository(aws: Aws, steps: Iterable[Step]) -> tuple[Step, ...]:
     """The same steps; a push into a repository that is not there says that it makes it."""
-    return tuple(_completed(aws, step) if isinstance(step, PushImage) else step for step in steps)
+    return tuple(_with_its_repository(aws, step) if isinstance(step, PushImage) else step for step in steps)
 
 
-def _completed(aws: Aws, step: PushImage) -> PushImage:
+def _with_its_repository(aws: Aws, step: PushImage) -> PushImage:
     if _address(aws, step.repository):
         return step
     return replace(step, changes=(*step.changes, Change("ecr_repository", None, step.repository)), makes=True)

@@ -1,7 +1,7 @@
 """What stands on AWS, as far as it was read.
 
 in   GetFunction's answers
-out  Remote; `asked` is the one read, `busy` and `failed` judge a version
+out  Remote; `asked` is the one read, `busy` and `failure` judge a version
 
 GetFunction, not GetFunctionConfiguration, since its one answer holds the tags and the concurrency too, and since
 its quota is 100 calls a second, against 15 for all other reads together. Where an alias is managed, it is the
@@ -46,7 +46,7 @@ def busy(version: Answer) -> bool:
     return version.get("State") in BUSY_STATES or version.get("LastUpdateStatus") == "InProgress"
 
 
-def failed(version: Answer) -> str:
+def failure(version: Answer) -> str:
     """AWS's reason and its code, verbatim, if creating or updating a version failed; else the empty string."""
     if version.get("State") == "Failed":
         return f"{_foreign(version.get('StateReason', ''))} ({version.get('StateReasonCode', 'no code')})"
@@ -103,7 +103,7 @@ def remote_of_latest(answer: Answer, live: Answer | None, versions: tuple[Answer
     return Remote(live, answer["Configuration"], versions, answer.get("Tags", {}), int(concurrency))
 
 
-def published(client: Any, name: str) -> tuple[Answer, ...]:
+def published_versions(client: Any, name: str) -> tuple[Answer, ...]:
     """All published versions, newest first."""
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     found = [version for page in pages for version in page.get("Versions", []) if version["Version"] != "$LATEST"]

@@ -72,7 +72,7 @@ def s3_key(prefix: str, name: str, code_sha256: str) -> str:
     return "/".join(part for part in (prefix.strip("/"), name, f"{base64.b64decode(code_sha256).hex()}.zip") if part)
 
 
-def hashed(path: Path) -> str:
+def code_sha256_of(path: Path) -> str:
     """CodeSha256 of a file: base64 of its SHA-256."""
     with path.open("rb") as file:
         return base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..deploy.remote import NO_GROUP, get_function, published, retention_days
+from ..deploy.remote import NO_GROUP, get_function, published_versions, retention_days
 from ..errors import errors_while
 from .url import url
 from .versions import aliases
@@ -28,7 +28,7 @@ def inventory(handle: FunctionHandle, *, logs: bool = False) -> dict[str, Any]:
             found = {
                 "function": handle.name,
                 "arn": answer["Configuration"]["FunctionArn"],
-                "versions": [version["Version"] for version in published(handle.client, handle.name)],
+                "versions": [version["Version"] for version in published_versions(handle.client, handle.name)],
                 "aliases": sorted(alias["Name"] for alias in aliases(handle)),
                 "url": url(handle)["url"],
             }

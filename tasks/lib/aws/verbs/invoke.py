@@ -64,11 +64,11 @@ def invoke(handle: FunctionHandle, event: bytes) -> Invocation:
     with handle.calls():
         answer = client.invoke(FunctionName=handle.name, Payload=event, LogType="Tail", **handle.qualifier)
         body = answer["Payload"].read()
-    log = _decoded(str(answer.get("LogResult", "")))
+    log = _log_text(str(answer.get("LogResult", "")))
     return Invocation(body, log, str(answer.get("FunctionError", "")), str(answer.get("ExecutedVersion", "")))
 
 
-def _decoded(log: str) -> str:
+def _log_text(log: str) -> str:
     try:
         return base64.b64decode(log).decode(errors="replace")
     except ValueError:  # the answer is there all the same

@@ -1,7 +1,7 @@
 """The rights that an execution role needs: the union of what all functions that name it need, in every stage.
 
 in   functions of lambda.toml, the partition, region and account
-out  `needed(...)`: action → resources; `document(...)` and `rights(...)`: an IAM policy of them, and back
+out  `needed_rights(...)`: action → resources; `document(...)` and `rights(...)`: an IAM policy of them, and back
 
 Least rights: each action is allowed on the very resources that a key names; where IAM knows no resource (network
 interfaces, X-Ray), on all. Source: "Lambda execution role" and "Configuring VPC access" in AWS's developer guide.
@@ -30,7 +30,7 @@ NETWORK = (
 )
 
 
-def needed(functions: Iterable[Function], partition: str, region: str, account: str) -> Rights:
+def needed_rights(functions: Iterable[Function], partition: str, region: str, account: str) -> Rights:
     """What these functions need together."""
     found: dict[str, set[str]] = defaultdict(set)
     for function in functions:
@@ -59,7 +59,7 @@ def _of(function: Function, groups: str, account: str) -> Iterator[tuple[str, st
             yield "lambda:GetLayerVersion", layer
 
 
-def joined(*several: Rights) -> Rights:
+def union(*several: Rights) -> Rights:
     """All of these rights."""
     actions = {action for rights in several for action in rights}
     return {action: frozenset().union(*(rights.get(action, ()) for rights in several)) for action in actions}

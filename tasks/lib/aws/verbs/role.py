@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...base.errors import DeployError
 from ..errors import TRUST_POLICY, code, errors_while, missing
 from ..reply import json_member
-from .rights import Rights, changes, document, joined
+from .rights import Rights, changes, document, union
 from .rights import rights as allowed
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry
             raise DeployError(
                 f"Role {role} exists and does not trust Lambda.", f"Its trust policy must be {TRUST_POLICY}"
             )
-        after = rights if exact else joined(there, rights)
+        after = rights if exact else union(there, rights)
         changed = changes(there, after)
         if changed and not dry_run:
             iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document(after)))

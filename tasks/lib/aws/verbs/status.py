@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..deploy.outcome import age
-from ..deploy.remote import busy, failed, get_function
+from ..deploy.remote import busy, failure, get_function
 from ..errors import errors_while, missing
 from . import url
 
@@ -48,7 +48,7 @@ def status(handle: FunctionHandle, now: Callable[[], float] = time.time) -> dict
         arn = ":".join(str(live["FunctionArn"]).split(":")[:7])
         modified = str(live.get("LastModified", ""))
         row |= {
-            "state": "failed" if failed(live) else "busy" if busy(live) else "active",
+            "state": "failed" if failure(live) else "busy" if busy(live) else "active",
             "version": str(live.get("Version", "")),
             "code_sha256": str(live.get("CodeSha256", "")),
             "modified": modified,
@@ -57,7 +57,7 @@ def status(handle: FunctionHandle, now: Callable[[], float] = time.time) -> dict
         }
     with handle.calls():
         row["url"] = url.url(handle)["url"] or ""
-        row["last_error"] = failed(live) or _last_error(handle, now())
+        row["last_error"] = failure(live) or _last_error(handle, now())
     return row
 
 

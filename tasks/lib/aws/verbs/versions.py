@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError, UsageError
 from ..deploy.apply import BEFORE, moved_alias
-from ..deploy.remote import published
+from ..deploy.remote import published_versions
 from ..errors import errors_while
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def versions(handle: FunctionHandle) -> list[dict[str, Any]]:
     """All published versions, newest first, with the aliases that point at them."""
     with handle.calls():
-        found = published(handle.client, handle.name)
+        found = published_versions(handle.client, handle.name)
         known = aliases(handle)
     return [
         {
@@ -67,7 +67,7 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
     if keep < 0:
         raise UsageError(f"--keep {keep} is no number of versions.", "Write 0 or more.")
     with handle.calls():
-        found = [version["Version"] for version in published(handle.client, handle.name)]
+        found = [version["Version"] for version in published_versions(handle.client, handle.name)]
         kept = set(found[:keep])
         for alias in aliases(handle):
             kept |= {alias["FunctionVersion"], *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})}
