@@ -16,10 +16,25 @@ fail() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 : >setup.log
+exec 8>&2 # the terminal, for a line that moves; only where somebody looks, and no screen reader would read each step
+looked_at=false
+if [ -t 8 ] && [ -z "${CI+x}${NO_COLOR+x}" ] && [ "${TERM:-dumb}" != dumb ]; then looked_at=true; fi
+# Passes lines on; those of apt's APT::Status-Fd ("pmstatus:PACKAGE:PERCENT:WORDS", "dlstatus:…") move a line instead.
+progress() {
+  local line status='^(pm|dl)status:[^ ]*:([0-9]+)(\.[0-9]+)?:(.*)'
+  while IFS= read -r line || [ -n "$line" ]; do
+    if ! [[ $line =~ $status ]]; then
+      printf '%s\n' "$line"
+    elif $looked_at; then
+      printf '\r\033[Ksetup: %3d %% %s' "${BASH_REMATCH[2]}" "${BASH_REMATCH[4]:0:48}" >&8
+    fi
+  done
+  ! $looked_at || printf '\r\033[K' >&8
+}
 # Runs a step, its words in the log; where it fails, the last of them are shown.
 logged() {
   printf '\n$ %s\n' "$*" >>setup.log
-  "$@" >>setup.log 2>&1 && return
+  "$@" 2>&1 | progress >>setup.log && return
   tail -n 5 setup.log | sed 's/^/setup: | /' >&2
   return 1
 }
@@ -48,7 +63,7 @@ known() { apt-cache show "$1" >/dev/null 2>&1 || ! apt-cache show apt >/dev/null
 # and for that one apt does not wait.
 apt_get() {
   local waits=0 words
-  until words=$(logged "${as_root[@]}" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" 2>&1); do
+  until words=$(logged "${as_root[@]}" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o APT::Status-Fd=1 "$@" 2>&1); do
     if [[ $words != *"ould not get lock"* && $words != *"nable to lock"* ]] || [ $waits -ge 60 ]; then
       printf '%s\n' "$words" >&2
       return 1

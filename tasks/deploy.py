@@ -12,6 +12,7 @@ from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from .graph import bars
 from .graph.task import warn
 from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .lib.base import files
@@ -54,22 +55,17 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
     only_one = Lock()
     headers: set[str] = set()
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     @cache
     def start(*, changes: bool) -> Any:
         """All chosen functions, at work at once."""
         from .lib.aws.deploy.deployment import Deployment
-        from .lib.aws.deploy.progress import bar, lines
 
         given = line.arguments
         part: Any = getattr(given, "only", None) or "all"
-        progress = bar(sys.stderr) if len(line.chosen) == 1 else lines
         chosen = [function for function in project.functions if function.name in line.chosen]
         made = [Products(function) for function in chosen]
         packages = {each.function.name: partial(package_of, each) for each in made}
-        run = Deployment(project, packages, part=part, deep=given.deep, report=say, progress=progress)
+        run = Deployment(project, packages, part=part, deep=given.deep, report=bars.say, progress=bars.upload)
         return run.run(packages, changes=changes)
 
     def act(function: str, given: Any) -> int:
@@ -91,8 +87,8 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
         documents[function] = outcome.document()
         if outcome.target.account_line not in headers:
             headers.add(outcome.target.account_line)
-            say(outcome.target.account_line)
-        print(outcome.block(), file=sys.stderr if given.json else sys.stdout)
+            bars.say(outcome.target.account_line)
+        bars.say(outcome.block(), sys.stderr if given.json else sys.stdout)
         return 2 if getattr(given, "exit_code", False) and outcome.has_changes else 0
 
     return verbs(name, doc, line, act, names, needs=lambda _function, _: packing(project, line.chosen))

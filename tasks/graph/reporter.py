@@ -54,8 +54,9 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
 
     def write(self, text: str) -> None:
         """Write at once: the tools' own output stands between our lines."""
-        self.outstream.write("".join(self.resting) + text)
-        self.outstream.flush()
+        lines = "".join(self.resting) + text
+        if lines:
+            bars.say(lines.removesuffix("\n"), self.outstream)
         self.resting.clear()
         self.shown = time.monotonic()
 

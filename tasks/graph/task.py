@@ -146,17 +146,12 @@ def show(name: str, line: str) -> None:
     """One line of a tool's output, marked with the function it is for; its escapes would paint our lines, too."""
     plain = re.sub(CONTROL, "", line)
     if not bars.advance(name, plain):
-        _print(f"   {name} │ {plain}")
+        bars.say(f"   {name} │ {plain}")
 
 
 def warn(name: str, text: str) -> None:
     """Print a warning about one function to stderr; the task goes on."""
-    _print(f"   {coloured_text('warning', YELLOW)} for {name}: {text}")
-
-
-def _print(text: str) -> None:
-    if not bars.aside(text):
-        print(text, file=sys.stderr, flush=True)
+    bars.say(f"   {coloured_text('warning', YELLOW)} for {name}: {text}")
 
 
 # escape sequences (ECMA-48: CSI, strings such as a title, two-byte ones) and control characters but the tab

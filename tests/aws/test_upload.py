@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from tasks.lib.aws import wire
 from tasks.lib.aws.deploy import upload
 from tasks.lib.aws.deploy.desired import Package
-from tasks.lib.aws.deploy.progress import bar
 from tasks.lib.base.errors import DeployError
 from tests.aws.support import REGION, packed
 
@@ -162,19 +161,3 @@ def test_the_key_on_s3_is_the_content(tmp_path: Path) -> None:
     digest = hashlib.sha256(one.zip.read_bytes()).hexdigest()
     assert upload.s3_key("a/b/", "hello", one.code_sha256) == f"a/b/hello/{digest}.zip"
     assert upload.s3_key("", "hello", one.code_sha256) == f"hello/{digest}.zip"
-
-
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_a_bar_on_a_terminal_and_one_line_elsewhere() -> None:
-    clock = iter(range(100))
-    screen, file = Screen(), io.StringIO()
-    for shown in (bar(screen, lambda: float(next(clock))), bar(file)):
-        for sent in (1_000_000, 2_000_000, 4_000_000):
-            shown(sent, 4_000_000)
-    assert screen.getvalue().count("\r") == 3
-    assert screen.getvalue().endswith("] 4.0 of 4.0 MB\n")
-    assert file.getvalue() == "  uploads 4.0 MB\n"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ case "$*" in
   fi ;;
 *install*) [ ! -e broken ] || { echo "E: no room"; exit 100; } ;;
 esac
+echo "dlstatus:1:4.5:Retrieving file 1 of 9"
+echo "pmstatus:libc6:amd64:43.2000:Unpacking libc6 (amd64)"
 echo "the words of apt"
 """
 KNOWN = """#!/bin/sh
@@ -107,6 +111,25 @@ def test_a_step_is_a_line_and_the_tools_words_are_in_the_log(machine: Machine) -
     assert "the words of apt" in (machine.folder / "setup.log").read_text()
     assert "installing" in run.err
     assert " ghc " in machine.calls
+
+
+@pytest.mark.parametrize("unseen", [None, "NO_COLOR", "CI", "TERM"])
+def test_a_terminal_sees_how_far_apt_is_if_somebody_looks(machine: Machine, unseen: str | None) -> None:
+    ours, theirs = pty.openpty()
+    kept = {"PATH": str(machine.tools), "HOME": str(machine.folder), "TERM": "xterm"}
+    wish = {unseen: "dumb"} if unseen else {}
+    subprocess.run(["bash", "setup.sh"], cwd=machine.folder, env=kept | wish, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # the other end is closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert (b"setup:  43 % Unpacking libc6 (amd64)" in shown) is (unseen is None)
+    assert (b"\x1b" in shown) is (unseen is None)
+    log = (machine.folder / "setup.log").read_text()
+    assert "the words of apt" in log
+    assert "status:" not in log
 
 
 def test_another_apt_is_waited_for(machine: Machine) -> None:

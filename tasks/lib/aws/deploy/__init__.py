@@ -11,6 +11,5 @@ upload     the zip's way: in the request, or through S3
 registry   an image's way: pushed to ECR by the engine
 reader     how much is read: one question for all at once, more only where that does not do
 deployment all functions of a run, in parallel; plans again when somebody else was quicker
-progress   a bar on a terminal, one line elsewhere
 outcome    what was done, for people and as JSON
 """

@@ -43,8 +43,9 @@ def silent(_text: str) -> None:
     """Report nothing."""
 
 
-def no_progress(_sent: int, _total: int) -> None:
+def no_progress(_function: str) -> Progress:
     """Show no progress."""
+    return lambda _sent, _total: None
 
 
 class Deployment:
@@ -58,7 +59,7 @@ class Deployment:
         part: Part = "all",
         deep: bool = False,
         report: Callable[[str], None] = silent,
-        progress: Progress = no_progress,
+        progress: Callable[[str], Progress] = no_progress,
         clock: Clock | None = None,
         connected: Callable[[], Aws] | None = None,
     ) -> None:
@@ -128,7 +129,7 @@ class Deployment:
             if action == "unchanged" and any(not isinstance(step, Wait) for step in steps):
                 action = "created" if remote is None else "updated"
             done = {step.title: step for step in steps} | done
-            run = Run(calls, self._project.deploy, self._progress, durations)
+            run = Run(calls, self._project.deploy, self._progress(desired.label), durations)
             try:
                 run.apply(steps, remote)
             except Replan as turned:
