@@ -112,7 +112,8 @@ class Watched:
 
     def _build(self) -> None:
         tasks = [f"zip:{function.name}" for function in self.functions]
-        if subprocess.run(again(tasks), check=False, stdin=subprocess.DEVNULL).returncode:
+        command, folder = again("local", tasks)
+        if subprocess.run(command, cwd=folder, check=False, stdin=subprocess.DEVNULL).returncode:
             return
         with suppress(BuildError):  # somebody is editing it: doit has said so, or will
             now = {function.name: function for function in settings_now().functions}

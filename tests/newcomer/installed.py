@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +42,33 @@ class Installed:
 
     def run(self, *words: str, module: str = "haskell_on_lambda", below: str = "") -> Run:
         """The console script's own module, or doit."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         done = subprocess.run(
             [sys.executable, "-m", module, *words],
             cwd=self.folder / below,
-            env=kept | {"PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=self._environment(),
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def started(self, *words: str, module: str, below: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+        """The same, at work; its lines as they come."""
+        command = [sys.executable, "-m", module, *words]
+        place = self.folder / below
+        with subprocess.Popen(
+            command, cwd=place, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            try:
+                yield process, iter(process.stdout or ())
+            finally:
+                process.terminate()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return kept | {"PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def good(self, *words: str, module: str = "haskell_on_lambda", below: str = "") -> Run:
         run = self.run(*words, module=module, below=below)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import itertools
 import json
 import os
+import re
 import shutil
+import signal
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.newcomer.installed import Installed, wheel
 from tests.support import ROOT, TINY, need
@@ -137,3 +142,31 @@ def test_the_clone_and_the_package_pack_the_same_bytes(app: Installed, tmp_path:
     clone.good("zip:app")
     packed = (app.folder / "build/app/lambda.zip").read_bytes()
     assert (clone.folder / "build/app/lambda.zip").read_bytes() == packed
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-test.txt"])
+def test_what_is_pinned_installs_on_the_oldest_python_that_is_promised(file: str) -> None:
+    oldest = "3.11.2"  # of Debian 12
+    pins = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / file).read_text(), re.MULTILINE)
+    assert pins
+    for name, version in pins:
+        there = importlib.metadata.distribution(name)
+        assert there.version == version, f"{name}: ./setup.sh --test installs what is pinned"
+        assert SpecifierSet(there.metadata["Requires-Python"] or "").contains(oldest), f"{name} {version}"
+
+
+def test_watch_builds_as_it_was_started(app: Installed) -> None:
+    """doit's options hold for what it starts, too, in the folder in which they were said; so does the stage."""
+    app.write("own map.py", IMPORT + 'import sys\nprint("own map:", *sys.argv[1:], file=sys.stderr)\n')
+    app.write("lambda.toml", ONE + "\n[stage.prod.function.app]\nmemory_mb = 512\n")
+    (app.folder / "below").mkdir()
+    words = ("-f", "../own map.py", "local", "--port", "0", "--watch", "stage=prod")
+    with app.started(*words, module="doit", below="below") as (process, lines):
+        first = list(itertools.takewhile(lambda line: "127.0.0.1" not in line, lines))
+        assert f"own map: {' '.join(words)}\n" in first
+        app.write("Main.hs", TINY + "\nunused :: Int\nunused = 1\n")
+        seen = list(itertools.takewhile(lambda line: "zip:app  " not in line, lines))
+        process.send_signal(signal.SIGTERM)
+        seen += lines
+    assert "own map: -f ../own map.py zip:app stage=prod\n" in seen
+    assert ".  binary:app\n" in seen
