@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,9 @@ def define(project: Project) -> Iterator[Verb]:
     """`doit local` serves all functions, `doit local:<fn>` one; one server for all that were chosen."""
     functions = {function.name: function for function in project.functions}
     line = Line(parse_with(options), list(functions))
+    named = [name for name in functions if f"local:{name}" in sys.argv] or [*functions]  # the first serves all
+    # an edit during the first build counts, too
+    before = state(functions[name] for name in named) if "--watch" in sys.argv else {}
 
     def act(name: str, given: Any) -> None:
         from .lib.local import server as local
@@ -46,7 +49,7 @@ def define(project: Project) -> Iterator[Verb]:
             return  # the first one serves them all
         watched = Watched([functions[item] for item in line.chosen], room=given.room)
         if given.watch:
-            threading.Thread(target=watched.rebuild, daemon=True).start()
+            threading.Thread(target=watched.rebuild, args=(before,), daemon=True).start()
         watch = watched.packages if given.watch else None
         local.serve(
             watched.packages(),
@@ -61,8 +64,7 @@ def define(project: Project) -> Iterator[Verb]:
     doc = "the functions served at 127.0.0.1:9000 as Lambda serves them; --watch builds them anew on a change"
 
     def needs(_name: str, _given: Any) -> list[str]:
-        named = [name for name in functions if f"local:{name}" in sys.argv]  # the first of them serves all
-        return [f"zip:{name}" for name in named or functions]
+        return [f"zip:{name}" for name in named]
 
     return verbs("local", doc, line, act, list(functions), needs=needs)
 
@@ -84,6 +86,16 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--watch", action="store_true", help="build and serve anew when a source changes")
 
 
+def state(functions: Iterable[Function]) -> dict[str, Any]:
+    """Every source of some functions, and lambda.toml, as they are now."""
+    found: list[Path] = []
+    with suppress(OSError):  # a folder that cannot be read: the build says which
+        found = [
+            path for each in functions for path in tree(Path(each.source or each.binary or ""), products.BUILD).files
+        ]
+    return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
+
+
 class Watched:
     """The functions that are served, as lambda.toml has them now."""
 
@@ -94,21 +106,13 @@ class Watched:
         """Their zips, and the settings that they meet."""
         return [package(function, room=self.room) for function in self.functions]
 
-    def rebuild(self) -> None:
-        """Run doit whenever a source changes; a build that fails leaves the last good one in service."""
-        known = self._state()
+    def rebuild(self, before: dict[str, Any]) -> None:
+        """Run doit whenever a source is not as `before`; a build that fails leaves the last good one in service."""
         while True:
-            time.sleep(LOOK_S)
-            if (now := self._state()) != known:
-                known = now
+            if (now := state(self.functions)) != before:
+                before = now
                 self._build()
-
-    def _state(self) -> dict[str, Any]:
-        sources = [Path(function.source or function.binary or "") for function in self.functions]
-        found: list[Path] = []
-        with suppress(OSError):  # a folder that cannot be read: the build says which
-            found = [path for source in sources for path in tree(source, products.BUILD).files]
-        return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
+            time.sleep(LOOK_S)
 
     def _build(self) -> None:
         tasks = [f"zip:{function.name}" for function in self.functions]
