@@ -147,10 +147,10 @@ def test_a_function_in_a_room_gets_keys_and_no_profile(tmp_path: Path, monkeypat
     monkeypatch.setenv("AWS_PROFILE", "mine")
     credentials._session.cache_clear()
     try:
-        found = credentials.kept()
+        found = credentials.variables_to_keep()
     finally:
         credentials._session.cache_clear()
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s"}
     assert found == keys | {"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-north-1"}
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
-    assert credentials.kept() == {"AWS_ACCESS_KEY_ID": "other"}, "variables come before files"
+    assert credentials.variables_to_keep() == {"AWS_ACCESS_KEY_ID": "other"}, "variables come before files"

@@ -40,7 +40,7 @@ class Address:
             return
         request = exchange.request
         one = Invocation(b"", ARN.format(name=self.pool.package.name), about=f"{request.method} {request.path}")
-        event = json.dumps(FRONTS[self.front](self._received(exchange, one)), ensure_ascii=False)
+        event = json.dumps(FRONTS[self.front](self._request_of(exchange, one)), ensure_ascii=False)
         one.event = event.encode(errors="surrogatepass")
         if len(one.event) > limits.EVENT_BYTES:
             exchange.reply(413, b'{"message":"Request Entity Too Large"}', [JSON])
@@ -54,7 +54,7 @@ class Address:
             one.abandon()
             raise
 
-    def _received(self, exchange: Exchange, one: Invocation) -> HttpRequest:
+    def _request_of(self, exchange: Exchange, one: Invocation) -> HttpRequest:
         """The request as the front got it: forwarded headers are its own, never the client's."""
         request = exchange.request
         host = request.get("Host", "localhost")

@@ -1,7 +1,7 @@
 """What a function in a room gets of the person's own AWS settings: credentials and a Region, by variables.
 
 in   the environment; ~/.aws where it names no keys
-out  `kept()` → variables
+out  `variables_to_keep()` → variables
 
 Lambda gives keys, never a profile or a file. Those of a profile are asked for once and renewed by botocore; services
 that hand out the machine's own (EC2, ECS) are not asked.

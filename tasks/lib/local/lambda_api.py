@@ -100,7 +100,7 @@ class LambdaApi:
             return None
         arn = ARN.format(name=pool.package.name) + (f":{qualifier}" if qualifier else "")
         one = Invocation(event, arn, context, about="Invoke")
-        return one if not (trace := exchange.request.get("X-Amzn-Trace-Id")) else _traced(one, trace)
+        return one if not (trace := exchange.request.get("X-Amzn-Trace-Id")) else _with_trace(one, trace)
 
     def _invoke(self, exchange: Exchange, pool: Pool, qualifier: str) -> None:
         one = self._invocation(exchange, pool, qualifier)
@@ -199,7 +199,7 @@ def _client_context(text: str) -> str | None:
         raise ValueError("Client context must be base64-encoded JSON") from error
 
 
-def _traced(one: Invocation, trace: str) -> Invocation:
+def _with_trace(one: Invocation, trace: str) -> Invocation:
     one.trace = trace
     return one
 

@@ -99,11 +99,11 @@ class Page:
             "memory_mb": package.memory_mb,
             "timeout_s": package.timeout_s,
             "sandboxes": pool.state(),
-            "recent": [_shown(one) for one in list(pool.recent)[:10]],
+            "recent": [_row_of(one) for one in list(pool.recent)[:10]],
         }
 
 
-def _shown(one: Invocation) -> dict[str, Any]:
+def _row_of(one: Invocation) -> dict[str, Any]:
     report = one.report
     return {
         "id": one.id,

@@ -62,7 +62,7 @@ class Pool:
             if state == self._state:
                 return
             self._state = state
-            new = _unpacked(self.package)
+            new = _unpack(self.package)
             with self._changed:
                 old, self._version = self._version, new
                 if old:
@@ -189,7 +189,7 @@ class Pool:
             version.folder.remove()
 
 
-def _unpacked(package: Package) -> Version:
+def _unpack(package: Package) -> Version:
     sweep()
     folder = Folder(package.name)
     try:

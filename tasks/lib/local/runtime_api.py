@@ -131,12 +131,12 @@ class RuntimeApi:
                 return _refuse(exchange, HTTPStatus.FORBIDDEN, "InvalidStateTransition", "It has been answered")
             self._claimed = True
         if failed:
-            return self._failed(exchange)
+            return self._take_error(exchange)
         if exchange.request.get("Lambda-Runtime-Function-Response-Mode").lower() == "streaming":
-            return self._streamed(exchange, one)
-        return self._buffered(exchange, one)
+            return self._take_stream(exchange, one)
+        return self._take_whole(exchange, one)
 
-    def _buffered(self, exchange: Exchange, one: Invocation) -> None:
+    def _take_whole(self, exchange: Exchange, one: Invocation) -> None:
         try:
             body = exchange.body()
         except WireError:
@@ -155,7 +155,7 @@ class RuntimeApi:
         self._settle(None)
         return _accept(exchange)
 
-    def _streamed(self, exchange: Exchange, one: Invocation) -> None:
+    def _take_stream(self, exchange: Exchange, one: Invocation) -> None:
         size = 0
         failure: Failure | None = None
         try:
@@ -173,7 +173,7 @@ class RuntimeApi:
         self._settle(failure or _trailing(exchange.trailers))
         _accept(exchange)
 
-    def _failed(self, exchange: Exchange) -> None:
+    def _take_error(self, exchange: Exchange) -> None:
         self._settle(_failure(exchange))
         _accept(exchange)
 

@@ -70,9 +70,7 @@ def _catalogue(cache: Path, log: Callable[[str], None]) -> Mapping[str, Any]:
         log(f"fetching AWS's sample events (once: aws-sam-cli {VERSION})")
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel_of_the_emulator(Path(folder))) as wheel:
             mapping = json.loads(wheel.read(f"{FOLDER}event-mapping.json"))
-            found = {
-                name: _filled(wheel, service, mapping[service][event]) for name, (service, event) in SAMPLES.items()
-            }
+            found = {name: _fill(wheel, service, mapping[service][event]) for name, (service, event) in SAMPLES.items()}
         write(kept, json.dumps(found).encode())
     try:
         return dict(json.loads(kept.read_bytes()))
@@ -80,28 +78,28 @@ def _catalogue(cache: Path, log: Callable[[str], None]) -> Mapping[str, Any]:
         raise ToolError(f"{kept} is damaged.", f"Remove it: rm {kept}") from error
 
 
-def _filled(wheel: zipfile.ZipFile, service: str, about: Mapping[str, Any]) -> Any:
+def _fill(wheel: zipfile.ZipFile, service: str, about: Mapping[str, Any]) -> Any:
     """An event of the wheel with its blanks, {{{name}}}, filled in."""
     text = wheel.read(f"{FOLDER}events/{service}/{about['filename']}.json").decode()
     values: dict[str, str] = {}
     for name, tag in about["tags"].items():
         value = str(tag.get("default", ""))
-        values[_blank(name)] = _encoded(value, tag.get("encoding"))
+        values[_blank(name)] = _encode(value, tag.get("encoding"))
         for child, own in tag.get("children", {}).items():
             values[_blank(child)] = hashlib.new(own.get("hashing", "md5"), value.encode()).hexdigest()
-    return json.loads(re.sub(r"\{\{\{([^}]*)\}\}\}", lambda found: _escaped(values.get(_blank(found[1]), "")), text))
+    return json.loads(re.sub(r"\{\{\{([^}]*)\}\}\}", lambda found: _escape(values.get(_blank(found[1]), "")), text))
 
 
 def _blank(name: str) -> str:
     return name.strip().replace("-", "_")
 
 
-def _encoded(value: str, encoding: str | None) -> str:
+def _encode(value: str, encoding: str | None) -> str:
     if encoding == "base64":
         return base64.b64encode(value.encode()).decode()
     return urllib.parse.quote(value) if encoding == "url" else value
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     """`value` inside a JSON string."""
     return json.dumps(value)[1:-1]

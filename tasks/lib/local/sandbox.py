@@ -120,7 +120,7 @@ class Sandbox:
             return self._api.init_failure
         if self.peak > self.package.memory_mb << 20:
             return self._out_of_memory("")
-        return self._exited("") if not self.is_alive() else None
+        return self._exit_failure("") if not self.is_alive() else None
 
     def _outcome(self, invocation: Invocation) -> Failure | None:
         """What became of the event; neither a failure nor `answered` when the process went without having taken it."""
@@ -131,11 +131,11 @@ class Sandbox:
             return self._out_of_memory(about)
         if not self.is_alive():
             taken_or_first = self._api.taken or not self.served
-            return self._exited(about) if taken_or_first else None
+            return self._exit_failure(about) if taken_or_first else None
         self.kill()
         return Failure.of("Sandbox.Timedout", f"{about}Task timed out after {self.package.timeout_s:.2f} seconds")
 
-    def _exited(self, about: str) -> Failure:
+    def _exit_failure(self, about: str) -> Failure:
         code = self._process.wait() if self._process else 0
         how = f"signal: {-code}" if code < 0 else f"exit status {code}"
         self.kill()

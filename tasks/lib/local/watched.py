@@ -100,10 +100,10 @@ def processes_below(pid: int) -> Iterator[int]:
 
 def memory_used(pid: int, keepers: int = 0) -> int:
     """Bytes that a process and its descendants hold now; the first `keepers` in the tree are ours and do not count."""
-    return _held(islice(processes_below(pid), keepers, None))
+    return _memory_of(islice(processes_below(pid), keepers, None))
 
 
-def _held(pids: Iterable[int]) -> int:
+def _memory_of(pids: Iterable[int]) -> int:
     """Bytes; what they share counts once, as far as /proc tells."""
     own = shared = 0
     for one in pids:
@@ -131,7 +131,7 @@ class MemoryGuard:
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_S):
             function = [pid for pid in processes_below(self._pid) if pid not in self._spared]
-            used = _held(function)
+            used = _memory_of(function)
             if used > self._most:
                 self.used = used
                 for pid in function:
@@ -141,12 +141,12 @@ class MemoryGuard:
 
 def end_marked(variable: str, value: str) -> None:
     """Kill every process with this variable in its environment, wherever its parents have gone."""
-    for pid in marked(variable, value):
+    for pid in processes_marked(variable, value):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
-def marked(variable: str, value: str) -> Iterator[int]:
+def processes_marked(variable: str, value: str) -> Iterator[int]:
     """The processes with this variable in their environment."""
     mark = f"{variable}={value}\0".encode()
     for path in Path("/proc").glob("[0-9]*/environ"):

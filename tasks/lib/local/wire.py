@@ -99,12 +99,12 @@ class Exchange:
         if self._expects and (coding or length):
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
-            yield from self._chunks() if coding.endswith("chunked") else self._sized(length)
+            yield from self._chunks() if coding.endswith("chunked") else self._pieces_of(length)
         except BaseException:
             self.keep = False  # where the next request begins is not known
             raise
 
-    def _sized(self, length: int) -> Iterator[bytes]:
+    def _pieces_of(self, length: int) -> Iterator[bytes]:
         if length > BODY_LIMIT:
             raise WireError(f"it has more than {BODY_LIMIT:,} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         left = length
@@ -117,7 +117,7 @@ class Exchange:
 
     def _chunks(self) -> Iterator[bytes]:
         while size := _length(_line(self._stream).split(";")[0].strip(), 16):
-            yield from self._sized(size)
+            yield from self._pieces_of(size)
             if _line(self._stream):
                 raise WireError("a chunk is longer than it says")
         self.trailers = _headers(self._stream)

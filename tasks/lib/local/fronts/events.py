@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .request import HttpRequest, Pair, decoded, text_of
+from .request import HttpRequest, Pair, percent_decoded, text_of
 
 Event = dict[str, Any]
 ACCOUNT, API = "123456789012", "0123456789"
@@ -24,7 +24,9 @@ TEXT_TYPES = ("text/", "application/json", "application/javascript", "applicatio
 def rest(request: HttpRequest, *, custom_domain: bool = False, binary: bool = True) -> Event:
     """API Gateway, REST API (and the proxy event 1.0); `binary`: its binaryMediaTypes match the body's type."""
     headers = [(name, text_of(value)) for name, value in request.headers]
-    query = [(decoded(name, plus=True), decoded(value, plus=True)) for name, value in request.query_pairs]
+    query = [
+        (percent_decoded(name, plus=True), percent_decoded(value, plus=True)) for name, value in request.query_pairs
+    ]
     stage = "prod" if request.stage == "$default" else request.stage
     encoded = bool(request.body) and binary and not _is_text(request)
     return {
@@ -62,7 +64,7 @@ def rest(request: HttpRequest, *, custom_domain: bool = False, binary: bool = Tr
 def http_api_1(request: HttpRequest) -> Event:
     """API Gateway, HTTP API with payload format 1.0: the shape of REST with `version`, the path decoded."""
     event = rest(request)
-    path = _staged(request)
+    path = _path_with_stage(request)
     event["requestContext"] |= {"path": path, "stage": request.stage, "resourcePath": "$default"}
     encoded = bool(request.body) and not _is_text(request)
     body = _body(request, encoded=encoded) if request.body else None
@@ -71,8 +73,8 @@ def http_api_1(request: HttpRequest) -> Event:
 
 def http_api(request: HttpRequest) -> Event:
     """API Gateway, HTTP API with payload format 2.0."""
-    path = _staged(request)
-    headers = {name: value for name, value in _joined(request).items() if name != "cookie"}
+    path = _path_with_stage(request)
+    headers = {name: value for name, value in _joined_headers(request).items() if name != "cookie"}
     return _version_2(request, path, path, headers, accountId=ACCOUNT, apiId=API)
 
 
@@ -81,8 +83,8 @@ def url(request: HttpRequest) -> Event:
     return _version_2(
         request,
         request.path,
-        decoded(request.path),
-        _joined(request),
+        percent_decoded(request.path),
+        _joined_headers(request),
         accountId="anonymous",
         apiId=request.domain.partition(".")[0],
     )
@@ -114,8 +116,10 @@ def lattice_1(request: HttpRequest) -> Event:
     return {
         "raw_path": request.path + (f"?{request.query}" if request.query else ""),
         "method": request.method,
-        "headers": _joined(request),
-        "query_string_parameters": {decoded(name): decoded(value) for name, value in request.query_pairs},
+        "headers": _joined_headers(request),
+        "query_string_parameters": {
+            percent_decoded(name): percent_decoded(value) for name, value in request.query_pairs
+        },
         "body": base64.b64encode(request.body).decode(),
         "is_base64_encoded": True,
     }
@@ -129,7 +133,9 @@ def lattice_2(request: HttpRequest) -> Event:
         "path": request.path,
         "method": request.method,
         "headers": _multi((name.lower(), text_of(value)) for name, value in request.headers),
-        "queryStringParameters": _multi((decoded(name), decoded(value)) for name, value in request.query_pairs),
+        "queryStringParameters": _multi(
+            (percent_decoded(name), percent_decoded(value)) for name, value in request.query_pairs
+        ),
         "body": base64.b64encode(request.body).decode(),
         "isBase64Encoded": True,
         "requestContext": {
@@ -158,7 +164,9 @@ FRONTS: dict[str, Callable[[HttpRequest], Event]] = {
 def _version_2(request: HttpRequest, raw: str, path: str, headers: dict[str, str], **context: str) -> Event:
     encoded = bool(request.body) and not _is_text(request)
     query: dict[str, str] = {}
-    for name, value in ((decoded(name, plus=True), decoded(value, plus=True)) for name, value in request.query_pairs):
+    for name, value in (
+        (percent_decoded(name, plus=True), percent_decoded(value, plus=True)) for name, value in request.query_pairs
+    ):
         query[name] = f"{query[name]},{value}" if name in query else value
     event: Event = {
         "version": "2.0",
@@ -193,12 +201,12 @@ def _version_2(request: HttpRequest, raw: str, path: str, headers: dict[str, str
     return event | {name: value for name, value in more.items() if value}
 
 
-def _staged(request: HttpRequest) -> str:
-    path = decoded(request.path)
+def _path_with_stage(request: HttpRequest) -> str:
+    path = percent_decoded(request.path)
     return path if request.stage == "$default" else f"/{request.stage}{path}"
 
 
-def _joined(request: HttpRequest) -> dict[str, str]:
+def _joined_headers(request: HttpRequest) -> dict[str, str]:
     """Names in lower case; repeats joined by a comma, cookies by a semicolon."""
     found: dict[str, str] = {}
     for name, value in ((name.lower(), text_of(value)) for name, value in request.headers):

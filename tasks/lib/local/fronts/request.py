@@ -46,7 +46,7 @@ class HttpRequest:
         return [(name, value) for name, _, value in parts]
 
 
-def decoded(text: str, *, plus: bool = False) -> str:
+def percent_decoded(text: str, *, plus: bool = False) -> str:
     """Percent-encoding undone; bytes that are no UTF-8 become U+FFFD."""
     return unquote_to_bytes(text.replace("+", " ") if plus else text).decode(errors="replace")
 
