@@ -55,7 +55,7 @@ function inputOf(event, context, deadline) {
   return Buffer.from(`{"event":${text},"context":${JSON.stringify(fields)}}`);
 }
 
-function timedOut(one, deadline, id) {
+function timeoutFailure(one, deadline, id) {
   const what = perEvent && one.child?.stdout?.readableEnded ? 'ended (though it had closed its stdout)' : 'answered';
   return failure(
     'Function.Timeout',
@@ -64,9 +64,9 @@ function timedOut(one, deadline, id) {
   );
 }
 
-async function ended(one, thrownAway = 0) {
+async function endFailure(one, thrownAway = 0) {
   const { code, signal, error } = one.gone;
-  if (error) return notStarted(error);
+  if (error) return startFailure(error);
   const how = signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
   const rest = thrownAway && !streamed ? `; the ${thrownAway} bytes of its stdout are thrown away` : '';
   const name = (!signal && settings.errors[code]) || 'Function.ExitError';
@@ -77,15 +77,15 @@ async function ended(one, thrownAway = 0) {
 function perEventExchange(one, id, input, give, { resolve, reject }) {
   const { stdin, stdout } = one.child ?? {};
   let size = 0;
-  const heard = (bytes) => {
+  const onBytes = (bytes) => {
     size += bytes.length;
     give(bytes);
   };
-  const over = async () => {
+  const onEnd = async () => {
     await one.drain(stdout);
-    return settings.success.includes(one.gone.code) ? resolve() : reject(await ended(one, size));
+    return settings.success.includes(one.gone.code) ? resolve() : reject(await endFailure(one, size));
   };
-  one.client = { heard, silent: () => {}, over };
+  one.client = { onBytes, onSilence: () => {}, onEnd };
   stdin?.end(input);
   stdout?.resume();
 }
@@ -93,7 +93,7 @@ function perEventExchange(one, id, input, give, { resolve, reject }) {
 function persistentExchange(one, id, input, give, { resolve, reject }) {
   const { stdin } = one.child ?? {};
   let [fed, complete] = [false, false];
-  const broken = async (how) => reject(failure('Function.InvalidFrame', `${main} ${how}`, await one.lastWords()));
+  const rejectBroken = async (how) => reject(failure('Function.InvalidFrame', `${main} ${how}`, await one.lastWords()));
   let message; // of a failure
   let type;
   const expected = {
@@ -106,30 +106,30 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
       if ((failed || !streamed) && length > ANSWER_LIMIT) reject(tooLarge());
     },
   };
-  const heard = async (bytes) => {
+  const onBytes = async (bytes) => {
     const started = one.frames.place === 'answer';
     const how = one.frames.take(bytes, complete ? null : expected);
-    if (how) return broken(how);
+    if (how) return rejectBroken(how);
     if (!started && one.frames.place !== 'lines') await turn(); // the news that it was fed may be on its way
-    if (!fed && one.frames.place !== 'lines') return broken('answered before it had taken the whole event');
+    if (!fed && one.frames.place !== 'lines') return rejectBroken('answered before it had taken the whole event');
     if (complete) {
       await turn(); // bytes that follow directly would show that the length was wrong
       if (!message) return resolve();
       reject(Object.assign(failure(type, Buffer.concat(message).toString()), { livesOn: true }));
     }
   };
-  const silent = async () => {
+  const onSilence = async () => {
     await sleep(one.gone ? 0 : LAST_WORDS_MS);
     if (!one.gone) {
       reject(failure('Function.NoResponse', `${main} closed its stdout before it had answered`, await one.lastWords()));
     }
   };
-  const over = async () => {
+  const onEnd = async () => {
     await one.drain(one.child?.stdout);
-    return complete ? resolve() : reject(await ended(one));
+    return complete ? resolve() : reject(await endFailure(one));
   };
   one.frames.beginLine();
-  one.client = { heard, silent, over };
+  one.client = { onBytes, onSilence, onEnd };
   stdin?.write(Buffer.concat([Buffer.from(`${id} ${input.length}\n`), input]), () => (fed = true));
 }
 
@@ -151,13 +151,13 @@ async function run(event, context, give, begun = () => {}) {
   try {
     await new Promise((resolve, reject) => {
       const left = deadline - Date.now();
-      const tooLate = () => reject(timedOut(one, new Date(deadline).toISOString(), context.awsRequestId));
+      const tooLate = () => reject(timeoutFailure(one, new Date(deadline).toISOString(), context.awsRequestId));
       // A deadline that has passed already tells of a clock that is wrong rather than of a hurry.
       if (left > 0) timer = setTimeout(tooLate, Math.min(left - Math.min(GRACE_MS, left / 4), LONGEST_TIMER));
       const exchange = perEvent ? perEventExchange : persistentExchange;
       begun(reject);
       exchange(one, context.awsRequestId, input, (bytes) => take(bytes, reject), { resolve, reject });
-      if (one.gone) one.client.over();
+      if (one.gone) one.client.onEnd();
     });
     if (!any) throw await noResponse(one);
     if (persistent) keepWaiting(one);

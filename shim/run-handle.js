@@ -5,7 +5,7 @@
 // JSON as its value, anything else as text.
 function valueOf(answer) {
   try {
-    return parsed(strict.decode(answer));
+    return parseText(strict.decode(answer));
   } catch (error) {
     if (error instanceof RangeError) throw failure('Function.ResponseTooDeep', `Node cannot read the answer: ${error.message}`);
     const text = answer.toString();
@@ -14,7 +14,7 @@ function valueOf(answer) {
   }
 }
 
-async function buffered(event, context) {
+async function answerWhole(event, context) {
   const pieces = [];
   let size = 0;
   await run(event, context, (bytes, _, reject) => {
@@ -46,8 +46,8 @@ async function stream(event, plainStream, context) {
     responseStream.once('drain', () => one.child.stdout.resume());
   };
   await run(event, context, give, (reject) => {
-    const gone = () => reject(failure('Function.ResponseAbandoned', 'nobody takes the streamed answer any more'));
-    responseStream.once('close', gone).once('error', gone);
+    const onAbandon = () => reject(failure('Function.ResponseAbandoned', 'nobody takes the streamed answer any more'));
+    responseStream.once('close', onAbandon).once('error', onAbandon);
   });
   responseStream.end();
   if (typeof responseStream.finished === 'function') await responseStream.finished();
@@ -56,8 +56,8 @@ async function stream(event, plainStream, context) {
 if (settings.process === 'native') {
   // It speaks to the Runtime API itself, in our place.
   const { status, error } = spawnSync(command[0], command.slice(1), { cwd: root, env: environment, stdio: 'inherit' });
-  if (error) throw notStarted(error);
+  if (error) throw startFailure(error);
   process.exit(status ?? 1);
 }
 prestart();
-exports.handle = streamed ? awslambda.streamifyResponse(stream) : buffered;
+exports.handle = streamed ? awslambda.streamifyResponse(stream) : answerWhole;

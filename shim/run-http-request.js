@@ -27,7 +27,8 @@ const NOT_PASSED_ON = new Set([
   ...['x-amzn-trace-id', 'x-amzn-request-context', 'x-amzn-lambda-context', 'x-amz-tenant-id'],
 ]);
 
-const encoded = (text, not) => text.replace(not, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+const percentEncode = (text, not) =>
+  text.replace(not, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 
 const withoutPrefix = (path, prefix) =>
   prefix && path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/')
@@ -36,10 +37,10 @@ const withoutPrefix = (path, prefix) =>
 
 function pathOf(one, sent) {
   const decoded = one.front === 'http-api' || one.front === 'http-api-1.0';
-  let path = encoded(sent.startsWith('/') ? sent : `/${sent}`, decoded ? NOT_IN_DECODED_PATH : NOT_IN_PATH);
+  let path = percentEncode(sent.startsWith('/') ? sent : `/${sent}`, decoded ? NOT_IN_DECODED_PATH : NOT_IN_PATH);
   const stage = one.context.stage;
   if (decoded && http.stage !== 'keep' && isThere(stage) && stage !== '$default') {
-    path = withoutPrefix(path, `/${encoded(octets(stage), NOT_IN_DECODED_PATH)}`);
+    path = withoutPrefix(path, `/${percentEncode(octets(stage), NOT_IN_DECODED_PATH)}`);
   }
   path = withoutPrefix(path, http.base_path);
   return path.startsWith('/') ? path : `/${path}`;
@@ -48,14 +49,14 @@ function pathOf(one, sent) {
 function queryOf(one) {
   if (one.front === 'http-api' || one.front === 'url') {
     const query = octets(one.query);
-    return query && `?${encoded(query, NOT_IN_QUERY)}`;
+    return query && `?${percentEncode(query, NOT_IN_QUERY)}`;
   }
   if (!isMap(one.queries)) return '';
   const not = one.front.startsWith('alb') ? NOT_IN_QUERY : NOT_UNRESERVED;
   const pairs = Object.entries(one.queries).flatMap(([name, value]) =>
     (Array.isArray(value) ? value : [value]).map((item) => [name, item]),
   );
-  const text = pairs.map((pair) => pair.map((part) => encoded(octets(part), not)).join('=')).join('&');
+  const text = pairs.map((pair) => pair.map((part) => percentEncode(octets(part), not)).join('=')).join('&');
   return text && `?${text}`;
 }
 
@@ -66,7 +67,7 @@ function targetOf(one) {
   const query = mark < 0 ? '' : path.slice(mark); // there the query is in the path
   return (
     pathOf({ ...one, context: {} }, mark < 0 ? path : path.slice(0, mark)) +
-    (query.length > 1 ? encoded(query, NOT_IN_QUERY) : '')
+    (query.length > 1 ? percentEncode(query, NOT_IN_QUERY) : '')
   );
 }
 

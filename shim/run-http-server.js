@@ -38,7 +38,7 @@ class Server {
     return ['127.0.0.1', '::1'].map((host) => ({ host, port: this.port }));
   }
 
-  get expected() {
+  get expectedPlace() {
     return http.socket || `127.0.0.1:${this.port}`;
   }
 
@@ -48,12 +48,12 @@ class Server {
     const owner = http.port && (await Link.to(this.addresses));
     owner?.hangUp?.();
     if (owner) return this.end({ taken: true });
-    const filled = (text) => text.replaceAll('{port}', String(this.port)).replaceAll('{socket}', http.socket);
+    const fillIn = (text) => text.replaceAll('{port}', String(this.port)).replaceAll('{socket}', http.socket);
     const { AWS_LAMBDA_RUNTIME_API, ...rest } = environment; // a server that links a runtime must not fetch events
-    const variables = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, filled(value)]));
+    const variables = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, fillIn(value)]));
     if (this.port) Object.assign(variables, { PORT: String(this.port), AWS_LAMBDA_HTTP_ENDPOINT: `127.0.0.1:${this.port}` });
     try {
-      this.child = spawn(start[0], [...start.slice(1), ...http.arguments.map(filled)], {
+      this.child = spawn(start[0], [...start.slice(1), ...http.arguments.map(fillIn)], {
         cwd: root,
         env: variables,
         detached: true, // a group of its own, so that all of it can be ended
@@ -109,7 +109,7 @@ class Server {
     const since = Date.now();
     for (let told = false; ; await sleep(STEP_MS)) {
       await this.begun;
-      if (this.gone) throw await this.goneBeforeReady();
+      if (this.gone) throw await this.failureBeforeReady();
       const link = await Link.to(this.addresses);
       if (link && (http.ready === 'listen' || (await answersWell(link, until)))) {
         this.ready = true;
@@ -117,7 +117,7 @@ class Server {
         return;
       }
       link?.hangUp();
-      if (Date.now() >= until) throw this.notReady();
+      if (Date.now() >= until) throw this.failureNotReady();
       if (!told && Date.now() - since > LOOK_ELSEWHERE_MS) {
         told = true;
         const elsewhere = elsewhereOf(this);
@@ -126,19 +126,19 @@ class Server {
     }
   }
 
-  async goneBeforeReady() {
-    if (this.gone.error) return notStarted(this.gone.error);
+  async failureBeforeReady() {
+    if (this.gone.error) return startFailure(this.gone.error);
     if (this.gone.taken) {
       const what = `port ${http.port} of ${main} is taken by another process; let lambda.toml say port = 0 (a free one)`;
       return failure('Runtime.PortInUse', what);
     }
     await this.lastWords();
-    return this.failure('Runtime.ExitError', `${howItEnded(this.gone)} before it listened on ${this.expected}`);
+    return this.failure('Runtime.ExitError', `${howItEnded(this.gone)} before it listened on ${this.expectedPlace}`);
   }
 
-  notReady() {
+  failureNotReady() {
     const well = http.ready === 'listen' ? '' : ` and answer ${http.ready} below 500`;
-    return this.failure('Runtime.NotListening', `does not listen on ${this.expected}${well}${elsewhereOf(this)}`);
+    return this.failure('Runtime.NotListening', `does not listen on ${this.expectedPlace}${well}${elsewhereOf(this)}`);
   }
 
   // A connection for a request: a kept one, or a new one; undefined when it takes none until then.

@@ -12,7 +12,8 @@ process.on('exit', () => server?.kill());
 // Start the successor of a server that has gone, for whatever comes next; one that ends again and again waits for an event.
 function replaceServer() {
   if (server && !server.gone) return;
-  if (endsAgainAndAgain()) warn(`${main} ended ${ENDS} times within ${ENDS_MS / 1000} s and is started with the next event only`);
+  if (endsAgainAndAgain())
+    warn(`${main} ended ${ENDS} times within ${ENDS_MS / 1000} s and is started with the next event only`);
   else server = new Server();
 }
 
@@ -40,19 +41,19 @@ const isErrorStatus = (status) =>
     return status >= first && status <= last;
   });
 
-const answerTooLarge = (size) =>
+const sizeFailure = (size) =>
   failure(
     'Function.ResponseSizeTooLarge',
     `the response of ${main} makes an answer of ${size} bytes or more, and Lambda takes ${ANSWER_LIMIT} (binary counts 4 for 3); ` +
       'response = "stream" takes 200 MB',
   );
 
-function failedStatus(status, body) {
+function statusFailure(status, body) {
   return failure('Function.HttpStatus', `${main} answered with status ${status}: ${body.subarray(0, SHOWN_BODY)}`);
 }
 
 // Why the response did not come, or not to its end.
-async function brokenOff(one, link, error, { began, deadline, id }) {
+async function breakFailure(one, link, error, { began, deadline, id }) {
   if (!(error instanceof Broken)) return error;
   if (error.kind === 'timeout') {
     const what = `had not answered shortly before the deadline ${new Date(deadline).toISOString()} of request ${id} and was killed`;
@@ -96,22 +97,22 @@ async function wholeBody(link, head) {
   let size = 0;
   for await (const piece of link.body(head)) {
     size += piece.length;
-    if (size > ANSWER_LIMIT) throw answerTooLarge(size);
+    if (size > ANSWER_LIMIT) throw sizeFailure(size);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }
 
 function bufferedAnswer(front, head, body) {
-  if (front === 'other' ? head.status >= 300 : isErrorStatus(head.status)) throw failedStatus(head.status, body);
+  if (front === 'other' ? head.status >= 300 : isErrorStatus(head.status)) throw statusFailure(head.status, body);
   if (front !== 'other') {
     const answer = answerOf(front, head, body);
     const size = body.length * 6 > ANSWER_LIMIT - RESPONSE_HEAD ? Buffer.byteLength(JSON.stringify(answer)) : 0;
-    if (size > ANSWER_LIMIT) throw answerTooLarge(size);
+    if (size > ANSWER_LIMIT) throw sizeFailure(size);
     return answer;
   }
   try {
-    return body.length === 0 ? null : parsed(strict.decode(body));
+    return body.length === 0 ? null : parseText(strict.decode(body));
   } catch {
     throw server.failure('Function.NoJson', 'answered an event that is no HTTP request with a body that is no JSON');
   }
@@ -134,7 +135,7 @@ async function exchangeWith(one, sent, about, take) {
     if (exchange.link.settle(head) && !one.gone) one.idle.push(exchange.link);
     return answer;
   } catch (error) {
-    const told = await brokenOff(one, exchange.link, error, { ...about, began });
+    const told = await breakFailure(one, exchange.link, error, { ...about, began });
     exchange.link?.hangUp();
     one.spent ||= error.kind === 'timeout';
     throw told;
@@ -173,7 +174,7 @@ async function serve(event, context, { take, refuse }) {
   }
 }
 
-const buffered = (event, context) =>
+const answerWhole = (event, context) =>
   serve(event, context, {
     take: async (front, head, link) => bufferedAnswer(front, head, await wholeBody(link, head)),
     refuse: (front, head, body) => answerOf(front, head, body),
@@ -194,7 +195,7 @@ async function stream(event, responseStream, context) {
   await serve(event, context, {
     async take(front, head, link) {
       if (isErrorStatus(head.status) || (front === 'other' && head.status >= 300)) {
-        throw failedStatus(head.status, await wholeBody(link, head));
+        throw statusFailure(head.status, await wholeBody(link, head));
       }
       await begin(front, head);
       for await (const piece of link.body(head)) await give(responseStream, piece);
@@ -236,4 +237,4 @@ async function registerExtension() {
 
 if (http.shutdown) registerExtension();
 server = new Server();
-exports.handle = streamed ? awslambda.streamifyResponse(stream) : buffered;
+exports.handle = streamed ? awslambda.streamifyResponse(stream) : answerWhole;

@@ -11,7 +11,7 @@ const command = [...start, ...settings.arguments];
 const alive = new Set();
 process.on('exit', () => alive.forEach((one) => one.kill()));
 
-// What happens to it is told to `client`: {heard(bytes), silent(), over()}; the end also stands in `gone`.
+// What happens to it is told to `client`: {onBytes(bytes), onSilence(), onEnd()}; the end also stands in `gone`.
 class Program {
   requestId; // of its event, the last one's between events
   said = new Lines(); // on stderr
@@ -39,12 +39,12 @@ class Program {
     const { stdin, stdout, stderr } = this.child;
     for (const stream of [stdin, stdout, stderr]) stream?.on('error', () => {}); // its end says more
     stdout?.on('data', (bytes) => {
-      this.client.heard(bytes);
+      this.client.onBytes(bytes);
       if (perEvent || log.size <= WAITING / 2) return;
       stdout.pause();
       log.room().then(() => stdout.resume());
     });
-    stdout?.once('end', () => this.client.silent());
+    stdout?.once('end', () => this.client.onSilence());
     if (perEvent) stdout?.pause(); // what it says now is said to the event
     stderr?.on('data', (bytes) => {
       this.tail = Buffer.concat([this.tail, bytes]).subarray(-2 * TAIL);
@@ -57,20 +57,20 @@ class Program {
 
   // Between events: whatever a persistent program says is log, and one that breaks the frames is used no more.
   rest = {
-    heard: (bytes) => {
+    onBytes: (bytes) => {
       if (this.frames.take(bytes, null) === null) return;
       log.write(note('the program wrote more than its answer had bytes; it is started anew'));
       this.drop();
     },
-    silent: () => this.drop(),
-    over: () => {},
+    onSilence: () => this.drop(),
+    onEnd: () => {},
   };
 
   end(how) {
     if (this.gone) return;
     this.gone = how;
     this.kill();
-    this.client.over();
+    this.client.onEnd();
   }
 
   // Whether Node has to stay for it.

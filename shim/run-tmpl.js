@@ -71,7 +71,7 @@ function failure(type, message, tail = '') {
   return Object.defineProperty(error, 'about', { value: message });
 }
 
-function notStarted(error) {
+function startFailure(error) {
   const why = {
     EACCES: '; it is not an executable file (mode 0755)',
     ENOEXEC: '; it is no program for this processor',
@@ -229,7 +229,7 @@ const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const FULL_NUMBER = /(?:^|[[:,\s])(?:-0(?![.\d])|-?[\d.]{16}|-?[\d.]+[eE])/; // or what looks like one inside a string
 
 // Numbers that a JavaScript number cannot hold keep the digits they were written with, where Node can do that.
-function parsed(text) {
+function parseText(text) {
   if (!JSON.rawJSON || !FULL_NUMBER.test(text)) return JSON.parse(text);
   return JSON.parse(text, (_, value, { source }) =>
     typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value,
@@ -248,11 +248,11 @@ function checkProgram() {
     fs.readSync(file, head, 0, head.length, 0);
     fs.closeSync(file);
   } catch (error) {
-    throw notStarted(error);
+    throw startFailure(error);
   }
   const elf = head.readUInt32BE(0) === 0x7f454c46 && head.readUInt16LE(18) === machines[process.arch];
   if (!elf && head.toString('latin1', 0, 2) !== '#!') {
-    throw notStarted(Object.assign(new Error('Exec format error'), { code: 'ENOEXEC' }));
+    throw startFailure(Object.assign(new Error('Exec format error'), { code: 'ENOEXEC' }));
   }
 }
 

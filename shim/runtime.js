@@ -39,7 +39,7 @@ async function post(route, value, headers = {}) {
   if (status >= 300) process.stderr.write(`runtime.js: the Runtime API answered ${status}: ${why}\n`);
 }
 
-const described = (error) => ({
+const errorDocument = (error) => ({
   errorType: error?.name ?? typeof error,
   errorMessage: error?.message ?? String(error),
   trace: String(error?.stack ?? '').split('\n'),
@@ -47,7 +47,7 @@ const described = (error) => ({
 
 // One line; what the program said on its stderr is in the log already.
 function logFailure(requestId, error) {
-  const { errorType, errorMessage } = described(error);
+  const { errorType, errorMessage } = errorDocument(error);
   const message = error?.about ?? errorMessage;
   const record = { timestamp: new Date().toISOString(), level: 'ERROR', requestId, errorType, message };
   const inJson = /^json$/i.test(process.env.AWS_LAMBDA_LOG_FORMAT ?? '');
@@ -65,7 +65,10 @@ function headerType(name) {
 }
 
 const fail = (route, error, headers = {}) =>
-  post(route, described(error), { 'Lambda-Runtime-Function-Error-Type': headerType(described(error).errorType), ...headers });
+  post(route, errorDocument(error), {
+    'Lambda-Runtime-Function-Error-Type': headerType(errorDocument(error).errorType),
+    ...headers,
+  });
 
 // A streamed answer: the request begins with its first byte, and an error after that goes out as trailers.
 class ResponseStream extends Writable {
@@ -101,7 +104,7 @@ class ResponseStream extends Writable {
   async close(error) {
     const { sent, reply } = this.open();
     if (error) {
-      const about = described(error);
+      const about = errorDocument(error);
       sent.addTrailers({
         'Lambda-Runtime-Function-Error-Type': headerType(about.errorType),
         'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(about)).toString('base64'),

@@ -19,7 +19,7 @@ KEPT = re.compile(r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DE
 OF_MACHINES = ("container-role", "iam-role")
 
 
-def kept() -> dict[str, str]:
+def variables_to_keep() -> dict[str, str]:
     """Variables with credentials, Region and endpoints; no credentials where none can be had."""
     found = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
     if "AWS_ACCESS_KEY_ID" in found or not _has_files():

@@ -100,18 +100,18 @@ runAnswers begin made = do
     Right env -> pure env
     Left problem -> do
       failure <- failureOf problem
-      C.hPutStrLn stderr (described failure)
+      C.hPutStrLn stderr (failureText failure)
       if native then mapM_ (`failInit` failure) api >> exitFailure else exitFailure
   let handler = made env
       guarded context event write = attempt write (uncurry handler (opened context event))
       shown = if response == Just "prelude" then prelude else const B.empty -- of heads: who asked for none has no place for one
   case (way, api) of
-    (Just "persistent", _) -> frames out shown (guarded . named constants)
+    (Just "persistent", _) -> frames out shown (guarded . withRequest constants)
     (Just "per-event", _) -> once out shown (guarded constants)
     (_, Just location) -> serve location constants (\context event write -> attempt write (handler context event))
     (_, Nothing) -> once out shown (guarded constants)
   where
-    named constants request = constants {requestId = request}
+    withRequest constants request = constants {requestId = request}
 
 -- | Takes a piece of a stream.
 type Write = Head -> ByteString -> IO ()
@@ -119,15 +119,15 @@ type Write = Head -> ByteString -> IO ()
 -- | The answer, or why there is none; 'Nothing' when all of it was written. An answer that is no stream is whole before
 -- anything is sent.
 attempt :: Write -> IO Answer -> IO (Either Failure (Maybe ByteString))
-attempt write action = (caught (action >>= given) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
+attempt write action = (catching (action >>= given) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
   where
     given (Whole bytes) = Just <$> evaluate bytes
     given (Streamed start body) = Nothing <$ (body (write start) >> write start B.empty)
     flushed = hFlush stdout `catch` \problem -> const (pure ()) (problem :: IOException) -- the handler may close it
 
 -- | Asynchronous exceptions are not the handler's.
-caught :: IO a -> IO (Either SomeException a)
-caught = tryJust $ \problem -> case fromException problem of
+catching :: IO a -> IO (Either SomeException a)
+catching = tryJust $ \problem -> case fromException problem of
   Just (SomeAsyncException _) -> Nothing
   Nothing -> Just problem
 
@@ -143,11 +143,11 @@ once out shown handler = do
   where
     -- By the handle: a wait that Ctrl-C ends.
     pieces = B.hGetSome stdin 65536 >>= \piece -> if B.null piece then pure [] else (piece :) <$> pieces
-    complain failure = C.hPutStrLn stderr (described failure) >> exitFailure
+    complain failure = C.hPutStrLn stderr (failureText failure) >> exitFailure
 
 -- | For people, on stderr.
-described :: Failure -> ByteString
-described failure = C.intercalate "\n  " (C.concat [errorName failure, ": ", errorMessage failure] : errorTrace failure)
+failureText :: Failure -> ByteString
+failureText failure = C.intercalate "\n  " (C.concat [errorName failure, ": ", errorMessage failure] : errorTrace failure)
 
 -- | A frame is @\<request id\> \<length\>@, a line break, and the bytes; an error has the word @error@ before the length, and
 -- its name behind it.

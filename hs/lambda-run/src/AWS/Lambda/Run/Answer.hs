@@ -16,7 +16,7 @@ module AWS.Lambda.Run.Answer
   )
 where
 
-import AWS.Lambda.Run.Quoted (quoted)
+import AWS.Lambda.Run.Quote (quote)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
@@ -56,6 +56,6 @@ prelude (Http status fields setCookies) =
     "{\"statusCode\":" <> Builder.intDec status <> ",\"headers\":{" <> commas (map member names) <> "}" <> crumbs <> "}" <> Builder.byteString (B.replicate 8 0)
   where
     names = nub (map fst fields)
-    member name = quoted name <> ":" <> quoted (B.intercalate ", " [value | (other, value) <- fields, other == name])
-    crumbs = if null setCookies then mempty else ",\"cookies\":[" <> commas (map quoted setCookies) <> "]"
+    member name = quote name <> ":" <> quote (B.intercalate ", " [value | (other, value) <- fields, other == name])
+    crumbs = if null setCookies then mempty else ",\"cookies\":[" <> commas (map quote setCookies) <> "]"
     commas = mconcat . intersperse ","

@@ -11,7 +11,7 @@ import AWS.Lambda.Run.Deadline (Watch, before, newWatch)
 import AWS.Lambda.Run.Error (Failure (..), failureOf, headerName)
 import AWS.Lambda.Run.Http
 import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
-import AWS.Lambda.Run.Quoted (quoted)
+import AWS.Lambda.Run.Quote (quote)
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
 import Control.Exception (SomeException, catch, throwIO, try)
 import Control.Monad (forever, replicateM_, unless, void, when)
@@ -51,7 +51,7 @@ marker = "lambda-run serves several events at once"
 failInit :: String -> Failure -> IO ()
 failInit location failure = do
   api <- newApi location
-  _ <- request api "POST" "init/error" [errorType failure] (described failure)
+  _ <- request api "POST" "init/error" [errorType failure] (errorDocument failure)
   hangUp api
 
 errorType :: Failure -> (ByteString, ByteString)
@@ -74,18 +74,18 @@ serveAlone location constants setTrace handler = do
     stream <- newStream api (path <> "/response") invocation
     let complain to failure = do
           logFailure context failure
-          request to "POST" (path <> "/error") (errorType failure : invocation) (described failure)
+          request to "POST" (path <> "/error") (errorType failure : invocation) (errorDocument failure)
         -- The handler cannot be interrupted: answer for it by another connection, and end the program.
         end = do
           other <- newApi location
           failure <- timedOut context
-          void (complain other failure) `catch` ignored
+          void (complain other failure) `catch` ignore
           c_exit 1
         failed failure = do
           open <- isOpen stream
           if open then logFailure context failure >> endStream stream (Just failure) else complain api failure
     tried <- try $ case replyBody reply of
-      Just event -> limited watch end context (handler context event (write stream)) >>= judged context (isOpen stream)
+      Just event -> withDeadline watch end context (handler context event (write stream)) >>= judge context (isOpen stream)
       Nothing -> pure (Left (Failure "Runtime.TruncatedEvent" "the connection to the Runtime API broke in the middle of the event" []))
     verdict <- case tried of
       Right (Right (Just answer)) -> request api "POST" (path <> "/response") invocation answer
@@ -132,13 +132,13 @@ endStream :: Stream -> Maybe Failure -> IO Reply
 endStream (Stream api _ _ _ torn) failure = do
   broken <- readIORef torn
   ended <- if broken then pure (Left (userError "torn")) else try (endChunks api (maybe [] trailers failure))
-  either (\problem -> Reply 0 [] Nothing <$ (hangUp api >> ignored problem)) pure ended
+  either (\problem -> Reply 0 [] Nothing <$ (hangUp api >> ignore problem)) pure ended
   where
-    trailers why = [errorType why, ("Lambda-Runtime-Function-Error-Body", encode (described why))]
+    trailers why = [errorType why, ("Lambda-Runtime-Function-Error-Body", encode (errorDocument why))]
 
 -- | What is sent of the handler's result; 'Nothing': it had none in time.
-judged :: Context -> IO Bool -> Maybe (Either Failure (Maybe ByteString)) -> IO (Either Failure (Maybe ByteString))
-judged context streamed result = case result of
+judge :: Context -> IO Bool -> Maybe (Either Failure (Maybe ByteString)) -> IO (Either Failure (Maybe ByteString))
+judge context streamed result = case result of
   Just (Left failure) -> pure (Left failure)
   Just (Right Nothing) -> (\open -> if open then Right Nothing else Left silence) <$> streamed
   Just (Right (Just answer))
@@ -157,8 +157,8 @@ timedOut context = do
   pure (Failure "Function.Timeout" (B.concat ["the handler had not answered shortly before the deadline ", deadline, " of request ", requestId context]) [])
 
 -- | The action, ended a little before the deadline; @end@ is done closer to it when nothing else ends it.
-limited :: Watch -> IO () -> Context -> IO a -> IO (Maybe a)
-limited watch end context action = do
+withDeadline :: Watch -> IO () -> Context -> IO a -> IO (Maybe a)
+withDeadline watch end context action = do
   left <- remainingMs context
   case (deadlineMs context, fromIntegral <$> left) of
     (Just deadline, Just ms)
@@ -166,10 +166,10 @@ limited watch end context action = do
         let grace = min 300 (ms `div` 4) in before watch (deadline - grace) (deadline - grace `div` 3, end) action
     _ -> Just <$> action
 
-described :: Failure -> ByteString
-described failure =
+errorDocument :: Failure -> ByteString
+errorDocument failure =
   L.toStrict . Builder.toLazyByteString $
-    "{\"errorMessage\":" <> quoted (errorMessage failure) <> ",\"errorType\":" <> quoted (errorName failure) <> ",\"stackTrace\":[" <> mconcat (intersperse "," (map quoted (errorTrace failure))) <> "]}"
+    "{\"errorMessage\":" <> quote (errorMessage failure) <> ",\"errorType\":" <> quote (errorName failure) <> ",\"stackTrace\":[" <> mconcat (intersperse "," (map quote (errorTrace failure))) <> "]}"
 
 contextOf :: Context -> [(ByteString, ByteString)] -> Context
 contextOf constants fields =

@@ -40,10 +40,10 @@ open context text = case members text of
         raw name = case lookup name about of
           Just "null" -> Nothing
           other -> other
-        string name = raw name >>= unquoted
+        string name = raw name >>= unquote
     whole value = fst <$> C.readInteger value
 
--- | The members of a JSON object, names unquoted and values as they stand there. What it is given must be JSON, as the
+-- | The members of a JSON object, names unquote and values as they stand there. What it is given must be JSON, as the
 -- shims' envelopes are: this looks for the ends of values only.
 members :: ByteString -> Maybe [(ByteString, ByteString)]
 members text = case C.uncons (space text) of
@@ -54,7 +54,7 @@ members text = case C.uncons (space text) of
       | "}" `B.isPrefixOf` rest = Just []
       | otherwise = do
         (name, afterName) <- valueEnd rest
-        key <- unquoted name
+        key <- unquote name
         (':', afterColon) <- C.uncons (space afterName)
         (value, afterValue) <- valueEnd (space afterColon)
         more <- case C.uncons (space afterValue) of
@@ -95,8 +95,8 @@ valueEnd text
           | otherwise -> nested (at + 1) depth
 
 -- | The text of a JSON string, as UTF-8.
-unquoted :: ByteString -> Maybe ByteString
-unquoted text
+unquote :: ByteString -> Maybe ByteString
+unquote text
   | B.length text < 2 || C.head text /= '"' = Nothing
   | C.notElem '\\' inside = Just inside
   | otherwise = Just (L.toStrict (Builder.toLazyByteString (plain inside)))
@@ -112,10 +112,10 @@ unquoted text
         Builder.charUtf8 (chr (0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00)) <> plain behind
       | Just (code, further) <- unit rest =
         Builder.charUtf8 (if code >= 0xD800 && code < 0xE000 then '\xFFFD' else chr code) <> plain further
-    escape (c, rest) = Builder.char7 (maybe c id (lookup c named)) <> plain rest
+    escape (c, rest) = Builder.char7 (maybe c id (lookup c escapes)) <> plain rest
     unit text'
       | (digits, further) <- B.splitAt 4 text',
         B.length digits == 4 && C.all isHexDigit digits =
         Just (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits, further)
       | otherwise = Nothing
-    named = [('n', '\n'), ('t', '\t'), ('r', '\r'), ('b', '\b'), ('f', '\f')]
+    escapes = [('n', '\n'), ('t', '\t'), ('r', '\r'), ('b', '\b'), ('f', '\f')]

@@ -50,11 +50,11 @@ failWith kind why = throwIO (Failure kind why [])
 -- message may be as wrong as the program that made it.
 failureOf :: SomeException -> IO Failure
 failureOf problem
-  | Just (SomeAsyncException inner) <- fromException problem = named inner (asyncName inner)
-  | SomeException inner <- problem = named inner (typeName inner)
+  | Just (SomeAsyncException inner) <- fromException problem = failureNamed inner (asyncName inner)
+  | SomeException inner <- problem = failureNamed inner (typeName inner)
 
-named :: Exception e => e -> String -> IO Failure
-named inner constructor = case fromException (toException inner) of
+failureNamed :: Exception e => e -> String -> IO Failure
+failureNamed inner constructor = case fromException (toException inner) of
   Just failure -> pure failure {errorName = if B.null (safe (errorName failure)) then "HandlerError" else safe (errorName failure)}
   Nothing -> either wrong whole <$> tried (displayException inner)
   where
@@ -62,8 +62,8 @@ named inner constructor = case fromException (toException inner) of
     nonEmpty text = if B.null text then Nothing else Just text
     wrong _ = Failure kind "an exception without a message" []
     whole text = case break ("CallStack (from" `isPrefixOf`) (lines text) of
-      (said, _ : stack) -> Failure kind (encoded (unlines' said)) (map (encoded . dropWhile (== ' ')) stack)
-      (_, []) -> Failure kind (encoded text) []
+      (said, _ : stack) -> Failure kind (utf8 (unlines' said)) (map (utf8 . dropWhile (== ' ')) stack)
+      (_, []) -> Failure kind (utf8 text) []
     unlines' = foldr (\line rest -> if null rest then line else line ++ "\n" ++ rest) ""
     tried text = try (evaluate (forced (take messageLimit text))) :: IO (Either SomeException String)
     forced text = foldr seq text text
@@ -87,8 +87,8 @@ safe = B.take 128 . B.dropWhile (not . letter) . B.filter (\c -> (isAscii c && i
   where
     letter c = isAsciiLower c || isAsciiUpper c
 
-encoded :: String -> ByteString
-encoded = L.toStrict . Builder.toLazyByteString . Builder.stringUtf8 . map scalar
+utf8 :: String -> ByteString
+utf8 = L.toStrict . Builder.toLazyByteString . Builder.stringUtf8 . map scalar
   where
     scalar c = if c >= '\xD800' && c <= '\xDFFF' then '\xFFFD' else c
 

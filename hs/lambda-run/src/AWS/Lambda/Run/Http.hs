@@ -12,7 +12,7 @@ module AWS.Lambda.Run.Http
     endChunks,
     hangUp,
     header,
-    ignored,
+    ignore,
   )
 where
 
@@ -66,8 +66,8 @@ request api method path more content = attempt (1 :: Int)
   where
     attempt again = exchange `catch` retry again
     exchange = do
-      (descriptor, reader) <- connected api
-      writeAll descriptor requestHead content `catch` ignored -- it may have said why before it hung up
+      (descriptor, reader) <- connectionOf api
+      writeAll descriptor requestHead content `catch` ignore -- it may have said why before it hung up
       reply <- readReply reader
       unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
       pure reply
@@ -85,16 +85,16 @@ headOf api method path fields =
 
 -- | Begin a request whose body comes in chunks, the first one with its head.
 beginChunks :: Api -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO ()
-beginChunks api path more first = begin `catch` \problem -> ignored problem >> hangUp api >> begin
+beginChunks api path more first = begin `catch` \problem -> ignore problem >> hangUp api >> begin
   where
     -- The connection may have died while the handler worked.
     begin = do
-      (descriptor, _) <- connected api
+      (descriptor, _) <- connectionOf api
       writeAll descriptor (headOf api "POST" path (more ++ [("Transfer-Encoding", "chunked")])) (chunk first)
 
 -- | One more chunk; nothing for none.
 sendChunk :: Api -> ByteString -> IO ()
-sendChunk api piece = connected api >>= \(descriptor, _) -> writeAll descriptor B.empty (chunk piece)
+sendChunk api piece = connectionOf api >>= \(descriptor, _) -> writeAll descriptor B.empty (chunk piece)
 
 chunk :: ByteString -> ByteString
 chunk piece
@@ -104,7 +104,7 @@ chunk piece
 -- | The end of the chunks, with trailers; the reply.
 endChunks :: Api -> [(ByteString, ByteString)] -> IO Reply
 endChunks api trailers = do
-  (descriptor, reader) <- connected api
+  (descriptor, reader) <- connectionOf api
   writeAll descriptor B.empty (B.concat (["0\r\n"] ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- trailers] ++ ["\r\n"]))
   reply <- readReply reader
   unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
@@ -120,8 +120,8 @@ hangUp api = do
   mapM_ (close . fst) old
 
 -- | The emulator starts us before it listens: be patient for two seconds.
-connected :: Api -> IO (Descriptor, Reader)
-connected api = readIORef (connection api) >>= maybe dial pure
+connectionOf :: Api -> IO (Descriptor, Reader)
+connectionOf api = readIORef (connection api) >>= maybe dial pure
   where
     dial = nowMs >>= go
     go begun = do
@@ -138,7 +138,7 @@ connected api = readIORef (connection api) >>= maybe dial pure
 readReply :: Reader -> IO Reply
 readReply reader = do
   (code, fields) <- readHead reader `catch` broken
-  found <- fmap Just (content code fields) `catches` [Handler (\Gone -> pure Nothing), Handler (\e -> Nothing <$ ignored e)]
+  found <- fmap Just (content code fields) `catches` [Handler (\Gone -> pure Nothing), Handler (\e -> Nothing <$ ignore e)]
   pure (Reply code fields found)
   where
     content code fields
@@ -150,8 +150,8 @@ readReply reader = do
     broken :: IOException -> IO a
     broken _ = throwIO Gone
 
-ignored :: IOException -> IO ()
-ignored _ = pure ()
+ignore :: IOException -> IO ()
+ignore _ = pure ()
 
 -- | The value of a header.
 header :: ByteString -> [(ByteString, ByteString)] -> Maybe ByteString

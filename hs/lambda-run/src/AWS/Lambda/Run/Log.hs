@@ -17,7 +17,7 @@ where
 
 import AWS.Lambda.Run.Context (Context (..), date, nowMs)
 import AWS.Lambda.Run.Error (Failure (..))
-import AWS.Lambda.Run.Quoted (quoted)
+import AWS.Lambda.Run.Quote (quote)
 import Control.Exception (IOException, catch)
 import Control.Monad (when)
 import Data.ByteString (ByteString)
@@ -54,7 +54,7 @@ logError context = logAt Error context []
 -- | A message in UTF-8 with fields beside it: members of the record, or @name=value@ in text. Never throws: a log that
 -- nobody takes is lost.
 logAt :: Level -> Context -> [(ByteString, ByteString)] -> ByteString -> IO ()
-logAt level context fields = line level context [(name, quoted value) | (name, value) <- fields] text
+logAt level context fields = line level context [(name, quote value) | (name, value) <- fields] text
   where
     text message = C.unwords ([upper level] ++ [name <> "=" <> value | (name, value) <- fields] ++ [message])
 
@@ -62,26 +62,26 @@ logAt level context fields = line level context [(name, quoted value) | (name, v
 logFailure :: Context -> Failure -> IO ()
 logFailure context failure = line Error context fields (\message -> B.concat ["lambda-run: ", errorName failure, ": ", message]) (errorMessage failure)
   where
-    fields = ("errorType", quoted (errorName failure)) : [("stackTrace", list (map quoted (errorTrace failure))) | not (null (errorTrace failure))]
+    fields = ("errorType", quote (errorName failure)) : [("stackTrace", list (map quote (errorTrace failure))) | not (null (errorTrace failure))]
     list items = "[" <> mconcat (intersperse "," items) <> "]"
 
 line :: Level -> Context -> [(ByteString, Builder.Builder)] -> (ByteString -> ByteString) -> ByteString -> IO ()
 line level context fields text message = when (level >= least) $ do
   time <- nowMs >>= date
-  B.hPut stderr (if inJson then strict (record time) else C.map oneLine (text message) <> "\n") `catch` ignored
+  B.hPut stderr (if inJson then strict (record time) else C.map oneLine (text message) <> "\n") `catch` ignore
   where
     record time =
-      "{" <> mconcat (intersperse "," [quoted name <> ":" <> value | (name, value) <- members time]) <> "}\n"
+      "{" <> mconcat (intersperse "," [quote name <> ":" <> value | (name, value) <- members time]) <> "}\n"
     members time =
-      [("timestamp", quoted time), ("level", quoted (upper level))]
-        ++ [("requestId", quoted (requestId context)) | not (B.null (requestId context))]
-        ++ [("message", quoted message)]
+      [("timestamp", quote time), ("level", quote (upper level))]
+        ++ [("requestId", quote (requestId context)) | not (B.null (requestId context))]
+        ++ [("message", quote message)]
         ++ fields
     strict = L.toStrict . Builder.toLazyByteString
     oneLine c = if c == '\n' || c == '\r' then ' ' else c
 
-ignored :: IOException -> IO ()
-ignored _ = pure ()
+ignore :: IOException -> IO ()
+ignore _ = pure ()
 
 upper :: Level -> ByteString
 upper = C.pack . map toUpper . show
@@ -91,7 +91,7 @@ inJson = unsafePerformIO (maybe False ((== "JSON") . map toUpper) <$> lookupEnv 
 {-# NOINLINE inJson #-}
 
 least :: Level
-least = unsafePerformIO (named <$> lookupEnv "AWS_LAMBDA_LOG_LEVEL")
+least = unsafePerformIO (levelNamed <$> lookupEnv "AWS_LAMBDA_LOG_LEVEL")
   where
-    named wanted = head ([level | level <- [minBound ..], Just (map toUpper (show level)) == fmap (map toUpper) wanted] ++ [minBound])
+    levelNamed wanted = head ([level | level <- [minBound ..], Just (map toUpper (show level)) == fmap (map toUpper) wanted] ++ [minBound])
 {-# NOINLINE least #-}

@@ -1,15 +1,15 @@
 {-# LANGUAGE OverloadedStrings #-}
 
 -- | Text as JSON: the little that the core writes.
-module AWS.Lambda.Run.Quoted (quoted) where
+module AWS.Lambda.Run.Quote (quote) where
 
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Builder as Builder
 import qualified Data.ByteString.Char8 as C
 
 -- | UTF-8 as a JSON string.
-quoted :: ByteString -> Builder.Builder
-quoted text = "\"" <> go text <> "\""
+quote :: ByteString -> Builder.Builder
+quote text = "\"" <> go text <> "\""
   where
     go rest = case C.span (\c -> c >= ' ' && c /= '"' && c /= '\\') rest of
       (plain, special) -> Builder.byteString plain <> maybe mempty escape (C.uncons special)
