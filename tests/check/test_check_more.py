@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.room.room import room_problem
-from tests.check.test_check import document, made, ran, zipped
+from tests.check.checking import document, ran, zipped
 from tests.elf_fixtures import Yard
 from tests.support import compiled, need
 
-__all__ = ["made"]  # the fixture
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="judges this machine's programs as x86_64")
 
 SERVES = r"""

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.local.clients import client, custom
 from tests.local.locally import Local, locally, script
-from tests.local.test_server import client, custom
 
 PLAIN = """
 what = event.get("rawPath", event.get("path", ""))

@@ -1,56 +1,24 @@
-"""The local Lambda: the API that SDKs speak, sandboxes, limits, and an end that leaves nothing."""
+"""The local Lambda's API: events, refusals, clients that go, and its end."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tasks.lib.base.errors import ToolError
 from tasks.lib.local import server
+from tests.local.clients import client, custom
 from tests.local.locally import PER_EVENT, Local, locally, make_zip, names, script
 from tests.support import need
 
 POST = b"POST /2015-03-31/functions/native/invocations HTTP/1.1\r\nHost: localhost\r\n"
-
-CLIENT = """#!/usr/bin/env python3
-import json, os, sys, time, urllib.request
-api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime"
-count = 0
-def post(path, body, headers={}):
-    urllib.request.urlopen(urllib.request.Request(f"{api}/{path}", body, headers)).read()
-while True:
-    with urllib.request.urlopen(f"{api}/invocation/next") as reply:
-        event, headers = json.loads(reply.read()), reply.headers
-    request_id, count = headers["Lambda-Runtime-Aws-Request-Id"], count + 1
-    def answer(value, **more):
-        post(f"invocation/{request_id}/response", json.dumps(value).encode(), more)
-    BODY
-"""
-
-
-def client(body: str) -> str:
-    """A bootstrap in Python whose `body` answers one event."""
-    return CLIENT.replace("BODY", "\n    ".join(body.strip().splitlines()))
-
-
-def custom(folder: Path, **more: Any) -> dict[str, Any]:
-    """One in a plain folder: Lambda, and a room like it, have no Python for a bootstrap."""
-    fixed = {"name": folder.name, "zip": str(folder / "lambda.zip"), "runtime": "provided.al2023", "handler": "x"}
-    return fixed | {"room": False} | more
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +29,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     packages = [{"name": name, "zip": str(make_zip(way, folder / name)), **names(way)} for name, way in pairs]
     with locally(folder, packages) as one:
         yield one
-
-
-# ---- the Lambda API ----
 
 
 def test_several_functions_are_served_at_once(shared: Local) -> None:
@@ -224,114 +189,6 @@ def test_strangers_are_refused_everywhere(name: str, shared: Local) -> None:
         assert (
             shared.request(shared.port, "POST", "/2015-03-31/functions/native/invocations", b"1", given).status == 200
         )
-
-
-# ---- sandboxes ----
-
-
-def test_events_that_come_together_have_sandboxes_of_their_own_and_idle_ones_stay_warm(tmp_path: Path) -> None:
-    script(tmp_path / "fn", client("time.sleep(event); answer([os.getpid(), count])"))
-    with locally(tmp_path, [custom(tmp_path / "fn", timeout_s=20)], concurrency=3) as one:
-        with ThreadPoolExecutor(6) as threads:
-            answers = [reply.json() for reply in threads.map(lambda _: one.invoke("fn", b"0.3"), range(6))]
-        assert len({pid for pid, _ in answers}) == 3, "six events, at most three sandboxes"
-        pid, count = one.invoke("fn", b"0").json()
-        assert pid in {pid for pid, _ in answers}
-        assert count > 1
-
-
-def test_what_takes_too_long_or_too_much_is_ended_and_the_next_event_works(tmp_path: Path) -> None:
-    body = "waste = b'x' * event.get('bytes', 0); time.sleep(event.get('sleep', 0)); answer(count)"
-    script(tmp_path / "fn", client(body))
-    with locally(tmp_path, [custom(tmp_path / "fn", timeout_s=1, memory_mb=128)]) as one:
-        reply = one.invoke("fn", b'{"sleep": 30}', X_Amz_Log_Type="Tail")
-        assert reply.get("X-Amz-Function-Error") == "Unhandled"
-        assert reply.json()["errorType"] == "Sandbox.Timedout"
-        assert reply.json()["errorMessage"].endswith("Task timed out after 1.00 seconds")
-        assert b"Task timed out" in base64.b64decode(reply.get("X-Amz-Log-Result") or "")
-        reply = one.invoke("fn", b'{"bytes": 300000000, "sleep": 0.6}')
-        assert reply.json()["errorType"] == "Runtime.OutOfMemory"
-        assert one.invoke("fn", b"{}").json() == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("#!/bin/sh\necho words >&2\nexit 3\n", "Runtime.ExitError"),
-        (client("sys.exit(4)"), "Runtime.ExitError"),
-        (client("os.kill(os.getpid(), 9)"), "Runtime.ExitError"),
-        (client("post(f'invocation/{request_id}/response', b'x' * 6_291_557)"), "Function.ResponseSizeTooLarge"),
-    ],
-)
-def test_a_runtime_that_fails_is_told_as_lambda_does(text: str, kind: str, tmp_path: Path) -> None:
-    script(tmp_path / "fn", text)
-    with locally(tmp_path, [custom(tmp_path / "fn")]) as one:
-        assert one.invoke("fn", b"1").json()["errorType"] == kind
-        assert one.invoke("fn", b"1").json()["errorType"] == kind, "and again"
-
-
-def test_one_that_ends_between_events_costs_no_event(tmp_path: Path) -> None:
-    script(tmp_path / "fn", client("answer(count); os._exit(0)"))
-    with locally(tmp_path, [custom(tmp_path / "fn")]) as one:
-        assert [one.invoke("fn", b"1").json() for _ in range(3)] == [1, 1, 1]
-
-
-def test_a_second_answer_and_a_foreign_one_are_refused(tmp_path: Path) -> None:
-    body = """
-import urllib.error
-answer(1)
-said = []
-for who in (request_id, "somebody-else"):
-    try:
-        post(f"invocation/{who}/response", b"2")
-    except urllib.error.HTTPError as error:
-        said.append(error.code)
-print(said, file=sys.stderr, flush=True)
-"""
-    script(tmp_path / "fn", client(body))
-    with locally(tmp_path, [custom(tmp_path / "fn")]) as one:
-        assert one.invoke("fn", b"1").json() == 1
-        one.wait_log("[400, 400]")
-
-
-def test_a_changed_zip_is_served_without_losing_the_event_at_hand(tmp_path: Path) -> None:
-    script(tmp_path / "fn", client("time.sleep(event); answer('old')"))
-    with locally(tmp_path, [custom(tmp_path / "fn", timeout_s=20)]) as one, ThreadPoolExecutor(1) as threads:
-        at_hand = threads.submit(one.invoke, "fn", b"2")
-        time.sleep(0.5)
-        script(tmp_path / "fn", client("answer('new')"))
-        one.wait_log("it has changed")
-        assert one.invoke("fn", b"0").json() == "new"
-        assert not at_hand.done()
-        assert at_hand.result().json() == "old"
-
-
-def test_a_damaged_zip_leaves_the_old_one_in_service(tmp_path: Path) -> None:
-    script(tmp_path / "fn", client("answer('old')"))
-    with locally(tmp_path, [custom(tmp_path / "fn")]) as one:
-        (tmp_path / "bad.zip").write_bytes(b"no zip")
-        (tmp_path / "bad.zip").replace(tmp_path / "fn/lambda.zip")
-        one.wait_log("is no zip")
-        assert one.invoke("fn", b"0").json() == "old"
-
-
-# ---- the end ----
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_end_in_the_middle_of_events_leaves_nothing(number: int, tmp_path: Path) -> None:
-    script(tmp_path / "fn", client("time.sleep(30); answer(1)"))
-    with locally(tmp_path, [custom(tmp_path / "fn", timeout_s=60)]) as one:
-        for _ in range(2):
-            threading.Thread(target=_ignored, args=(one,), daemon=True).start()
-        time.sleep(0.5)
-        os.kill(one.process.pid, number)
-        assert one.process.wait(10) is not None
-
-
-def _ignored(one: Local) -> None:
-    with suppress(OSError, HTTPException):
-        one.invoke("fn")
 
 
 def test_a_port_in_use_is_told() -> None:
