@@ -55,7 +55,11 @@ def stage(project: Project, function: Function) -> Stage:
         toolchain = machine.toolchain(log)
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc.is_linked_in
-        job = Job(sources, function.executable, project.build.tool, options, target, static, flags=function.flags)
+        job = Job(
+            *(sources, function.executable, project.build.tool, options, target, static),
+            flags=function.flags,
+            constraints=function.constraints,
+        )
         logged.parent.mkdir(parents=True, exist_ok=True)
         fresh = logged.with_suffix(".new")  # line by line: what compilers print may be larger than memory
         with fresh.open("w") as record:
@@ -80,7 +84,8 @@ def stage(project: Project, function: Function) -> Stage:
         file_dep=[products.IMAGE, *sources.files],
         targets=[target, products.Products(function).data, products.Products(function).data_list],
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
-        | {"flags": function.flags, "data": sorted(name for name in function.environment or {} if "_datadir" in name)}
+        | {"flags": function.flags, "constraints": function.constraints}
+        | {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
         | builder.compiling(project.build),
         action=make,
     )

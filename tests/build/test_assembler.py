@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.lib.build import haskell
 from tasks.lib.build.assembler import assembler_options
 from tasks.lib.build.host import Host
+from tasks.lib.build.job import Job
+from tasks.lib.build.sources import tree
+from tasks.lib.settings.words import Tool
 from tests.support import need
 
 COUNT = 60
@@ -89,3 +93,34 @@ def test_what_is_no_object_stays_as_it_is(tmp_path: Path) -> None:
     bad = subprocess.run([made, "-c", tmp_path / "none.s", "-o", tmp_path / "b"], check=False, capture_output=True)
     assert bad.returncode == 1
     assert b"none.s" in bad.stderr
+
+
+def test_a_folder_among_stacks_extra_deps_is_compiled_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stack hands them no option. Compiled again alone, a module of theirs has the bytes that it has among others."""
+    need("stack")
+    monkeypatch.chdir(tmp_path)
+    library = {
+        "vendor/v/v.cabal": "cabal-version: 2.4\nname: v\nversion: 1\nlibrary\n  exposed-modules: A, P\n"
+        "  build-depends: base\n  ghc-options: -O0\n  default-language: Haskell2010\n",
+        "vendor/v/A.hs": LIBRARY,
+        "vendor/v/P.hs": PROGRAM.replace("module Main (main)", "module P (main)"),
+    }
+    program = {
+        "p.cabal": "cabal-version: 2.4\nname: p\nversion: 1\nexecutable p\n  main-is: Main.hs\n"
+        "  build-depends: base, v\n  default-language: Haskell2010\n",
+        "Main.hs": "import P (main)\n",
+        "stack.yaml": "resolver: ghc-9.0.2\nextra-deps:\n- vendor/v\n",
+    }
+
+    def built(name: str, edit: str) -> bytes:
+        for file, text in {**library, **program}.items():
+            path = Path("src", file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + edit * (path.name == "P.hs"))
+        machine = Host(Path(name, ".work"), Path(name, ".cache"))
+        job = Job(tree(Path("src"), Path("build")), "p", Tool.AUTO, (), Path(name, "p"))
+        haskell.build(machine, machine.toolchain(print), job, print)
+        return job.target.read_bytes()
+
+    built("walk", "")
+    assert built("walk", "-- a comment\n") == built("fresh", "-- a comment\n")

@@ -258,3 +258,44 @@ def test_a_functions_flags_reach_its_package(tool: str, tmp_path: Path) -> None:
     for flags, said in (((), "small"), (("big",), "big"), (("-big",), "small")):
         haskell.build(host, host.toolchain(print), replace(made, flags=flags), print)
         assert subprocess.run([made.target], capture_output=True, text=True, check=True).stdout == said
+
+
+def test_constraints_reach_cabal_which_builds_then(tmp_path: Path) -> None:
+    need("cabal")
+    made = job(
+        **{"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n", "stack.yaml": "resolver: ghc-9.0.2\n"}
+    )
+    host = Host(tmp_path / ".work", tmp_path / ".cache")
+    said = haskell.build(host, host.toolchain(print), replace(made, constraints=("base installed",)), print)
+    assert said == "cabal"
+    with pytest.raises(BuildError, match=r"f was not built from f with cabal") as error:
+        haskell.build(host, host.toolchain(print), replace(made, constraints=("base <4",)), print)
+    assert error.value.hint.startswith("`constraints` in lambda.toml want base <4, and 4.15")
+
+
+@pytest.mark.parametrize(
+    ("tool", "files"), [("stack", STACK), ("auto", {"package.yaml": "name: f\n"}), ("ghc", {})], ids=str
+)
+def test_constraints_that_nobody_would_honour_are_refused(tool: str, files: dict[str, str]) -> None:
+    with pytest.raises(BuildError, match="are for cabal"):
+        refuse_what_cannot_be(replace(job(tool, **files), constraints=("base <5",)))
+
+
+MINE = {"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "tool"),
+    [
+        ("flags: {}\nextra-package-dbs: []\npackages:\n- '.'\nresolver: lts-2.22\n", "stack --resolver ghc-9.0.2"),
+        ("resolver: ghc-9.0.2\npackages: [\n", "cabal"),
+        ("extra-deps: []\npackages:\n- location: .\n  extra-dep: true\nresolver: ghc-9.0.2\n", "cabal"),
+    ],
+    ids=["lts", "broken", "too old"],
+)
+def test_a_stack_yaml_that_cannot_be_used_here_is_said_in_a_line(settings: str, tool: str, tmp_path: Path) -> None:
+    need("stack")
+    made, said = job(**MINE, **{"stack.yaml": settings}), list[str]()
+    host = Host(tmp_path / ".work", tmp_path / ".cache")
+    assert haskell.build(host, host.toolchain(print), made, said.append) == tool
+    assert sum("cannot build this here" in line for line in said) == 1

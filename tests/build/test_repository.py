@@ -46,6 +46,28 @@ def test_a_repository_as_source_rests(workshop: Callable[..., Workshop], *, with
         assert {line.split()[1] for line in said.splitlines() if line.startswith(".  ")} == ran, said
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_the_tool_inside_of_the_program_rests(workshop: Callable[..., Workshop], *, committed: bool) -> None:
+    """As a clone or a submodule beside the person's sources, which are the folder above."""
+    need("cabal")
+    made = workshop(top='source = ".."')
+    with_tool(made, "auto")
+    above = Workshop(made.folder.parent)
+    above.write("top.cabal", CABAL.format("top", ""))
+    above.write("Main.hs", MAIN.format("x"))
+    (made.folder / ".gitignore").write_text("build\n.doit.db*\n")
+    for folder in (made.folder, above.folder):
+        git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", str(folder)]
+        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"])[: 3 if committed else 1]:
+            subprocess.run([*git, *words], check=True, capture_output=True)
+    for ran in ({"image", "binary:top"}, set(), set()):
+        assert made.good("binary").ran == ran
+    copies = [path for path in (made.folder / "build/.work").glob("*.sources") if b"dodo.py" in path.read_bytes()]
+    assert copies == []
+    above.write("Main.hs", MAIN.format("y"))
+    assert made.good("binary").ran == {"binary:top"}
+
+
 def test_a_project_at_the_top_rests(workshop: Callable[..., Workshop]) -> None:
     need("stack")
     made = workshop(one='source = "hs/one"')

@@ -117,7 +117,9 @@ def test_only_outputs_of_compilers_go(here: Path) -> None:
     kept = [Path(".ghc/C.o"), Path("dist-newstyle/cache/plan.json"), Path("A.o"), Path(".stack-work/x/XA.hi")]
     kept += [Path("dist-newstyle/build/x86_64-linux/ghc-9/q-1/build/A.o")]
     gone = [Path(".ghc/A.hi"), Path(".stack-work/dist/build/A.dyn_o")]
-    gone += [Path("dist-newstyle/build/x86_64-linux/ghc-9/p-1", name) for name in ("cache/build", "build/Paths_p.hi")]
+    made_by_cabal = Path("dist-newstyle/build/x86_64-linux/ghc-9/p-1")
+    gone.append(made_by_cabal / "cache/build")
+    kept.append(made_by_cabal / "build/Paths_p.hi")
     for path in kept + gone:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

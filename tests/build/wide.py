@@ -139,6 +139,7 @@ def host(name: str) -> Host:
 def walk(kind: str, builds: int, seed: int, families: int) -> WideWalk:
     """Walk on this host in the current folder until so many builds are done."""
     made = WideWalk(kind, host, partial(shutil.rmtree, ignore_errors=True), seed, families)
+    assert made.built("walk", made.sources()), "the first sources are not built"
     begun = time.monotonic()
     while made.builds < builds:
         made.some()

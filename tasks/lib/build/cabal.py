@@ -40,6 +40,7 @@ def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
     options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
+    options += [f"--constraint={text}" for text in job.constraints]
     command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle"]
     command += ["--disable-tests", "--disable-benchmarks", *options]
     said: list[str] = []

@@ -43,7 +43,7 @@ def build(machine: Machine, toolchain: Toolchain, job: Job, log: Log, record: Lo
     """
     refuse_what_cannot_be(job)
     made_by = f"{toolchain.builder} {toolchain.image} {dict(toolchain.tools)} {mark()}"
-    settings = f"{job.tool} {job.ghc_options} {job.flags} {made_by}"
+    settings = f"{job.tool} {job.ghc_options} {job.flags} {job.constraints} {made_by}"
     return _build(Workplace(machine, toolchain, settings, log, record), job)
 
 
@@ -194,7 +194,7 @@ def _fitting_tools(job: Job) -> list[str]:
     if job.hpack_alone:
         return ["stack"]  # it carries hpack
     last = "cabal" if job.descriptions else "ghc"
-    return ["stack", last] if job.text("stack.yaml") else [last]
+    return ["stack", last] if job.text("stack.yaml") and not job.constraints else [last]
 
 
 def _with_ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:

@@ -28,6 +28,10 @@ CONFLICT = re.compile(
     r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* "
     r"\(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
 )
+REFUSED = re.compile(
+    r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* "
+    r"\(constraint from command line flag requires (?P<bound>[^)]+)\)"
+)
 FILE_MISSED = re.compile(
     r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist"
 )
@@ -51,13 +55,13 @@ def in_sources(line: str, workspace: str, job: Job) -> str:
 
 def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     """What to do about a build that failed."""
-    text = "\n".join(lines)
+    text, unwrapped = "\n".join(lines), " ".join(" ".join(lines).split())  # cabal breaks its lines anywhere
     if act := _left_out(job, text):
         return act
     if found := TOOL.search(text):
         tool = found["solver"] or found["cabal"]
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
-    if conflict := CONFLICT.search(text):
+    if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound(job, conflict)
     if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
@@ -107,6 +111,9 @@ def _is_known(machine: Machine, package: str) -> bool | None:
 def _bound(job: Job, conflict: re.Match[str]) -> str:
     """A version conflict: the bound, where it is written, and what is installed."""
     package = conflict["package"]
+    if conflict.re is REFUSED:
+        wanted = f"{package} {conflict['bound']}"
+        return f"`constraints` in lambda.toml want {wanted}, and {conflict['version']} is installed: widen them."
     wants = f"wants {package}{conflict['bound'].rstrip()}, and {conflict['version']} is installed: widen that bound"
     for path in job.descriptions:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):

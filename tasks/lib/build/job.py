@@ -28,12 +28,14 @@ class Job:
     static: bool = False  # link all C libraries in
     links_whole: bool = False  # `ghc_options` say which libraries; such a build has a copy of the sources to itself
     flags: tuple[str, ...] = ()  # of Cabal packages: `name`, `-name`
+    constraints: tuple[str, ...] = ()  # on versions, as cabal has them
 
     @property
     def copy_variant(self) -> str:
-        """Which copy of the sources: flags of packages keep to one of their own, as static linking does."""
-        flags = hashlib.sha256(" ".join(self.flags).encode()).hexdigest()[:6] if self.flags else ""
-        return "-".join(filter(None, ["static" if self.links_whole else "", flags]))
+        """Which copy of the sources: flags and constraints keep to one of their own, as static linking does."""
+        chosen = " ".join(self.flags) + "".join(f"\n{text}" for text in self.constraints)
+        digest = hashlib.sha256(chosen.encode()).hexdigest()[:6] if chosen else ""
+        return "-".join(filter(None, ["static" if self.links_whole else "", digest]))
 
     def text(self, name: str) -> str:
         """A file of the project's folder, "" when it is no source."""
@@ -66,6 +68,11 @@ def refuse_what_cannot_be(job: Job) -> None:
     folder = job.sources.folder
     if folder in job.sources.files:
         raise BuildError(f"{folder} is a file, and `source` names a folder.", f'Write source = "{folder.parent}".')
+    if job.constraints and (job.tool not in {Tool.AUTO, Tool.CABAL} or job.hpack_alone or not job.descriptions):
+        raise BuildError(
+            f"`constraints` of {job.executable} in lambda.toml are for cabal, which does not build {folder}.",
+            'Build with a cabal file and tool = "auto" or "cabal", or fix versions in stack.yaml.',
+        )
     if job.hpack_alone or not job.descriptions or any(path.name == "package.yaml" for path in job.descriptions):
         return
     texts = [path.read_text(errors="replace") for path in job.descriptions]

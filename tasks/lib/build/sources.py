@@ -25,7 +25,9 @@ PROJECT_FILES = ("stack.yaml", "cabal.project")
 NAMING = frozenset({*PROJECT_FILES, "package.yaml", "cabal.project.local", "cabal.project.freeze"})
 OUTSIDE = r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)"
 ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a whole, in a list of packages
-PACKAGES = r"(?m)^packages:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
+LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
+PACKAGES, EXTRA_DEPS = LIST.format("packages"), LIST.format("extra-deps")
+WORDS = r"[\s,'\"\[\]]+"
 
 
 class Files(NamedTuple):
@@ -77,6 +79,16 @@ def tree(source: Path, derived: Path) -> Tree:
     return Tree(folder, tuple(sorted(found)))
 
 
+def extra_deps(sources: Tree) -> list[Path]:
+    """Folders of the tree that stack.yaml names among its extra-deps, and not among its packages."""
+    project = sources.folder / "stack.yaml"
+    text = project.read_text(errors="replace") if project in sources.files else ""
+    named = {word for found in re.finditer(EXTRA_DEPS, text) for word in re.split(WORDS, found["list"])} - {"", "-"}
+    folders = {os.path.normpath(sources.folder / word) for word in named}
+    described = {path.parent for path in sources.files if path.suffix == ".cabal" or path.name == "package.yaml"}
+    return sorted(place for place in described if str(place) in folders)
+
+
 def project_folder(source: Path) -> Path:
     """`source`, or the folder above it whose stack.yaml or cabal.project it is a part of."""
     if any(exists(source / name) for name in PROJECT_FILES):
@@ -98,7 +110,7 @@ def _has_part(project: Path, source: Path) -> bool:
         text = project.read_text(errors="replace")
     except OSError:
         return False
-    named = [word for match in re.finditer(PACKAGES, text) for word in re.split(r"[\s,'\"\[\]]+", match["list"])]
+    named = [word for match in re.finditer(PACKAGES, text) for word in re.split(WORDS, match["list"])]
     if not any(named):  # the folder's own package, where it has one
         return not any(project.parent.glob("*.cabal")) and not exists(project.parent / "package.yaml")
     relative = str(source.relative_to(project.parent))

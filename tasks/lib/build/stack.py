@@ -15,25 +15,37 @@ from collections.abc import Sequence
 from ..base.processes import Log
 from .job import GHC_RESOLVER, Job, quoted_options
 from .machine import BIN, Machine
+from .sources import extra_deps
 
 UNREACHABLE = re.compile(r"HttpException|Could not resolve host|No information from Hackage index|ConnectionFailure")
 NO_COMPILER = re.compile(r"No compiler found|No setup information found")
 UNREADABLE = re.compile(
     r"Could not parse|AesonException|ParseConfigFileException|NoResolver|Unable to parse|BadStackVersion"
 )
+# Stack hands no option to what lies in folders of extra-deps, so it is compiled as a whole or not at all: a build that
+# did not end is forgotten there, and stale.py forgets it as a whole
+FORGET = 'if test -e "$0"; then for place; do rm -rf "$place/.stack-work"; done; fi; : > "$0"'
 COMPONENT = re.compile(r"(?:Building|Preprocessing) executable '([^']+)'")
 
 
 def with_stack(machine: Machine, job: Job, folder: str, log: Log, resolver: str = "") -> str | None:
     """Build all executables of the project with its stack.yaml, or with `resolver` in place of its own."""
     settings = _settings(machine, job, folder, log, resolver)
+    top = folder.removesuffix(f"/{job.sources.inside(job.sources.folder)}")
+    vendored = [f"{top}/{job.sources.inside(place)}" for place in extra_deps(job.sources)]
+    if vendored:
+        machine.run(["sh", "-c", FORGET, f"{folder}/{BIN}/unfinished", *vendored], folder, log)
     own = ["--no-install-ghc"] if resolver or GHC_RESOLVER.search(job.text("stack.yaml")) else []
     choice = ["--resolver", resolver] if resolver else []
     command = ["stack", "--stack-yaml", settings, *choice, "--system-ghc", *own, "--no-docker", "--no-nix"]
     options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
     options += [f"--flag=*:{flag}" for flag in job.flags]
     command += ["--allow-different-user", "build", *options, "--copy-bins", "--local-bin-path", f"{folder}/{BIN}"]
-    return None if machine.run(command, folder, log) else f"{folder}/{BIN}/{job.executable}"
+    if machine.run(command, folder, log):
+        return None
+    if vendored:
+        machine.run(["rm", "-f", f"{BIN}/unfinished"], folder, log)
+    return f"{folder}/{BIN}/{job.executable}"
 
 
 def _settings(machine: Machine, job: Job, folder: str, log: Log, resolver: str) -> str:

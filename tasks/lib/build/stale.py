@@ -5,14 +5,14 @@ out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_
      `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, cut short while compiled
 
 GHC reads a module's old interface when it compiles the module anew, and names things in another order then. Without it
-the build is one from nothing, so the interfaces of changed modules and of those that Cabal generates (Paths_x) go
-before the build. Which modules are compiled for what they import is GHC's own business: it compares interfaces, not
-times.
+the build is one from nothing, so the interfaces of changed modules go before the build. Which modules are compiled for
+what they import is GHC's own business: it compares interfaces, not times. What Cabal generates (Paths_x) changes with
+its description alone, and then all of the package goes.
 
 Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
 while it is compiled (TemplateHaskell, QuasiQuotes, CPP, a plugin) may read any file, so every change counts for it.
 A package that does so as a whole (C sources, a Custom setup, extensions in its cabal file) is compiled anew with every
-change.
+change, and so is one of stack's extra-deps with every change of its own, or of what it imports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .sources import Tree
+from .sources import Tree, extra_deps
 
 HASKELL = frozenset({".hs", ".lhs", ".hs-boot", ".lhs-boot", ".hsig"})
 PREPROCESSED = frozenset({".x", ".y", ".ly", ".hsc", ".chs", ".gc", ".cpphs"})  # Cabal's knownSuffixHandlers
@@ -35,7 +35,6 @@ PROJECT = frozenset({"stack.yaml", "stack.yaml.lock", "cabal.project", "cabal.pr
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("cache/build", "stack-build-caches/*")
 YAML = frozenset({".yaml", ".yml"})  # hpack takes defaults from any of them
-GENERATED = ("Paths_*", "PackageInfo_*")  # modules of Cabal's own, whose sources are in no tree
 MODULE = re.compile(r"^[>{\s]*module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
     r"^(?:>\s*)?\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)",
@@ -69,7 +68,7 @@ def output_globs(sources: Tree, changed: Iterable[Path], settings: str = "") -> 
         places = [f"{here}.stack-work/*", f"{here}.ghc", f"*dist-newstyle/build/*/{package.name}-[0-9]*"]
         if not package.name:
             places = ["*.stack-work/*", "*dist-newstyle/*", "*.ghc", "*.ghc/*"]
-        names = ["*"] if modules is None else [*sorted(name.replace(".", "/") for name in modules), *GENERATED]
+        names = ["*"] if modules is None else sorted(name.replace(".", "/") for name in modules)
         made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
         globs += [f"{place}/{name}" for place in places for name in (*made, *RECORDS)]
     return globs
@@ -99,6 +98,8 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     stale: dict[Package, set[str] | None] = {package: set() for package in _importing(found, whole, modules, texts)}
     for package, name in found:
         stale[package] = (stale.get(package) or set()) | {name}
+    vendored = set(extra_deps(sources))  # stack.py: compiled as a whole or not at all
+    whole |= {package for package in stale if package.folder in vendored}
     return stale | dict.fromkeys(whole)
 
 

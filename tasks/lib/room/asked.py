@@ -119,6 +119,7 @@ def _asked_of(path: str, row: dict[str, Any]) -> Asked:
     )
     if variable:
         cure += f', environment = {{ {variable} = "{posixpath.dirname(below)}" }}'
+        cure = f"Build it with `source`: its data files travel then. For one that is built already: {cure}"
     return Asked(path, by, row["error"], f"{by} asks for {path}, which {why}.", cure)
 
 

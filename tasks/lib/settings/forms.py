@@ -74,6 +74,10 @@ NAME_ON_AWS = Text(
     r"([A-Za-z0-9_-]|\{function\}|\{stage\})+", "letters, digits, - and _, with {function} and {stage} filled in"
 )
 FLAG = Text(r"-?[A-Za-z_][A-Za-z0-9_-]*", "a flag's name, or its name after -")
+CONSTRAINT = Text(
+    r"(?:any\.|setup\.)?[A-Za-z0-9][A-Za-z0-9-]* *(?:[<>=^][^,\x00\n]*|installed|source)",
+    'a constraint of cabal, such as "aeson <2.1"',
+)
 EXECUTABLE = Text(r"(?!\.{1,2}$)[^\x00\n/\\]+", "a file name", 200)
 ACCOUNT = Text(r"\d{12}", "12 digits in quotes")
 REGION = Text(r"(eusc-)?[a-z]{2}(-gov|-iso[a-z]?)?-[a-z]+-\d", "a region, such as eu-central-1")

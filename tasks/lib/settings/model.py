@@ -127,6 +127,9 @@ class Function(Frozen):
     flags: tuple[str, ...] = key(
         Many(forms.FLAG), "flags of its Cabal packages for stack and cabal: `name` sets one, `-name` clears it", ()
     )
+    constraints: tuple[str, ...] = key(
+        Many(forms.CONSTRAINT), 'versions of packages for cabal, which then builds: `"aeson <2.1"`', ()
+    )
     runtime: str = key(Choice(RUNTIMES, REFUSED_RUNTIMES), "Lambda runtime", "provided.al2023", aws="Runtime")
     architecture: Architecture = key(Word(Architecture), "processor", Architecture.X86_64, aws="Architectures")
     package: PackageType = key(
