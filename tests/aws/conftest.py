@@ -33,3 +33,10 @@ def one(tmp_path: Path) -> Package:
 @pytest.fixture
 def two(tmp_path: Path) -> Package:
     return packed(tmp_path, "two")
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")

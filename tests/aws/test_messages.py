@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 from botocore import exceptions
@@ -17,9 +16,9 @@ from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.errors import CODES, describe, errors_while
 from tasks.lib.aws.session import connect
-from tasks.lib.base.errors import DeployError, UsageError
+from tasks.lib.base.errors import DeployError
 from tasks.lib.settings.model import Deploy
-from tests.aws.support import ALIASED, PLAIN, ROLE, Script, function, project
+from tests.aws.support import project
 
 
 def answered(code: str, message: str = "AWS says so", status: int = 400) -> ClientError:
@@ -86,13 +85,6 @@ def test_a_secret_in_an_answer_is_masked_and_its_cause_is_hidden() -> None:
         raise answered("ValidationException", "Value '{TOKEN=hunter2}' failed")
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
 
 def refused(package: Package) -> DeployError:
@@ -210,48 +202,3 @@ def test_a_page_in_place_of_the_account_is_one_line(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         with pytest.raises(DeployError, match="not AWS's own"):
             connect(Deploy()).account()
-
-
-@pytest.mark.usefixtures("keys")
-def test_the_pinned_region_holds_and_serves_when_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DeployError, match="us-east-1 only"):
-        connect(Deploy(region="us-east-1"))
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert connect(Deploy(region="us-east-1")).region == "us-east-1"
-
-
-def test_the_pinned_account_holds_before_the_first_write(script: Script, one: Package, two: Package) -> None:
-    script.aws._pin = "999999999999"
-    script.reads(function(one))
-    with pytest.raises(DeployError, match="999999999999 only"):
-        script.deployment(f'[deploy]\naccount = "999999999999"\n{PLAIN}').deploy("hello", two)
-
-
-def test_the_pinned_account_holds_for_a_function_that_is_unchanged(script: Script, one: Package) -> None:
-    script.aws._pin = "999999999999"
-    script.reads(function(one))
-    with pytest.raises(DeployError, match="999999999999 only"):
-        script.deployment().deploy("hello", one)
-
-
-def test_secrets_are_in_no_output(script: Script, one: Package, capsys: pytest.CaptureFixture[str]) -> None:
-    text = f'{ALIASED}\nenvironment = {{ TOKEN = "hunter2", OTHER = "hunter3" }}\n'
-    there: dict[str, Any] = {"Environment": {"Variables": {"TOKEN": "hunter1", "OLD": "hunter0"}}}
-    script.reads(function(one, "1", **there), alias="live")
-    script.reads(function(one, **there))
-    script.does("list_versions_by_function", {"Versions": []})
-    deployment = script.deployment(text)
-    outcome = deployment.diff("hello", one)
-    shown = (
-        outcome.block() + str(outcome.document()) + repr(outcome) + str(script.reports) + "".join(capsys.readouterr())
-    )
-    assert "hunter" not in shown
-    for line in ("environment.OLD: *** -> (none)", "environment.OTHER: (none) -> ***", "environment.TOKEN: *** -> ***"):
-        assert line in outcome.block()
-
-
-def test_a_stage_in_the_name_must_be_chosen(one: Package, tmp_path: Path) -> None:
-    text = f'[function.hello]\nbinary = "x"\nrole = "{ROLE}"\nfunction_name = "{{function}}-{{stage}}"\n[stage.dev]\n'
-    with pytest.raises(UsageError, match="no stage is chosen"):
-        Deployment(project(text), ["hello"])
-    assert project(text, "dev").functions[0].function_name == "hello-dev"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,32 +10,19 @@ import pytest
 
 from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build import haskell
-from tasks.lib.build.datafiles import data_files
 from tasks.lib.build.hints import next_act
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
 from tasks.lib.build.machine import Toolchain
 from tasks.lib.build.sources import tree
 from tasks.lib.settings.words import Builder, Tool
-from tests.support import need
+from tests.build.jobs import job
 
 if TYPE_CHECKING:
     from tasks.lib.build.machine import Machine
 
+pytestmark = pytest.mark.usefixtures("here")
 ALL = {"ghc": "9.0.2", "cabal": "3.4.1.0", "stack": "2.7.5"}
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def job(tool: str = "auto", executable: str = "f", **files: str) -> Job:
-    for name, text in ({"Main.hs": ""} | files).items():
-        path = Path("f", name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return Job(tree(Path("f"), Path("build")), executable, Tool(tool), (), Path("build/f/f"))
 
 
 def tools(made: Job, **versions: str) -> list[str]:
@@ -48,6 +32,8 @@ def tools(made: Job, **versions: str) -> list[str]:
 
 
 CABAL = {"f.cabal": "executable f\n  main-is: Main.hs\n"}
+
+
 STACK = CABAL | {"stack.yaml": "resolver: ghc-9.0.2\n"}
 
 
@@ -138,6 +124,8 @@ def act(line: str, made: Job, name: str = "host", *known: str) -> str:
 
 
 LENS = "[__1] unknown package: lens (dependency of main)"
+
+
 ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
 
 
@@ -179,123 +167,3 @@ def test_the_main_module_is_found(name: str) -> None:
     made = job(**{name: "", "Other.hs": ""})
     Path("f/Main.hs").unlink()
     assert main_module(Job(tree(Path("f"), Path("build")), "f", Tool.GHC, (), made.target)) == Path(name)
-
-
-PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-files:\n    a.json,\n    t/*.txt\n"
-
-
-def gathered(made: Job, *environment: str) -> tuple[dict[str, dict[str, bytes]], list[str]]:
-    host = Host(Path("build/.work"), Path("build/.cache"))
-    found, notes = data_files(host, made, environment)
-    return {name: {file: read() for file, read in rows.items()} for name, rows in found.items()}, notes
-
-
-def wanting(made: Job, *strings: bytes) -> Job:
-    """The job, with a program that holds these strings."""
-    made.target.parent.mkdir(parents=True, exist_ok=True)
-    made.target.write_bytes(b"\x7fELF\0" + b"\0".join(strings) + b"\0")
-    return made
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        {"my-x.cabal": PATHS},
-        {"package.yaml": "name: my-x\ndata-dir: data\ndata-files:\n- a.json\n- t/*.txt  # all\nexecutables: {}\n"},
-        {"package.yaml": "name: my-x\ndata-dir: data\ndata-files: [a.json, 't/*.txt']\n"},
-    ],
-)
-def test_data_files_that_the_program_asks_for_are_gathered(written: dict[str, str]) -> None:
-    data = {"data/a.json": "A", "data/t/1.txt": "1", "data/t/2.txt": "2", "data/no": ""}
-    made = wanting(job(**written, **data), b"my_x_datadir")
-    assert gathered(made) == ({"my_x": {"a.json": b"A", "t/1.txt": b"1", "t/2.txt": b"2"}}, [])
-    assert gathered(made, "my_x_datadir") == ({}, [])
-    assert gathered(wanting(made, b"other")) == ({}, [])
-
-
-def test_data_files_that_are_not_there_are_told() -> None:
-    made = wanting(job(**{"my-x.cabal": PATHS, "data/a.json": "A"}), b"my_x_datadir")
-    found, (note,) = gathered(made)
-    assert found == {"my_x": {"a.json": b"A"}}
-    assert "data/t/*.txt" in note
-
-
-def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_path: Path) -> None:
-    folder = tmp_path / "share/ghc/dep-x-1.2"
-    (folder / "a").mkdir(parents=True)
-    (folder / "a/template").write_text("text")
-    made = wanting(job(), b"dep_x_datadir", b"", os.fsencode(folder))
-    assert gathered(made) == ({"dep_x": {"a/template": b"text"}}, [])
-    (folder / "a/template").unlink()
-    found, (note,) = gathered(made)
-    assert not found
-    assert f'include = ["{folder}"]' in note
-
-
-FLAGGED = """cabal-version: 2.4
-name: f
-version: 1
-flag big
-  default: False
-  manual: True
-executable f
-  main-is: Main.hs
-  build-depends: base
-  default-language: Haskell2010
-  if flag(big)
-    cpp-options: -DBIG
-"""
-
-
-@pytest.mark.parametrize("tool", ["cabal", "stack"])
-def test_a_functions_flags_reach_its_package(tool: str, tmp_path: Path) -> None:
-    need(tool)
-    main = (
-        '{-# LANGUAGE CPP #-}\nmain :: IO ()\n#ifdef BIG\nmain = putStr "big"\n#else\nmain = putStr "small"\n#endif\n'
-    )
-    made = job(tool, **{"f.cabal": FLAGGED, "Main.hs": main, "stack.yaml": "resolver: ghc-9.0.2\n"})
-    host = Host(tmp_path / ".work", tmp_path / ".cache")
-    for flags, said in (((), "small"), (("big",), "big"), (("-big",), "small")):
-        haskell.build(host, host.toolchain(print), replace(made, flags=flags), print)
-        assert subprocess.run([made.target], capture_output=True, text=True, check=True).stdout == said
-
-
-def test_constraints_reach_cabal_which_builds_then(tmp_path: Path) -> None:
-    need("cabal")
-    made = job(
-        **{"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n", "stack.yaml": "resolver: ghc-9.0.2\n"}
-    )
-    host = Host(tmp_path / ".work", tmp_path / ".cache")
-    said = haskell.build(host, host.toolchain(print), replace(made, constraints=("base installed",)), print)
-    assert said == "cabal"
-    with pytest.raises(BuildError, match=r"f was not built from f with cabal") as error:
-        haskell.build(host, host.toolchain(print), replace(made, constraints=("base <4",)), print)
-    assert error.value.hint.startswith("`constraints` in lambda.toml want base <4, and 4.15")
-
-
-@pytest.mark.parametrize(
-    ("tool", "files"), [("stack", STACK), ("auto", {"package.yaml": "name: f\n"}), ("ghc", {})], ids=str
-)
-def test_constraints_that_nobody_would_honour_are_refused(tool: str, files: dict[str, str]) -> None:
-    with pytest.raises(BuildError, match="are for cabal"):
-        refuse_what_cannot_be(replace(job(tool, **files), constraints=("base <5",)))
-
-
-MINE = {"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "tool"),
-    [
-        ("flags: {}\nextra-package-dbs: []\npackages:\n- '.'\nresolver: lts-2.22\n", "stack --resolver ghc-9.0.2"),
-        ("resolver: ghc-9.0.2\npackages: [\n", "cabal"),
-        ("extra-deps: []\npackages:\n- location: .\n  extra-dep: true\nresolver: ghc-9.0.2\n", "cabal"),
-    ],
-    ids=["lts", "broken", "too old"],
-)
-def test_a_stack_yaml_that_cannot_be_used_here_is_said_in_a_line(settings: str, tool: str, tmp_path: Path) -> None:
-    need("stack")
-    made, said = job(**MINE, **{"stack.yaml": settings}), list[str]()
-    host = Host(tmp_path / ".work", tmp_path / ".cache")
-    assert haskell.build(host, host.toolchain(print), made, said.append) == tool
-    assert sum("cannot build this here" in line for line in said) == 1

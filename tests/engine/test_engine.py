@@ -20,24 +20,8 @@ from tasks.lib.engine.find import Engine
 from tests.engine.engines import pretending
 from tests.support import ROOT, lacking
 
+pytestmark = pytest.mark.usefixtures("bare")
 GOOD = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nServer: Docker/20.10 (linux)\r\n\r\nOK"
-
-
-@pytest.fixture(autouse=True)
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user who never heard of containers."""
-    for name in (
-        "DOCKER_HOST",
-        "DOCKER_CONTEXT",
-        "DOCKER_CONFIG",
-        "CONTAINER_HOST",
-        "DOCKER_TLS_VERIFY",
-        "DOCKER_CERT_PATH",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    return tmp_path
 
 
 def context(home: Path, name: str, host: str, **more: object) -> Path:
@@ -215,39 +199,3 @@ def test_a_socket_of_another_group_is_told(tmp_path: Path) -> None:
         )
     assert "not open to this user" in done.stdout
     assert "usermod -aG docker" in done.stdout
-
-
-def test_no_engine_costs_less_than_50_ms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
-    start = time.perf_counter()
-    for _ in range(10):
-        with pytest.raises(EngineError, match="no such socket"):
-            engines.answering_engine()
-    assert (time.perf_counter() - start) / 10 < 0.05
-
-
-CHOSEN = """
-import sys
-from pathlib import Path
-from tasks.lib import builder as builders
-from tasks.lib.settings.load import Build
-machine = builders.machine_for(Build(builder=sys.argv[1]), Path(sys.argv[2], "w"), Path(sys.argv[2], "c"), print)
-print(machine.name, *("docker" in name.split(".")[0] for name in sys.modules if name.startswith("docker")))
-"""
-
-
-@pytest.mark.parametrize("builder", ["host", "auto"])
-def test_without_an_engine_the_sdk_is_not_imported(builder: str, tmp_path: Path) -> None:
-    environment = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/none"}
-    done = subprocess.run(
-        [sys.executable, "-c", CHOSEN, builder, str(tmp_path)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    *reason, last = done.stdout.splitlines()
-    assert last == "host"
-    assert len(reason) == (builder == "auto")
-    assert builder == "host" or "this host's GHC. There is no container engine at unix:" in reason[0]

@@ -6,21 +6,16 @@ import os
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
+from tests.graph.contents import contents
 from tests.support import TINY, Workshop, settings
 
 STAGES = ("binary", "needed-libs", "shim", "zip")
+
+
 ALL = {f"{stage}:{name}" for stage in STAGES for name in ("one", "two")}
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """What was built, by its hash; the list of it, and what is remembered of our own files' times, are none of it."""
-    made = (path for path in sorted((folder / "build").rglob("*.*")) if path.name not in {"recipe.json", ".made"})
-    return {str(path): sha256(path.read_bytes()).hexdigest() for path in made if path.is_file()}
 
 
 def edit(tiny: Workshop, name: str, old: str, new: str) -> None:
@@ -156,53 +151,6 @@ def test_two_workers_do_the_same(tiny: Workshop) -> None:
     assert tiny.good("-n", "2").ran == {"image", *ALL}
     assert {name: data for name, data in contents(tiny.folder).items() if name in before} == before
     assert tiny.good("-n", "2").ran == set()
-
-
-def test_list_reads_as_the_pipeline(tiny: Workshop) -> None:
-    lines = [line.split(maxsplit=1) for line in tiny.good("list").out.splitlines()]
-    assert [line[0] for line in lines][:7] == ["image", "binary", "needed-libs", "shim", "zip", "oci", "deploy"]
-    assert all(len(line) == 2 for line in lines), "each task says what it does"
-
-
-def test_list_all_and_info_work(tiny: Workshop) -> None:
-    assert "zip:one" in tiny.good("list", "--all").out
-    assert "build/one/lambda.zip" in tiny.good("info", "zip:one").out
-
-
-def test_clean_leaves_no_derived_file(tiny: Workshop) -> None:
-    sources = {path for path in tiny.folder.rglob("*") if not path.is_relative_to(tiny.folder / "build")}
-    tiny.good("clean")
-    assert not (tiny.folder / "build").exists()
-    assert not (tiny.folder / ".doit.db").exists()
-    sources.discard(tiny.folder / ".doit.db")
-    assert {path for path in tiny.folder.rglob("*") if "__pycache__" not in path.parts} == {
-        path for path in sources if "__pycache__" not in path.parts
-    }
-
-
-def test_clean_removes_what_was_made_by_another_name(tiny: Workshop) -> None:
-    before = tiny.folder / "lambda.toml"
-    before.write_text(before.read_text().replace('source = "hs/two"', 'source = "hs/two"\nexecutable = "renamed"'))
-    tiny.good()
-    assert (tiny.folder / "build/two/two").exists()
-    assert "build/two/two" in tiny.good("clean", "--dry-run").out
-    tiny.good("clean")
-    assert not (tiny.folder / "build").exists()
-
-
-def test_clean_dry_run_shows_and_keeps(tiny: Workshop) -> None:
-    before = contents(tiny.folder)
-    shown = tiny.good("clean", "--dry-run").out
-    assert "build/one/lambda.zip" in shown
-    assert contents(tiny.folder) == before
-    assert tiny.good().ran == set()
-
-
-def test_clean_forgets_functions_that_are_gone(tiny: Workshop) -> None:
-    tiny.write("lambda.toml", settings(two='source = "hs/two"'))
-    tiny.good()
-    tiny.good("clean")
-    assert not (tiny.folder / "build").exists()
 
 
 def test_a_prebuilt_binary_is_packed_as_it_is(workshop: Callable[..., Workshop], tiny: Workshop) -> None:

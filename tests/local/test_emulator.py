@@ -21,6 +21,8 @@ from tests.shim.shims import Way, subject, ways
 from tests.support import ROOT, need
 
 CACHE = ROOT / "build/.cache"
+
+
 PER_EVENT = ways(process="per-event")
 
 
@@ -192,9 +194,6 @@ def test_modes_and_links_of_the_zip_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "out/d/link").readlink() == Path("data")
 
 
-# ---- fetching the emulator ----
-
-
 def test_without_an_index_the_error_names_what_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(ToolError, match="cannot be fetched") as caught:
@@ -240,13 +239,3 @@ time.sleep(60)
         time.sleep(0.05)
     with emulator.Emulated(one, CACHE, silent):
         assert not folder.exists()
-
-
-@pytest.mark.parametrize("layout", unpacked.CLIENT_LAYOUTS)
-def test_awss_client_is_found_in_each_of_its_layouts(layout: tuple[str, str], tmp_path: Path) -> None:
-    script, compiled = (tmp_path / part for part in layout)
-    for part in (script, compiled):
-        assert unpacked.node_client(tmp_path) is None, "half of it is none"
-        part.parent.mkdir(exist_ok=True)
-        part.touch()
-    assert unpacked.node_client(tmp_path) == script

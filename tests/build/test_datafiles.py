@@ -1,0 +1,64 @@
+"""Data files of a program's packages: what is gathered, and what is told when it is not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.build.datafiles import data_files
+from tasks.lib.build.host import Host
+from tasks.lib.build.job import Job
+from tests.build.jobs import job
+
+pytestmark = pytest.mark.usefixtures("here")
+PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-files:\n    a.json,\n    t/*.txt\n"
+
+
+def gathered(made: Job, *environment: str) -> tuple[dict[str, dict[str, bytes]], list[str]]:
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    found, notes = data_files(host, made, environment)
+    return {name: {file: read() for file, read in rows.items()} for name, rows in found.items()}, notes
+
+
+def wanting(made: Job, *strings: bytes) -> Job:
+    """The job, with a program that holds these strings."""
+    made.target.parent.mkdir(parents=True, exist_ok=True)
+    made.target.write_bytes(b"\x7fELF\0" + b"\0".join(strings) + b"\0")
+    return made
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"my-x.cabal": PATHS},
+        {"package.yaml": "name: my-x\ndata-dir: data\ndata-files:\n- a.json\n- t/*.txt  # all\nexecutables: {}\n"},
+        {"package.yaml": "name: my-x\ndata-dir: data\ndata-files: [a.json, 't/*.txt']\n"},
+    ],
+)
+def test_data_files_that_the_program_asks_for_are_gathered(written: dict[str, str]) -> None:
+    data = {"data/a.json": "A", "data/t/1.txt": "1", "data/t/2.txt": "2", "data/no": ""}
+    made = wanting(job(**written, **data), b"my_x_datadir")
+    assert gathered(made) == ({"my_x": {"a.json": b"A", "t/1.txt": b"1", "t/2.txt": b"2"}}, [])
+    assert gathered(made, "my_x_datadir") == ({}, [])
+    assert gathered(wanting(made, b"other")) == ({}, [])
+
+
+def test_data_files_that_are_not_there_are_told() -> None:
+    made = wanting(job(**{"my-x.cabal": PATHS, "data/a.json": "A"}), b"my_x_datadir")
+    found, (note,) = gathered(made)
+    assert found == {"my_x": {"a.json": b"A"}}
+    assert "data/t/*.txt" in note
+
+
+def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_path: Path) -> None:
+    folder = tmp_path / "share/ghc/dep-x-1.2"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a/template").write_text("text")
+    made = wanting(job(), b"dep_x_datadir", b"", os.fsencode(folder))
+    assert gathered(made) == ({"dep_x": {"a/template": b"text"}}, [])
+    (folder / "a/template").unlink()
+    found, (note,) = gathered(made)
+    assert not found
+    assert f'include = ["{folder}"]' in note

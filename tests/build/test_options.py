@@ -1,0 +1,87 @@
+"""What a function asks of the tools: flags, constraints, and a stack.yaml that cannot be used."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.base.errors import BuildError
+from tasks.lib.build import haskell
+from tasks.lib.build.host import Host
+from tasks.lib.build.job import refuse_what_cannot_be
+from tests.build.jobs import job
+from tests.support import need
+
+pytestmark = pytest.mark.usefixtures("here")
+CABAL = {"f.cabal": "executable f\n  main-is: Main.hs\n"}
+STACK = CABAL | {"stack.yaml": "resolver: ghc-9.0.2\n"}
+FLAGGED = """cabal-version: 2.4
+name: f
+version: 1
+flag big
+  default: False
+  manual: True
+executable f
+  main-is: Main.hs
+  build-depends: base
+  default-language: Haskell2010
+  if flag(big)
+    cpp-options: -DBIG
+"""
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_a_functions_flags_reach_its_package(tool: str, tmp_path: Path) -> None:
+    need(tool)
+    main = (
+        '{-# LANGUAGE CPP #-}\nmain :: IO ()\n#ifdef BIG\nmain = putStr "big"\n#else\nmain = putStr "small"\n#endif\n'
+    )
+    made = job(tool, **{"f.cabal": FLAGGED, "Main.hs": main, "stack.yaml": "resolver: ghc-9.0.2\n"})
+    host = Host(tmp_path / ".work", tmp_path / ".cache")
+    for flags, said in (((), "small"), (("big",), "big"), (("-big",), "small")):
+        haskell.build(host, host.toolchain(print), replace(made, flags=flags), print)
+        assert subprocess.run([made.target], capture_output=True, text=True, check=True).stdout == said
+
+
+def test_constraints_reach_cabal_which_builds_then(tmp_path: Path) -> None:
+    need("cabal")
+    made = job(
+        **{"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n", "stack.yaml": "resolver: ghc-9.0.2\n"}
+    )
+    host = Host(tmp_path / ".work", tmp_path / ".cache")
+    said = haskell.build(host, host.toolchain(print), replace(made, constraints=("base installed",)), print)
+    assert said == "cabal"
+    with pytest.raises(BuildError, match=r"f was not built from f with cabal") as error:
+        haskell.build(host, host.toolchain(print), replace(made, constraints=("base <4",)), print)
+    assert error.value.hint.startswith("`constraints` in lambda.toml want base <4, and 4.15")
+
+
+@pytest.mark.parametrize(
+    ("tool", "files"), [("stack", STACK), ("auto", {"package.yaml": "name: f\n"}), ("ghc", {})], ids=str
+)
+def test_constraints_that_nobody_would_honour_are_refused(tool: str, files: dict[str, str]) -> None:
+    with pytest.raises(BuildError, match="are for cabal"):
+        refuse_what_cannot_be(replace(job(tool, **files), constraints=("base <5",)))
+
+
+MINE = {"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "tool"),
+    [
+        ("flags: {}\nextra-package-dbs: []\npackages:\n- '.'\nresolver: lts-2.22\n", "stack --resolver ghc-9.0.2"),
+        ("resolver: ghc-9.0.2\npackages: [\n", "cabal"),
+        ("extra-deps: []\npackages:\n- location: .\n  extra-dep: true\nresolver: ghc-9.0.2\n", "cabal"),
+    ],
+    ids=["lts", "broken", "too old"],
+)
+def test_a_stack_yaml_that_cannot_be_used_here_is_said_in_a_line(settings: str, tool: str, tmp_path: Path) -> None:
+    need("stack")
+    made, said = job(**MINE, **{"stack.yaml": settings}), list[str]()
+    host = Host(tmp_path / ".work", tmp_path / ".cache")
+    assert haskell.build(host, host.toolchain(print), made, said.append) == tool
+    assert sum("cannot build this here" in line for line in said) == 1
