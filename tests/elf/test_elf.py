@@ -96,9 +96,10 @@ def test_the_layouts_are_those_of_pyelftools_public_parsers(bits: int, little: b
     theirs = struct_parse(structs.Elf_Sym, io.BytesIO(content))
     assert ours.symbol_fields(ours.symbol.unpack(content))[0] == theirs.st_name, sentence
     program = struct_parse(structs.Elf_Phdr, io.BytesIO(bytes(range(1, ours.segment.size + 1))))
-    _, flags, offset, address, size = ours.segment_fields(ours.segment.unpack(bytes(range(1, ours.segment.size + 1))))
-    assert (flags, offset, address, size) == (
-        program.p_flags, program.p_offset, program.p_vaddr, program.p_filesz,
+    found = ours.segment_fields(ours.segment.unpack(bytes(range(1, ours.segment.size + 1))))
+    _, flags, offset, address, size, memory, align = found
+    assert (flags, offset, address, size, memory, align) == (
+        program.p_flags, program.p_offset, program.p_vaddr, program.p_filesz, program.p_memsz, program.p_align,
     ), sentence  # fmt: skip
 
 

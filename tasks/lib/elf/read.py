@@ -21,6 +21,7 @@ from elftools.elf.constants import P_FLAGS
 from .dynamic import TAG, VersionNeed, dynamic
 from .header import MACHINE, TYPE, Kind, header
 from .notes import read_notes
+from .sound import Segment, check_segments, check_tables, misaligned
 from .tables import REBUILD, DamagedError, Image
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Elf:
     text_relocations: bool = False
     relr: bool = False
     executable_stack: bool = False
+    misaligned: bool = False  # glibc before 2.35 does not load it as a library
     versions: tuple[VersionNeed, ...] = ()
     defines: frozenset[str] | None = None  # None: the file defines no versions at all, and every version is accepted
     isa: int = 0  # x86-64 levels needed, a bit each: baseline, v2, v3, v4
@@ -142,23 +144,25 @@ def _read(image: Image, file: File, wanted: Kind | None) -> dict[str, Any]:
         "entry": entry,
     }
     if headers:
-        _segments(image, facts, headers)
+        _segments(image, facts, headers, wanted)
     return facts
 
 
-def _segments(image: Image, facts: dict[str, Any], table: bytes) -> None:
+def _segments(image: Image, facts: dict[str, Any], table: bytes, wanted: Kind | None) -> None:
     """Program headers: what is loaded, the interpreter, the stack; then what they lead to."""
     form = image.layout
     address = -1
     notes: list[tuple[int, int]] = []
+    segments: list[Segment] = []
     stack = None
     load, interpreter, gnu_stack = P_TYPE["PT_LOAD"], P_TYPE["PT_INTERP"], P_TYPE["PT_GNU_STACK"]
     pick = form.segment_fields
     for record in form.segment.iter_unpack(table):
-        p_type, flags, offset, vaddr, size = pick(record)
+        p_type, flags, offset, vaddr, size, memory_bytes, align = pick(record)
         if p_type == load:
             image.loads.append((vaddr, vaddr + size, offset))
-        elif p_type == P_TYPE["PT_DYNAMIC"]:
+            segments.append(Segment(offset, vaddr, size, memory_bytes, align))
+        elif p_type == P_TYPE["PT_DYNAMIC"] and size:  # an empty one is as good as none
             address = vaddr
         elif p_type == interpreter:
             facts["interpreter"] = _interpreter(image, offset, size)
@@ -171,11 +175,19 @@ def _segments(image: Image, facts: dict[str, Any], table: bytes) -> None:
     # without PT_GNU_STACK the kernel gives x86-64 an executable stack, arm64 not
     facts["executable_stack"] = bool(stack & P_FLAGS.PF_X) if stack is not None else _x86(facts["kind"])
     if address >= 0:
-        facts["dynamic"] = True
-        dynamic(image, facts, address)
+        _dynamic(image, facts, address, segments, checked="interpreter" in facts or wanted is not None)
     if notes:
         said = read_notes(image, notes)
         facts |= {"kernel": said.kernel, "isa": said.isa, "dlopen": said.dlopen}
+
+
+def _dynamic(image: Image, facts: dict[str, Any], address: int, segments: list[Segment], *, checked: bool) -> None:
+    """`checked`: a loader reads its tables; static programs do without it."""
+    check_segments(image.path, segments, facts["size"])
+    facts |= {"dynamic": True, "misaligned": misaligned(segments)}
+    dynamic(image, facts, address)
+    if checked:
+        check_tables(image, segments)
 
 
 def _x86(kind: Kind) -> bool:

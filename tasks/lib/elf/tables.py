@@ -60,6 +60,7 @@ class Layout:
     half: Struct
     word: Struct
     bloom_bytes: int
+    relocation_bytes: int  # with an addend
 
 
 def _flat(construct: Any) -> tuple[str, list[str]]:
@@ -75,6 +76,9 @@ def _flat(construct: Any) -> tuple[str, list[str]]:
         elif hasattr(inner, "packer"):
             codes, names = codes + inner.packer.format[-1:], [*names, part.name]
     return codes, names
+
+
+_SEGMENT = ("p_type", "p_flags", "p_offset", "p_vaddr", "p_filesz", "p_memsz", "p_align")
 
 
 @cache
@@ -97,7 +101,7 @@ def layout(bits: int, little: bool) -> Layout:  # noqa: FBT001 - the two bytes o
     return Layout(
         header=Struct(f"{order}16x{_flat(after_ident)[0]}"),
         segment=record(structs.Elf_Phdr),
-        segment_fields=fields(structs.Elf_Phdr, "p_type", "p_flags", "p_offset", "p_vaddr", "p_filesz"),
+        segment_fields=fields(structs.Elf_Phdr, *_SEGMENT),
         dynamic=record(structs.Elf_Dyn),
         symbol=record(structs.Elf_Sym),
         symbol_fields=fields(structs.Elf_Sym, "st_name", "st_info", "st_shndx"),
@@ -108,6 +112,7 @@ def layout(bits: int, little: bool) -> Layout:  # noqa: FBT001 - the two bytes o
         half=Struct(order + "H"),
         word=Struct(order + "I"),
         bloom_bytes=bits // 8,
+        relocation_bytes=record(structs.Elf_Rela).size,
     )
 
 

@@ -25,7 +25,7 @@ from .call import NAME_THE_LAYER, Entry
 from .lambda_root import LambdaRoot, name_in_package
 from .readings import Tables
 from .unresolved import lost_symbols
-from .verdict import Doubt, Fault, Note, Problem, Role, Topic, Unproved, printable
+from .verdict import Doubt, Fault, Note, Problem, Role, Topic, Unproved, printable, version_order
 from .versions import Versions, is_family, printable_chain
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         path = printable(name_in_package(walked.interpreter.path))
         message = f"{name} is started by {path}, which is a program and no dynamic loader."
         yield Problem.of_need(Fault.INTERPRETER, (name, path), message, ITS_LOADER, limit=root.platform.loader)
+    older = version_order(root.platform.glibc) < version_order("2.35")
+    if walked.interpreter is not None and not walked.interpreter.from_package and older:
+        yield from (_misaligned(root, item) for item in walked.objects[1:] if item.elf.misaligned)
     for item in walked.missing:
         yield _missing(root, item)
     yield from _better(root, walked)
@@ -163,6 +166,12 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         )
         hint = 'Pack the whole C library with its loader (libc = "bundled"), or nothing of it.'
         yield Problem.of_need(Fault.LIBC, printable_chain(odd), message, hint)
+
+
+def _misaligned(root: LambdaRoot, item: Loaded) -> Problem:
+    message = f"{printable(item.name)} has segments that are not aligned as they say, which glibc {root.platform.glibc}"
+    hint = "Link it anew; patchelf with a wrong --page-size makes such files."
+    return Problem.of_need(Fault.REFUSED, printable_chain(item), f"{message} refuses.", hint)
 
 
 def _is_no_loader(item: Loaded) -> bool:

@@ -32,6 +32,7 @@ class Versions:
     def __init__(self, root: LambdaRoot, walked: Closure, tables: Tables) -> None:
         self.root, self.tables = root, tables
         self.objects = walked.objects
+        self.missing = {item.name for item in walked.missing}
         self.notes: list[Note] = []
         self.unproved: list[Unproved] = []
         self.providers: dict[str, Loaded] = {}
@@ -46,6 +47,8 @@ class Versions:
             bare: set[str] = set()
             for need in item.elf.versions:
                 provider = self.providers.get(need.provider)
+                if provider is None and need.provider not in self.missing:
+                    yield self._nobodys(item, need)
                 if provider is None or provider is item:
                     continue  # a missing one is said as such
                 if provider.elf.defines is not None:
@@ -76,6 +79,13 @@ class Versions:
                 yield self._problem(item, need, provider)
         elif need.version == "GLIBC_PRIVATE" and self._outsider(item, provider):
             yield self._private(item, need, provider)
+
+    def _nobodys(self, item: Loaded, need: VersionNeed) -> Problem:
+        """A record for a library that nobody asks for, as tools leave that take a DT_NEEDED out: ld.so stops."""
+        who, library = printable(item.name), printable(need.provider)
+        message = f"{who} has version records of {library}, and nothing that is loaded needs that library: ld.so stops."
+        hint = f"Link {who} anew, or give {library} back to it: patchelf --add-needed {library}"
+        return Problem.of_need(Fault.VERSION, printable_chain(item), message, hint, version=printable(need.version))
 
     def _unknown(self, provider: Loaded) -> bool:
         """A library without version definitions accepts every version; one of the runtime's may just not be known."""
