@@ -82,12 +82,12 @@ def ours(root: sysroot.Sysroot, path: str, search: ldpaths.Search) -> list[tuple
 
 
 def _refuses(root: sysroot.Sysroot, path: str, search: ldpaths.Search) -> bool:
-    """Whether our walk stops at the file or at one that it loads, as ld.so did."""
+    """Whether our walk stops at the file, at one that it loads, or for want of one, as ld.so did."""
     try:
         walked = closure.closure(root, path, search)
     except ElfError:
         return True
-    return bool(walked.interpreter_fault) or any(item.refused for item in walked.missing)
+    return bool(walked.interpreter_fault or walked.missing)
 
 
 def main() -> int:
