@@ -60,7 +60,7 @@ def misaligned(segments: Sequence[Segment]) -> bool:
 
 
 def check_segments(path: str, segments: Sequence[Segment], size: int) -> None:
-    """Whether each can be mapped; `size`: of the file."""
+    """DamagedError for one that cannot be mapped; `size`: of the file."""
     for one in segments:
         if (one.vaddr - one.offset) % PAGE_BYTES:
             raise _damaged(path, "a segment's address and its place in the file do not agree")
@@ -71,7 +71,7 @@ def check_segments(path: str, segments: Sequence[Segment], size: int) -> None:
 
 
 def check_tables(image: Image, segments: Sequence[Segment]) -> None:
-    """Whether the dynamic segment leads to what the loader takes for granted."""
+    """DamagedError where the dynamic segment does not lead to what the loader takes for granted."""
     path, tags = image.path, image.tags
     if lacking := [name for name in ("DT_STRTAB", "DT_SYMTAB") if TAG[name] not in tags]:
         raise _damaged(path, f"its dynamic segment has no {lacking[0]}")
