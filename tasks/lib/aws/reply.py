@@ -1,7 +1,7 @@
 """What AWS answered, as every reader here sees it: a member that is not there is one sentence, and no KeyError.
 
 in   a client fresh from boto3
-out  `readable(client)`: its answers are Replies from then on; `json_member(...)`: a document inside of one
+out  `readable(client)`: its answers are Replies from then on; `json_member(...)`, `first(...)`: what is inside of one
 
 In AWS's model nearly every member of an answer is optional. What may be absent is read with `.get`, what a reader
 cannot do without is read by name, and then a Reply says which member of which answer is missing. Pages go through here,
@@ -47,6 +47,22 @@ def json_member(answer: Reply, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise lacking(f"{answer._where}.{name}", "is no JSON object")  # noqa: SLF001 - of this module
     return found
+
+
+def first(answer: Reply, name: str) -> Any:
+    """The first of a list's items; DeployError when there is none."""
+    found = answer[name]
+    if not isinstance(found, list) or not found:
+        raise lacking(f"{answer._where}.{name}", "is empty")  # noqa: SLF001 - of this module
+    return found[0]
+
+
+def account_of(arn: str) -> str:
+    """The account that an ARN names; DeployError when it is no ARN."""
+    parts = arn.split(":")
+    if len(parts) < 6 or parts[0] != "arn":  # noqa: PLR2004 - arn:partition:service:region:account:resource
+        raise DeployError(f"AWS calls something {arn!r}, which is no ARN.", LOOK)
+    return parts[4]
 
 
 def number(version: Reply) -> int:

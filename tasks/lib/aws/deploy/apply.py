@@ -46,9 +46,8 @@ class Run:
     def apply(self, planned: Iterable[steps.Step], remote: Remote | None) -> None:
         """Take the steps, in order; durations by the step's title are left in `durations`."""
         if remote is not None:
-            shown = remote.latest or remote.live or {}
-            self._arn = ":".join(str(shown["FunctionArn"]).split(":")[:7])
-            self._last = shown
+            self._arn = remote.arn
+            self._last = remote.latest or remote.live or {}
         for step in planned:
             self.calls.report(f"{self.desired.label}: {step.title}")
             started = self.clock.now()

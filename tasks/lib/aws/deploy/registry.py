@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...base import secrets
 from ...base.errors import DeployError
+from ..reply import LOOK, first
 from .compare import Change
 from .steps import PushImage, Step
 
@@ -75,7 +76,13 @@ def push(aws: Aws, step: PushImage, package: Package) -> Pushed:
 
 def _sign_in(client: Any) -> dict[str, str]:
     """The name and the password that ECR gives to these credentials; no sentence may show it."""
-    token = client.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    name, _, password = base64.b64decode(token).decode().partition(":")
-    secrets.keep([password, token])
+    token = str(first(client.get_authorization_token(), "authorizationData")["authorizationToken"])
+    secrets.keep([token])
+    try:
+        name, separator, password = base64.b64decode(token, validate=True).decode().partition(":")
+    except ValueError:  # no base64, or no text in it
+        separator = ""
+    if not separator:
+        raise DeployError("ECR's password for the registry cannot be read: it is no base64 of name:password.", LOOK)
+    secrets.keep([password])
     return {"username": name, "password": password}

@@ -40,6 +40,12 @@ class Remote:
     concurrency: int | None
     retention_days: int | None = None
 
+    @property
+    def arn(self) -> str:
+        """The function's ARN without qualifier."""
+        shown: Answer = next((version for version in (self.live, self.latest) if version is not None), {})
+        return ":".join(str(shown["FunctionArn"]).split(":")[:7])
+
 
 def busy(version: Answer) -> bool:
     """True while AWS works at a version."""
