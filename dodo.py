@@ -131,6 +131,16 @@ def task_url() -> Tasks:
     return verb("url", PROJECT)
 
 
+def task_api() -> Tasks:
+    """an HTTP API in front of a function"""
+    return verb("api", PROJECT)
+
+
+def task_events() -> Tasks:
+    """what invokes the function: schedules, queues, buckets"""
+    return verb("events", PROJECT)
+
+
 def task_destroy() -> Tasks:
     """the function off AWS, with all its versions"""
     return verb("destroy", PROJECT)

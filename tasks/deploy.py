@@ -12,6 +12,7 @@ from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from .addresses import remember
 from .graph import bars
 from .graph.task import warn
 from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
@@ -65,7 +66,8 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
         chosen = [function for function in project.functions if function.name in line.chosen]
         made = [Products(function) for function in chosen]
         packages = {each.function.name: partial(package_of, each) for each in made}
-        run = Deployment(project, packages, part=part, deep=given.deep, report=bars.say, progress=bars.upload)
+        more: dict[str, Any] = {"deep": given.deep, "triggers": name == "diff"}
+        run = Deployment(project, packages, part=part, report=bars.say, progress=bars.upload, **more)
         return run.run(packages, changes=changes)
 
     def act(function: str, given: Any) -> int:
@@ -84,6 +86,8 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
             return 1
         if changes:
             files.write_json(products.deployed_hash, outcome.record())
+            if outcome.url:
+                remember(products.function, project.stage, url=outcome.url)
         documents[function] = outcome.document()
         if outcome.target.account_line not in headers:
             headers.add(outcome.target.account_line)

@@ -1,4 +1,4 @@
-"""A function off AWS, with all its versions: first what would go, then the question, then the deed.
+"""A function off AWS, with all its versions and what asks it: first what would go, then the question, then the deed.
 
 in   --yes, or the answer of a person at a terminal; elsewhere nothing is deleted without --yes
 out  what is gone
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .addresses import note
 from .graph.aws_verb import aws_verb
 from .lib.base.errors import UsageError
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .graph.verb import Verb
     from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
+
+
+ONE = {"url": "url", "api": "api", "log group": "log_group"}
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -38,7 +42,7 @@ def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
     from .lib.aws.verbs import destroy
 
     found = destroy.inventory(handle, logs=given.logs)
-    if not (found["function"] or found["log_group"]):
+    if not destroy.anything(found):
         print(f"There is nothing to delete of {handle.name}.", file=sys.stderr)
         return found | {"deleted": False}
     print(*would_go(found), sep="\n", file=sys.stderr)
@@ -52,7 +56,9 @@ def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
     if not given.yes and not confirm(handle.name):
         print("Nothing was deleted.", file=sys.stderr)
         return found | {"deleted": False}
-    return destroy.destroy(handle, confirmed=True, logs=given.logs)
+    gone = destroy.destroy(handle, confirmed=True, logs=given.logs)
+    note(handle, url=None, api=None)
+    return gone
 
 
 def would_go(found: dict[str, Any]) -> list[str]:
@@ -60,8 +66,9 @@ def would_go(found: dict[str, Any]) -> list[str]:
     lines = [f"  function   {found['function']}"] if found["function"] else []
     lines += [f"  version    {version}" for version in found["versions"]]
     lines += [f"  alias      {alias}" for alias in found["aliases"]]
-    lines += [f"  url        {found['url']}"] if found["url"] else []
-    lines += [f"  log group  {found['log_group']}"] if found["log_group"] else []
+    lines += [f"  permission {name}" for name in found["permissions"]]
+    lines += [f"  trigger    {trigger}" for trigger in found["triggers"]]
+    lines += [f"  {label:<10} {found[key]}" for label, key in ONE.items() if found[key]]
     return ["This goes, and does not come back:", *lines]
 
 

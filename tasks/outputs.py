@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .addresses import KINDS, addresses
 from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .products import Products
 from .render import masked_table
@@ -51,6 +52,7 @@ def outputs(project: Project, function: Function) -> dict[str, Any]:
     """What is known here; null where the function was not built, or not deployed from here in this stage."""
     products = Products(function)
     built = products.zip.is_file() and products.sha256.is_file()
+    known = addresses(function, project.stage)
     noted = _last_deploy(products.deployed_hash, function, project.stage)
     return {
         "zip": str(products.zip.absolute()) if built else None,
@@ -62,20 +64,22 @@ def outputs(project: Project, function: Function) -> dict[str, Any]:
         "environment": masked_table(function.environment or {}),
         "function_name": function.function_name,
         "alias": function.alias,
-        **{key: noted.get(key) or None for key in ("account", "region", "arn", "version", "url")},
+        **{key: noted.get(key) or None for key in ("account", "region", "arn", "version")},
+        **{kind: known.get(kind) for kind in KINDS},
         "deployed_sha256": noted.get("code_sha256"),
     }
 
 
 def live(project: Project, name: str) -> dict[str, Any]:
     """The same facts as AWS has them now."""
-    from .lib.aws.verbs import status
+    from .lib.aws.verbs import api, status
     from .lib.aws.verbs.handle import find_function
 
     handle = find_function(project, name, lambda text: print(text, file=sys.stderr))
     found = status.status(handle)
     own = {key: found[key] or None for key in ("arn", "version", "url")}
     return own | {
+        "api": api.state(handle)["address"],
         "account": handle.target.account,
         "region": handle.target.region,
         "deployed_sha256": found["code_sha256"] or None,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
+from .lib.base.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -31,7 +32,7 @@ def define(project: Project) -> Iterator[Verb]:
         from .lib.aws.verbs.rights import document, union
 
         name_on_aws(functions[name])
-        needed = deployers([functions[name]], project.deploy, *place(project))
+        needed = deployers([functions[name]], project.deploy, *place(project), verbs=chosen(given))
         rights.append(needed)
         documents[name] = document(needed)
         if not given.json and name == line.chosen[-1]:
@@ -41,9 +42,25 @@ def define(project: Project) -> Iterator[Verb]:
 
 
 def options(parser: ArgumentParser) -> None:
-    """Nothing but --json."""
+    """`doit policy [--for VERB … | --all] [--json]`."""
     parser.description = "Print the IAM policy that deploying these functions needs, and no more."
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--for", action="append", dest="verbs", metavar="VERB", help="for this verb, in place of deploy"
+    )
+    either.add_argument("--all", action="store_true", help="for every verb")
     json_option(parser)
+
+
+def chosen(given: Any) -> list[str]:
+    """The verbs that the policy is for; UsageError for one that asks no AWS."""
+    from .lib.aws.verbs.deployer import VERBS
+
+    verbs: list[str] = list(VERBS) if given.all else given.verbs or ["deploy", "diff"]
+    for verb in verbs:
+        if verb not in VERBS:
+            raise UsageError(f"{verb!r} is no verb about a function on AWS.", f"Choose of {', '.join(VERBS)}.")
+    return verbs
 
 
 def place(project: Project) -> tuple[str, str, str]:

@@ -81,6 +81,7 @@ class Products(NamedTuple):
             self.image,
             self.deployed_hash,
             self.invocations,
+            self.addresses,
         )
         return frozenset(made)
 
@@ -149,6 +150,11 @@ class Products(NamedTuple):
     def invocations(self) -> Path:
         """The last invocations as a picture."""
         return self._path_of("invocations.html")
+
+    @property
+    def addresses(self) -> Path:
+        """Where the function answers, as far as a verb saw it."""
+        return self._made("addresses.json")
 
     @property
     def deployed_hash(self) -> Path:

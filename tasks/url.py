@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .addresses import note
 from .graph.aws_verb import aws_verb
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
     from .lib.aws.verbs import url
 
     found = url.url(handle, given.auth)
+    note(handle, url=found["url"])
     if found["url"] is None:
         print(f"{handle.function.name} has no URL.", file=sys.stderr)
     return found

@@ -104,7 +104,7 @@ def stage(project: Project, function: Function) -> Stage:
             "locked": project.build.locked,
         },
         action=make,
-        cleans=[made.deployed_hash, made.invocations],
+        cleans=[made.deployed_hash, made.invocations, made.addresses],
         warning=runtimes.ending(function.runtime),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.aws.deploy.desired import Package
+from tests.aws.iam import noting
 from tests.aws.support import Script, packed
 
 
@@ -40,3 +41,9 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
+
+@pytest.fixture(autouse=True)
+def _every_call_is_in_the_policy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with noting(monkeypatch):
+        yield

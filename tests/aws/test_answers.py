@@ -10,10 +10,12 @@ import copy
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
@@ -23,15 +25,18 @@ from botocore.response import StreamingBody
 from tasks.lib.aws.deploy.calls import Clock
 from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.aws.events import wiring
 from tasks.lib.aws.session import Aws, connect
-from tasks.lib.aws.verbs import destroy, invoke, logs, rights, role, status, url, versions
+from tasks.lib.aws.verbs import api, destroy, invoke, logs, rights, role, status, url, versions
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.base.errors import BuildError
+from tasks.lib.package import oci
 from tests.aws.support import packed, project
 from tests.aws.test_faults import FIRST, SECOND, World, _servers, world
 
 __all__ = ["_servers", "world"]  # fixtures
 
+IMAGE = '[function.image]\nbinary = "x"\nrole = "hello"\npackage = "image"\nimage_base = "scratch"\nlibc = "bundled"\n'
 Path_ = tuple[Any, ...]
 _real: Any = BaseClient._make_api_call  # the seam of reply.py
 
@@ -40,10 +45,27 @@ def handle() -> FunctionHandle:
     return find_function(project(FIRST), "hello", lambda _line: None)
 
 
+TRIGGERS = """[function.hello.triggers]
+nightly = { schedule = "rate(1 day)" }
+jobs = { queue = "arn:aws:sqs:eu-central-1:123456789012:jobs" }
+uploads = { bucket = "inbox", prefix = "in/" }
+"""
+
+
+def triggered(triggers: str) -> FunctionHandle:
+    return find_function(project(FIRST + triggers), "hello", lambda _line: None)
+
+
 def deployment(settings: str, *, deep: bool = False) -> Deployment:
     now = [0.0]
     clock = Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
-    return Deployment(project(settings), ["hello"], deep=deep, clock=clock)
+    wish = project(settings)
+    return Deployment(wish, [wish.functions[0].name], deep=deep, clock=clock)
+
+
+def pictured(package: Package) -> Package:
+    """The same as an image, which no engine has yet."""
+    return replace(package, code_sha256="", image=oci.Image("1" * 64, "x86_64", "scratch"))
 
 
 def make_role() -> Any:
@@ -55,6 +77,7 @@ Act = Callable[[Package], Any]
 VERBS: dict[str, Act] = {
     "deploy": lambda package: deployment(SECOND).deploy("hello", package),
     "deploy without an alias": lambda package: deployment(SECOND.replace("alias", "#")).deploy("hello", package),
+    "deploy an image": lambda package: deployment(IMAGE).deploy("image", pictured(package)),
     "diff": lambda package: deployment(FIRST).diff("hello", package),
     "diff --deep": lambda package: deployment(SECOND, deep=True).diff("hello", package),
     "versions": lambda _: versions.versions(handle()),
@@ -67,6 +90,10 @@ VERBS: dict[str, Act] = {
     "invoke": lambda _: invoke.invoke(handle(), b"{}"),
     "role": lambda _: make_role(),
     "status": lambda _: status.status(handle()),
+    "events": lambda _: wiring.wire(triggered(TRIGGERS)),
+    "events without any": lambda _: wiring.wire(triggered("")),
+    "api": lambda _: api.make(handle()),
+    "api --remove": lambda _: api.remove(handle()),
     "destroy": lambda _: destroy.destroy(handle(), confirmed=True, logs=True),
 }
 
@@ -77,6 +104,7 @@ class Tape:
 
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     dropped: tuple[str, int, Path_] | None = None
+    emptied: bool = False  # it is there, and there is nothing in it
     played: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def record(self, client: Any, operation: str, parameters: Any) -> Any:
@@ -104,7 +132,10 @@ class Tape:
             inner = found
             for step in above:
                 inner = inner[step]
-            del inner[name]
+            if self.emptied and isinstance(inner[name], dict | list | str):
+                inner[name] = type(inner[name])()
+            else:
+                del inner[name]
         return self.given(found)
 
     @staticmethod
@@ -137,11 +168,22 @@ def there(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pack
     for content in ("one", "two"):
         world.deploy(FIRST, packed(tmp_path, content))
     url.url(handle(), "iam")
+    boto3.client("sqs", endpoint_url=world.back).create_queue(QueueName="jobs")
+    region = {"LocationConstraint": "eu-central-1"}
+    boto3.client("s3", endpoint_url=world.back).create_bucket(Bucket="inbox", CreateBucketConfiguration=region)
+    wiring.wire(triggered(TRIGGERS.replace("1 day", "2 days").replace("in/", "new/")))
     world.aws["logs"].create_log_stream(logGroupName="/aws/lambda/hello", logStreamName="s")
     lines = [{"timestamp": int(time.time() * 1000) - 5, "message": "REPORT RequestId: 1 Duration: 3.00 ms"}]
     world.aws["logs"].put_log_events(logGroupName="/aws/lambda/hello", logStreamName="s", logEvents=lines)
+    with suppress(BuildError):  # moto makes no integration at once with the API
+        api.make(handle())
+    gateway = boto3.client("apigatewayv2", endpoint_url=world.back)
+    made = gateway.get_apis()["Items"][0]["ApiId"]
+    gateway.create_integration(ApiId=made, IntegrationType="AWS_PROXY", IntegrationUri=handle().arn)
     monkeypatch.setattr("tasks.lib.aws.wire.CUT_DELAY_S", 0.0)
-    monkeypatch.setattr("tasks.lib.aws.deploy.calls.THROTTLED", ())
+    monkeypatch.setattr("tasks.lib.engine.registry.push", lambda *_: "2" * 64)
+    for module in ("deploy.calls", "events.patience"):
+        monkeypatch.setattr(f"tasks.lib.aws.{module}.THROTTLED", ())
     return packed(tmp_path, "three")
 
 
@@ -173,7 +215,7 @@ def one_session(monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_any_member_may_be_absent(there: Package, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_member_may_be_absent_or_empty(there: Package, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     act, tape = VERBS[verb], Tape()
     one_session(monkeypatch)
     monkeypatch.setattr(BaseClient, "_make_api_call", tape.record)
@@ -181,10 +223,11 @@ def test_any_member_may_be_absent(there: Package, verb: str, monkeypatch: pytest
     monkeypatch.setattr(BaseClient, "_make_api_call", tape.play)
     every = list(tape.members())
     assert every
-    for dropped in every:
-        tape.dropped = dropped
-        tape.played.clear()
-        ends_well(lambda: act(there), dropped)
+    for tape.emptied in (False, True):
+        for dropped in every:
+            tape.dropped = dropped
+            tape.played.clear()
+            ends_well(lambda: act(there), (*dropped, tape.emptied))
 
 
 MANGLED = {

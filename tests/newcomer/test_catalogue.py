@@ -14,6 +14,7 @@ from tests.newcomer.catalogue import CATALOGUE, catalogue, sentences
 COMMAND = "python -m tests.newcomer.catalogue, and read the diff as the person who meets it would"
 WITHOUT_NEXT_ACT = ("tasks/lib/elf/", "tasks/lib/loader/")  # parts of the gate's own sentences, which have one
 
+QUEUE = "arn:aws:sqs:eu-central-1:123456789012:jobs"
 ONE = "[function.f]\nsource = 's'\n"
 WEB = f"{ONE}process = 'http'\n"
 IMAGE = f"{ONE}package = 'image'\n"
@@ -46,6 +47,10 @@ LAMBDA_TOML = [
     f"{ONE}function_name = '{{stage}}{'x' * 64}'\n",
     f"{ONE}[function.f.environment]\n" + "".join(f"V{name} = '{LONG}'\n" for name in "ABCDEFGHIJKLMNOP"),
     f"{ONE}vpc = {{ subnets = ['subnet-1'] }}\n",
+    f"{ONE}triggers = {{ a = 1, b = {{ queue = 'x', colour = 1 }}, c = {{ bucket = 'inbox', events = [] }} }}\n",
+    f"{ONE}triggers = {{ d = {{ queue = '{QUEUE}', batch_size = 20 }}, e = {{ bucket = 'b', schedule = 'x' }} }}\n",
+    f"{ONE}triggers = {{ f = {{ queue = '{QUEUE}.fifo', batch_window_s = 1, batch_size = 20 }} }}\n",
+    f"{ONE}triggers = {{ g = {{ schedule = 'rate(1 day)', input = '{{' }} }}\n",
     f"{ONE}log_format = 'JSON'\n[function.f.aws.LoggingConfig]\nLogFormat = 'JSON'\n",
     f"{ONE}content_type = 'text/plain'\n",
     f"{ONE}process = 'persistent'\nsuccess = [1]\n",

@@ -19,7 +19,7 @@ from typing import Any
 from ..base.frozen import Frozen, Row, row
 from ..platform.fronts import FRONTS
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
-from . import forms, references, web
+from . import forms, references, triggers, web
 from .forms import PATH, VARIABLE
 from .references import Reference
 from .rules import Choice, Flag, Rule, Text, Whole, Word
@@ -41,7 +41,7 @@ from .words import (
 TAKEN = frozenset(
     {
         *("bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "image.tar", "image.json"),
-        *("needed-libs.json", "data-files", "deployed-hash", "invocations.html", "build.log"),
+        *("needed-libs.json", "data-files", "deployed-hash", "invocations.html", "addresses.json", "build.log"),
     }
 )
 REFUSED_RUNTIMES = {
@@ -209,6 +209,9 @@ class Function(Frozen):
         "DeadLetterConfig.TargetArn", forms.DEAD_LETTER, "where failed asynchronous events go", aws_default=""
     )
     reserved_concurrency: int | None = managed("", Whole(-1), "most copies at a time; -1: none reserved")
+    triggers: Mapping[str, Mapping[str, Any]] | None = managed(
+        "", triggers.TRIGGERS, "what invokes it: schedules, queues, buckets; made by doit events"
+    )
     aws: Mapping[str, Any] | None = managed(
         "", Raw(), "more fields of UpdateFunctionConfiguration or CreateFunction, by AWS's own names"
     )

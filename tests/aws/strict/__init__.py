@@ -5,7 +5,8 @@ a quota of calls a second; concurrency that GetFunction hides behind a qualifier
 groups and ECR beside it. `rules` answer chosen calls in another way, or late.
 
 answers    refusals and rules        function   one function        functions   its operations
-beside     IAM and log groups        account    all of it, routed   server      over HTTP
+beside     IAM and log groups        triggers   what invokes one    ecr         repositories
+account    all of it, routed         server     over HTTP
 
 python -m tests.aws.strict PORT [LATENCY_S] [UPDATE_S] [QUOTA] serves one until it is ended.
 """

@@ -15,10 +15,11 @@ from tests.aws.strict.beside import Beside
 from tests.aws.strict.ecr import Ecr
 from tests.aws.strict.function import coded, configure
 from tests.aws.strict.functions import Functions
+from tests.aws.strict.triggers import Triggers, of_arn, statement
 
 
 @dataclass
-class Lambda(Functions, Beside, Ecr):
+class Lambda(Functions, Beside, Ecr, Triggers):
     """The state of the account, and how the server behaves."""
 
     latency_s: float = 0.0
@@ -46,13 +47,9 @@ class Lambda(Functions, Beside, Ecr):
     def serve(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:  # noqa: C901, PLR0911, PLR0912, PLR0915 - the API's own size
         qualifier = next(iter(query.get("Qualifier", [])), None)
         if match := re.fullmatch(r"/2017-03-31/tags/(.+)", path):
-            found = self.function(urllib.parse.unquote(match[1]).split(":")[6])
-            if method == "POST":
-                found.tags.update(body["Tags"])
-            elif method == "DELETE":
-                for key in query.get("tagKeys", []):
-                    found.tags.pop(key, None)
-            return {"Tags": found.tags} if method == "GET" else None
+            return self.tagged(method, urllib.parse.unquote(match[1]), query.get("tagKeys", []), body)
+        if "/event-source-mappings" in path:
+            return self.mapping(method, path, query, body)
         match = re.fullmatch(r"/\d{4}-\d\d-\d\d/functions(?:/([^/]+)(/.*)?)?/?", path)
         if match is None:
             raise Refusal(400, "InvalidRequestException", f"{method} {path}")
@@ -64,8 +61,9 @@ class Lambda(Functions, Beside, Ecr):
         found = self.function(name)
         if alias := re.fullmatch(r"/aliases/(.+)", rest):
             return self.alias(method, name, alias[1], body)
-        if statement := re.fullmatch(r"/policy/(.+)", rest):
-            if found.statements.pop(urllib.parse.unquote(statement[1]), None) is None:
+        statements = found.statements.setdefault(qualifier or "", {})
+        if one := re.fullmatch(r"/policy/(.+)", rest):
+            if statements.pop(urllib.parse.unquote(one[1]), None) is None:
                 raise missing("Statement")
             return None
         match method, rest:
@@ -108,12 +106,33 @@ class Lambda(Functions, Beside, Ecr):
             case "POST", "/aliases":
                 return self.alias(method, name, body["Name"], body)
             case "GET", "/policy":
-                if not found.statements:
+                if not statements:
                     raise missing("Policy")
-                return {"Policy": json.dumps({"Statement": list(found.statements.values())}), "RevisionId": "1"}
+                return {"Policy": json.dumps({"Statement": list(statements.values())}), "RevisionId": "1"}
             case "POST", "/policy":
-                found.statements[body["StatementId"]] = {"Sid": body["StatementId"], **body}
-                return {"Statement": json.dumps(body)}
+                if body["StatementId"] in statements:
+                    raise Refusal(409, "ResourceConflictException", "The statement id provided already exists.")
+                made = statement(body, found.latest["FunctionArn"] + (f":{qualifier}" if qualifier else ""))
+                statements[body["StatementId"]] = made
+                return {"Statement": json.dumps(made)}
             case "GET", "/url" if found.url:
                 return found.url
         raise missing(f"{method} {path}")
+
+    def tagged(self, method: str, arn: str, keys: list[str], body: dict[str, Any]) -> dict[str, Any] | None:
+        tags = self.arn_tags[arn] if arn in self.arn_tags else self.function(arn.split(":")[6]).tags
+        if method == "POST":
+            tags.update(body["Tags"])
+        elif method == "DELETE":
+            for key in keys:
+                tags.pop(key, None)
+        return {"Tags": tags} if method == "GET" else None
+
+    def lets_in(self, arn: str, service: str, source: str) -> bool:
+        name, qualifier = of_arn(arn)
+        known = self.functions[name].statements.get(qualifier, {}) if name in self.functions else {}
+        return any(
+            one["Principal"] == {"Service": service} and one["Condition"]["ArnLike"]["AWS:SourceArn"] == source
+            for one in known.values()
+            if "Condition" in one
+        )

@@ -36,7 +36,7 @@ class Function:
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     aliases: dict[str, dict[str, Any]] = field(default_factory=dict)
     concurrency: int | None = None
-    statements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statements: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # by qualifier, then by id
     url: dict[str, Any] | None = None
     published: int = 0
     busy_until: float = 0.0

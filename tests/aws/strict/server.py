@@ -55,7 +55,9 @@ class Handler(BaseHTTPRequestHandler):
             with there.lock:
                 content = json.dumps(self.served(service, action, form, raw)).encode()
             time.sleep(rule.after_s if rule else 0)
-            if service in {"iam", "sts"}:
+            if service == "s3":
+                self.answer(200, json.loads(content).encode(), Content_Type="application/xml")
+            elif service in {"iam", "sts"}:
                 text = f"<{action}Response><{action}Result>{json.loads(content)}</{action}Result></{action}Response>"
                 self.answer(200, text.encode(), Content_Type="text/xml")
             else:
@@ -64,14 +66,17 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(service, refusal)
 
     def refuse(self, service: str, refusal: Refusal) -> None:
-        if service in {"iam", "sts"}:
+        if service == "s3":
+            error = f"<Error><Code>{refusal.kind}</Code><Message>{escape(refusal.message)}</Message></Error>"
+            self.answer(refusal.status, error.encode(), Content_Type="application/xml")
+        elif service in {"iam", "sts"}:
             error = f"<Error><Code>{refusal.kind}</Code><Message>{escape(refusal.message)}</Message></Error>"
             self.answer(refusal.status, f"<ErrorResponse>{error}</ErrorResponse>".encode(), Content_Type="text/xml")
         else:
             body = {"__type": refusal.kind, "Type": "User", "Message": refusal.message, "message": refusal.message}
             self.answer(refusal.status, json.dumps(body).encode(), x_amzn_ErrorType=refusal.kind)
 
-    def served(self, service: str, action: str, form: dict[str, str], raw: bytes) -> Any:
+    def served(self, service: str, action: str, form: dict[str, str], raw: bytes) -> Any:  # noqa: PLR0911
         there = self.server.there
         if service == "sts":
             return f"<Arn>arn:aws:iam::{ACCOUNT}:user/me</Arn><UserId>X</UserId><Account>{ACCOUNT}</Account>"
@@ -81,8 +86,14 @@ class Handler(BaseHTTPRequestHandler):
             return there.logs(action, json.loads(raw))
         if service == "ecr":
             return there.ecr(action, json.loads(raw))
-        there.counted()
         url = urllib.parse.urlsplit(self.path)
+        if service == "events":
+            return there.bus(action, json.loads(raw))
+        if service == "s3":
+            return there.s3(self.command, url.path, url.query, raw)
+        if service == "apigateway":
+            return there.apigateway(self.command, url.path, json.loads(raw or b"{}"))
+        there.counted()
         body = json.loads(raw) if raw[:1] == b"{" else {}
         return there.serve(self.command, url.path, urllib.parse.parse_qs(url.query), body)
 

@@ -16,9 +16,12 @@ from ...base import processes
 from ...base.errors import DeployError, UsageError
 from ...settings.references import Reference
 from ..errors import errors_while
+from ..events import wiring
 from ..pace import daemons
 from ..references import References
+from ..reply import account_of
 from ..session import Aws, connect
+from ..verbs.handle import FunctionHandle
 from ..wire import Progress
 from . import fronts, upload
 from .apply import Run
@@ -58,6 +61,7 @@ class Deployment:
         *,
         part: Part = "all",
         deep: bool = False,
+        triggers: bool = False,
         report: Callable[[str], None] = silent,
         progress: Callable[[str], Progress] = no_progress,
         clock: Clock | None = None,
@@ -71,7 +75,7 @@ class Deployment:
                 raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(known)}.")
             self._functions[name] = known[name]
             name_on_aws(known[name])
-        self._deep = deep
+        self._deep, self._triggers = deep, triggers
         self._part, self._report, self._progress = part, report, progress
         self._clock = clock or Clock()
         self._connected = connected or (lambda: connect(project.deploy))
@@ -94,7 +98,16 @@ class Deployment:
             remote = self._reader.read(desired, first=True, deep=self._deep)
             steps = with_repository(self.aws, plan(desired, remote))
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
-            return self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
+            outcome = self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
+            return self._with_triggers(outcome) if self._triggers else outcome
+
+    def _with_triggers(self, outcome: Outcome) -> Outcome:
+        """The outcome of a diff, and what doit events would change; with `deep` also what is not declared any more."""
+        function = self._functions[outcome.target.function]
+        if function.triggers is None and not self._deep:
+            return outcome
+        planned = wiring.planned(FunctionHandle(self.aws, function, outcome.target), self._report)
+        return outcome.joined("events", (change for step in planned for change in step.changes))
 
     def run(self, packages: Mapping[str, Callable[[], Package]], *, changes: bool) -> dict[str, Future[Outcome]]:
         """Deploy (or without `changes` only diff) all of these, WRITING at a time; each has an outcome of its own."""
@@ -172,7 +185,7 @@ class Deployment:
             return self._aws
 
     def _target(self, desired: DesiredState, remote: Remote | None) -> Target:
-        account = self.aws.account() if remote is None else _arn(remote).split(":")[4]
+        account = self.aws.account() if remote is None else account_of(remote.arn)
         self.aws.check(account)
         return Target(desired.label, desired.name, desired.alias, self._project.stage, account, self.aws.region)
 
@@ -187,7 +200,7 @@ class Deployment:
         seconds: float,
     ) -> Outcome:
         live: Answer = {} if remote is None or remote.live is None else remote.live
-        arn = "" if remote is None else _arn(remote)
+        arn = "" if remote is None else remote.arn
         return Outcome(
             self._target(desired, remote),
             action,
@@ -219,14 +232,9 @@ class Deployment:
         if there and not function.fronts and fronts.is_at_risk(function):
             qualifier = {} if desired.alias is None else {"Qualifier": desired.alias}
             services = fronts.invokers(self.aws.client("lambda"), desired.name, qualifier)
-        return tuple(fronts.notes(function, services))
+        events = () if there or not function.triggers else (f"its triggers are made by doit events:{function.name}.",)
+        return (*fronts.notes(function, services), *events)
 
 
 def _outcome_of(act: Callable[[str, Package], Outcome], name: str, package: Callable[[], Package]) -> Outcome:
     return act(name, package())
-
-
-def _arn(remote: Remote) -> str:
-    """The function's ARN without qualifier."""
-    shown = remote.live or remote.latest or {}
-    return ":".join(str(shown["FunctionArn"]).split(":")[:7])

@@ -7,8 +7,8 @@ out  Outcome: `.block()`, `.document()`, `.record()` (the content of deployed-ha
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ class Outcome:
     def has_changes(self) -> bool:
         """True if there is something that differs."""
         return bool(self.steps)
+
+    def joined(self, verb: str, changes: Iterable[Change]) -> Outcome:
+        """The same, with changes that another verb than deploy makes."""
+        found = tuple(changes)
+        if not found:
+            return self
+        action = "would be updated" if self.action == "unchanged" else self.action
+        notes = (*self.notes, f"its {found[0].field.partition('.')[0]} are made by doit {verb}:{self.target.function}.")
+        steps = (*self.steps, verb)
+        return replace(
+            self, action=action, changes=(*self.changes, *found), steps=steps, notes=tuple(dict.fromkeys(notes))
+        )
 
     def block(self) -> str:
         """For people."""

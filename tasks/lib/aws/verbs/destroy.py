@@ -1,4 +1,4 @@
-"""doit destroy: take a function off AWS, with all its versions, aliases and its URL.
+"""doit destroy: take a function off AWS, with all its versions and aliases, its URL, its API and its triggers.
 
 in   a FunctionHandle; `logs`: the log group, too
 out  `inventory(handle)`: what would go; `destroy(handle)`: it goes; the role and what lies on S3 stay
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..deploy.remote import NO_GROUP, get_function, published_versions, retention_days
 from ..errors import errors_while
+from ..events import wiring
+from ..events.policy import statements
+from . import api
 from .url import url
 from .versions import aliases
 
@@ -24,6 +27,7 @@ def inventory(handle: FunctionHandle, *, logs: bool = False) -> dict[str, Any]:
         answer = get_function(handle.client, handle.name, None)
         group = logs and retention_days(handle.aws.client("logs"), handle.log_group) != NO_GROUP
         found: dict[str, Any] = {"function": None, "arn": None, "versions": [], "aliases": [], "url": None}
+        found["permissions"] = []
         if answer is not None:
             found = {
                 "function": handle.name,
@@ -31,14 +35,26 @@ def inventory(handle: FunctionHandle, *, logs: bool = False) -> dict[str, Any]:
                 "versions": [version["Version"] for version in published_versions(handle.client, handle.name)],
                 "aliases": sorted(alias["Name"] for alias in aliases(handle)),
                 "url": url(handle)["url"],
+                "permissions": sorted(statements(handle)),
             }
-    return found | {"log_group": handle.log_group if group else None}
+        found["api"] = api.state(handle)["address"]
+    triggers = [f"{source.name}: {source}" for source in wiring.ours(handle)]
+    return found | {"triggers": triggers, "log_group": handle.log_group if group else None}
+
+
+def anything(found: dict[str, Any]) -> bool:
+    """True if there is something that would go."""
+    return any(found[name] for name in ("function", "api", "triggers", "log_group"))
 
 
 def destroy(handle: FunctionHandle, *, confirmed: bool = False, logs: bool = False) -> dict[str, Any]:
     """Delete the function, and its log if asked; a second run finds nothing and is content."""
     client = handle.client
     found = inventory(handle, logs=logs)
+    if confirmed and found["triggers"]:  # first, so that nothing asks for a function that is gone
+        wiring.unwire(handle)
+    if confirmed and found["api"]:
+        api.remove(handle)
     with errors_while():
         if confirmed and found["function"]:
             with suppress(client.exceptions.ResourceNotFoundException):
@@ -47,4 +63,4 @@ def destroy(handle: FunctionHandle, *, confirmed: bool = False, logs: bool = Fal
             watch = handle.aws.client("logs")
             with suppress(watch.exceptions.ResourceNotFoundException):
                 watch.delete_log_group(logGroupName=handle.log_group)
-    return found | {"deleted": confirmed and bool(found["function"] or found["log_group"])}
+    return found | {"deleted": confirmed and anything(found)}

@@ -41,6 +41,13 @@ class FunctionHandle:
         return self.target.name
 
     @property
+    def arn(self) -> str:
+        """The function's ARN, with the managed alias."""
+        target = self.target
+        alias = f":{target.alias}" if target.alias else ""
+        return f"arn:{self.aws.partition}:lambda:{target.region}:{target.account}:function:{target.name}{alias}"
+
+    @property
     def log_group(self) -> str:
         """Where the function logs."""
         return log_group(self.function)

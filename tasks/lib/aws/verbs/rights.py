@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...settings.triggers import Kind, complete
 from ...settings.words import Tracing
 from ..deploy.desired import log_group
 
@@ -28,6 +29,7 @@ NETWORK = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
 )
+QUEUE = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
 def needed_rights(functions: Iterable[Function], partition: str, region: str, account: str) -> Rights:
@@ -57,6 +59,17 @@ def _of(function: Function, groups: str, account: str) -> Iterator[tuple[str, st
     for layer in function.layers or ():
         if layer.split(":")[4] not in {"", account}:
             yield "lambda:GetLayerVersion", layer
+    yield from _triggers(function, groups.split(":")[1])
+
+
+def _triggers(function: Function, partition: str) -> Iterator[tuple[str, str]]:
+    """Lambda reads a queue in the role's name; of a bucket's object it gives the name alone."""
+    for table in (function.triggers or {}).values():
+        kind, fields = complete(table)
+        if kind is Kind.QUEUE:
+            yield from ((f"sqs:{action}", fields["queue"]) for action in QUEUE)
+        elif kind is Kind.BUCKET:
+            yield "s3:GetObject", f"arn:{partition}:s3:::{fields['bucket']}/{fields['prefix']}*"
 
 
 def union(*several: Rights) -> Rights:

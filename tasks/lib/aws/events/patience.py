@@ -1,0 +1,60 @@
+"""Calls about triggers that are waited for while AWS says "not yet"; bounded, and said.
+
+in   a client and an operation
+out  `Patience(...).call(...)`: its answer; DeployError when waiting does not help
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...base.errors import DeployError
+from ..deploy.calls import LACKS_A_RIGHT, THROTTLED, Clock
+from ..errors import code, said
+
+LONGEST_S, POLL_S = 60, 0.5
+BUSY = ("ResourceInUse", "ConcurrentModification", "OperationAborted")
+TOO_FRESH = "Unable to validate the following destination"  # S3 does not see the statement yet
+IN_PROGRESS = "in progress"
+
+
+@dataclass
+class Patience:
+    """The calls of one function's triggers."""
+
+    label: str
+    report: Callable[[str], None]
+    clock: Clock = field(default_factory=Clock)
+    _said: set[str] = field(default_factory=set)
+
+    def call(self, client: Any, operation: str, **parameters: Any) -> Any:
+        """One call, again and again while AWS says "not yet"; DeployError where the role lacks a right."""
+        started = self.clock.now()
+        while True:
+            try:
+                return getattr(client, operation)(**parameters)
+            except client.exceptions.ClientError as error:
+                sentence = said(error)
+                if LACKS_A_RIGHT in sentence:
+                    raise DeployError(
+                        f"The role of {self.label} lacks a right: {sentence}",
+                        f"Give it what lambda.toml needs: doit role:{self.label}; then doit events:{self.label}.",
+                    ) from error
+                if not _not_yet(error, sentence) or self.clock.now() - started > LONGEST_S:
+                    raise
+                self.wait(sentence)
+
+    def wait(self, why: str) -> None:
+        """Sleep a little; each reason is said once."""
+        if why not in self._said:
+            self._said.add(why)
+            self.report(f"{self.label}: waits up to {LONGEST_S} s: {why}")
+        self.clock.sleep(POLL_S)
+
+
+def _not_yet(error: Exception, sentence: str) -> bool:
+    kind = code(error)
+    conflict = kind == "ResourceConflict" and IN_PROGRESS in sentence
+    return kind in (*BUSY, *THROTTLED) or conflict or TOO_FRESH in sentence

@@ -1,0 +1,124 @@
+"""doit events: read what invokes a function → plan → apply, and again until a fresh read needs no step.
+
+in   a FunctionHandle
+out  `planned(handle)`: the steps; `wire(handle)`: they are taken; `unwire(...)`: all of ours goes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ...base.errors import DeployError
+from ...settings.triggers import Kind
+from ..deploy.remote import get_function
+from ..errors import errors_while
+from . import buckets, queues, schedules
+from .patience import Patience
+from .plan import Step, plan
+from .policy import Statements, source_of, statements
+from .source import Source, desired
+
+if TYPE_CHECKING:
+    from ..deploy.compare import Change
+    from ..verbs.handle import FunctionHandle
+
+ROUNDS = 6
+
+
+def silent(_text: str) -> None:
+    """Report nothing."""
+
+
+def _there(
+    handle: FunctionHandle, patience: Patience, allowed: Statements, declared: dict[str, Source], *, needed: bool = True
+) -> list[Source]:
+    """What invokes the function: what is declared, wherever it comes from, and all of ours."""
+    names = [name for name, source in declared.items() if source.kind is Kind.SCHEDULE]
+    found = [
+        *schedules.there(handle, names, allowed),
+        *queues.there(handle, declared, patience),
+        *buckets.there(handle, declared, allowed, needed=needed),
+    ]
+    return [*found, *_orphans(found, declared, allowed)]
+
+
+def _orphans(found: list[Source], declared: dict[str, Source], allowed: Statements) -> Iterator[Source]:
+    """Statements of ours, for triggers that neither are there nor are declared."""
+    for kind, prefix in ((Kind.SCHEDULE, schedules.SID), (Kind.BUCKET, buckets.SID)):
+        known = {source.name for source in (*found, *declared.values()) if source.kind is kind}
+        for sid, statement in allowed.items():
+            name = sid.removeprefix(prefix)
+            if sid.startswith(prefix) and name not in known:
+                named = source_of(statement).rpartition(":")[2]
+                fields = {kind.value: named, "permission": True}
+                yield Source(kind, name, fields, named if kind is Kind.BUCKET else "")
+
+
+def planned(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Step, ...]:
+    """What `wire` would do."""
+    with errors_while():
+        declared, patience = desired(handle.function), Patience(handle.function.name, report)
+        return plan(declared, _there(handle, patience, statements(handle), declared), handle.arn)
+
+
+def wire(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Change, ...]:
+    """Make the triggers as lambda.toml has them; the changes that were made.
+
+    DeployError when there is no such function, or somebody else keeps changing its triggers.
+    """
+    return _wired(handle, desired(handle.function), report)
+
+
+def ours(handle: FunctionHandle, report: Callable[[str], None] = silent) -> list[Source]:
+    """All triggers that this tool made for the function."""
+    with errors_while():
+        patience = Patience(handle.function.name, report)
+        found = _there(handle, patience, statements(handle), desired(handle.function), needed=False)
+        return [source for source in found if source.ours]
+
+
+def unwire(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Change, ...]:
+    """Take away all triggers of ours; what was taken."""
+    return _wired(handle, {}, report)
+
+
+def _wired(handle: FunctionHandle, declared: dict[str, Source], report: Callable[[str], None]) -> tuple[Change, ...]:
+    patience, made = Patience(handle.function.name, report), list[Any]()
+    looked_for = desired(handle.function)
+    with errors_while():
+        if declared and get_function(handle.client, handle.name, handle.target.alias) is None:
+            raise DeployError(
+                f"There is no function {handle.name} ({handle.target}).",
+                f"Deploy it first: doit deploy:{handle.function.name}",
+            )
+        for _ in range(ROUNDS):
+            allowed = statements(handle)
+            steps = plan(declared, _there(handle, patience, allowed, looked_for, needed=bool(declared)), handle.arn)
+            if not steps:
+                return tuple(dict.fromkeys(made))
+            for step in steps:
+                report(f"{handle.function.name}: {'removes' if step.drops else 'makes'} {step.source}")
+                _take(handle, patience, step, allowed)
+                made += step.changes
+    raise DeployError(
+        f"The triggers of {handle.name} are not as lambda.toml has them after {ROUNDS} rounds: "
+        + "; ".join(str(change) for step in steps for change in step.changes),
+        "Run the same command again when nobody else changes them.",
+    )
+
+
+def _take(handle: FunctionHandle, patience: Patience, step: Step, allowed: Statements) -> None:
+    match step.source.kind, step.drops:
+        case Kind.SCHEDULE, False:
+            schedules.put(handle, patience, step.source, allowed)
+        case Kind.QUEUE, False:
+            queues.put(handle, patience, step.source)
+        case Kind.BUCKET, False:
+            buckets.put(handle, patience, step.source, allowed)
+        case Kind.SCHEDULE, True:
+            schedules.drop(handle, patience, step.source)
+        case Kind.QUEUE, True:
+            queues.drop(handle, patience, step.source)
+        case _:
+            buckets.drop(handle, patience, step.source)

@@ -1,0 +1,135 @@
+"""doit api: an HTTP API in front of a function, by quick create: one route for all, one integration, one stage.
+
+in   a FunctionHandle
+out  a plain dictionary: api, address, what was done; it is found again by its tag
+
+Two runs at once may make two: the older one stays. Source: API Gateway's CreateApi (Target) and UpdateApi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ...base.errors import DeployError
+from ...settings.forms import OWN_TAGS
+from ..deploy.remote import get_function
+from ..errors import errors_while
+from ..events.patience import Patience
+from ..events.policy import allow, forbid, lets_in, statements
+
+if TYPE_CHECKING:
+    from .handle import FunctionHandle
+
+OWNER_TAG = f"{OWN_TAGS}api"
+SERVICE, SID = "apigateway.amazonaws.com", "haskell-on-lambda-api"
+
+
+def silent(_text: str) -> None:
+    """Report nothing."""
+
+
+def state(handle: FunctionHandle) -> dict[str, Any]:
+    """The function's API as it is: `api` and `address` are None where there is none."""
+    with errors_while():
+        found = _ours(handle)
+        return _shown(handle, found[0] if found else None, "unchanged")
+
+
+def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_run: bool = False) -> dict[str, Any]:
+    """Make the API, its way to the function and the permission, as far as they are not there.
+
+    DeployError when there is no such function, or somebody took the API's integration away.
+    """
+    patience, client = Patience(handle.function.name, report), handle.aws.client("apigatewayv2")
+    with errors_while():
+        if get_function(handle.client, handle.name, handle.target.alias) is None:
+            raise DeployError(
+                f"There is no function {handle.name} ({handle.target}).",
+                f"Deploy it first: doit deploy:{handle.function.name}",
+            )
+        found, done = _ours(handle), "unchanged"
+        if not found and dry_run:
+            return _shown(handle, None, "would be created")
+        if not found:
+            tags = {OWNER_TAG: _owner(handle)}
+            made = patience.call(
+                client, "create_api", Name=_name(handle), ProtocolType="HTTP", Target=handle.arn, Tags=tags
+            )
+            found, done = _ours(handle) or [made], "created"
+        first, *others = found
+        if not _leads_here(handle, first):
+            done = "updated" if done == "unchanged" else done
+            if not dry_run:
+                patience.call(client, "update_api", ApiId=first["ApiId"], Target=handle.arn)
+        allowed, source = statements(handle), _source(handle, first)
+        if not lets_in(allowed.get(SID), SERVICE, source):
+            done = "updated" if done == "unchanged" else done
+        if dry_run:
+            return _shown(handle, first, "would be updated" if done == "updated" else done)
+        allow(handle, patience, SID, (SERVICE, source), allowed)
+        for other in others:  # of another run, at the same time
+            _delete(handle, patience, other)
+        return _shown(handle, first, done)
+
+
+def remove(handle: FunctionHandle, report: Callable[[str], None] = silent) -> dict[str, Any]:
+    """Take every API of ours away, and the permission; content where there is none."""
+    patience = Patience(handle.function.name, report)
+    with errors_while():
+        found = _ours(handle)
+        for one in found:
+            _delete(handle, patience, one)
+        if SID in statements(handle):
+            forbid(handle, patience, SID)
+    return _shown(handle, None, "removed" if found else "unchanged")
+
+
+def _delete(handle: FunctionHandle, patience: Patience, one: Any) -> None:
+    client = handle.aws.client("apigatewayv2")
+    with suppress(client.exceptions.NotFoundException):
+        patience.call(client, "delete_api", ApiId=one["ApiId"])
+
+
+def _owner(handle: FunctionHandle) -> str:
+    return handle.arn.split(":function:")[1]
+
+
+def _name(handle: FunctionHandle) -> str:
+    return _owner(handle).replace(":", "-")
+
+
+def _ours(handle: FunctionHandle) -> list[Any]:
+    """The APIs of this function that this tool made, the oldest first."""
+    pages = handle.aws.client("apigatewayv2").get_paginator("get_apis").paginate()
+    every = [one for page in pages for one in page.get("Items", [])]
+    ours = [one for one in every if (one.get("Tags") or {}).get(OWNER_TAG) == _owner(handle)]
+    return sorted(ours, key=lambda one: (str(one.get("CreatedDate", "")), one["ApiId"]))
+
+
+def _leads_here(handle: FunctionHandle, one: Any) -> bool:
+    """True if the API's integration is the function."""
+    pages = handle.aws.client("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=one["ApiId"])
+    targets = [str(item.get("IntegrationUri", "")) for page in pages for item in page.get("Items", [])]
+    if not targets:
+        raise DeployError(
+            f"The API {one['ApiId']} of {handle.name} has no integration any more.",
+            f"Make it anew, under another address: doit api:{handle.function.name} --remove, "
+            f"then doit api:{handle.function.name}",
+        )
+    return any(target.removesuffix("/invocations").endswith(handle.arn) for target in targets)
+
+
+def _source(handle: FunctionHandle, one: Any) -> str:
+    target = handle.target
+    return f"arn:{handle.aws.partition}:execute-api:{target.region}:{target.account}:{one['ApiId']}/*/*"
+
+
+def _shown(handle: FunctionHandle, one: Any, done: str) -> dict[str, Any]:
+    return {
+        "function": handle.function.name,
+        "api": None if one is None else one["ApiId"],
+        "address": None if one is None else one.get("ApiEndpoint"),
+        "result": done,
+    }
