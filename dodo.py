@@ -151,6 +151,11 @@ def task_purge() -> Tasks:
     return verb("purge")
 
 
+def task_adopt() -> Tasks:
+    """a live function as a table of lambda.toml"""
+    return verb("adopt", PROJECT)
+
+
 def task_new() -> Tasks:
     """a program of your own, which builds at once"""
     return verb("new")

@@ -100,11 +100,13 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
 
 def packing(project: Project, chosen: Sequence[str]) -> list[str]:
     """The tasks that make what is deployed."""
-    return [f"{'oci' if item.is_image else 'zip'}:{item.name}" for item in project.functions if item.name in chosen]
+    return [f"{'oci' if item.is_image else 'zip'}:{item.name}" for item in project.packed if item.name in chosen]
 
 
-def package_of(made: Products) -> Package:
-    """What is deployed of a function: its zip, or the image of the same files."""
+def package_of(made: Products) -> Package | None:
+    """What is deployed of a function: its zip, or the image of the same files; None where its code is left alone."""
+    if made.function.zip == "":
+        return None
     from .lib.aws.deploy.package import image_package, package
     from .oci import base_of
 

@@ -37,6 +37,10 @@ def define(project: Project) -> Iterator[Verb]:
     def act(name: str, given: Any) -> None:
         from .lib.aws.verbs.invoke import payload
 
+        if given.local and functions[name].zip == "":
+            raise UsageError(
+                f"{name} has no package here: its code is left to AWS.", "Invoke it there: without --local."
+            )
         event = sample_event(given) if given.event else payload(given.payload)
         answer = (
             invoke_locally(functions[name], event, room=given.room)
@@ -47,7 +51,7 @@ def define(project: Project) -> Iterator[Verb]:
         sys.stdout.buffer.flush()
 
     def needs(name: str, given: Any) -> list[str]:
-        return [f"zip:{name}"] if given.local else []
+        return [f"zip:{name}"] if given.local and functions[name].zip != "" else []
 
     return verbs(
         "invoke", doc, Line(parse_with(options), list(functions)), act, list(functions), needs=needs, alone=True

@@ -36,7 +36,7 @@ FRONTS = ("url", "http-api", "http-api-1.0", "rest", "alb", "alb-multi", "lattic
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit local` serves all functions, `doit local:<fn>` one; one server for all that were chosen."""
-    functions = {function.name: function for function in project.functions}
+    functions = {function.name: function for function in project.packed}
     line = Line(parse_with(options), list(functions))
     named = [name for name in functions if f"local:{name}" in sys.argv] or [*functions]  # the first serves all
     # an edit during the first build counts, too
@@ -91,7 +91,7 @@ def state(functions: Iterable[Function]) -> dict[str, Any]:
     found: list[Path] = []
     with suppress(OSError):  # a folder that cannot be read: the build says which
         found = [
-            path for each in functions for path in tree(Path(each.source or each.binary or ""), products.BUILD).files
+            path for each in functions for path in tree(Path(each.source or each.binary or each.zip or ""), products.BUILD).files
         ]
     return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
 

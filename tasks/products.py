@@ -154,7 +154,7 @@ class Products(NamedTuple):
     @property
     def addresses(self) -> Path:
         """Where the function answers, as far as a verb saw it."""
-        return self._made("addresses.json")
+        return self._path_of("addresses.json")
 
     @property
     def deployed_hash(self) -> Path:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (stage(project, function) for function in project.functions)
+    stages = (stage(project, item) if item.is_built else finished_stage(item) for item in project.packed)
     return group("zip", "the package, proved to start: all of the above → build/<fn>/lambda.zip", stages)
 
 
@@ -103,6 +103,37 @@ def stage(project: Project, function: Function) -> Stage:
             "layers": [function.layers is None, function.layers_unread, function.layer_zips],
             "locked": project.build.locked,
         },
+        action=make,
+        cleans=[made.deployed_hash, made.invocations, made.addresses],
+        warning=runtimes.ending(function.runtime),
+    )
+
+
+def finished_stage(function: Function) -> Stage:
+    """Take a package that is there already: proved, and deployed to the byte."""
+    made, given = products.Products(function), Path(function.zip or "")
+
+    def make() -> str:
+        from .lib.check.foreign import proved
+        from .lib.package import zip as archive
+
+        if not files.is_file(given):
+            raise PackageError(f"There is no file {given}.", "Correct `zip` of the function in lambda.toml.")
+        content = given.read_bytes()
+        for doubt in proved(given, function.runtime, function.architecture, function.handler):
+            warn(function.name, doubt)
+        files.write(made.zip, content)
+        files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
+        return f"{given} → {made.zip}  {files.human(len(content))}, finished"
+
+    settings = {name: getattr(function, name) for name in ("zip", "runtime", "architecture", "handler", "layers")}
+    return task(
+        name=f"zip:{function.name}",
+        doc=f"{given} → {made.zip}",
+        recipe=__name__,
+        file_dep=[*([given] if files.is_file(given) else [])],
+        targets=[made.zip, made.sha256],
+        reads=settings,
         action=make,
         cleans=[made.deployed_hash, made.invocations, made.addresses],
         warning=runtimes.ending(function.runtime),

@@ -17,7 +17,7 @@ from tasks.lib.aws.session import Aws, connect
 from tasks.lib.aws.verbs import api
 from tasks.lib.aws.verbs.destroy import destroy, inventory
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
-from tasks.lib.aws.verbs.rights import needed
+from tasks.lib.aws.verbs.rights import needed_rights
 from tasks.lib.base.errors import DeployError
 from tests.aws.strict import Lambda, Rule, strict
 from tests.aws.support import project
@@ -259,7 +259,7 @@ def test_a_right_that_the_role_lacks_names_the_verb(deployed: Lambda) -> None:
     with pytest.raises(DeployError, match="lacks a right") as caught:
         wired(table(JOBS))
     assert "doit role:hello" in caught.value.hint
-    rights = needed(project(table(*EVERY)).functions, "aws", "eu-central-1", "123456789012")
+    rights = needed_rights(project(table(*EVERY)).functions, "aws", "eu-central-1", "123456789012")
     assert rights["sqs:ReceiveMessage"] == {QUEUE}
     assert rights["s3:GetObject"] == {"arn:aws:s3:::inbox/in/*"}
 

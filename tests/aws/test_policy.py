@@ -64,7 +64,7 @@ def test_every_call_of_a_deploy_is_allowed(
     called.clear()
     changed = settings.replace("128", "512").replace('role = "hello"', 'role = "hello"\ntimeout_s = 9')
     for text, content in ((settings, "one"), (settings, "two"), (settings, "two"), (changed, "two")):
-        with suppress(DeployError if "image" in settings else ()):  # moto calls an image by another digest
+        with suppress(*([DeployError] if "image" in settings else [])):  # moto calls an image by another digest
             stored.deploy(text, made(content))
     done = {action_of(call) for call in called}
     assert "lambda:CreateFunction" in done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,26 @@ def functions(folder: Path) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def add_function(folder: Path, name: str, table: Mapping[str, str | list[str]]) -> None:
+def add_function(folder: Path, name: str, table: Mapping[str, Any]) -> None:
     """Append [function.<name>] to lambda.toml, or begin one, and keep what is there; ConfigError when it takes none."""
     path = folder / SETTINGS
     before = path.read_text(encoding="utf-8") if path.exists() else HEADER
+    write(path, with_function(before, name, table).encode())
+
+
+def with_function(before: str, name: str, table: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
+    """The text of lambda.toml with [function.<name>] behind what is there; ConfigError when it takes none."""
     lines = [f"{key} = {toml.value(value)}" for key, value in table.items()]
     gap = "" if before.endswith("\n\n") or not before else "\n" if before.endswith("\n") else "\n\n"
-    after = before + gap + "\n".join([f"[function.{name}]", *lines]) + "\n"
+    after = before + gap + "\n".join([f"[function.{name}]", *lines, *comments]) + "\n"
     try:
         tomllib.loads(after)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"{path} writes its functions in a way that no table can be added to: {error}.",
+            f"{SETTINGS} writes its functions in a way that no table can be added to: {error}.",
             f"Add this to it: [function.{name}] {'; '.join(lines)}",
         ) from error
-    write(path, after.encode())
+    return after
 
 
 def complete(folder: Path) -> Iterator[str]:

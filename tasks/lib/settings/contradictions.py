@@ -31,8 +31,15 @@ def contradictions(functions: tuple[Function, ...], stage: str | None) -> Iterat
 
 
 def _build(function: Function, where: str) -> Iterator[Fault]:
-    if (function.source is None) == (function.binary is None):
-        yield where, "needs exactly one of source (a folder to build) and binary (a prebuilt executable)"
+    if [function.source, function.binary, function.zip].count(None) != 2:  # noqa: PLR2004 - one of three is there
+        yield (
+            where,
+            "needs exactly one of source (a folder to build), binary (a prebuilt executable), zip (a finished package)",
+        )
+    if not function.is_built:
+        if function.is_image and function.zip:
+            yield f"{where}.zip", 'is a zip, and package = "image" deploys an image; leave one of them out'
+        return
     if function.on_node and function.process is Process.NATIVE:
         yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
     if function.on_node and function.handler != "run.handle":

@@ -30,7 +30,7 @@ from .text import read
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "project_of"]
 
-OWN = frozenset({"source", "binary", "executable"})  # never a default of all functions
+OWN = frozenset({"source", "binary", "zip", "executable"})  # never a default of all functions
 
 
 def load(path: Path, stage: str | None = None) -> Project:

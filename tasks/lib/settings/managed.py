@@ -1,8 +1,8 @@
 """What AWS holds of a function, derived from the rows of the model: nothing here names a single key.
 
 out  `request(function)`: the fields of UpdateFunctionConfiguration, as AWS takes them
-     `DEFAULTS()`: what AWS fills in; `label(path)`: lambda.toml's own word for a field; `refused_names()`: raw
-     names that have a key; `adopted(name, value)`: the way back, AWS's value as lambda.toml writes it
+     `defaults()`: what AWS fills in; `label(path)`: lambda.toml's own word for a field; `refused_names()`: raw
+     names that have a key. The way back is in adopted.py
 """
 
 from __future__ import annotations

@@ -123,6 +123,10 @@ class Function(Frozen):
     name: str
     source: str | None = key(PATH, "folder of the Haskell program")
     binary: str | None = key(PATH, "a prebuilt executable, instead of `source`")
+    zip: str | None = key(
+        Text(r"[^\x00\n]*", "a path, or nothing"),
+        "a finished package, deployed as it is, instead of `source`; empty: the code on AWS is left alone",
+    )
     executable: str = key(forms.EXECUTABLE, "the executable's name; default: the function's name", "")
     flags: tuple[str, ...] = key(
         Many(forms.FLAG), "flags of its Cabal packages for stack and cabal: `name` sets one, `-name` clears it", ()
@@ -220,6 +224,11 @@ class Function(Frozen):
     def on_node(self) -> bool:
         """True where the Node shim drives the executable, False where the native bootstrap does."""
         return on_node(self.runtime)
+
+    @property
+    def is_built(self) -> bool:
+        """True where the package is made here, False where it is finished, or left to AWS."""
+        return self.zip is None
 
     @property
     def is_image(self) -> bool:

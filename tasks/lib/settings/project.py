@@ -23,6 +23,16 @@ class Project(Frozen):
     warnings: tuple[str, ...] = ()
 
     @property
+    def built(self) -> tuple[Function, ...]:
+        """The functions whose packages are made here."""
+        return tuple(function for function in self.functions if function.is_built)
+
+    @property
+    def packed(self) -> tuple[Function, ...]:
+        """The functions that have a package here, made or finished."""
+        return tuple(function for function in self.functions if function.zip != "")
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Values that no sentence may show: those of the keys that are declared secret."""
         rows = [name for name, item in keys(Function).items() if item.metadata.get("secret")]

@@ -26,7 +26,7 @@ def schema() -> dict[str, Any]:
     """lambda.toml as a JSON schema (draft 7)."""
     shared = {name: item for name, item in keys(Function).items() if name not in OWN}
     overridable = keys(Function, overridable=True)
-    one_of = {"oneOf": [{"required": ["source"]}, {"required": ["binary"]}]}
+    one_of = {"oneOf": [{"required": [name]} for name in ("source", "binary", "zip")]}
     stage = _table_schema(keys(Deploy) | overridable)
     stage["properties"]["function"] = _tables_by_name(FUNCTION_NAME.pattern, _table_schema(overridable))
     return {

@@ -27,6 +27,7 @@ CONFIGURATION = (
     *("DeadLetterConfig", "KMSKeyArn", "Layers", "FileSystemConfigs", "EphemeralStorage", "SnapStart", "LoggingConfig"),
     "ImageConfig",
 )
+CONTENTS: dict[str, bytes] = {}  # the zips of $LATEST, by the function's name
 
 
 @dataclass
@@ -92,4 +93,5 @@ def coded(latest: dict[str, Any], body: dict[str, Any]) -> None:
         latest |= {"CodeSha256": uri.rpartition(":")[2], "CodeSize": 0}
     else:
         content = base64.b64decode(body["ZipFile"])
+        CONTENTS[latest["FunctionName"]] = content
         latest |= {"CodeSha256": base64.b64encode(hashlib.sha256(content).digest()).decode(), "CodeSize": len(content)}

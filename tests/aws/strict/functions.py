@@ -67,7 +67,10 @@ class Functions:
     def get(self, name: str, qualifier: str | None) -> dict[str, Any]:
         found = self.function(name)
         answer: dict[str, Any] = {"Configuration": self.shown(name, qualifier)}
-        answer["Code"] = {"RepositoryType": "S3", "Location": f"{self.url}/_code/{name}"}
+        answer["Code"] = {
+            "RepositoryType": "S3",
+            "Location": f"{self.url}/_code/{name}?X-Amz-Signature=CANARY-signature",
+        }
         if found.tags:
             answer["Tags"] = found.tags
         if found.concurrency is not None and not qualifier:

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 from tests.aws.strict.account import Lambda
 from tests.aws.strict.answers import ACCOUNT, TRUST, Refusal
+from tests.aws.strict.function import CONTENTS
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -38,6 +39,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         there = self.server.there
+        if self.path.startswith("/_code/"):
+            self.answer(200, CONTENTS[self.path.rpartition("/")[2].partition("?")[0]])
+            return
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(there.latency_s)
         found = re.search(r"/([\w-]+)/aws4_request", self.headers.get("Authorization") or "")

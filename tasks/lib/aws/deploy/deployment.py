@@ -84,13 +84,13 @@ class Deployment:
         self._references = References(lambda: self.aws)
         self._reader = Reader(lambda: self.aws, self._functions)
 
-    def deploy(self, name: str, package: Package) -> Outcome:
+    def deploy(self, name: str, package: Package | None) -> Outcome:
         """Bring one function to what is desired; unchanged costs the one call that was made for all at first."""
         desired = self._desired_state(name, package)
         with errors_while(desired.secrets):
             return self._deploy_one(desired, package)
 
-    def diff(self, name: str, package: Package) -> Outcome:
+    def diff(self, name: str, package: Package | None) -> Outcome:
         """What a deploy would do; changes nothing."""
         desired = self._desired_state(name, package)
         with errors_while(desired.secrets):
@@ -109,23 +109,28 @@ class Deployment:
         planned = wiring.planned(FunctionHandle(self.aws, function, outcome.target), self._report)
         return outcome.joined("events", (change for step in planned for change in step.changes))
 
-    def run(self, packages: Mapping[str, Callable[[], Package]], *, changes: bool) -> dict[str, Future[Outcome]]:
+    def run(self, packages: Mapping[str, Callable[[], Package | None]], *, changes: bool) -> dict[str, Future[Outcome]]:
         """Deploy (or without `changes` only diff) all of these, WRITING at a time; each has an outcome of its own."""
         act = self.deploy if changes else self.diff
         return daemons(WRITING, {name: partial(_outcome_of, act, name, made) for name, made in packages.items()})
 
-    def _desired_state(self, name: str, package: Package) -> DesiredState:
+    def _desired_state(self, name: str, package: Package | None) -> DesiredState:
         """What is desired of one function, once its package is known to be small enough and its values were read."""
-        upload.check_size(package, self._project.deploy.s3_bucket)
-        function = self._functions[name]
-        state = partial(desired_state, package=package, part=self._part, repository=self._project.deploy.ecr_repository)
-        if self._part == "code":
+        function, part = self._functions[name], self._part
+        if package is not None:
+            upload.check_size(package, self._project.deploy.s3_bucket)
+        elif part == "code":
+            raise UsageError(f"The code of {name} is left to AWS: zip is empty in lambda.toml.", "Name its source.")
+        else:
+            part = "config"
+        state = partial(desired_state, package=package, part=part, repository=self._project.deploy.ecr_repository)
+        if part == "code":
             return state(function)
         variables = function.environment or {}
         references = {name: str(said) for name, said in variables.items() if isinstance(said, Reference)}
         return state(self._references.with_values(function), references=references)
 
-    def _deploy_one(self, desired: DesiredState, package: Package) -> Outcome:
+    def _deploy_one(self, desired: DesiredState, package: Package | None) -> Outcome:
         started, action = self._clock.now(), "unchanged"
         done: dict[str, Step] = {}
         durations: dict[str, float] = {}
@@ -192,7 +197,7 @@ class Deployment:
     def _outcome(  # noqa: PLR0913, PLR0917 - it gathers
         self,
         desired: DesiredState,
-        package: Package,
+        package: Package | None,
         action: str,
         steps: tuple[Step, ...],
         remote: Remote | None,
@@ -236,5 +241,7 @@ class Deployment:
         return (*fronts.notes(function, services), *events)
 
 
-def _outcome_of(act: Callable[[str, Package], Outcome], name: str, package: Callable[[], Package]) -> Outcome:
+def _outcome_of(
+    act: Callable[[str, Package | None], Outcome], name: str, package: Callable[[], Package | None]
+) -> Outcome:
     return act(name, package())

@@ -112,7 +112,7 @@ class DesiredState:
 
 def desired_state(
     function: Function,
-    package: Package,
+    package: Package | None,
     part: Part = "all",
     references: Mapping[str, str] = NONE,
     repository: str = Deploy.ecr_repository,

@@ -194,6 +194,12 @@ def _status(place: Place) -> Needs:
     yield from place.on_log("FilterLogEvents")
 
 
+def _adopt(place: Place) -> Needs:
+    """Its code is fetched from the signed address that GetFunction gives."""
+    yield from place.on_function("GetFunction", "GetFunctionConcurrency", "ListTags", *VERSIONS)
+    yield place.groups
+
+
 VERBS: Mapping[str, Callable[[Place], Needs]] = {
     "deploy": _deploy,
     "diff": _deploy,
@@ -207,6 +213,6 @@ VERBS: Mapping[str, Callable[[Place], Needs]] = {
     "rollback": lambda place: place.on_function("GetAlias", "UpdateAlias"),
     "prune": lambda place: place.on_function(*VERSIONS, "DeleteFunction"),
     "role": _make_role,
-    "adopt": lambda place: place.on_function("GetFunction", "GetFunctionConcurrency", "ListTags"),
+    "adopt": _adopt,
     "destroy": _destroy,
 }
