@@ -91,7 +91,9 @@ def state(functions: Iterable[Function]) -> dict[str, Any]:
     found: list[Path] = []
     with suppress(OSError):  # a folder that cannot be read: the build says which
         found = [
-            path for each in functions for path in tree(Path(each.source or each.binary or each.zip or ""), products.BUILD).files
+            path
+            for each in functions
+            for path in tree(Path(each.source or each.binary or each.zip or ""), products.BUILD).files
         ]
     return {str(path): stat_of(str(path)) for path in [*found, SETTINGS]}
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 
+FINISHED = ("zip", "runtime", "architecture", "handler", "layers_unread", "layer_zips")
+
+
 def define(project: Project) -> Tasks:
     """One task a function."""
     stages = (stage(project, item) if item.is_built else finished_stage(item) for item in project.packed)
@@ -114,24 +117,24 @@ def finished_stage(function: Function) -> Stage:
     made, given = products.Products(function), Path(function.zip or "")
 
     def make() -> str:
-        from .lib.check.foreign import proved
+        from .lib.check.foreign import doubts
         from .lib.package import zip as archive
 
         if not files.is_file(given):
             raise PackageError(f"There is no file {given}.", "Correct `zip` of the function in lambda.toml.")
         content = given.read_bytes()
-        for doubt in proved(given, function.runtime, function.architecture, function.handler):
+        for doubt in doubts(given, function, products.layers(function)):
             warn(function.name, doubt)
         files.write(made.zip, content)
         files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
         return f"{given} → {made.zip}  {files.human(len(content))}, finished"
 
-    settings = {name: getattr(function, name) for name in ("zip", "runtime", "architecture", "handler", "layers")}
+    settings = {name: getattr(function, name) for name in FINISHED}
     return task(
         name=f"zip:{function.name}",
         doc=f"{given} → {made.zip}",
         recipe=__name__,
-        file_dep=[*([given] if files.is_file(given) else [])],
+        file_dep=[path for path in (given, *products.layers(function)) if files.is_file(path)],
         targets=[made.zip, made.sha256],
         reads=settings,
         action=make,
