@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..base.frozen import Frozen, Row, row
+from ..base.frozen import Frozen, Row
 from ..platform.fronts import FRONTS
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
 from . import forms, references, triggers, web
+from .declare import key, managed
 from .forms import PATH, VARIABLE
 from .references import Reference
-from .rules import Choice, Flag, Rule, Text, Whole, Word
+from .rules import Choice, Flag, Text, Whole, Word
 from .tables import Either, Many, Pairs, Raw, Shape
 from .words import (
     Architecture,
@@ -48,22 +49,6 @@ REFUSED_RUNTIMES = {
     name: f'is retired by AWS and cannot be created any more; use "{instead}"' for name, instead in RETIRED.items()
 } | {name: f"is not usable here: {why}" for name, why in UNKNOWN.items()}
 RENAMED = {"ahead": "prestart"}  # old words, still read
-
-
-def key(rule: Rule, meaning: str, default: Any = None, *, aws: str = "") -> Any:
-    """Declare a key: its rule, what it means, its default, and the field of AWS that it fills, if any."""
-    return row(default=default, metadata={"rule": rule, "meaning": meaning, "aws": aws})
-
-
-def managed(  # noqa: PLR0913 - a row has these columns
-    aws: str, rule: Rule, meaning: str, default: Any = None, *, aws_default: Any = None, secret: bool = False
-) -> Any:
-    """Declare a key that AWS holds, under AWS's own dotted name and with AWS's own default; a stage may override it.
-
-    `aws` is empty where several calls, or none of CreateFunction's fields, hold it.
-    """
-    held = {"aws": aws, "aws_default": aws_default, "secret": secret, "overridable": True}
-    return row(default=default, metadata={"rule": rule, "meaning": meaning, **held})
 
 
 class Build(Frozen):
