@@ -80,8 +80,8 @@ struct failure answer_too_large(size_t size)
     struct failure failure = {.type = "Function.ResponseSizeTooLarge"};
     append_format(&failure.message,
                   "the response of %s makes an answer of %zu bytes or more, and Lambda takes %d (binary counts 4 for 3); "
-                  "response = \"stream\" takes 200 MB",
-                  SHIM_MAIN, size, ANSWER_LIMIT);
+                  "response = \"stream\" takes %d MB",
+                  SHIM_MAIN, size, ANSWER_LIMIT, SHIM_STREAM_MB);
     return failure;
 }
 

@@ -45,7 +45,7 @@ const sizeFailure = (size) =>
   failure(
     'Function.ResponseSizeTooLarge',
     `the response of ${main} makes an answer of ${size} bytes or more, and Lambda takes ${ANSWER_LIMIT} (binary counts 4 for 3); ` +
-      'response = "stream" takes 200 MB',
+      `response = "stream" takes ${settings.stream_mb} MB`,
   );
 
 function statusFailure(status, body) {

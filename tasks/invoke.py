@@ -15,6 +15,7 @@ from . import products
 from .graph.task import warn
 from .graph.verb import Line, Verb, parse_with, verbs
 from .lib.base.errors import InvokeError, UsageError
+from .lib.platform.limits import DEFAULT_TIMEOUT_S, LEAST_MEMORY_MB, LEAST_TMP_MB
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -86,13 +87,13 @@ def package(function: Function, *, room: bool = True) -> Package:
         zip=products.Products(function).zip,
         runtime=function.runtime,
         handler=function.handler,
-        timeout_s=function.timeout_s or 3,  # Lambda's own defaults
-        memory_mb=function.memory_mb or 128,
+        timeout_s=function.timeout_s or DEFAULT_TIMEOUT_S,
+        memory_mb=function.memory_mb or LEAST_MEMORY_MB,
         environment=variables(function.name, function.environment, partial(warn_once, function.name)),
         log_format=str(function.log_format or "Text"),
         log_level=str((function.aws or {}).get("LoggingConfig", {}).get("ApplicationLogLevel", "")),
         layers=products.layers(function),
-        tmp_mb=function.ephemeral_storage_mb or 512,
+        tmp_mb=function.ephemeral_storage_mb or LEAST_TMP_MB,
         room=room,
     )
 

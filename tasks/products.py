@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .lib.base import derived
-from .lib.platform.layout import DATA
+from .lib.platform.layout import BOOTSTRAP, DATA, LIB, RUN_JS
 
 if TYPE_CHECKING:
     from .lib.settings.load import Function
@@ -113,12 +113,12 @@ class Products(NamedTuple):
     @property
     def libs(self) -> Path:
         """The libraries that travel."""
-        return self._path_of("lib")
+        return self._path_of(LIB)
 
     @property
     def shim(self) -> Path:
         """run.js on Node, else bootstrap."""
-        name = "run.js" if self.function.on_node else "bootstrap"
+        name = RUN_JS if self.function.on_node else BOOTSTRAP
         return self._path_of(name)
 
     @property

@@ -21,9 +21,10 @@ from .base import processes
 from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replacement
 from .platform.architecture import Architecture, own_architecture
+from .platform.fronts import PRELUDE_TYPE
 from .platform.layout import LIB
-from .platform.limits import ANSWER_BYTES
-from .settings.web import status_ranges
+from .platform.limits import ANSWER_BYTES, STREAM_BYTES
+from .settings.web import READY_LONGEST_S, status_ranges
 from .settings.words import Input, Process, Response, StageInPath
 
 SOURCES = (  # each uses only those before it
@@ -72,7 +73,6 @@ MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module syst
     "SUNPRO_DEPENDENCIES",
     "LDEMULATION", "GNUTARGET",
 })  # fmt: skip
-PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"  # the program writes the prelude itself
 CROSS = {
     Architecture.X86_64: ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
     Architecture.ARM64: ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
@@ -87,7 +87,7 @@ class HttpSettings:
     socket: str = ""
     arguments: tuple[str, ...] = ()
     ready: str = "listen"  # or a path
-    ready_timeout_s: float = 9.5
+    ready_timeout_s: float = READY_LONGEST_S
     base_path: str = ""
     stage: StageInPath = StageInPath.STRIP
     events: str = "/events"
@@ -133,7 +133,7 @@ def run_js(sources: Path, settings: ShimSettings) -> str:
 def filled_in(template: str, settings: ShimSettings) -> str:
     """The template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
     rest = {name: value for name, value in asdict(settings).items() if name != "main"}
-    rest |= {"answer_bytes": ANSWER_BYTES, "lib": LIB}
+    rest |= {"answer_bytes": ANSWER_BYTES, "stream_mb": STREAM_BYTES >> 20, "lib": LIB}
     return template.replace("$$settings$$", _js_text(json.dumps(rest))).replace("$$main$$", _js_text(settings.main))
 
 
@@ -207,6 +207,7 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
         f"-DSHIM_PRESTART={int(settings.prestart)}",
         f"-DSHIM_STREAM={int(settings.response == Response.STREAM)}",
         f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
+        f"-DSHIM_STREAM_MB={STREAM_BYTES >> 20}",
         f"-DSHIM_LIB={_c_text(LIB)}",
         *(_http_macros(settings.http) if isinstance(settings.http, HttpSettings) else ()),
     )

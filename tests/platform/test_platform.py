@@ -10,7 +10,7 @@ import pytest
 
 from tasks.lib.aws.deploy import upload
 from tasks.lib.check import options
-from tasks.lib.platform import limits, runtimes
+from tasks.lib.platform import fronts, limits, runtimes
 from tasks.lib.platform.libc import Libc
 from tasks.lib.settings import model
 from tests.support import ROOT
@@ -68,11 +68,25 @@ def test_a_zip_that_check_lets_through_can_be_uploaded(tmp_path: Path) -> None:
 
 
 def test_no_limit_is_written_a_second_time() -> None:
-    numbers = {str(value) for name, value in vars(limits).items() if name.endswith("_BYTES") and value > 1 << 20}
+    figures = {name: value for name, value in vars(limits).items() if name.isupper()}
+    numbers = {
+        str(value) for name, value in figures.items() if value > 1 << 20 or (name.endswith("_MB") and value > 1000)
+    }
     for path in [*(ROOT / "tasks").rglob("*.py"), *(ROOT / "shim").glob("*.[chj]*")]:
         text = path.read_text().replace("_", "") if path.suffix == ".py" else path.read_text()
         if path.name != "limits.py":
             assert not [number for number in numbers if number in text], path
+
+
+def test_lambda_run_which_stands_alone_has_the_same_limit() -> None:
+    text = (ROOT / "hs/lambda-run/src/AWS/Lambda/Run/Api.hs").read_text()
+    assert re.findall(r"answerLimit = (\d+)", text) == [str(limits.ANSWER_BYTES)]
+
+
+def test_a_type_that_several_languages_must_know_is_one_word() -> None:
+    written = [*(ROOT / "shim").glob("*.[chj]*"), *(ROOT / "hs/lambda-run/src").rglob("*.hs")]
+    found = {word for path in written for word in re.findall(r"application/vnd\.awslambda[\w.-]*", path.read_text())}
+    assert found == {fronts.PRELUDE_TYPE}
 
 
 def test_the_command_takes_the_c_libraries_that_lambda_toml_takes() -> None:

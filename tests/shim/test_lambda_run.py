@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tasks.lib.shim import PRELUDE_TYPE
+from tasks.lib.platform.fronts import PRELUDE_TYPE
 from tests.shim.runtime_api import Event, RuntimeApi
 from tests.shim.shims import PROGRAMS, Running, Start, Way, running, wait_until, ways, workshop
 from tests.support import ROOT, need

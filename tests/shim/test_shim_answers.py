@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib import shim
+from tasks.lib.platform.fronts import PRELUDE_TYPE
 from tests.shim.runtime_api import Event, Post, RuntimeApi
 from tests.shim.shims import SHIM, Start, Way, ways
 from tests.support import ROOT
@@ -136,17 +136,17 @@ def test_the_program_gets_its_arguments(way: Way, start: Start, api: RuntimeApi,
 def test_a_stream_with_a_type_begins_with_the_prelude(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         answer = api.ask({"do": "drip"})
-        assert answer.headers["content-type"] == shim.PRELUDE_TYPE
+        assert answer.headers["content-type"] == PRELUDE_TYPE
         assert answer.body.startswith(PRELUDE)
         assert answer.body.removeprefix(PRELUDE) == b"drip " * 5
         assert api.ask({"do": "silent"}).error_type == "Function.NoResponse", "nothing went out before the first byte"
 
 
-@pytest.mark.parametrize("way", ways(SHIMS, response="stream", content_type=shim.PRELUDE_TYPE), ids=str)
+@pytest.mark.parametrize("way", ways(SHIMS, response="stream", content_type=PRELUDE_TYPE), ids=str)
 def test_a_program_may_write_the_prelude_itself(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         answer = api.ask({"do": "drip"})
-        assert (answer.headers["content-type"], answer.body) == (shim.PRELUDE_TYPE, b"drip " * 5)
+        assert (answer.headers["content-type"], answer.body) == (PRELUDE_TYPE, b"drip " * 5)
 
 
 # ---- an API that is out of order ----

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..platform.limits import LEAST_MEMORY_MB
 from ..platform.runtimes import ARCHITECTURES
 
 NATIVE, NODE = "provided.al2023", "nodejs24.x"
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--alone", action="store_true", help="judge executables as they are, with nothing packed")
     found.add_argument("--pack-to", type=Path, metavar="FOLDER", help="write program, lib/ and a bootstrap there")
     found.add_argument("--run", metavar="EVENT", help="start it once, in a room like Lambda: JSON, or @FILE")
-    found.add_argument("--memory-mb", type=int, default=128, help="of the run (default: %(default)s)")
+    found.add_argument("--memory-mb", type=int, default=LEAST_MEMORY_MB, help="of the run (default: %(default)s)")
     found.add_argument("--timeout-s", type=float, default=10, help="of the run (default: %(default)s)")
     found.add_argument("--json", action="store_true", help="one JSON document instead of trees")
     return found

@@ -31,6 +31,7 @@ from ..gate.versions import OLDER
 from ..loader.closure import Closure
 from ..loader.search import Search
 from ..loader.walk import closure
+from ..platform.layout import BOOTSTRAP
 from ..platform.libc import Libc, Tier
 from ..platform.runtimes import Platform, platform
 from ..sysroot.file import open_regular
@@ -217,7 +218,7 @@ def _done(choice: _Choice, chosen: Libc, reason: str, lib: Mapping[str, Member],
         unproved=found.unproved,
         notes=found.notes,
         floors=found.floors,
-        objects=tuple(item for item in found.objects if item.name != "bootstrap"),
+        objects=tuple(item for item in found.objects if item.name != BOOTSTRAP),
     )
 
 

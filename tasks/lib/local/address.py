@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Iterator
 
 from ..platform import limits
-from .fronts.answers import PRELUDE_TYPE, SEPARATOR, FrontError, HttpAnswer, answer, prelude
+from ..platform.fronts import PRELUDE_TYPE
+from .fronts.answers import SEPARATOR, FrontError, HttpAnswer, answer, prelude
 from .fronts.events import FRONTS
 from .fronts.request import HttpRequest
 from .guard import refuses

@@ -21,7 +21,8 @@ from ..base.errors import InvokeError, ToolError
 from ..base.files import PROGRAM_MODE
 from ..base.resources import resource
 from ..platform.architecture import own_architecture, with_elf_machine
-from ..platform.layout import LIBRARY_PATH, OPT, RUNTIME, TASK
+from ..platform.layout import BOOTSTRAP, LIBRARY_PATH, OPT, RUNTIME, TASK
+from ..platform.limits import DEFAULT_TIMEOUT_S, LEAST_MEMORY_MB, LEAST_TMP_MB
 from ..platform.runtimes import on_node
 from . import folders
 
@@ -42,13 +43,13 @@ class Package:
     zip: Path
     runtime: str
     handler: str
-    timeout_s: int = 3
-    memory_mb: int = 128
+    timeout_s: int = DEFAULT_TIMEOUT_S
+    memory_mb: int = LEAST_MEMORY_MB
     environment: Mapping[str, str] = field(default_factory=dict)
     log_format: str = "Text"  # or JSON
     log_level: str = ""  # the least that is wanted; in JSON only, as on Lambda
     layers: tuple[Path, ...] = ()  # zips, in order
-    tmp_mb: int = 512
+    tmp_mb: int = LEAST_TMP_MB
     room: bool = True  # whether it runs in a room like Lambda's, where there can be one
 
     @property
@@ -104,7 +105,7 @@ def command(package: Package, root: Path) -> list[str]:
     if package.on_node:
         _check_architecture(root, [path for path in root.iterdir() if path.is_file()])
         return [node(), str(node_client(CLIENT.absolute()) or RUNTIME_JS), package.handler]
-    bootstrap = root / "bootstrap"
+    bootstrap = root / BOOTSTRAP
     if not bootstrap.exists():
         raise InvokeError(
             f"{package.zip} has no bootstrap, which {package.runtime} starts.", "Run doit, which packs one."

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from ..platform.limits import INIT_S, LOG_TAIL_BYTES
 from .function import Package
 from .invocation import Failure, Invocation, Report, out_of_memory
 from .runtime_api import RuntimeApi
@@ -26,7 +27,6 @@ from .watched import LOOK_S, LogPipe, end_marked, memory_used, processes_below
 
 Log = Callable[[str], None]
 
-INIT_S = 10.0  # so long Lambda waits for the first request of the process before the clock of the event runs
 STOP_S = 0.6  # from SIGTERM to SIGKILL; Lambda gives 300 to 500 ms
 MARK = "AWS_LAMBDA_LOG_STREAM_NAME"  # tells one sandbox from another, in the environment of all that runs in it
 
@@ -95,7 +95,9 @@ class Sandbox:
         why = f" {failure.message}\n" if failure and failure.kind == "Sandbox.Timedout" else ""
         line = report.line(invocation.id, self.package.memory_mb)
         log = words + f"{why}END RequestId: {invocation.id}\n{line}\n".encode()
-        invocation.finish(failure, Report(report.duration_ms, report.memory_used, report.init_ms, log[-4096:]))
+        invocation.finish(
+            failure, Report(report.duration_ms, report.memory_used, report.init_ms, log[-LOG_TAIL_BYTES:])
+        )
 
     def _wait(self, done: Callable[[], bool], timeout_s: float) -> None:
         """Until `done`, the end of the process, too much memory or the end of the time."""

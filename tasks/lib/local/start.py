@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..platform.architecture import Architecture, own_architecture
-from ..platform.layout import PROGRAM_PATH, RUNTIME, TASK
+from ..platform.layout import BOOTSTRAP, PROGRAM_PATH, RUNTIME, TASK
 from ..platform.runtimes import Platform, platform
 from ..room import fittings
 from ..room.room import room_problem
@@ -96,7 +96,7 @@ def start(package: Package, task: Path, more: Mapping[str, str], output: Output,
 def _foreign(task: Path) -> bool:
     """A bootstrap for another processor runs by this machine's qemu, which is not in the room."""
     try:
-        head = (task / "bootstrap").read_bytes()[:20]
+        head = (task / BOOTSTRAP).read_bytes()[:20]
     except OSError:
         return False
     machine = int.from_bytes(head[18:20], "little")

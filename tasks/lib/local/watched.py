@@ -17,8 +17,9 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from ..platform.limits import LOG_TAIL_BYTES
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
-TAIL = 4096  # bytes of log that Invoke gives back
 LOOK_S = 0.02  # between two looks at the memory
 LINE = 262_144  # bytes; a longer line is cut
 
@@ -62,7 +63,7 @@ class LogPipe:
                 self._take(data)
 
     def _take(self, data: bytes) -> None:
-        self._tail = (self._tail + data)[-TAIL:]
+        self._tail = (self._tail + data)[-LOG_TAIL_BYTES:]
         *lines, self._line = (self._line + data).split(b"\n")
         if self._line and (self._ended or len(self._line) > LINE):
             lines.append(self._line)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"  # of a stream: status and headers come before it
+
 
 class Front(NamedTuple):
     """One kind of front."""

@@ -13,6 +13,8 @@ RUNTIME = "/var/runtime"  # LAMBDA_RUNTIME_DIR
 LIB = "lib"  # the folder of the zip that holds the libraries
 DATA = "data-files"  # of the zip, too: a folder for each Haskell package that reads files at run time
 BOOTSTRAP = "bootstrap"  # what a `provided` runtime starts: in the zip, else in a layer
+RUN_JS, NODE_HANDLER = "run.js", "run.handle"  # our shim for Node runtimes, and how they call what it exports
+SHIMS = (BOOTSTRAP, RUN_JS)
 # system folders come before the function's own: a bundled library is shadowed by one of the runtime's
 LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 PROGRAM_PATH = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"  # PATH

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SHIMS = frozenset({"bootstrap", "run.js"})
+from ..platform.layout import SHIMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class FunctionReport:
                 return cls(name, needed, (), 0)
             with zipfile.ZipFile(folder / "lambda.zip") as archive:
                 tones = {f"lib/{item['name']}": item["tier"].lower() for item in needed["pack"]}
-                own = SHIMS | {needed["program"]}
+                own = {*SHIMS, needed["program"]}
                 members = tuple(
                     Content(
                         info.filename,

@@ -26,6 +26,7 @@ from typing import Any
 from ..base.errors import ToolError
 from ..platform.architecture import own_architecture
 from ..platform.layout import LIBRARY_PATH, LINKS, OPT, PROGRAM_PATH, RUNTIME, TASK
+from ..platform.limits import LEAST_MEMORY_MB, LEAST_TMP_MB
 from ..platform.runtimes import Platform
 from . import fittings
 from .stay import PACKAGE, child_environment
@@ -45,9 +46,9 @@ class Visit:
     stdin: bytes = b""
     layers: Path | None = None
     handler: str = "function"
-    memory_mb: int = 128
+    memory_mb: int = LEAST_MEMORY_MB
     timeout_s: float = 10.0
-    tmp_mb: int = 512
+    tmp_mb: int = LEAST_TMP_MB
     environment: Mapping[str, str] = field(default_factory=dict)
     isolated: bool = True  # no network but loopback
     recorded: bool = True
@@ -184,7 +185,7 @@ def _spec(folder: Path, wanted: Visit | None, *, room: bool) -> dict[str, Any]:
         "event": base64.b64encode(wanted.event).decode() if wanted and wanted.event is not None else None,
         "timeout_s": wanted.timeout_s if wanted else 5,
         "tmp_mb": wanted.tmp_mb if wanted else 16,
-        "memory_bytes": (wanted.memory_mb if wanted else 128) << 20,
+        "memory_bytes": (wanted.memory_mb if wanted else LEAST_MEMORY_MB) << 20,
         "environment": environment(wanted, task, opt) if wanted else {},
         "files": dict(fittings.etc(online=False)),
         "links": fittings.LINKS_THERE if wanted else LINKS,

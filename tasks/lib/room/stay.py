@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ..platform.layout import TASK
+from ..platform.limits import LEAST_TMP_MB
 from ..platform.runtimes import Platform
 from . import fittings
 
@@ -35,7 +36,7 @@ class Stay:
     platform: Platform
     environment: Mapping[str, str]  # all of it
     layers: Path | None = None
-    tmp_mb: int = 512
+    tmp_mb: int = LEAST_TMP_MB
     more: tuple[fittings.Bind, ...] = ()  # beside what the runtime has
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from ..platform.layout import NODE_HANDLER
 from ..platform.limits import ENVIRONMENT_BYTES
 from . import answer_faults, image_faults, web_faults
 from .forms import FUNCTION_NAME
@@ -42,8 +43,8 @@ def _build(function: Function, where: str) -> Iterator[Fault]:
         return
     if function.on_node and function.process is Process.NATIVE:
         yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
-    if function.on_node and function.handler != "run.handle":
-        yield f"{where}.handler", 'must be "run.handle" on Node runtimes: that is what the shim exports'
+    if function.on_node and function.handler != NODE_HANDLER:
+        yield f"{where}.handler", f'must be "{NODE_HANDLER}" on Node runtimes: that is what the shim exports'
     if function.process is Process.NATIVE and function.input is Input.ENVELOPE:
         yield f"{where}.input", '"envelope" is written by the shim, which process = "native" does without'
     yield from web_faults.contradictions(function, where)

@@ -5,7 +5,8 @@ Source: AWS's API reference of Lambda, IAM, EC2, CloudWatch Logs (PutRetentionPo
 
 from __future__ import annotations
 
-from .rules import Flag, Text
+from ..platform.limits import LEAST_MEMORY_MB, LEAST_TMP_MB, LONGEST_S, MOST_LAYERS, MOST_MEMORY_MB, MOST_TMP_MB
+from .rules import Flag, Text, Whole
 from .tables import Many, Pairs, Shape
 
 RETENTIONS = (
@@ -32,6 +33,7 @@ RESERVED_BY_LAMBDA = (
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
 )
+MOST_TAGS = 48  # of the 50 that AWS allows, two are the deploy's
 OWN_TAGS = "haskell-on-lambda:"  # tags of this name are the deploy's memory, not the user's
 
 PATH = Text(r"[^\x00\n]+", "a path")
@@ -90,3 +92,8 @@ REPOSITORY = Text(
     256,
 )
 NETWORK = Text(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", "a network's name")
+MEMORY = Whole(LEAST_MEMORY_MB, MOST_MEMORY_MB, "MB")
+TMP = Whole(LEAST_TMP_MB, MOST_TMP_MB, "MB")
+TIMEOUT = Whole(1, LONGEST_S, "s")
+LAYERS = Many(LAYER, MOST_LAYERS)
+TAGS = Pairs(TAG, TAG_VALUE, most=MOST_TAGS)

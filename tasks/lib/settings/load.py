@@ -17,6 +17,7 @@ from typing import Any
 from ..base.errors import ConfigError, UsageError
 from ..base.frozen import Frozen, Row
 from ..base.resources import resource
+from ..platform.layout import NODE_HANDLER
 from ..platform.runtimes import on_node
 from . import image_faults, references
 from .contradictions import contradictions
@@ -199,7 +200,7 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
     values = _values(joined, Function)
     values.setdefault("executable", name)
     node = on_node(str(values.get("runtime", Function.runtime)))
-    values.setdefault("handler", "run.handle" if node else values["executable"])
+    values.setdefault("handler", NODE_HANDLER if node else values["executable"])
     on_aws = str(values.get("function_name", Function.function_name)).replace("{function}", name)
     values["function_name"] = on_aws if stage is None else on_aws.replace("{stage}", stage)
     return Function(name=name, **values)

@@ -18,6 +18,8 @@ from typing import Any
 
 from ..base.frozen import Frozen, Row
 from ..platform.fronts import FRONTS
+from ..platform.layout import DATA, LIB, SHIMS
+from ..platform.limits import DEFAULT_TIMEOUT_S, LEAST_MEMORY_MB, LEAST_TMP_MB
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
 from . import forms, references, triggers, web
 from .declare import key, managed
@@ -41,8 +43,8 @@ from .words import (
 
 TAKEN = frozenset(
     {
-        *("bootstrap", "run.js", "lib", "lambda.zip", "lambda.sha256", "image.tar", "image.json"),
-        *("needed-libs.json", "data-files", "deployed-hash", "invocations.html", "addresses.json", "build.log"),
+        *(*SHIMS, LIB, DATA, "lambda.zip", "lambda.sha256", "image.tar", "image.json"),
+        *("needed-libs.json", "deployed-hash", "invocations.html", "addresses.json", "build.log"),
     }
 )
 REFUSED_RUNTIMES = {
@@ -168,8 +170,8 @@ class Function(Frozen):
         "",
         aws="Handler",
     )
-    memory_mb: int | None = managed("MemorySize", Whole(128, 10240, "MB"), "memory", aws_default=128)
-    timeout_s: int | None = managed("Timeout", Whole(1, 900, "s"), "time limit of one event", aws_default=3)
+    memory_mb: int | None = managed("MemorySize", forms.MEMORY, "memory", aws_default=LEAST_MEMORY_MB)
+    timeout_s: int | None = managed("Timeout", forms.TIMEOUT, "time limit of one event", aws_default=DEFAULT_TIMEOUT_S)
     role: str | None = managed("Role", forms.ROLE, "execution role; needed to create the function")
     environment: Mapping[str, str | Reference] | None = managed(
         "Environment.Variables",
@@ -178,13 +180,13 @@ class Function(Frozen):
         aws_default={},
         secret=True,
     )
-    tags: Mapping[str, str] | None = managed("Tags", Pairs(forms.TAG, forms.TAG_VALUE, most=48), "tags")
-    layers: tuple[str, ...] | None = managed("Layers", Many(forms.LAYER, 5), "layer versions, in order", aws_default=[])
+    tags: Mapping[str, str] | None = managed("Tags", forms.TAGS, "tags")
+    layers: tuple[str, ...] | None = managed("Layers", forms.LAYERS, "layer versions, in order", aws_default=[])
     description: str | None = managed("Description", Text(longest=256), "description", aws_default="")
     function_name: str = managed("FunctionName", forms.NAME_ON_AWS, "the function's name on AWS", "{function}")
     alias: str | None = managed("", forms.ALIAS, "publish a version and point this alias at it")
     ephemeral_storage_mb: int | None = managed(
-        "EphemeralStorage.Size", Whole(512, 10240, "MB"), "size of /tmp", aws_default=512
+        "EphemeralStorage.Size", forms.TMP, "size of /tmp", aws_default=LEAST_TMP_MB
     )
     vpc: Mapping[str, Any] | None = managed("VpcConfig", forms.VPC, "subnets and security groups")
     tracing: Tracing | None = managed("TracingConfig.Mode", Word(Tracing), "X-Ray", aws_default="PassThrough")

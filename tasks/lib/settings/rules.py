@@ -28,7 +28,7 @@ class Rule(Protocol):
 
     @property
     def words(self) -> str:
-        """The rule in a few words: "64 to 10240"."""
+        """The rule in a few words: "1 to 900 s"."""
 
     def faults(self, value: Any) -> Iterator[Fault]:
         """Everything wrong with `value`."""

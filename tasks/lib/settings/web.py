@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..base.frozen import Frozen
+from ..platform.limits import INIT_S
 from .rules import Fault, Text
 from .tables import Many
 
@@ -29,7 +30,7 @@ KEYS = (
     "error_status",
     "shutdown",
 )
-READY_LONGEST_S = 9.5  # seconds: of the 10 that Lambda gives the init phase
+READY_LONGEST_S = INIT_S - 0.5  # seconds: what is left of the init phase for the shim itself
 
 
 class Port(Frozen):

@@ -17,7 +17,6 @@ from ..deep import is_json, value_of
 
 Pair = tuple[str, str]
 SEPARATOR = b"\0" * 8
-PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "trailer", "upgrade"}
 )
