@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .lib.base.errors import BuildError, name_command
+from .lib.base.errors import BuildError, ConfigError, UsageError, name_command
 
 SETTINGS = "lambda.toml"
 HELP = """Takes any Haskell executable to AWS Lambda, and proves before the upload that it starts there.
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = without_project(words)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 3 if isinstance(error, ConfigError | UsageError) else 1
     return doit(words) if code is None else code
 
 

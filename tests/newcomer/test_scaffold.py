@@ -11,7 +11,7 @@ import pytest
 
 from tasks.lib.base.errors import UsageError
 from tasks.lib.scaffold import init, new, project
-from tasks.lib.scaffold.executables import cabal_executables, executables, hpack_executables
+from tasks.lib.scaffold.executables import cabal_executables, hpack_executables, survey
 from tasks.lib.scaffold.templates import KINDS
 from tests.newcomer.installed import Installed
 from tests.support import TINY, need
@@ -96,6 +96,85 @@ def test_init_finds_the_programs_of_a_repository_and_changes_nothing_the_second_
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
 
 
+PACKAGE = "cabal-version: 2.4\nname: p\nversion: 1\n"
+SHAPES = {
+    "a cabal.project with patterns": (
+        {
+            "cabal.project": "packages: services/*/*.cabal\n          libs/*\n",
+            "services/a/a.cabal": PACKAGE + "executable a\n  main-is: A.hs\n",
+            "libs/c/c.cabal": PACKAGE + "library\n",
+            "testdata/odd/odd.cabal": PACKAGE + "executable odd\n  main-is: A.hs\n",
+        },
+        {"a": {"source": "services/a"}},
+    ),
+    "a submodule": (
+        {
+            "p.cabal": PACKAGE + "executable top\n  main-is: A.hs\n",
+            "vendored/q/.git": "gitdir: ../../.git/modules/q\n",
+            "vendored/q/q.cabal": PACKAGE + "executable theirs\n  main-is: A.hs\n",
+        },
+        {"top": {"source": "."}},
+    ),
+    "stack.yaml with package.yaml alone": (
+        {
+            "stack.yaml": "resolver: ghc-9.0.2\npackages:\n- api\n",
+            "api/package.yaml": "name: api\nexecutables:\n  api-exe:\n    main: Main.hs\n    when: [x]\n",
+            "other/package.yaml": "name: other\nexecutables:\n  no:\n    main: Main.hs\n",
+        },
+        {"api-exe": {"source": "api"}},
+    ),
+    "yaml's flow style": (
+        {
+            "package.yaml": "name: f\nexecutables: {one: {main: A.hs, needs: [base, warp]}, 'two': {main: B}}\n",
+            "Main.hs": TINY,
+        },
+        {"one": {"source": ".", "process": "http"}, "two": {"source": "."}},
+    ),
+    "braces, and what is not built": (
+        {
+            "p.cabal": PACKAGE
+            + "executable one {\n  main-is: A.hs\n}\nexecutable off\n  Buildable: False\n  main-is: B.hs\n"
+            "executable on\n  main-is: B.hs\n  if os(windows)\n    buildable: False\n"
+        },
+        {"one": {"source": "."}, "on": {"source": "."}},
+    ),
+    "a foreign library beside a program": (
+        {
+            "flib/f.cabal": PACKAGE + "foreign-library f\n  type: native-shared\n",
+            "o'tool.d/t.cabal": PACKAGE + "executable tool\n  main-is: A.hs\n",
+        },
+        {"tool": {"source": "o'tool.d"}},
+    ),
+    "a literate program alone": ({"deep/prog/Main.lhs": "> main = pure ()\n"}, {"prog": {"source": "deep/prog"}}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_init_finds_what_a_repository_builds(tmp_path: Path, shape: str) -> None:
+    given, expected = SHAPES[shape]
+    for name, text in given.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for line in init.init(tmp_path):
+        assert "left out" not in line or " is " in line
+    assert tomllib.loads((tmp_path / "lambda.toml").read_text())["function"] == expected
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert init.init(tmp_path)[-1] == "Nothing to do: every program is in lambda.toml."
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == kept
+
+
+def test_what_a_person_wrote_keeps_its_ends_of_lines_and_its_mark(tmp_path: Path) -> None:
+    (tmp_path / "Main.hs").write_text(TINY)
+    before = b'\xef\xbb\xbf# mine\r\n[function.x]\r\nsource = "x"\r\n'
+    (tmp_path / "lambda.toml").write_bytes(before)
+    (tmp_path / ".gitignore").write_bytes(b"*.o\r\n")
+    init.init(tmp_path)
+    after = (tmp_path / "lambda.toml").read_bytes()
+    assert after.startswith(before)
+    assert b"\n" not in after.replace(b"\r\n", b"")
+    assert (tmp_path / ".gitignore").read_bytes() == b"*.o\r\n/build/\r\n/.doit.db*\r\n"
+
+
 def test_init_leaves_a_dodo_file_and_names_the_line_for_it(tmp_path: Path) -> None:
     (tmp_path / "Main.hs").write_text(TINY)
     (tmp_path / "dodo.py").write_text("# mine\n")
@@ -120,7 +199,7 @@ def test_a_name_is_made_of_any_text() -> None:
 def test_a_symbolic_link_in_a_circle_ends(tmp_path: Path) -> None:
     (tmp_path / "Main.hs").write_text(TINY)
     (tmp_path / "again").symlink_to(tmp_path)
-    assert [item.folder for item in executables(tmp_path)] == [Path()]
+    assert [item.folder for item in survey(tmp_path).programs] == [Path()]
 
 
 def test_stanzas_are_read_as_cabal_and_hpack_read_them() -> None:

@@ -97,13 +97,13 @@ def project_folder(source: Path) -> Path:
         if ".." in source.parts and ".." not in folder.parts:
             break  # not above it, but here
         for name in PROJECT_FILES:
-            if exists(folder / name) and _has_part(folder / name, source):
+            if exists(folder / name) and lists_package(folder / name, source):
                 return folder
     return source
 
 
-def _has_part(project: Path, source: Path) -> bool:
-    """Whether a project file above a folder counts it in; a folder without a package is part of one above."""
+def lists_package(project: Path, source: Path) -> bool:
+    """Whether a stack.yaml or cabal.project above a folder counts it in; one without a package is part of any above."""
     if not any(source.glob("*.cabal")) and not exists(source / "package.yaml"):
         return True
     try:

@@ -1,10 +1,13 @@
 """The executables of a Haskell repository, read from its package descriptions; nothing is run.
 
 in   a folder
-out  `executables(folder)` → one `Executable` each, sorted: package folder, name, the libraries it names
+out  `survey(folder)` → `Survey`: one `Executable` each, sorted (package folder, name, the libraries it names), and the
+     packages that are not this project's
 
 *.cabal is read first; package.yaml (hpack) where there is none beside it; a Main.hs where a folder has neither and no
-package above it. The readers know what is needed here, stanzas and indented keys, and leave the rest to cabal.
+package above it. A package that a cabal.project or stack.yaml above it does not list, and another repository within
+this one (a submodule), are left out. The readers know what is needed here, stanzas and indented keys, and leave the
+rest to cabal.
 """
 
 from __future__ import annotations
@@ -15,8 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..base.files import exists
+from ..build.sources import PROJECT_FILES, lists_package
+
 SKIPPED = frozenset({"dist", "dist-newstyle", "node_modules", "build", "vendor"})
-STANZA = re.compile(r"^(?:executable|common)[ \t]+(\S+)[ \t]*$", re.IGNORECASE)
+STANZA = re.compile(r"^(?:executable|common)[ \t]+([^\s{]+)[ \t{]*$", re.IGNORECASE)
+FIELD = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*:[ \t]*(\S*)")
+CONDITION = re.compile(r"^[ \t]+(?:if|elif|else)\b", re.IGNORECASE)
+NOT_BUILT = "buildable: False"  # among the words of a stanza
+MAINS = frozenset({"Main.hs", "Main.lhs"})
 TOP = re.compile(r"^[A-Za-z]")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
@@ -29,24 +39,51 @@ class Executable(NamedTuple):
     depends: frozenset[str]  # words of its stanza: every library it names is among them
 
 
-def executables(root: Path) -> list[Executable]:
+class Survey(NamedTuple):
+    """What a repository has."""
+
+    programs: list[Executable]
+    left_out: list[tuple[Path, str]]  # folders with programs of somebody else, and why they are
+
+
+def survey(root: Path) -> Survey:
     """Every executable below a folder."""
-    found: list[Executable] = []
+    programs: list[Executable] = []
+    left_out: list[tuple[Path, str]] = []
     packages: list[Path] = []
     loose: list[Path] = []
     for place, below, names in os.walk(root):
         below[:] = sorted(name for name in below if name not in SKIPPED and not name.startswith("."))
-        folder = Path(place)
-        described = list(_executables_of(folder, sorted(names)))
-        if described or any(name.endswith(".cabal") for name in names):
+        folder = Path(place).relative_to(root)
+        if folder.parts and exists(root / folder / ".git"):
+            below[:] = []
+            left_out.append((folder, "is a repository of its own"))
+            continue
+        described = list(_executables_of(root / folder, sorted(names)))
+        if described or "package.yaml" in names or any(name.endswith(".cabal") for name in names):
             packages.append(folder)
-            found += [item._replace(folder=folder.relative_to(root)) for item in described]
-        elif "Main.hs" in names:
+            if described and (project := _stranger_to(root, folder)):
+                left_out.append((folder, f"is not among the packages of {project}"))
+            else:
+                programs.extend(item._replace(folder=folder) for item in described)
+        elif MAINS & set(names):
             loose.append(folder)
-    for folder in loose:
-        if not any(folder.is_relative_to(package) for package in packages):
-            found.append(Executable(folder.relative_to(root), (root / folder).resolve().name, frozenset()))
-    return sorted(found)
+    programs += [
+        Executable(folder, (root / folder).resolve().name, frozenset())
+        for folder in loose
+        if not any(folder.is_relative_to(package) for package in packages)
+    ]
+    return Survey(sorted(programs), left_out)
+
+
+def _stranger_to(root: Path, folder: Path) -> str:
+    """The nearest project file above a package, where it does not list that; "" where it does, or there is none."""
+    for above in (folder, *folder.parents):
+        files = [root / above / name for name in PROJECT_FILES if exists(root / above / name)]
+        if files:
+            listed = above == folder or any(lists_package(file, root / folder) for file in files)
+            return "" if listed else (above / files[-1].name).as_posix()
+    return ""
 
 
 def _executables_of(folder: Path, names: list[str]) -> Iterator[Executable]:
@@ -58,24 +95,39 @@ def _executables_of(folder: Path, names: list[str]) -> Iterator[Executable]:
 
 
 def cabal_executables(text: str) -> Iterator[Executable]:
-    """The executables of a .cabal file, with the words of their stanza and of the common stanzas it imports."""
+    """The executables of a .cabal file, with the words of their stanza and of the common stanzas it imports.
+
+    One that is not `buildable`, whatever the flags, is none.
+    """
     stanzas: dict[tuple[str, str], set[str]] = {}
     words: set[str] = set()
+    conditional = False
     for line in text.splitlines():
         plain = line.split("--")[0] if line.lstrip().startswith("--") else line
         if TOP.match(plain):
             head = STANZA.match(plain)
             words = stanzas.setdefault((plain.split()[0].lower(), head[1]), set()) if head else set()
+            conditional = False
         else:
+            conditional = conditional or bool(CONDITION.match(plain))
+            field = FIELD.match(plain)
+            if field and not conditional and (field[1].lower(), field[2].lower()) == ("buildable", "false"):
+                words.add(NOT_BUILT)
             words |= set(WORD.findall(plain))
     for (kind, name), own in stanzas.items():
-        if kind == "executable":
+        if kind == "executable" and NOT_BUILT not in own:
             shared = [more for (other, label), more in stanzas.items() if other == "common" and label in own]
             yield Executable(Path(), name.strip('"'), frozenset(own.union(*shared)))
 
 
 def hpack_executables(text: str) -> Iterator[Executable]:
     """The executables of a package.yaml: the keys below `executables`, or the package's name for `executable`."""
+    if flow := re.search(r"^executables:\s*(\{.*)", text, re.MULTILINE | re.DOTALL):
+        return (Executable(Path(), label, words) for label, words in _flow(flow[1]))
+    return _block(text)
+
+
+def _block(text: str) -> Iterator[Executable]:
     section, indent, name = "", 0, ""
     found: dict[str, set[str]] = {}
     shared: set[str] = set()
@@ -101,3 +153,22 @@ def hpack_executables(text: str) -> Iterator[Executable]:
             found[name] |= set(WORD.findall(plain))
     for label, words in found.items():
         yield Executable(Path(), label, frozenset(words | shared))
+
+
+def _flow(text: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """The keys of a mapping in YAML's flow style, `{a: {main: A.hs}, b: …}`, with the words below each."""
+    depth, label, words = 0, "", set[str]()
+    for sign in re.findall(r"[{}\[\],]|[^\s{}\[\],:]+", text):
+        if sign in {"{", "["}:
+            depth += 1
+        elif sign in {"}", "]"}:
+            depth -= 1
+            if depth == 1 and label:
+                yield label, frozenset(words)
+                label, words = "", set()
+            if depth == 0:
+                return
+        elif depth == 1 and sign != ",":
+            label = sign.strip("\"'")
+        else:
+            words.add(sign)

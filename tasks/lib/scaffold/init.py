@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import UsageError
 from . import project
-from .executables import Executable, executables
+from .executables import Executable, survey
 
 RUNTIME_API = frozenset({"hal", "aws-lambda-haskell-runtime", "aws-lambda-runtime"})  # they ask Lambda themselves
 WEB_SERVERS = frozenset({"warp", "scotty", "twain", "Spock", "snap-server", "yesod", "happstack-server", "ihp"})
@@ -31,11 +31,14 @@ def run(words: Sequence[str]) -> int:
 
 def init(folder: Path) -> list[str]:
     """Write what lacks; the sentences that say so. UsageError when there is no Haskell program."""
-    programs = executables(folder)
+    programs, strange = survey(folder)
+    left_out = [f"left out: {place.as_posix()} {why}" for place, why in strange]
     known = project.functions(folder)
     if not programs and not known:
         raise UsageError(
-            f"There is no Haskell program in {folder}: no executable of a .cabal file or package.yaml, and no Main.hs.",
+            f"There is no Haskell program in {folder}: no executable of a .cabal file or package.yaml, and no Main.hs"
+            + "".join(f"; {line}" for line in left_out)
+            + ".",
             "haskell-on-lambda new NAME makes a first one.",
         )
     there = {(str(table.get("source")), str(table.get("executable", name))) for name, table in known.items()}
@@ -51,8 +54,12 @@ def init(folder: Path) -> list[str]:
         said.append(f"lambda.toml: [function.{name}] builds {program.name} of {source}")
     said += project.complete(folder)
     if not said:
-        return ["Nothing to do: every program is in lambda.toml."]
-    return [*said, "Next: haskell-on-lambda (or doit) builds every zip, and says whether it would start on Lambda."]
+        return [*left_out, "Nothing to do: every program is in lambda.toml."]
+    return [
+        *said,
+        *left_out,
+        "Next: haskell-on-lambda (or doit) builds every zip, and says whether it would start on Lambda.",
+    ]
 
 
 def table(program: Executable, source: str, name: str) -> dict[str, str | list[str]]:

@@ -48,17 +48,18 @@ def functions(folder: Path) -> dict[str, Any]:
 def add_function(folder: Path, name: str, table: Mapping[str, Any]) -> None:
     """Append [function.<name>] to lambda.toml, or begin one, and keep what is there; ConfigError when it takes none."""
     path = folder / SETTINGS
-    before = path.read_text(encoding="utf-8") if path.exists() else HEADER
+    before = path.read_bytes().decode("utf-8") if path.exists() else HEADER
     write(path, with_function(before, name, table).encode())
 
 
 def with_function(before: str, name: str, table: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
     """The text of lambda.toml with [function.<name>] behind what is there; ConfigError when it takes none."""
+    end = "\r\n" if "\r\n" in before else "\n"
     lines = [f"{key} = {toml.value(value)}" for key, value in table.items()]
-    gap = "" if before.endswith("\n\n") or not before else "\n" if before.endswith("\n") else "\n\n"
-    after = before + gap + "\n".join([f"[function.{name}]", *lines, *comments]) + "\n"
+    gap = "" if before.endswith(end * 2) or not before else end if before.endswith("\n") else end * 2
+    after = before + gap + end.join([f"[function.{name}]", *lines, *comments]) + end
     try:
-        tomllib.loads(after)
+        tomllib.loads(after.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
             f"{SETTINGS} writes its functions in a way that no table can be added to: {error}.",
@@ -76,12 +77,13 @@ def complete(folder: Path) -> Iterator[str]:
     elif "haskell_on_lambda" not in dodo.read_text(errors="replace") and not (folder / "tasks/lib/scaffold").exists():
         yield "dodo.py: left as it is; add `from haskell_on_lambda.dodo import *` to it"
     ignore = folder / ".gitignore"
-    before = ignore.read_text(errors="surrogateescape") if ignore.exists() else ""
+    before = ignore.read_bytes().decode(errors="surrogateescape") if ignore.exists() else ""
+    end = "\r\n" if "\r\n" in before else "\n"
     known = {line.strip().strip("/") for line in before.splitlines()}
     lacking = [line for line in IGNORED if line.strip("/") not in known]
     if lacking:
-        gap = "\n" if before and not before.endswith("\n") else ""
-        write(ignore, (before + gap + "\n".join(lacking) + "\n").encode(errors="surrogateescape"))
+        gap = end if before and not before.endswith("\n") else ""
+        write(ignore, (before + gap + end.join(lacking) + end).encode(errors="surrogateescape"))
         yield f".gitignore: {' and '.join(lacking)} added"
 
 
