@@ -177,6 +177,7 @@ for file in "${requirements[@]}"; do
     touch "$stamp"
   fi
 done
+.venv/bin/python make/at_home.py                # so that plain doit answers as ours before it has read dodo.py
 .venv/bin/python -m compileall -q dodo.py tasks # so that even the first doit starts quickly
 
 # ---- the container -----------------------------------------------------------------------------------------------------

@@ -32,9 +32,18 @@ def define(project: Project) -> Verb:
             else check_built_zips(project, json_wanted=bool(words))
         )
 
-    return Verb(
-        "check", doc, Line(lambda _, words: words), act, needs=lambda words: [] if set(words) - {"--json"} else zips
-    )
+    return Verb("check", doc, Line(words_of), act, needs=lambda words: [] if set(words) - {"--json"} else zips)
+
+
+def words_of(name: str, words: list[str]) -> list[str]:
+    """The words as they are: the module that reads them is loaded when it has to; SystemExit for `--help` alone."""
+    if words == ["--help"]:
+        from .lib.check.options import parser
+
+        reader = parser()
+        reader.prog = name
+        reader.parse_args(words)
+    return words
 
 
 def check_built_zips(project: Project, *, json_wanted: bool) -> int:

@@ -3,63 +3,107 @@
 in   doit's classes, whose answers to these are a traceback, a list of internals or nothing that helps
 out  `put_right()` replaces those methods; everything else of the commands stays doit's
 
-Plain `doit` loads dodo.py after it has read its options, and for `dumpdb` not at all: there the console script alone
-answers in this way.
+Plain `doit` loads dodo.py after it has read its options, and for `dumpdb` not at all: plugin.py is there before.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from doit.cmd_base import Command, NamespaceTaskLoader
 from doit.cmd_dumpdb import DumpDB
 from doit.cmd_help import Help
 from doit.cmd_info import Info
+from doit.cmd_strace import Strace
 from doit.cmdparse import CmdParseError
-from doit.control import TaskControl
+from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidCommand
 
 from .refusal import refuse
 
+COMMANDS = frozenset(command.get_name() for command in DoitMain.DOIT_CMDS)
 NEAR = 5  # suggestions at most
+STRANGE = r"'(.*)' is not a task\."  # as doit's other commands say it
 INTERNALS = r"(?s) \(parsing options: .*\)\. Got: (.*)$"
-_known: list[str] = []  # every task and target of this run
+_known: list[str] = []  # every task of this run
+folders: dict[str, str] = {}  # where the sources of a function are → its name
 
 
 def put_right() -> None:
     """From here on doit's commands answer in this way."""
-    TaskControl.__init__ = _control
+    DoitMain.process_args = _words
+    NamespaceTaskLoader.load_tasks = _loaded
     InvalidCommand.__str__ = _invalid
     CmdParseError.__str__ = _unknown_option
-    Info._execute, Help._execute, DumpDB.execute = _info, _help, _dump  # noqa: SLF001 - doit has no other place for it
+    Command.parse_execute = _executed
+    # doit has no other place for these
+    Info._execute, Help._execute, DumpDB.execute, Strace._execute = _info, _help, _dump, _strace  # noqa: SLF001
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:
-    """The tasks that a person may have meant: of a function or of its folder each task, else similar names."""
-    function = Path(name.rstrip("/")).name if "/" in name else name
-    of_function = [task for task in known if task.partition(":")[2] == function]
+    """The tasks that a person may have meant: of a function or of a folder of it each task, else similar names."""
+    path = Path(name.partition(":")[2] or name)
+    places = [path, *path.parents]
+    functions = [folders.get(place.as_posix(), place.name) for place in places if place.name]
+    of_function = [[task for task in known if task.partition(":")[2] == function] for function in functions]
     from difflib import get_close_matches
 
-    return (of_function or get_close_matches(name, known, NEAR))[:NEAR]
+    near = next(filter(None, of_function), []) or get_close_matches(name, known, NEAR)
+    same_verb = [task for task in near if task.partition(":")[0] == name.partition(":")[0]]
+    return (same_verb or near)[:NEAR]
 
 
-_doits_control, _doits_invalid, _doits_unparsed = TaskControl.__init__, InvalidCommand.__str__, CmdParseError.__str__
+_doits_load = NamespaceTaskLoader.load_tasks
+_doits_invalid, _doits_unparsed = InvalidCommand.__str__, CmdParseError.__str__
+_doits_words = DoitMain.process_args
+_doits_execute = Command.parse_execute
 _doits_info, _doits_help, _doits_dump = Info._execute, Help._execute, DumpDB.execute  # noqa: SLF001
+_doits_strace = Strace._execute  # noqa: SLF001
 
 
-def _control(control: TaskControl, *arguments: Any, **more: Any) -> None:
-    _doits_control(control, *arguments, **more)
-    _known[:] = [*control.tasks]
+def _words(main: DoitMain, words: Sequence[str]) -> list[str]:
+    """An empty word names nothing; doit looks at its first character."""
+    if "" in words:
+        error = InvalidCommand(not_found='""')
+        error.bin_name = main.BIN_NAME
+        print(f"ERROR: {error}", file=sys.stderr)
+        raise SystemExit(3)
+    return list(_doits_words(main, words))
+
+
+def _executed(command: Command, words: Sequence[str]) -> Any:
+    """Run a command; whoever read us and has gone needs nothing more."""
+    try:
+        code = _doits_execute(command, words)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return code
+
+
+def _loaded(loader: NamespaceTaskLoader, *arguments: Any, **more: Any) -> Any:
+    tasks = _doits_load(loader, *arguments, **more)
+    _known[:] = [task.name for task in tasks]
+    return tasks
 
 
 def _invalid(error: InvalidCommand) -> str:
     """The name that is no task, and those that are near it."""
     if error.not_found is None:
-        return str(_doits_invalid(error))
+        said = str(_doits_invalid(error))
+        strange = re.fullmatch(STRANGE, said)
+        if strange is None:
+            return said
+        error.not_found = strange[1]
     near = nearest(error.not_found, _known)
     meant = f"Did you mean {' or '.join(near)}?" if near else f"{error.bin_name} list shows the tasks."
     message = f"There is no task or command {error.not_found}."
@@ -71,17 +115,24 @@ def _unknown_option(error: CmdParseError) -> str:
     """The option that is not known, without doit's list of all that are."""
     text = str(_doits_unparsed(error))
     said = re.sub(INTERNALS, r"; got \1", text)
-    hint = "doit help run shows the options of a run." if said != text else ""
+    command = next((word for word in sys.argv[1:] if word in COMMANDS), "run")
+    hint = (
+        f"doit help {command} shows the options of {'a run' if command == 'run' else command}." if said != text else ""
+    )
     refuse(said, hint)
     return f"{said}\n  → {hint}" if hint else said
 
 
 def _info(self: Info, pos_args: Sequence[str], hide_status: bool = False) -> Any:  # noqa: FBT001, FBT002 - doit reads the names
-    names = [task.name for task in self.task_list]
-    if len(pos_args) == 1 and pos_args[0] not in names:
-        _known[:] = names
+    if len(pos_args) == 1 and pos_args[0] not in _known:
         raise InvalidCommand(not_found=pos_args[0])
     return _doits_info(self, pos_args, hide_status)
+
+
+def _strace(self: Strace, show_all: bool) -> Any:  # noqa: FBT001 - doit reads the name
+    if self.sel_tasks[0] not in _known:
+        raise InvalidCommand(not_found=self.sel_tasks[0])
+    return _doits_strace(self, show_all)
 
 
 def _help(self: Help, pos_args: Sequence[str]) -> Any:
@@ -92,7 +143,9 @@ def _help(self: Help, pos_args: Sequence[str]) -> Any:
             task.line.parse(f"doit {task.name}", ["--help"])
         except SystemExit:
             return True
-    return _doits_help(self, pos_args)
+    if not _doits_help(self, pos_args):
+        raise InvalidCommand(not_found=pos_args[0])
+    return True
 
 
 def _dump(command: DumpDB, opt_values: dict[str, Any], pos_args: Sequence[str]) -> Any:

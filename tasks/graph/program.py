@@ -6,7 +6,6 @@ out  `run(words)` → doit's exit code; `again(verb, tasks)` → the command tha
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -34,11 +33,7 @@ def run(words: Sequence[str]) -> int:
         except InvalidDodoFile as error:
             print(f"ERROR: {error}", file=sys.stderr)
             return 3
-    try:
-        return int(DoitMain(loader).run(list(words)) or 0)
-    except BrokenPipeError:  # whoever read us has gone, and needs nothing more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    return int(DoitMain(loader).run(list(words)) or 0)
 
 
 def again(verb: str, tasks: Sequence[str]) -> tuple[list[str], str]:

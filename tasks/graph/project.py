@@ -20,7 +20,7 @@ from ..lib.base import secrets
 from ..lib.base.errors import BuildError
 from ..lib.base.processes import end_on_signals
 from ..lib.settings.load import Project, load
-from .commands import put_right
+from .commands import folders, put_right
 from .failures import speak
 from .refusal import refuse
 from .reporter import YELLOW, Reporter, coloured_text
@@ -47,6 +47,7 @@ def load_project() -> Project:
     except BuildError as error:
         refuse(error.message, error.hint)
         raise InvalidDodoFile(str(error)) from error
+    folders.update({Path(item.source or item.binary or item.name).as_posix(): item.name for item in project.functions})
     if project.has_secrets:
         secrets.publish(project.public)
         secrets.keep(project.secrets)

@@ -24,7 +24,7 @@ def test_a_group_about_one_function_still_runs_none(tiny: Workshop) -> None:
     assert run.ran == set()
 
 
-@pytest.mark.parametrize("verb", ["invoke", "invoke:two", "deploy", "logs:one", "doctor"])
+@pytest.mark.parametrize("verb", ["invoke", "invoke:two", "deploy", "logs:one", "doctor", "check"])
 def test_help_of_a_verb_shows_its_options(tiny: Workshop, verb: str) -> None:
     assert "--" in tiny.good("help", verb).out
 
@@ -35,7 +35,14 @@ def test_help_of_a_verb_shows_its_options(tiny: Workshop, verb: str) -> None:
         (("two",), "zip:two"),
         (("hs/two",), "zip:two"),
         (("zip:tow",), "zip:two"),
+        (("hs/two/src/deep",), "zip:two"),
+        (("zip:hs/two",), "zip:two?"),
         (("info", "zip:tow"), "zip:two"),
+        (("help", "zip:tow"), "zip:two"),
+        (("forget", "zip:tow"), "zip:two"),
+        (("clean", "two"), "zip:two"),
+        (("strace", "zip:tow"), "zip:two"),
+        (("list", "zop"), "zip"),
         (("invok:two",), "two"),
         (("nothing-like-it-at-all",), "list"),
     ],
@@ -48,28 +55,37 @@ def test_a_mistyped_word_names_the_nearest(tiny: Workshop, words: tuple[str, ...
     assert "CmdOption" not in run.err
 
 
-def script(tiny: Workshop, *words: str) -> subprocess.CompletedProcess[str]:
-    """The console script, which answers before doit has loaded dodo.py, too."""
-    command = [sys.executable, "-m", "tasks", *words]
+def said(tiny: Workshop, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """By the console script, or by plain doit, which has not loaded dodo.py yet (./setup.sh: make/at_home.py)."""
+    command = [sys.executable, "-m", module, *words]
     return subprocess.run(command, cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False)
 
 
-def test_dumpdb_shows_what_is_remembered(tiny: Workshop) -> None:
-    assert "zip:two ->" in script(tiny, "dumpdb").stdout
+@pytest.mark.parametrize("module", ["tasks", "doit"])
+def test_dumpdb_shows_what_is_remembered(tiny: Workshop, module: str) -> None:
+    assert "zip:two ->" in said(tiny, module, "dumpdb").stdout
     (tiny.folder / ".doit.db").unlink()
-    run = script(tiny, "dumpdb")
+    run = said(tiny, module, "dumpdb")
     assert run.returncode == 3
     assert "There is no .doit.db yet" in run.stderr
 
 
-def test_an_unknown_option_is_one_sentence(tiny: Workshop) -> None:
-    run = script(tiny, "-x")
+@pytest.mark.parametrize("module", ["tasks", "doit"])
+@pytest.mark.parametrize(("words", "helps"), [(["-x"], "run"), (["list", "-x"], "list"), (["clean", "--foo"], "clean")])
+def test_an_unknown_option_is_one_sentence(tiny: Workshop, module: str, words: list[str], helps: str) -> None:
+    run = said(tiny, module, *words)
     assert run.returncode == 3
-    assert "doit help run" in run.stderr
+    assert f"doit help {helps}" in run.stderr
     assert "CmdOption" not in run.stderr
 
 
-@pytest.mark.parametrize("command", ["list --all", "info zip:two", "why"])
+def test_an_empty_word_is_no_traceback(tiny: Workshop) -> None:
+    run = said(tiny, "tasks", "")
+    assert run.returncode == 3
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("command", ["list --all", "info zip:two", "why", "dumpdb"])
 def test_a_reader_that_goes_away_is_no_error(tiny: Workshop, command: str) -> None:
     words = " ".join(tiny.command(*command.split()))
     done = subprocess.run(

@@ -83,6 +83,7 @@ def test_own_tasks_stand_beside_ours(app: Installed) -> None:
     assert (app.folder / "mine.txt").exists()
     listed = app.good("list", "-q", module="doit").out.split()
     assert {"mine", "zip", "deploy", "why"} <= set(listed)
+    assert "mine ->" in app.good("dumpdb", module="doit").out
 
 
 def test_site_packages_may_be_read_only(app: Installed) -> None:
