@@ -6,6 +6,7 @@ out  `reasons_for(names)` → lines for people, upstream tasks first
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from doit.globals import Globals
 from doit.task import Task
 
+from ..lib.base import toml
 from ..lib.base.errors import UsageError
 from . import recipe as code
 from .reporter import Reporter
@@ -71,8 +73,11 @@ def _explain(name: str, done: dict[str, bool], lines: list[str]) -> bool:
         if (task.meta or {}).get("verb"):
             lines.append(f"{name} is asked for, not remembered: it runs whenever you say it")
         return done[name]
-    reasons = list(_reasons(task)) + [f"{other} makes its input anew" for other in before]
-    if reasons:
+    reasons = list(dict.fromkeys(_reasons(task))) + [f"{other} makes its input anew" for other in before]
+    if Globals.dep_manager.status_is_ignore(task):
+        lines.append(f"{name} would not run: it is ignored; doit forget {name} lets it run again")
+        reasons = []
+    elif reasons:
         lines.append(f"{name} would run:")
         lines += [f"  {reason}" for reason in reasons]
     else:
@@ -88,7 +93,7 @@ def _reasons(task: Task) -> Iterator[str]:
         return
     status = manager.get_status(task, Reporter.tasks, get_log=True)
     found = status.reasons
-    for path in found.get("changed_file_dep", ()):
+    for path in sorted({*found.get("changed_file_dep", ())} - {*found.get("added_file_dep", ())}):
         yield f"{path} changed{_age(path)}"
     for path in found.get("missing_file_dep", ()):
         yield f"{path} is not there"
@@ -136,7 +141,8 @@ def _settings(task: Task, values: dict[str, Any]) -> Iterator[str]:
     if not changed:
         yield "a setting changed"
     for key in changed:
-        yield f"the setting {key} changed; it is {now.get(key)!r} now"
+        shown = toml.value(json.loads(json.dumps(now[key], default=dict))) if key in now else "unset"
+        yield f"the setting {key} changed; it is {shown} now; lambda.toml changed{_age('lambda.toml')}"
 
 
 def _age(path: str) -> str:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .base.errors import BuildError
 from .settings.words import Builder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .settings.load import Build, Project
 
 WAIT_S = 10
+ON_HOST = frozenset({"ghc", "gcc", "strip"})  # without an engine nothing is built without them
 DEBIAN = "apt-get install "  # as root
 USER_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
 DEBIANS_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
@@ -48,6 +50,7 @@ def program(name: str, words: Sequence[str], package: str, why: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Finding(name, good=False, detail=f"{where} does not run: {error}", cure=cure)
     if done.returncode:
+        cure = f"{' '.join([where, *words])} says why; {cure} brings a new one"
         return Finding(name, good=False, detail=f"{where} fails with exit {done.returncode}; {why}", cure=cure)
     version = re.search(r"\d+(?:\.\d+)+", done.stdout + done.stderr)
     return Finding(name, good=True, detail=f"{version[0] if version else 'there'}  {where}")
@@ -106,45 +109,65 @@ def deploying(project: Project) -> Iterator[Finding]:
     """Who AWS takes us for, where, and whether the roles are there."""
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError
+
+    from .aws.session import region_for
 
     settings = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
     try:
         session = boto3.Session()
-        region = session.region_name or project.deploy.region
         credentials = session.get_credentials()
     except BotoCoreError as error:
         yield Finding("credentials", good=False, detail=str(error), cure="Mend ~/.aws/config or AWS_PROFILE.")
         return
-    cure = 'aws configure set region eu-central-1, or region = "…" under [deploy] of lambda.toml'
-    yield Finding("region", good=bool(region), detail=region or "none is set", cure=cure)
+    try:
+        region = region_for(session, project.deploy)
+        yield Finding("region", good=True, detail=region)
+    except BuildError as error:
+        region = "us-east-1"  # IAM and STS answer there as everywhere
+        yield Finding("region", good=False, detail=error.message, cure=error.hint)
     if credentials is None:
         cure = "aws configure, or aws sso login, or set AWS_PROFILE"
         yield Finding("credentials", good=False, detail="boto3 finds none; only deploying needs them", cure=cure)
         return
     yield Finding("credentials", good=True, detail=f"from {credentials.method}")
-    try:
-        identity = session.client("sts", region_name=region or "us-east-1", config=settings).get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        yield Finding("account", good=False, detail=str(error), cure="Sign in again: aws sso login, or aws configure.")
+    identity, lacks = _answer("account", lambda: session.client("sts", region, config=settings).get_caller_identity())
+    if lacks is not None:
+        yield lacks
         return
     pinned = project.deploy.account
     right = pinned in (None, identity["Account"])
     detail = f"{identity['Account']}  {identity['Arn']}" + ("" if right else f"; lambda.toml allows only {pinned}")
-    yield Finding("account", good=right, detail=detail, cure="Set AWS_PROFILE to one of that account.")
-    iam = session.client("iam", config=settings)
+    yield Finding("account", good=right, detail=detail, cure="" if right else "Set AWS_PROFILE to one of that account.")
     for role in sorted({function.role for function in project.functions if function.role}):
         name = role.rpartition("/")[2]
-        try:
-            yield Finding(f"role {name}", good=True, detail=iam.get_role(RoleName=name)["Role"]["Arn"])
-        except (BotoCoreError, ClientError) as error:
-            missing = "NoSuchEntity" in str(error)
-            said = "not there yet" if missing else str(error)
-            yield Finding(f"role {name}", good=False, detail=said, cure="doit role" if missing else "")
+        found, lacks = _answer(
+            f"role {name}", partial(session.client("iam", region, config=settings).get_role, RoleName=name)
+        )
+        yield lacks or Finding(f"role {name}", good=True, detail=found["Role"]["Arn"])
 
 
-def can_build(found: Sequence[Finding]) -> bool:
-    """Whether anything could be built here: in a container, or with GHC and a linker."""
+def _answer(name: str, ask: Callable[[], Any]) -> tuple[Any, Finding | None]:
+    """What AWS answers, or the finding that it does not, with the next act."""
+    from .aws.errors import errors_while
+
+    try:
+        with errors_while():
+            return ask(), None
+    except BuildError as error:
+        if name.startswith("role ") and "NoSuchEntity" in f"{error}{error.__cause__}":
+            return None, Finding(name, good=False, detail="not there yet", cure="doit role")
+        return None, Finding(name, good=False, detail=error.message, cure=error.hint)
+
+
+def can_build(found: Sequence[Finding], builder: Builder) -> bool:
+    """Whether anything could be built here: in a container, or with GHC and a linker, as lambda.toml wants it."""
     there = {item.name for item in found if item.good}
-    in_container = any(item.name == "engine" and item.good and " at " in item.detail for item in found)
-    return in_container or {"ghc", "gcc"} <= there
+    in_container = builder != Builder.HOST and "engine" in there
+    return in_container or (builder != Builder.DOCKER and there >= ON_HOST)
+
+
+def marked(found: Sequence[Finding], builder: Builder) -> list[Finding]:
+    """The same things; those without which nothing can be built here are not optional."""
+    needed = {"engine"} if builder == Builder.DOCKER else set() if can_build(found, builder) else ON_HOST
+    return [item._replace(optional=item.name not in needed) for item in found]

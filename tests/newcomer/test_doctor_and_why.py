@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,45 @@ def test_doctor_says_that_there_are_no_credentials(tiny: Workshop, tmp_path: obj
     assert "aws configure" in things["credentials"]["cure"]
 
 
+def things(tiny: Workshop, code: int = 0, /, **environment: str) -> dict[str, dict[str, object]]:
+    run = tiny.doit("doctor", "--json", AWS_EC2_METADATA_DISABLED="true", **environment)
+    assert run.code == code, run.err
+    return {item["name"]: item for item in json.loads(run.out)["things"]}
+
+
+def test_doctor_takes_the_region_that_a_deploy_takes(tiny: Workshop, tmp_path: Path) -> None:
+    assert things(tiny, HOME=str(tmp_path), AWS_REGION="eu-north-1")["region"]["detail"] == "eu-north-1"
+    tiny.write("lambda.toml", (tiny.folder / "lambda.toml").read_text() + '\n[deploy]\nregion = "eu-west-1"\n')
+    assert things(tiny, HOME=str(tmp_path))["region"]["detail"] == "eu-west-1"
+    found = things(tiny, HOME=str(tmp_path), AWS_REGION="eu-north-1")["region"]
+    assert not found["good"]
+    assert "AWS_DEFAULT_REGION=eu-west-1" in str(found["cure"])
+
+
+def test_doctor_says_that_aws_is_not_reached(tiny: Workshop, tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "eu-west-1"}
+    found = things(tiny, HOME=str(tmp_path), AWS_ENDPOINT_URL="http://127.0.0.1:9", **keys)["account"]
+    assert not found["good"]
+    assert "network" in str(found["cure"])
+
+
+def test_without_the_engine_that_lambda_toml_wants_nothing_can_be_built(tiny: Workshop, tmp_path: Path) -> None:
+    wish = (tiny.folder / "lambda.toml").read_text().replace('builder = "host"', 'builder = "docker"')
+    tiny.write("lambda.toml", wish)
+    found = things(tiny, 1, HOME=str(tmp_path), DOCKER_HOST="unix:///nowhere/engine.sock")
+    assert not found["engine"]["good"]
+    assert not found["engine"]["optional"]
+    assert found["ghc"]["optional"]
+
+
+def test_a_compiler_that_fails_is_not_one_that_lacks(tiny: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "ghc").write_text("#!/bin/sh\nexit 7\n")
+    (tmp_path / "ghc").chmod(0o755)
+    found = things(tiny, 1, HOME=str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}")["ghc"]
+    assert "exit 7" in str(found["detail"])
+    assert f"{tmp_path}/ghc --numeric-version" in str(found["cure"])
+
+
 def why(tiny: Workshop, *tasks: str) -> str:
     return tiny.good("why", *tasks).out
 
@@ -61,7 +102,7 @@ def test_a_changed_setting_is_named(tiny: Workshop) -> None:
     tiny.write("lambda.toml", settings(two='source = "hs/two"\nprocess = "persistent"'))
     said = why(tiny, "shim:two")
     assert "the setting process changed" in said
-    assert "persistent" in said
+    assert 'it is "persistent" now; lambda.toml changed (' in said
 
 
 def test_a_damaged_and_a_lost_product_are_named(tiny: Workshop) -> None:
@@ -70,6 +111,20 @@ def test_a_damaged_and_a_lost_product_are_named(tiny: Workshop) -> None:
     assert "build/two/lambda.zip, which it made, is not as it was" in why(tiny, "zip:two")
     (tiny.folder / "build/two/lambda.zip").unlink()
     assert "build/two/lambda.zip" in why(tiny, "zip:two")
+
+
+def test_a_new_source_and_a_lost_product_are_said_once(tiny: Workshop) -> None:
+    tiny.good()
+    tiny.write("hs/two/More.hs", "module More where\n")
+    assert why(tiny, "binary:two").count("More.hs") == 1
+    (tiny.folder / "build/two/lambda.zip").unlink()
+    assert why(tiny, "zip:two").count("build/two/lambda.zip,") == 1
+
+
+def test_an_ignored_task_says_how_it_runs_again(tiny: Workshop) -> None:
+    tiny.good()
+    tiny.good("ignore", "zip:two")
+    assert "zip:two would not run: it is ignored; doit forget zip:two lets it run again" in why(tiny, "zip:two")
 
 
 def test_what_never_ran_is_said(tiny: Workshop) -> None:

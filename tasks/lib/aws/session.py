@@ -128,7 +128,12 @@ def connect(deploy: Deploy) -> Aws:
         import boto3
 
         session = boto3.session.Session()
-        region = session.region_name or os.environ.get("AWS_REGION") or deploy.region
+    return Aws(session, region_for(session, deploy), deploy.account)
+
+
+def region_for(session: Any, deploy: Deploy) -> str:
+    """The region that boto3 finds, or AWS_REGION's; DeployError for none, or for another than the pinned one."""
+    region = session.region_name or os.environ.get("AWS_REGION") or deploy.region
     if region is None:
         raise DeployError(*CLASSES["NoRegionError"])
     if deploy.region is not None and region != deploy.region:
@@ -136,4 +141,4 @@ def connect(deploy: Deploy) -> Aws:
             f"lambda.toml allows region {deploy.region} only, and the settings of this machine say {region}.",
             f"Set AWS_DEFAULT_REGION={deploy.region}, or choose the stage that is meant: doit deploy stage=…",
         )
-    return Aws(session, region, deploy.account)
+    return str(region)
