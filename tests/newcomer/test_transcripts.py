@@ -8,8 +8,8 @@ import shlex
 import subprocess
 import sys
 
-from make import plots
-from make.terminal import picture, transcript
+from docs.pictures import plots
+from docs.pictures.terminal import picture, transcript
 from tests.newcomer.installed import Installed
 from tests.support import ROOT, need
 
@@ -62,7 +62,7 @@ def test_the_first_program_goes_as_the_front_page_shows_it(repository: Installed
 
 def test_the_plot_shows_the_tables() -> None:
     results = plots.RESULTS.read_text()
-    assert plots.PICTURE.read_text() == plots.picture(results), "python make/plots.py"
+    assert plots.PICTURE.read_text() == plots.picture(results), "python docs/pictures/plots.py"
     names = [row.name for row in plots.rows(results)]
     assert names[0].startswith("C echo")
     assert len(names) > 8
@@ -75,4 +75,4 @@ def test_no_other_page_has_a_transcript() -> None:
 
 
 def test_the_picture_shows_the_transcript() -> None:
-    assert (ROOT / "docs/terminal.svg").read_text() == picture(transcript(README)), "python make/terminal.py"
+    assert (ROOT / "docs/terminal.svg").read_text() == picture(transcript(README)), "python docs/pictures/terminal.py"

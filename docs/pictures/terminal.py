@@ -1,6 +1,6 @@
 """The picture of a terminal on the front page, made from the transcript that the tests run: docs/terminal.svg.
 
-`python make/terminal.py` writes it; a test holds it to README.md.
+`python docs/pictures/terminal.py` writes it; a test holds it to README.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from html import escape
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs/terminal.svg"
 LINE, LEFT, TOP, WIDTH = 19, 18, 48, 1010
 STYLE = """<style>

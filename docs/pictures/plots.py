@@ -1,7 +1,7 @@
 """The benchmark's figures as a picture, in the look of the report and the graph: docs/shims.svg.
 
 in   bench/RESULTS.md, whose tables `bench/shim/compare.py --write` makes
-out  `python make/plots.py` writes the picture; a test holds it to the tables
+out  `python docs/pictures/plots.py` writes the picture; a test holds it to the tables
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS, PICTURE = ROOT / "bench/RESULTS.md", ROOT / "docs/shims.svg"
 HEADING = "### Through the real emulator"
 LEFT, WIDE, ROW, TOP, RIGHT = 285, 520, 26, 58, 90
