@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.lib.settings import triggers
 from tasks.lib.settings.model import Build, Deploy, Function, keys
 from tasks.lib.settings.references import FORMS
 from tests.support import ROOT
@@ -17,6 +18,10 @@ from tests.support import ROOT
 SETTING = re.compile(r"(?<![\w.-])([a-z][a-z0-9_]*) = (\"[^\"…]*\"|true|false|\d+|\[[^\]…]*\])?")
 KNOWN = {name: item.metadata["rule"] for model in (Build, Deploy, Function) for name, item in keys(model).items()}
 KNOWN |= FORMS  # the keys of a variable's place
+KNOWN |= {name: one.rule for rows in triggers.KEYS.values() for name, one in rows.items() if name not in KNOWN}
+NAMED = re.compile(
+    r"`([a-z][a-z0-9_]*)` (?:of \[|of the function in lambda|in lambda|of lambda|in \[)"
+)  # without a value
 OTHER_KEYS = {  # of Haskell, of lambda.lock
     ROOT / "tasks/lib/scaffold/templates.py",
     ROOT / "tasks/lib/lockfile.py",
@@ -43,6 +48,7 @@ def sentences(tree: ast.AST) -> Iterator[str]:
 
 
 def wrong(text: str) -> Iterator[str]:
+    yield from (f"{name} is no key of lambda.toml: {text}" for name in NAMED.findall(text) if name not in KNOWN)
     if text.startswith("^"):  # a pattern, and no sentence
         return
     for name, value in SETTING.findall(text):
@@ -60,4 +66,6 @@ def test_a_key_that_a_sentence_names_exists(path: Path) -> None:
 def test_a_key_that_does_not_exist_is_seen() -> None:
     assert list(wrong("Make it smaller: strip = true."))
     assert list(wrong('Set libc = "dynamic".'))
+    assert list(wrong("Add it to `libraries` of [build] in lambda.toml."))
+    assert not list(wrong("Add it to `packages` of [build] in lambda.toml."))
     assert not list(wrong('Set libc = "static" or s3_bucket = "…".'))
