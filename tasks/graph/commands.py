@@ -24,7 +24,7 @@ from doit.cmd_info import Info
 from doit.cmd_strace import Strace
 from doit.cmdparse import CmdParseError
 from doit.doit_cmd import DoitMain
-from doit.exceptions import InvalidCommand
+from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from .refusal import refuse
 
@@ -42,6 +42,7 @@ def put_right() -> None:
     NamespaceTaskLoader.load_tasks = _loaded
     InvalidCommand.__str__ = _invalid
     CmdParseError.__str__ = _unknown_option
+    InvalidDodoFile.__str__ = _invalid_file
     Command.parse_execute = _executed
     # doit has no other place for these
     Info._execute, Help._execute, DumpDB.execute, Strace._execute = _info, _help, _dump, _strace  # noqa: SLF001
@@ -102,7 +103,7 @@ def _invalid(error: InvalidCommand) -> str:
         said = str(_doits_invalid(error))
         strange = re.fullmatch(STRANGE, said)
         if strange is None:
-            return said
+            return _refused(said)
         error.not_found = strange[1]
     near = nearest(error.not_found, _known)
     meant = f"Did you mean {' or '.join(near)}?" if near else f"{error.bin_name} list shows the tasks."
@@ -116,11 +117,20 @@ def _unknown_option(error: CmdParseError) -> str:
     text = str(_doits_unparsed(error))
     said = re.sub(INTERNALS, r"; got \1", text)
     command = next((word for word in sys.argv[1:] if word in COMMANDS), "run")
-    hint = (
-        f"doit help {command} shows the options of {'a run' if command == 'run' else command}." if said != text else ""
-    )
-    refuse(said, hint)
-    return f"{said}\n  → {hint}" if hint else said
+    of = "a run" if command == "run" else command
+    return _refused(f"{said}\n  → doit help {command} shows the options of {of}." if said != text else text)
+
+
+def _invalid_file(error: InvalidDodoFile) -> str:
+    """No dodo.py, no such folder, or a lambda.toml that is wrong."""
+    return _refused(Exception.__str__(error))
+
+
+def _refused(text: str) -> str:
+    """The same text; with --json it was a document, too."""
+    message, _, hint = text.partition("\n  → ")
+    refuse(" ".join(message.split()), hint)
+    return text
 
 
 def _info(self: Info, pos_args: Sequence[str], hide_status: bool = False) -> Any:  # noqa: FBT001, FBT002 - doit reads the names

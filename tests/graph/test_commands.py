@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
 
-from tests.support import Workshop
+from tests.support import ROOT, Workshop
 
 VERBS = ("zip", "deploy", "diff", "invoke", "local", "logs", "versions", "rollback", "prune", "url", "role", "destroy")
 
@@ -108,3 +109,18 @@ def test_what_a_person_chooses_in_pyproject_counts(tiny: Workshop) -> None:
 def test_what_the_graph_stands_on_is_refused_with_a_word(tiny: Workshop) -> None:
     tiny.write("pyproject.toml", '[tool.doit]\nbackend = "json"\n')
     assert "backend under [tool.doit]" in tiny.good("list").err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-x", "deploy"), ("list",), ("-n", "two", "deploy"), ("-f", "nowhere.py", "deploy"), ("clean", "nothing")],
+    ids=" ".join,
+)
+def test_what_doit_itself_refuses_is_one_document_too(tiny: Workshop, words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "tasks", *words, "--json"]
+    paths = {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        command, cwd=tiny.folder, env=tiny.environment(**paths), capture_output=True, text=True, check=False
+    )
+    document = json.loads(run.stdout)
+    assert (run.returncode, document["ok"], len(document["errors"])) == (3, False, 1)

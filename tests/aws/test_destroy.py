@@ -1,0 +1,101 @@
+"""The question of doit destroy, at a terminal of its own, and where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.aws.events import wiring
+from tasks.lib.aws.verbs.handle import find_function
+from tasks.lib.settings import load
+from tests.aws.strict import Lambda, strict
+from tests.aws.test_strict import environment
+from tests.support import Workshop, make_workshop
+
+TABLE = 'zip = ""\nrole = "hello"\nalias = "live"\ntriggers = { nightly = { schedule = "rate(1 day)" } }\n'
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[Lambda]:
+    with strict(update_s=0.0) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(tmp_path: Path, there: Lambda, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """A project, and its function on AWS with an alias and a trigger."""
+    there.functions.clear()
+    body = {"FunctionName": "hello", "Runtime": "provided.al2023", "Role": "r", "Code": {"ZipFile": ""}}
+    there.create(body)
+    time.sleep(0.01)
+    there.publish("hello", {})
+    there.alias("POST", "hello", "live", {"Name": "live", "FunctionVersion": "1"})
+    for name, value in environment(there).items():
+        monkeypatch.setenv(name, value)
+    table = {"hello": tomllib.loads(TABLE)}
+    wiring.wire(find_function(load.project_of({"function": table}, Path("lambda.toml")), "hello", lambda _line: None))
+    return make_workshop(tmp_path / "project", hello=TABLE)
+
+
+def at_a_terminal(shop: Workshop, there: Lambda, typed: bytes) -> tuple[int, str]:
+    """The exit code, and all that the terminal showed."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen(
+        shop.command("destroy:hello"),
+        cwd=shop.folder,
+        env=shop.environment(**environment(there)),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # noqa: PLW1509 - so it is Ctrl-C's terminal
+    )
+    os.close(its)
+    shown = b""
+    while b"to delete it: " not in shown and process.poll() is None:
+        shown += os.read(ours, 4096)
+    os.write(ours, typed)
+    with suppress(OSError):  # so a terminal ends
+        while True:
+            shown += os.read(ours, 4096)
+    os.close(ours)
+    return process.wait(60), shown.decode()
+
+
+def test_the_name_typed_deletes_what_was_named(shop: Workshop, there: Lambda) -> None:
+    code, shown = at_a_terminal(shop, there, b"hello\n")
+    assert (code, there.functions, there.rules_) == (0, {}, {})
+    for line in ("function   hello", "version    1", "alias      live", "trigger    nightly: schedule rate(1 day)"):
+        assert line in shown
+    assert "permission haskell-on-lambda-schedule-nightly" in shown
+
+
+@pytest.mark.parametrize("typed", [b"yes\n", b"\x04"], ids=["yes", "Ctrl-D"])
+def test_anything_else_deletes_nothing(shop: Workshop, there: Lambda, typed: bytes) -> None:
+    code, shown = at_a_terminal(shop, there, typed)
+    assert (code, list(there.functions), len(there.rules_)) == (0, ["hello"], 1)
+    assert "Nothing was deleted." in shown
+
+
+def test_ctrl_c_at_the_question_deletes_nothing(shop: Workshop, there: Lambda) -> None:
+    code, shown = at_a_terminal(shop, there, b"\x03")
+    assert (code, list(there.functions)) == (130, ["hello"])
+    assert "Traceback" not in shown
+
+
+def test_without_a_terminal_it_refuses_unless_it_is_said(shop: Workshop, there: Lambda) -> None:
+    refused = shop.doit("destroy:hello", "--json", **environment(there))
+    assert (refused.code, list(there.functions)) == (3, ["hello"])
+    assert json.loads(refused.out)["ok"] is False
+    done = shop.doit("destroy:hello", "--json", "--yes", **environment(there))
+    assert (done.code, there.functions) == (0, {})
+    assert json.loads(done.out)["functions"]["hello"]["deleted"] is True
