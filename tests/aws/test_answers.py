@@ -27,7 +27,7 @@ from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.events import wiring
 from tasks.lib.aws.session import Aws, connect
-from tasks.lib.aws.verbs import api, destroy, invoke, logs, rights, role, status, url, versions
+from tasks.lib.aws.verbs import adopt, api, destroy, invoke, logs, rights, role, status, url, versions
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.base.errors import BuildError
 from tasks.lib.package import oci
@@ -56,11 +56,11 @@ def triggered(triggers: str) -> FunctionHandle:
     return find_function(project(FIRST + triggers), "hello", lambda _line: None)
 
 
-def deployment(settings: str, *, deep: bool = False) -> Deployment:
+def deployment(settings: str, **more: Any) -> Deployment:
     now = [0.0]
     clock = Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
     wish = project(settings)
-    return Deployment(wish, [wish.functions[0].name], deep=deep, clock=clock)
+    return Deployment(wish, [wish.functions[0].name], clock=clock, **more)
 
 
 def pictured(package: Package) -> Package:
@@ -92,7 +92,9 @@ VERBS: dict[str, Act] = {
     "status": lambda _: status.status(handle()),
     "events": lambda _: wiring.wire(triggered(TRIGGERS)),
     "events without any": lambda _: wiring.wire(triggered("")),
+    "diff of triggers": lambda package: deployment(FIRST + TRIGGERS, deep=True, triggers=True).diff("hello", package),
     "api": lambda _: api.make(handle()),
+    "adopt": lambda _: adopt.read(handle().aws, "hello", "mine", "live", {}),
     "api --remove": lambda _: api.remove(handle()),
     "destroy": lambda _: destroy.destroy(handle(), confirmed=True, logs=True),
 }

@@ -71,7 +71,13 @@ def test_every_call_of_a_deploy_is_allowed(
     assert done - actions(settings) == set()
 
 
-VERB_OF = {"deploy an image": "", "deploy without an alias": "", "diff --deep": "diff", "deploy": ""}
+VERB_OF = {
+    "diff of triggers": "diff",
+    "deploy an image": "",
+    "deploy without an alias": "",
+    "diff --deep": "diff",
+    "deploy": "",
+}
 
 
 @pytest.mark.parametrize("act", [name for name in ACTS if VERB_OF.get(name, name)])
