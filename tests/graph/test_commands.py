@@ -117,7 +117,7 @@ def test_what_the_graph_stands_on_is_refused_with_a_word(tiny: Workshop) -> None
     ids=" ".join,
 )
 def test_what_doit_itself_refuses_is_one_document_too(tiny: Workshop, words: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "tasks", *words, "--json"]
+    command = [sys.executable, "-m", "doit", *words, "--json"]
     paths = {"PYTHONPATH": str(ROOT)}
     run = subprocess.run(
         command, cwd=tiny.folder, env=tiny.environment(**paths), capture_output=True, text=True, check=False
