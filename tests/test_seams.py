@@ -42,6 +42,7 @@ WALKERS = {
     "lib/build/copy.py": "the copy of the sources, in .work",
     "lib/build/stale.py": "compilers' outputs, in .work",
     "lib/local/folders.py": "an unpacked function, below TMPDIR",
+    "lib/room/modes.py": "folders of an unpacked function too, and no links",
     "lib/check/visit.py": "a folder that somebody asked about, with its own word for what cannot be read",
     "lib/scaffold/executables.py": "looks for something to propose, in folders of a person's own",
 }

@@ -61,7 +61,7 @@ def _visit(spec: dict[str, Any], result: dict[str, Any]) -> None:
                 tracer.seize(first)
                 result["recorded"] = True
         except OSError as error:
-            result["problem"] = f"not recorded: {error.strerror}"
+            result["problem"] = str(error.strerror)
         watch = threading.Thread(target=_watch, args=(source, init, first, spec["timeout_s"], result), daemon=True)
         os.write(go[1], b"r" if result["recorded"] else b"-")
         os.close(go[1])

@@ -28,7 +28,7 @@ from ..platform.architecture import own_architecture
 from ..platform.layout import LIBRARY_PATH, LINKS, OPT, PROGRAM_PATH, RUNTIME, TASK
 from ..platform.limits import LEAST_MEMORY_MB, LEAST_TMP_MB
 from ..platform.runtimes import Platform
-from . import fittings
+from . import fittings, modes
 from .stay import PACKAGE, child_environment
 
 APPARMOR = "kernel/apparmor_restrict_unprivileged_userns"
@@ -85,7 +85,7 @@ def room_problem() -> str:
         ("user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=10000"),
     ]
     cure = next((line for name, bad, line in cures if _sysctl(name) == bad), "")
-    cure = cure or "In Docker: --security-opt seccomp=unconfined, or as root --cap-add SYS_ADMIN"
+    cure = cure or "In Docker: --security-opt seccomp=unconfined, or --cap-add SYS_ADMIN"
     return f"room: none here (namespaces are forbidden: {found['problem']}). {cure}."
 
 
@@ -97,13 +97,18 @@ def _sysctl(name: str) -> str:
 
 
 def visit(wanted: Visit) -> Seen:
-    """Run the command once; ToolError for a program of another processor."""
+    """Run the command once; ToolError for a program of another processor.
+
+    Modes of the package's files change where the room's user would be their owner: see modes.py.
+    """
     if wanted.platform.architecture != own_architecture():
         raise ToolError(
             f"A program for {wanted.platform.architecture} cannot be run on this {own_architecture()} machine.",
             "Run it on one of its kind; the check without --run needs none.",
         )
     problem = room_problem()
+    if not problem:
+        modes.as_others_see(wanted.task, *([wanted.layers] if wanted.layers else []))
     with tempfile.TemporaryDirectory(prefix="room-") as folder:
         spec = _spec(Path(folder), wanted, room=not problem)
         found, stdout, stderr = _run(spec, Path(folder), wanted.stdin, wanted.timeout_s)

@@ -21,7 +21,7 @@ from typing import IO, cast
 from ..platform.layout import TASK
 from ..platform.limits import LEAST_TMP_MB
 from ..platform.runtimes import Platform
-from . import fittings
+from . import fittings, modes
 
 KEEPERS = 2  # processes of ours above the program
 PACKAGE = __package__ or "tasks.lib.room"
@@ -42,6 +42,7 @@ class Stay:
 
 def stay(wanted: Stay, *, output: int, errors: int, marks: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start it, in a session of its own; `marks`: variables of the keepers, by which they can be found."""
+    modes.as_others_see(wanted.task, *([wanted.layers] if wanted.layers else []))
     spec = {
         "isolated": False,
         "parent": os.getpid(),

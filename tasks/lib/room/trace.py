@@ -121,10 +121,12 @@ class Tracer:
 
     @staticmethod
     def _link(pid: int, name: str) -> str:
+        """Where a link of /proc leads, as the program sees it, whose root may be a folder of ours."""
         try:
-            return os.readlink(f"/proc/{pid}/{name}")  # noqa: PTH115
+            root, path = (os.readlink(f"/proc/{pid}/{one}") for one in ("root", name))  # noqa: PTH115
         except OSError:
             return "?"
+        return path.removeprefix(root) or "/" if root != "/" else path
 
     @staticmethod
     def _text(pid: int, address: int) -> str:
