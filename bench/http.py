@@ -74,7 +74,7 @@ def free_port() -> str:
         return str(one.getsockname()[1])
 
 
-def seen(command: list[str], root: Path) -> dict[str, float]:
+def printed_figures(command: list[str], root: Path) -> dict[str, float]:
     """What one run printed."""
     environment = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(root), "LANG": "en_US.UTF-8"}
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, check=True, timeout=300)
@@ -101,18 +101,18 @@ def measure(folder: Path, rounds: int) -> Runs:
                 "node": ([*served, *node], folder / "node"),
             }
             for name, (command, root) in about.items():
-                got = seen(command, root)
+                got = printed_figures(command, root)
                 for key, value in got.items():
                     runs[f"{name} {size} {gap}"][key].append(value)
         for _ in range(4):  # cold starts
             runs["plain cold"]["cold_us"].append(
-                seen([str(folder / "client"), "1", str(SMALL), "0", free_port(), str(folder / "server")], folder)[
-                    "cold_us"
-                ]
+                printed_figures(
+                    [str(folder / "client"), "1", str(SMALL), "0", free_port(), str(folder / "server")], folder
+                )["cold_us"]
             )
             for name, command in (("native", [str(folder / "native/bootstrap")]), ("api", [str(folder / "echo")])):
                 root = folder / name if name == "native" else folder
-                one = seen([str(folder / "api"), "1", f"@{events[SMALL]}", "0", *command], root)
+                one = printed_figures([str(folder / "api"), "1", f"@{events[SMALL]}", "0", *command], root)
                 runs[f"{name} cold"]["cold_us"].append(one["cold_us"])
     return runs
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (prebuilt(function) if function.binary else stage(project, function) for function in project.built)
+    stages = (
+        prebuilt(function) if function.binary else stage(project, function) for function in project.built_functions
+    )
     return group("binary", "each function's executable: its sources → build/<fn>/<executable>", stages)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def define(project: Project) -> Verb:
     """One verb, about no function in particular."""
     doc = "would it start on Lambda? any executable or zip; without any, all of build/"
-    zips = [f"zip:{function.name}" for function in project.packed]
+    zips = [f"zip:{function.name}" for function in project.packed_functions]
 
     def act(words: list[str]) -> int:
         from .lib.check import command
@@ -52,7 +52,7 @@ def check_built_zips(project: Project, *, json_wanted: bool) -> int:
 
     codes: list[int] = []
     documents: list[dict[str, Any]] = []
-    for function in project.packed:
+    for function in project.packed_functions:
         words = [str(products.Products(function).zip), "--runtime", function.runtime, "--arch", function.architecture]
         words += [word for path in products.layers(function) for word in ("--layer", str(path))]
         words += ["--layers-unread"] if function.layers_unread else []

@@ -100,7 +100,9 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
 
 def packing(project: Project, chosen: Sequence[str]) -> list[str]:
     """The tasks that make what is deployed."""
-    return [f"{'oci' if item.is_image else 'zip'}:{item.name}" for item in project.packed if item.name in chosen]
+    return [
+        f"{'oci' if item.is_image else 'zip'}:{item.name}" for item in project.packed_functions if item.name in chosen
+    ]
 
 
 def package_of(made: Products) -> Package | None:

@@ -39,7 +39,7 @@ def act(project: Project, given: Any) -> int:
     found = [*doctor.building(project.build), *doctor.running(products.downloads())]
     found += [] if given.offline else doctor.deploying(project)
     able = doctor.can_build(found, project.build.builder)
-    found = doctor.marked(found, project.build.builder)
+    found = doctor.mark_needed(found, project.build.builder)
     if given.json:
         print(json.dumps({"can_build": able, "things": [item._asdict() for item in found]}, indent=2))
         return 0 if able else 1

@@ -33,19 +33,19 @@ def options(parser: ArgumentParser) -> None:
 def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
     """Make the triggers, or only plan them; the changes, as a deploy shows them."""
     from .lib.aws.events import wiring
-    from .lib.aws.events.source import desired
+    from .lib.aws.events.source import desired_sources
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
     if given.dry_run:
-        changes = tuple(change for step in wiring.planned(handle, say) for change in step.changes)
+        changes = tuple(change for step in wiring.planned_steps(handle, say) for change in step.changes)
     else:
         changes = wiring.wire(handle, say)
     word = "would change" if given.dry_run else "changed"
     return {
         "function": handle.function.name,
-        "triggers": {name: str(source) for name, source in desired(handle.function).items()},
+        "triggers": {name: str(source) for name, source in desired_sources(handle.function).items()},
         "result": word if changes else "unchanged",
         "changes": [str(change) for change in changes],
     }

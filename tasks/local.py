@@ -36,7 +36,7 @@ FRONTS = ("url", "http-api", "http-api-1.0", "rest", "alb", "alb-multi", "lattic
 
 def define(project: Project) -> Iterator[Verb]:
     """`doit local` serves all functions, `doit local:<fn>` one; one server for all that were chosen."""
-    functions = {function.name: function for function in project.packed}
+    functions = {function.name: function for function in project.packed_functions}
     line = Line(parse_with(options), list(functions))
     named = [name for name in functions if f"local:{name}" in sys.argv] or [*functions]  # the first serves all
     # an edit during the first build counts, too

@@ -31,7 +31,7 @@ def define(project: Project) -> Verb:
 
     def act(_: Any) -> None:
         owned, functions = owners(project), {}
-        for function in project.built:
+        for function in project.built_functions:
             packed = packed_libraries(function)
             functions[function.name] = lockfile.libraries(packed, owned([item["path"] for item in packed]))
         toolchain = recorded_toolchain()
@@ -39,7 +39,7 @@ def define(project: Project) -> Verb:
         changed = lockfile.save(products.LOCK, lockfile.Lock(row, functions))
         print(f"{products.LOCK} {'written' if changed else 'unchanged'}: {count(functions)}")
 
-    needed = [f"needed-libs:{function.name}" for function in project.built]
+    needed = [f"needed-libs:{function.name}" for function in project.built_functions]
     return Verb(
         "lock", "what the zips are made with → lambda.lock", Line(parse_with(options)), act, needs=lambda _: needed
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (stage(project, function) for function in project.built)
+    stages = (stage(project, function) for function in project.built_functions)
     return group(
         "needed-libs", "the libraries it needs: DT_NEEDED, transitively → build/<fn>/needed-libs.json, lib/", stages
     )

@@ -30,7 +30,7 @@ BASES = products.CACHE / "bases"
 
 def define(project: Project) -> Tasks:
     """One task a function that is deployed as an image."""
-    stages = (stage(function) for function in project.built if function.is_image)
+    stages = (stage(function) for function in project.built_functions if function.is_image)
     return group("oci", "the package as a container image: lambda.zip → build/<fn>/image.tar", stages)
 
 

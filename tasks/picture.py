@@ -26,12 +26,15 @@ def define(project: Project) -> Verb:
         from .lib.base import files
         from .lib.report.board import STAGES, Box, board
 
-        names = ["image", *(f"{stage}:{function.name}" for function in project.built for stage in STAGES[1:-1])]
+        names = [
+            "image",
+            *(f"{stage}:{function.name}" for function in project.built_functions for stage in STAGES[1:-1]),
+        ]
         made = [
             Box(name, state.name, ", ".join(filter(None, [state.age, size(state.targets)])), state.after)
             for name, state in reasons.states(names).items()
         ]
-        for function in project.built:
+        for function in project.built_functions:
             there = products.Products(function).deployed_hash.exists()
             made.append(Box(f"deploy:{function.name}", "rest" if there else "new", "", (f"zip:{function.name}",)))
         target = Path(given.file)

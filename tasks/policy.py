@@ -32,7 +32,7 @@ def define(project: Project) -> Iterator[Verb]:
         from .lib.aws.verbs.rights import document, union
 
         name_on_aws(functions[name])
-        needed = deployers([functions[name]], project.deploy, *place(project), verbs=chosen(given))
+        needed = deployers([functions[name]], project.deploy, *place(project), verbs=chosen_verbs(given))
         rights.append(needed)
         documents[name] = document(needed)
         if not given.json and name == line.chosen[-1]:
@@ -52,7 +52,7 @@ def options(parser: ArgumentParser) -> None:
     json_option(parser)
 
 
-def chosen(given: Any) -> list[str]:
+def chosen_verbs(given: Any) -> list[str]:
     """The verbs that the policy is for; UsageError for one that asks no AWS."""
     from .lib.aws.verbs.deployer import VERBS
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Stage:
     """One page for all functions."""
-    made = {function.name: Products(function) for function in project.built}
+    made = {function.name: Products(function) for function in project.built_functions}
 
     def draw() -> str:
         from .lib.report import page

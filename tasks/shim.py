@@ -36,7 +36,9 @@ def shim_settings(function: Function) -> dict[str, Any]:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (node_stage(function) if function.on_node else native_stage(function) for function in project.built)
+    stages = (
+        node_stage(function) if function.on_node else native_stage(function) for function in project.built_functions
+    )
     return group(
         "shim", "what stands between Lambda and the executable: shim/ → build/<fn>/run.js or bootstrap", stages
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Verb:
     """About tasks of the graph; without any, about every zip."""
-    zips = [f"zip:{function.name}" for function in project.packed]
+    zips = [f"zip:{function.name}" for function in project.packed_functions]
 
     def act(given: Any) -> int:
         from .graph import reasons

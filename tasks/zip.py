@@ -29,7 +29,7 @@ FINISHED = ("zip", "runtime", "architecture", "handler", "layers_unread", "layer
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (stage(project, item) if item.is_built else finished_stage(item) for item in project.packed)
+    stages = (stage(project, item) if item.is_built else finished_stage(item) for item in project.packed_functions)
     return group("zip", "the package, proved to start: all of the above → build/<fn>/lambda.zip", stages)
 
 

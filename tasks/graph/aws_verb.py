@@ -39,7 +39,7 @@ def aws_verb(  # noqa: PLR0913 - a verb has these parts
     names = [function.name for function in project.functions]
     line = Line(parse_with(partial(_options, doc, options)), names)
     documents = Documents(line)
-    return verbs(name, doc, line, partial(_done, project, act, documents), names, alone=alone)
+    return verbs(name, doc, line, partial(_do, project, act, documents), names, alone=alone)
 
 
 def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def _options(doc: str, own: Callable[[ArgumentParser], None], parser: ArgumentPa
     json_option(parser)
 
 
-def _done(project: Project, act: Act, documents: Documents, name: str, given: Any) -> None:
+def _do(project: Project, act: Act, documents: Documents, name: str, given: Any) -> None:
     """Do it where the function is, and show what came of it."""
     from ..lib.aws.verbs.handle import find_function
 

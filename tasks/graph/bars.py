@@ -49,7 +49,7 @@ def upload(name: str) -> Callable[[int, int], None]:
     """What is told of bytes sent, of bytes in all: a retry begins again, and an upload that is over leaves no bar."""
     before = -1
 
-    def sent(at: int, total: int) -> None:
+    def on_sent(at: int, total: int) -> None:
         nonlocal before
         again = at == before  # a body is asked once more for bytes after its last
         begins, before = before < 0 or at < before, at
@@ -64,7 +64,7 @@ def upload(name: str) -> Callable[[int, int], None]:
         else:
             _draw(name, "uploads", at, total, "B", often=True)
 
-    return sent
+    return on_sent
 
 
 def say(text: str, stream: TextIO | None = None) -> None:

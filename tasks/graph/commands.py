@@ -39,11 +39,11 @@ folders: dict[str, str] = {}  # where the sources of a function are → its name
 def put_right() -> None:
     """From here on doit's commands answer in this way."""
     DoitMain.process_args = _words
-    NamespaceTaskLoader.load_tasks = _loaded
+    NamespaceTaskLoader.load_tasks = _load
     InvalidCommand.__str__ = _invalid
     CmdParseError.__str__ = _unknown_option
     InvalidDodoFile.__str__ = _invalid_file
-    Command.parse_execute = _executed
+    Command.parse_execute = _execute
     # doit has no other place for these
     Info._execute, Help._execute, DumpDB.execute, Strace._execute = _info, _help, _dump, _strace  # noqa: SLF001
 
@@ -79,7 +79,7 @@ def _words(main: DoitMain, words: Sequence[str]) -> list[str]:
     return list(_doits_words(main, words))
 
 
-def _executed(command: Command, words: Sequence[str]) -> Any:
+def _execute(command: Command, words: Sequence[str]) -> Any:
     """Run a command; whoever read us and has gone needs nothing more."""
     try:
         code = _doits_execute(command, words)
@@ -91,7 +91,7 @@ def _executed(command: Command, words: Sequence[str]) -> Any:
     return code
 
 
-def _loaded(loader: NamespaceTaskLoader, *arguments: Any, **more: Any) -> Any:
+def _load(loader: NamespaceTaskLoader, *arguments: Any, **more: Any) -> Any:
     tasks = _doits_load(loader, *arguments, **more)
     _known[:] = [task.name for task in tasks]
     return tasks

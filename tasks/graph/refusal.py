@@ -33,7 +33,9 @@ def parser(name: str) -> ArgumentParser:
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> Any:
-            raise UsageError(f"{name}: {message}.", _meant(message, list(self._option_string_actions)) or _help(name))
+            raise UsageError(
+                f"{name}: {message}.", _nearest_option(message, list(self._option_string_actions)) or _help(name)
+            )
 
     return Parser(prog=name, allow_abbrev=False)
 
@@ -42,7 +44,7 @@ def _help(name: str) -> str:
     return f"{name} --help shows its options."
 
 
-def _meant(message: str, options: list[str]) -> str:
+def _nearest_option(message: str, options: list[str]) -> str:
     """The option that is near a word which is none."""
     from difflib import get_close_matches
 

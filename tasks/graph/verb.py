@@ -126,13 +126,13 @@ class Verb(Task):  # type: ignore[misc]
         return rest
 
     def _run(self) -> TaskFailed | None:
-        def done() -> None:
+        def call_act() -> None:
             assert self.act  # noqa: S101 - a verb without action has none that could run
             arguments = self.line.arguments
             code = self.act(arguments if arguments is not None else self.line.parse(f"doit {self.name}", []))
             Reporter.exit_code = max(Reporter.exit_code, code or 0)
 
-        return run_guarded(done, self)
+        return run_guarded(call_act, self)
 
 
 def verbs(  # noqa: PLR0913 - a group has these parts

@@ -167,7 +167,7 @@ def can_build(found: Sequence[Finding], builder: Builder) -> bool:
     return in_container or (builder != Builder.DOCKER and there >= ON_HOST)
 
 
-def marked(found: Sequence[Finding], builder: Builder) -> list[Finding]:
+def mark_needed(found: Sequence[Finding], builder: Builder) -> list[Finding]:
     """The same things; those without which nothing can be built here are not optional."""
     needed = {"engine"} if builder == Builder.DOCKER else set() if can_build(found, builder) else ON_HOST
     return [item._replace(optional=item.name not in needed) for item in found]

@@ -103,7 +103,7 @@ def test_triggers_are_shown_made_and_left_alone(there: Lambda, one: Package, ali
     settings, target = table(*EVERY, alias=bool(alias)), ARN + alias
     deploy(settings, one)
     there.calls.clear()
-    shown = [str(change) for step in wiring.planned(here(settings)) for change in step.changes]
+    shown = [str(change) for step in wiring.planned_steps(here(settings)) for change in step.changes]
     assert writes(there) == []
     assert wired(settings) == shown
     assert shown == [

@@ -118,7 +118,7 @@ def code(error: BaseException) -> str:
     return found
 
 
-def said(error: BaseException) -> str:
+def sentence_of(error: BaseException) -> str:
     """AWS's own sentence, without what it quotes of secrets."""
     response = getattr(error, "response", None)
     sentence = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
@@ -142,9 +142,9 @@ def describe(error: BaseException) -> DeployError | None:
     """The DeployError for what botocore raised; None if it is no error of botocore or AWS."""
     if hasattr(error, "response") and hasattr(error, "operation_name"):
         kind = code(error) or "an error without a code"
-        if said(error).startswith("<"):
+        if sentence_of(error).startswith("<"):
             return DeployError(f"The answer is not AWS's, but a web page (HTTP {status(error)}).", CLASSES[FOREIGN][1])
-        message = f"AWS refused {error.operation_name}: {_line(said(error))} ({kind}, HTTP {status(error)})"
+        message = f"AWS refused {error.operation_name}: {_line(sentence_of(error))} ({kind}, HTTP {status(error)})"
         hint = CODES.get(kind) or _hint_of_status(status(error))
         if kind == "301" and not error.operation_name.endswith("Object"):  # S3 alone sends its clients elsewhere
             hint = CLASSES[FOREIGN][1]

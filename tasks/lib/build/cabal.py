@@ -45,12 +45,12 @@ def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
     command += ["--disable-tests", "--disable-benchmarks", *options]
     said: list[str] = []
 
-    def heard(line: str) -> None:
+    def on_line(line: str) -> None:
         said.append(line)
         del said[:-200]
         log(line)
 
-    if machine.run([*command, "--offline"] if machine.offline else command, folder, heard) == 0:
+    if machine.run([*command, "--offline"] if machine.offline else command, folder, on_line) == 0:
         return True
     if NO_TARGET.search("\n".join(said)) and (names := [name for name, _ in _executables_in_plan(machine, folder)]):
         raise no_such_executable(job, names)

@@ -62,7 +62,7 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         tool = found["solver"] or found["cabal"]
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
-        return _bound(job, conflict)
+        return _bound_in_the_way(job, conflict)
     if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
     if cannot_work(lines):
@@ -108,7 +108,7 @@ def _is_known(machine: Machine, package: str) -> bool | None:
     return None if code == NO_LISTS else code == 0
 
 
-def _bound(job: Job, conflict: re.Match[str]) -> str:
+def _bound_in_the_way(job: Job, conflict: re.Match[str]) -> str:
     """A version conflict: the bound, where it is written, and what is installed."""
     package = conflict["package"]
     if conflict.re is REFUSED:

@@ -21,7 +21,7 @@ from elftools.elf.constants import P_FLAGS
 from .dynamic import TAG, VersionNeed, dynamic
 from .header import MACHINE, TYPE, Kind, header
 from .notes import read_notes
-from .sound import Segment, check_segments, check_tables, misaligned
+from .sound import Segment, check_segments, check_tables, is_misaligned
 from .tables import REBUILD, DamagedError, Image
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _segments(image: Image, facts: dict[str, Any], table: bytes, wanted: Kind | 
 def _dynamic(image: Image, facts: dict[str, Any], address: int, segments: list[Segment], *, checked: bool) -> None:
     """`checked`: a loader reads its tables; static programs do without it."""
     check_segments(image.path, segments, facts["size"])
-    facts |= {"dynamic": True, "misaligned": misaligned(segments)}
+    facts |= {"dynamic": True, "misaligned": is_misaligned(segments)}
     dynamic(image, facts, address)
     if checked:
         check_tables(image, segments)

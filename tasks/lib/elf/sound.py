@@ -1,7 +1,7 @@
 """Whether the dynamic loader could map a file and read its tables: what it refuses, or crashes on.
 
 in   an Image whose program headers and dynamic segment were read, the segments
-out  `check_segments(…)`, `check_tables(…)`: DamagedError with the reason; `misaligned(…)`: what older loaders refuse
+out  `check_segments(…)`, `check_tables(…)`: DamagedError with the reason; `is_misaligned(…)`: what older loaders refuse
 
 Rules: glibc's dl-load.c (_dl_map_object_from_fd), get-dynamic-info.h and dl-version.c, 2.31 to 2.41. What the loader
 reads without a look, and real files never break, is held to lie in the file.
@@ -54,7 +54,7 @@ class Segment(NamedTuple):
     align: int
 
 
-def misaligned(segments: Sequence[Segment]) -> bool:
+def is_misaligned(segments: Sequence[Segment]) -> bool:
     """True for what loaders before glibc 2.35 refuse in a library: they take p_align at its word."""
     return any(one.align % PAGE_BYTES or (one.align and (one.vaddr - one.offset) % one.align) for one in segments)
 
@@ -63,9 +63,9 @@ def check_segments(path: str, segments: Sequence[Segment], size: int) -> None:
     """DamagedError for one that cannot be mapped; `size`: of the file."""
     for one in segments:
         if (one.vaddr - one.offset) % PAGE_BYTES:
-            raise _damaged(path, "a segment's address and its place in the file do not agree")
+            raise _damage(path, "a segment's address and its place in the file do not agree")
         if one.vaddr + one.memory_bytes > HIGHEST:
-            raise _damaged(path, f"a segment of {one.memory_bytes} bytes cannot be mapped")
+            raise _damage(path, f"a segment of {one.memory_bytes} bytes cannot be mapped")
         if one.offset + one.file_bytes > size:
             raise DamagedError(f"{path} is cut off: it ends before offset {one.offset + one.file_bytes}.", REBUILD)
 
@@ -74,22 +74,22 @@ def check_tables(image: Image, segments: Sequence[Segment]) -> None:
     """DamagedError where the dynamic segment does not lead to what the loader takes for granted."""
     path, tags = image.path, image.tags
     if lacking := [name for name in ("DT_STRTAB", "DT_SYMTAB") if TAG[name] not in tags]:
-        raise _damaged(path, f"its dynamic segment has no {lacking[0]}")
+        raise _damage(path, f"its dynamic segment has no {lacking[0]}")
     for name, others in NEEDS.items():
         if TAG[name] in tags and (lacking := [other for other in others if TAG[other] not in tags]):
-            raise _damaged(path, f"its dynamic segment has {name} and no {lacking[0]}")
+            raise _damage(path, f"its dynamic segment has {name} and no {lacking[0]}")
     relocation = image.layout.relocation_bytes
     if tags.get(TAG["DT_RELAENT"], relocation) != relocation:
-        raise _damaged(path, f"DT_RELAENT is {tags[TAG['DT_RELAENT']]}, not {relocation}")
+        raise _damage(path, f"DT_RELAENT is {tags[TAG['DT_RELAENT']]}, not {relocation}")
     if tags.get(TAG["DT_PLTREL"], TAG["DT_RELA"]) not in {TAG["DT_RELA"], TAG["DT_REL"]}:
-        raise _damaged(path, f"DT_PLTREL is {tags[TAG['DT_PLTREL']]}")
+        raise _damage(path, f"DT_PLTREL is {tags[TAG['DT_PLTREL']]}")
     for name, length in SIZES.items():
         address = tags.get(TAG[name])
         if address is None or (length and not tags.get(TAG[length], 0)):
             continue
         if not any(one.vaddr <= address < one.vaddr + one.memory_bytes for one in segments):
-            raise _damaged(path, f"{name} leads to {address:#x}, which is in no segment")
+            raise _damage(path, f"{name} leads to {address:#x}, which is in no segment")
 
 
-def _damaged(path: str, why: str) -> DamagedError:
+def _damage(path: str, why: str) -> DamagedError:
     return DamagedError(f"{path} is damaged: {why}.", REBUILD)

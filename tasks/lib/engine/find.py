@@ -53,10 +53,10 @@ def candidates() -> list[Engine]:
     """Where an engine is said to be, or else every socket that is there; nobody is asked."""
     if named := _configured_engine():
         return [named]
-    return [Engine(f"unix://{path}", "the usual place") for path in _usual_sockets() if _seen(path)]
+    return [Engine(f"unix://{path}", "the usual place") for path in _usual_sockets() if _is_there(path)]
 
 
-def _seen(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     """Whether there is such a file, as far as this user may know: podman's own folder is closed to most."""
     return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where it may not look
 

@@ -145,7 +145,7 @@ class Variables:
             return value if value or operation[0] != ":" else argument
         if operation[-1] == "+":
             return argument if value or operation[0] != ":" else ""
-        return _cut(value, operation, argument)
+        return _cut_off(value, operation, argument)
 
     def _output(self, text: str, depth: int) -> str:
         """What the usual command substitutions print."""
@@ -182,7 +182,7 @@ def _is_pattern(word: str, at: int) -> bool:
     return rest[0] in "*?" or (rest[0] == "[" and "]" in rest)
 
 
-def _cut(value: str, operation: str, pattern: str) -> str:
+def _cut_off(value: str, operation: str, pattern: str) -> str:
     """`${value%pattern}` and its kin: the shortest or longest end or beginning that matches is cut off."""
     places = range(len(value) + 1)
     if operation[0] == "%":

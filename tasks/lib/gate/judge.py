@@ -148,7 +148,7 @@ def with_findings(found: Verdict, notes: Iterable[Note], problems: Iterable[Prob
     """The verdict with what somebody else saw."""
     together = (*problems, *found.problems)
     word = outcome(together, found.unproved)
-    everything = _sorted((*notes, *found.notes))
+    everything = _in_order((*notes, *found.notes))
     return replace(found, problems=together, notes=everything, verdict=word, starts=word is Outcome.STARTS)
 
 
@@ -189,13 +189,13 @@ def _verdict_on(
         starts=word is Outcome.STARTS,
         problems=tuple(found.problems),
         unproved=tuple(found.unproved),
-        notes=_sorted(found.notes),
+        notes=_in_order(found.notes),
         floors=tuple(floors(root, proofs, tables)),
         objects=tuple(listed),
     )
 
 
-def _sorted(notes: Iterable[Note]) -> tuple[Note, ...]:
+def _in_order(notes: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(sorted(dict.fromkeys(notes), key=lambda note: (note.file, note.kind, note.message)))
 
 

@@ -146,7 +146,7 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         yield Problem.of_need(Fault.INTERPRETER, (name, path), message, ITS_LOADER, limit=root.platform.loader)
     older = version_order(root.platform.glibc) < version_order("2.35")
     if walked.interpreter is not None and not walked.interpreter.from_package and older:
-        yield from (_misaligned(root, item) for item in walked.objects[1:] if item.elf.misaligned)
+        yield from (_misalignment(root, item) for item in walked.objects[1:] if item.elf.misaligned)
     for item in walked.missing:
         yield _missing(root, item)
     yield from _better(root, walked)
@@ -168,7 +168,7 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         yield Problem.of_need(Fault.LIBC, printable_chain(odd), message, hint)
 
 
-def _misaligned(root: LambdaRoot, item: Loaded) -> Problem:
+def _misalignment(root: LambdaRoot, item: Loaded) -> Problem:
     message = f"{printable(item.name)} has segments that are not aligned as they say, which glibc {root.platform.glibc}"
     hint = "Link it anew; patchelf with a wrong --page-size makes such files."
     return Problem.of_need(Fault.REFUSED, printable_chain(item), f"{message} refuses.", hint)

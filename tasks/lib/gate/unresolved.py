@@ -46,11 +46,11 @@ class Unsure:
 
 def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Problem | Note]:
     """What nothing in the process defines."""
-    for lost in _lost(root, walked, tables):
+    for lost in _losses(root, walked, tables):
         yield _unsure(lost) if isinstance(lost, Unsure) else _sentence(lost)
 
 
-def _lost(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost | Unsure]:
+def _losses(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost | Unsure]:
     if walked.missing or walked.musl:  # of what is missing nothing is known; musl has no versions and binds by name
         return
     real = [item for item in walked.objects if item.from_package]

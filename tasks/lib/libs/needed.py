@@ -99,9 +99,9 @@ def needed(  # noqa: PLR0913 - each is a setting of the function
     choice = _Choice(where, place, Libc(libc), include, layers, readings or Readings())
     if main.is_static or main.kind.architecture != architecture or main.form in {elf.Form.RELOCATABLE, elf.Form.CORE}:
         reason = "the program is one file and needs no library" if main.is_static else "it cannot be started there"
-        return _done(choice, Libc.STATIC if main.is_static else Libc.RUNTIME, reason, {})
+        return _finish(choice, Libc.STATIC if main.is_static else Libc.RUNTIME, reason, {})
     search = Search(dlopen_names=include, cwd=str(place.parent))
-    return _chosen(choice, sysroot, lambda: closure(sysroot, os.path.realpath(origin or place), search, main))
+    return _choose(choice, sysroot, lambda: closure(sysroot, os.path.realpath(origin or place), search, main))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class _Choice:
     readings: Readings
 
 
-def _chosen(choice: _Choice, sysroot: Sysroot, walk: Callable[[], Closure]) -> Needed:
+def _choose(choice: _Choice, sysroot: Sysroot, walk: Callable[[], Closure]) -> Needed:
     """What is packed for the C library that was asked for; `walk` only where libraries are wanted."""
     match choice.asked:
         case Libc.RUNTIME:
@@ -137,17 +137,17 @@ def _not_linked_in(choice: _Choice) -> Needed:
     fault = f'{choice.place.name} is linked dynamically, and libc = "{choice.asked}" was asked for.'
     hint = "Link it with -static -optl-static; a prebuilt program cannot be changed any more."
     problem = Problem.of_file(Fault.LIBC, choice.place.name, fault, hint)
-    return _done(choice, choice.asked, "asked for", {}, problem)
+    return _finish(choice, choice.asked, "asked for", {}, problem)
 
 
 def _plain(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
     where = choice.where
     lib = {name: Member(sysroot, path, files.FILE_MODE) for name, path in lean.lean(walked, where).items()}
-    return _done(choice, Libc.RUNTIME, _reason(where, walked), lib)
+    return _finish(choice, Libc.RUNTIME, _reason(where, walked), lib)
 
 
 def _needed_bundled(choice: _Choice, sysroot: Sysroot, walked: Closure, reason: str) -> Needed:
-    return _done(choice, Libc.BUNDLED, reason, bundle(sysroot, walked))
+    return _finish(choice, Libc.BUNDLED, reason, bundle(sysroot, walked))
 
 
 def _whichever_starts(choice: _Choice, sysroot: Sysroot, walked: Closure) -> Needed:
@@ -202,7 +202,7 @@ def _reason(where: Platform, walked: Closure) -> str:
     )
 
 
-def _done(choice: _Choice, chosen: Libc, reason: str, lib: Mapping[str, Member], *more: Problem) -> Needed:
+def _finish(choice: _Choice, chosen: Libc, reason: str, lib: Mapping[str, Member], *more: Problem) -> Needed:
     found = _verdict(choice, lib)
     problems = (*more, *found.problems)
     return Needed(

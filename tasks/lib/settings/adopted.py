@@ -1,7 +1,7 @@
 """A function as AWS shows it → the table of lambda.toml that says the same: the way back of managed.py.
 
 in   a version in the form of an update, AWS's defaults filled in (deploy/compare.py), its tags and concurrency
-out  `adopted(...)`: the keys and values; a value that AWS fills in itself is left out, unless lambda.toml's own
+out  `adopted_table(...)`: the keys and values; a value that AWS fills in itself is left out, unless lambda.toml's own
      defaults say something else. Variables are never among them: their values are secrets
 """
 
@@ -18,7 +18,7 @@ from .model import Function
 from .words import PackageType
 
 
-def adopted(
+def adopted_table(
     name: str, version: Mapping[str, Any], tags: Mapping[str, str], concurrency: int, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The table of `[function.<name>]`; `below` is [defaults], which a key that it has must overrule."""

@@ -23,12 +23,12 @@ class Project(Frozen):
     warnings: tuple[str, ...] = ()
 
     @property
-    def built(self) -> tuple[Function, ...]:
+    def built_functions(self) -> tuple[Function, ...]:
         """The functions whose packages are made here."""
         return tuple(function for function in self.functions if function.is_built)
 
     @property
-    def packed(self) -> tuple[Function, ...]:
+    def packed_functions(self) -> tuple[Function, ...]:
         """The functions that have a package here, made or finished."""
         return tuple(function for function in self.functions if function.zip != "")
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
-from ..errors import TRUST_POLICY, code, missing, said, status
+from ..errors import TRUST_POLICY, code, missing, sentence_of, status
 from ..verbs.role import trust_problem
 from .remote import Answer, busy, failure
 
@@ -85,7 +85,7 @@ class Calls:
             try:
                 answer: Answer = client.get_function_configuration(FunctionName=self.desired.name, **qualifier)
             except client.exceptions.ResourceNotFoundException as error:
-                raise Replan(said(error)) from error
+                raise Replan(sentence_of(error)) from error
             if not busy(answer):
                 break
             state = answer.get("State") if answer.get("State") != "Active" else answer.get("LastUpdateStatus")
@@ -105,7 +105,7 @@ class Calls:
 
     def _wait_or_raise(self, error: Exception, operation: str, elapsed: float) -> None:
         """Wait if that helps; else raise Replan, or the error itself."""
-        kind, sentence = code(error), said(error)
+        kind, sentence = code(error), sentence_of(error)
         conflict, invalid = status(error) == HTTPStatus.CONFLICT, kind == "InvalidParameterValue"
         if kind == "PreconditionFailed" or (invalid and "CodeSHA256" in sentence):
             raise Replan("the function was changed by somebody else") from error

@@ -106,8 +106,8 @@ class Deployment:
         function = self._functions[outcome.target.function]
         if function.triggers is None and not self._deep:
             return outcome
-        planned = wiring.planned(FunctionHandle(self.aws, function, outcome.target), self._report)
-        return outcome.joined("events", (change for step in planned for change in step.changes))
+        planned = wiring.planned_steps(FunctionHandle(self.aws, function, outcome.target), self._report)
+        return outcome.with_changes("events", (change for step in planned for change in step.changes))
 
     def run(self, packages: Mapping[str, Callable[[], Package | None]], *, changes: bool) -> dict[str, Future[Outcome]]:
         """Deploy (or without `changes` only diff) all of these, WRITING at a time; each has an outcome of its own."""

@@ -64,7 +64,7 @@ class Outcome:
         """True if there is something that differs."""
         return bool(self.steps)
 
-    def joined(self, verb: str, changes: Iterable[Change]) -> Outcome:
+    def with_changes(self, verb: str, changes: Iterable[Change]) -> Outcome:
         """The same, with changes that another verb than deploy makes."""
         found = tuple(changes)
         if not found:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...base.errors import DeployError
 from ..deploy.calls import LACKS_A_RIGHT, THROTTLED, Clock
-from ..errors import code, said
+from ..errors import code, sentence_of
 
 LONGEST_S, POLL_S = 60, 0.5
 BUSY = ("ResourceInUse", "ConcurrentModification", "OperationAborted")
@@ -36,7 +36,7 @@ class Patience:
             try:
                 return getattr(client, operation)(**parameters)
             except client.exceptions.ClientError as error:
-                sentence = said(error)
+                sentence = sentence_of(error)
                 if LACKS_A_RIGHT in sentence:
                     raise DeployError(
                         f"The role of {self.label} lacks a right: {sentence}",

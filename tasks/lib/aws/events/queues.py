@@ -31,9 +31,9 @@ def there(handle: FunctionHandle, declared: Mapping[str, Source], patience: Pati
     """The mappings of SQS queues to this function, once AWS is done with them."""
     client = handle.client
     queues = {source.fields["queue"]: name for name, source in declared.items() if source.kind is Kind.QUEUE}
-    for listed in _listed(handle):
+    for listed in _mappings(handle):
         queue = str(listed.get("EventSourceArn", ""))
-        if ":sqs:" not in queue or (found := _settled(handle, listed, patience)) is None:
+        if ":sqs:" not in queue or (found := _settle(handle, listed, patience)) is None:
             continue
         arn = str(found.get("EventSourceMappingArn", ""))
         tags = client.list_tags(Resource=arn).get("Tags", {}) if arn else {}
@@ -44,7 +44,7 @@ def there(handle: FunctionHandle, declared: Mapping[str, Source], patience: Pati
             yield Source(Kind.QUEUE, name, _fields(queue, found), str(found["UUID"]), arn, ours)
 
 
-def _listed(handle: FunctionHandle) -> list[Any]:
+def _mappings(handle: FunctionHandle) -> list[Any]:
     """All mappings of this function; none where there is no such function."""
     pages = handle.client.get_paginator("list_event_source_mappings").paginate(FunctionName=handle.arn)
     try:
@@ -53,7 +53,7 @@ def _listed(handle: FunctionHandle) -> list[Any]:
         return []
 
 
-def _settled(handle: FunctionHandle, mapping: Any, patience: Patience) -> Any:
+def _settle(handle: FunctionHandle, mapping: Any, patience: Patience) -> Any:
     """A mapping once AWS is done with it, None when that is its end; DeployError when it takes too long."""
     client, started, found = handle.client, patience.clock.now(), mapping
     while found.get("State") in BUSY:

@@ -1,7 +1,7 @@
 """One trigger, as lambda.toml has it or as AWS has it, in the same words.
 
 in   the triggers of a function of lambda.toml
-out  `desired(function)` → name → Source
+out  `desired_sources(function)` → name → Source
 
 What this tool made bears its owner: the function with its alias, and the trigger's name. Nothing else is ever removed.
 """
@@ -42,7 +42,7 @@ class Source:
         return f"{self.kind} {self.fields[self.kind.value]}"
 
 
-def desired(function: Function) -> dict[str, Source]:
+def desired_sources(function: Function) -> dict[str, Source]:
     """The triggers that lambda.toml declares."""
     found = {}
     for name, table in (function.triggers or {}).items():

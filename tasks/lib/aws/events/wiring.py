@@ -1,7 +1,7 @@
 """doit events: read what invokes a function → plan → apply, and again until a fresh read needs no step.
 
 in   a FunctionHandle
-out  `planned(handle)`: the steps; `wire(handle)`: they are taken; `unwire(...)`: all of ours goes
+out  `planned_steps(handle)`: the steps; `wire(handle)`: they are taken; `unwire(...)`: all of ours goes
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import buckets, queues, schedules
 from .patience import Patience
 from .plan import Step, plan
 from .policy import Statements, source_of, statements
-from .source import Source, desired
+from .source import Source, desired_sources
 
 if TYPE_CHECKING:
     from ..deploy.compare import Change
@@ -55,10 +55,10 @@ def _orphans(found: list[Source], declared: dict[str, Source], allowed: Statemen
                 yield Source(kind, name, fields, named if kind is Kind.BUCKET else "")
 
 
-def planned(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Step, ...]:
+def planned_steps(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Step, ...]:
     """What `wire` would do."""
     with errors_while():
-        declared, patience = desired(handle.function), Patience(handle.function.name, report)
+        declared, patience = desired_sources(handle.function), Patience(handle.function.name, report)
         return plan(declared, _there(handle, patience, statements(handle), declared), handle.arn)
 
 
@@ -67,25 +67,25 @@ def wire(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tupl
 
     DeployError when there is no such function, or somebody else keeps changing its triggers.
     """
-    return _wired(handle, desired(handle.function), report)
+    return _wire_all(handle, desired_sources(handle.function), report)
 
 
 def ours(handle: FunctionHandle, report: Callable[[str], None] = silent) -> list[Source]:
     """All triggers that this tool made for the function."""
     with errors_while():
         patience = Patience(handle.function.name, report)
-        found = _there(handle, patience, statements(handle), desired(handle.function), needed=False)
+        found = _there(handle, patience, statements(handle), desired_sources(handle.function), needed=False)
         return [source for source in found if source.ours]
 
 
 def unwire(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Change, ...]:
     """Take away all triggers of ours; what was taken."""
-    return _wired(handle, {}, report)
+    return _wire_all(handle, {}, report)
 
 
-def _wired(handle: FunctionHandle, declared: dict[str, Source], report: Callable[[str], None]) -> tuple[Change, ...]:
+def _wire_all(handle: FunctionHandle, declared: dict[str, Source], report: Callable[[str], None]) -> tuple[Change, ...]:
     patience, made = Patience(handle.function.name, report), list[Any]()
-    looked_for = desired(handle.function)
+    looked_for = desired_sources(handle.function)
     with errors_while():
         if declared and get_function(handle.client, handle.name, handle.target.alias) is None:
             raise DeployError(

@@ -15,7 +15,7 @@ from ...base import secrets
 from ...base.errors import DeployError
 from ...package.zip import code_sha256
 from ...platform.runtimes import RUNTIMES
-from ...settings.adopted import adopted
+from ...settings.adopted import adopted_table
 from ...settings.words import PackageType
 from ..deploy.compare import normal
 from ..deploy.remote import concurrency, get_function, retention_days, variables
@@ -62,7 +62,7 @@ def read(aws: Aws, name: str, label: str, alias: str | None, below: Mapping[str,
             )
         version = normal(live)
         copies = concurrency(client, name)
-        table = adopted(label, version, answer.get("Tags", {}), copies, below)
+        table = adopted_table(label, version, answer.get("Tags", {}), copies, below)
         days = retention_days(aws.client("logs"), str(version["LoggingConfig"].get("LogGroup", f"/aws/lambda/{name}")))
         if days > 0:
             table["log_retention_days"] = days

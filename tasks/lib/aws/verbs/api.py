@@ -34,7 +34,7 @@ def state(handle: FunctionHandle) -> dict[str, Any]:
     """The function's API as it is: `api` and `address` are None where there is none."""
     with errors_while():
         found = _ours(handle)
-        return _shown(handle, found[0] if found else None, "unchanged")
+        return _document(handle, found[0] if found else None, "unchanged")
 
 
 def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_run: bool = False) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
             )
         found, done = _ours(handle), "unchanged"
         if not found and dry_run:
-            return _shown(handle, None, "would be created")
+            return _document(handle, None, "would be created")
         if not found:
             tags = {OWNER_TAG: _owner(handle)}
             made = patience.call(
@@ -67,11 +67,11 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
         if not lets_in(allowed.get(SID), SERVICE, source):
             done = "updated" if done == "unchanged" else done
         if dry_run:
-            return _shown(handle, first, "would be updated" if done == "updated" else done)
+            return _document(handle, first, "would be updated" if done == "updated" else done)
         allow(handle, patience, SID, (SERVICE, source), allowed)
         for other in others:  # of another run, at the same time
             _delete(handle, patience, other)
-        return _shown(handle, first, done)
+        return _document(handle, first, done)
 
 
 def remove(handle: FunctionHandle, report: Callable[[str], None] = silent) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def remove(handle: FunctionHandle, report: Callable[[str], None] = silent) -> di
             _delete(handle, patience, one)
         if SID in statements(handle):
             forbid(handle, patience, SID)
-    return _shown(handle, None, "removed" if found else "unchanged")
+    return _document(handle, None, "removed" if found else "unchanged")
 
 
 def _delete(handle: FunctionHandle, patience: Patience, one: Any) -> None:
@@ -126,7 +126,7 @@ def _source(handle: FunctionHandle, one: Any) -> str:
     return f"arn:{handle.aws.partition}:execute-api:{target.region}:{target.account}:{one['ApiId']}/*/*"
 
 
-def _shown(handle: FunctionHandle, one: Any, done: str) -> dict[str, Any]:
+def _document(handle: FunctionHandle, one: Any, done: str) -> dict[str, Any]:
     return {
         "function": handle.function.name,
         "api": None if one is None else one["ApiId"],
