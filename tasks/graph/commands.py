@@ -103,7 +103,7 @@ def _invalid(error: InvalidCommand) -> str:
         said = str(_doits_invalid(error))
         strange = re.fullmatch(STRANGE, said)
         if strange is None:
-            return _refused(said)
+            return _refuse_with(said)
         error.not_found = strange[1]
     near = nearest(error.not_found, _known)
     meant = f"Did you mean {' or '.join(near)}?" if near else f"{error.bin_name} list shows the tasks."
@@ -118,15 +118,15 @@ def _unknown_option(error: CmdParseError) -> str:
     said = re.sub(INTERNALS, r"; got \1", text)
     command = next((word for word in sys.argv[1:] if word in COMMANDS), "run")
     of = "a run" if command == "run" else command
-    return _refused(f"{said}\n  → doit help {command} shows the options of {of}." if said != text else text)
+    return _refuse_with(f"{said}\n  → doit help {command} shows the options of {of}." if said != text else text)
 
 
 def _invalid_file(error: InvalidDodoFile) -> str:
     """No dodo.py, no such folder, or a lambda.toml that is wrong."""
-    return _refused(Exception.__str__(error))
+    return _refuse_with(Exception.__str__(error))
 
 
-def _refused(text: str) -> str:
+def _refuse_with(text: str) -> str:
     """The same text; with --json it was a document, too."""
     message, _, hint = text.partition("\n  → ")
     refuse(" ".join(message.split()), hint)
