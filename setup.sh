@@ -74,6 +74,14 @@ apt_get() {
   done
 }
 
+# What apt says of the room that packages take, such as " (712 MB to fetch, 3,921 MB of disk)".
+sizes() {
+  local said
+  said=$(LC_ALL=C apt-get -o Debug::NoLocking=1 install --assume-no --no-install-recommends "$@" 2>/dev/null |
+    sed -n 's|^Need to get \(.*\) of archives\.$|\1 to fetch|p; s|^After this operation, \(.*\) of additional.*|\1 of disk|p') || true
+  [ -z "$said" ] || printf ' (%s)' "${said//$'\n'/, }"
+}
+
 # Installs what is wanted and missing. Of `a|b` the first that this distribution knows; what it does not know at all is
 # named and left out: the tests that need it say so themselves.
 install_wanted() {
@@ -109,7 +117,7 @@ install_wanted() {
   done
   [ ${#unknown[@]} = 0 ] || say "this distribution has no ${unknown[*]}; what needs them will say so"
   [ ${#chosen[@]} -gt 0 ] || return 0
-  say "installing ${#chosen[@]} packages: ${chosen[*]}"
+  say "installing ${#chosen[@]} packages$(sizes "${chosen[@]}"): ${chosen[*]}"
   apt_get install -y -q --no-install-recommends "${chosen[@]}" ||
     fail "apt-get could not install them; all its words are in setup.log" \
       "if another apt holds the lock, wait for its end; else check the network and the package sources" "./setup.sh${test_word}"
