@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,7 @@ class Tape:
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     dropped: tuple[str, int, Path_] | None = None
     emptied: bool = False  # it is there, and there is nothing in it
+    atoms: set[tuple[str, int, Path_]] = field(default_factory=set)  # members that cannot be empty: numbers, times
     played: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def record(self, client: Any, operation: str, parameters: Any) -> Any:
@@ -134,7 +136,9 @@ class Tape:
             inner = found
             for step in above:
                 inner = inner[step]
-            if self.emptied and isinstance(inner[name], dict | list | str):
+            if not isinstance(inner[name], dict | list | str):
+                self.atoms.add(self.dropped)
+            if self.emptied:
                 inner[name] = type(inner[name])()
             else:
                 del inner[name]
@@ -162,24 +166,40 @@ def paths(value: Any, above: Path_ = ()) -> Iterator[Path_]:
         yield from paths(item, (*above, name))
 
 
+@cache
+def own(service: str, url: str) -> Any:
+    """A client of the tests' own."""
+    return boto3.client(service, endpoint_url=url)
+
+
+@pytest.fixture(scope="module")
+def _session() -> list[Aws]:
+    """The one session of these tests, once it is made."""
+    return []
+
+
 @pytest.fixture
-def there(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
+def there(world: World, _session: list[Aws], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
     """A function with two versions, an alias, a URL and a log; gives the package of a third."""
     import time
 
+    if not _session:
+        _session.append(connect(project(FIRST).deploy))
+    one_session(monkeypatch, _session[0])
+    monkeypatch.setattr("tasks.lib.aws.deploy.deployment.ROUNDS", 2)
     for content in ("one", "two"):
         world.deploy(FIRST, packed(tmp_path, content))
     url.url(handle(), "iam")
-    boto3.client("sqs", endpoint_url=world.back).create_queue(QueueName="jobs")
+    own("sqs", world.back).create_queue(QueueName="jobs")
     region = {"LocationConstraint": "eu-central-1"}
-    boto3.client("s3", endpoint_url=world.back).create_bucket(Bucket="inbox", CreateBucketConfiguration=region)
+    own("s3", world.back).create_bucket(Bucket="inbox", CreateBucketConfiguration=region)
     wiring.wire(triggered(TRIGGERS.replace("1 day", "2 days").replace("in/", "new/")))
     world.aws["logs"].create_log_stream(logGroupName="/aws/lambda/hello", logStreamName="s")
     lines = [{"timestamp": int(time.time() * 1000) - 5, "message": "REPORT RequestId: 1 Duration: 3.00 ms"}]
     world.aws["logs"].put_log_events(logGroupName="/aws/lambda/hello", logStreamName="s", logEvents=lines)
     with suppress(BuildError):  # moto makes no integration at once with the API
         api.make(handle())
-    gateway = boto3.client("apigatewayv2", endpoint_url=world.back)
+    gateway = own("apigatewayv2", world.back)
     made = gateway.get_apis()["Items"][0]["ApiId"]
     gateway.create_integration(ApiId=made, IntegrationType="AWS_PROXY", IntegrationUri=handle().arn)
     monkeypatch.setattr("tasks.lib.aws.wire.CUT_DELAY_S", 0.0)
@@ -203,9 +223,8 @@ def ends_well(act: Callable[[], Any], where: Any) -> None:
     assert said.hint, (where, said.message)
 
 
-def one_session(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    """A session whose clients are made once in a test."""
-    aws = connect(project(FIRST).deploy)
+def one_session(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
+    """Use this session, and no new one."""
 
     def connected(_: Any) -> Aws:
         aws.__dict__.pop("_account", None)  # asked for anew, as a new process would
@@ -213,13 +232,11 @@ def one_session(monkeypatch: pytest.MonkeyPatch) -> Aws:
 
     for module in ("tasks.lib.aws.deploy.deployment", "tasks.lib.aws.verbs.handle"):
         monkeypatch.setattr(f"{module}.connect", connected)
-    return aws
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_any_member_may_be_absent_or_empty(there: Package, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     act, tape = VERBS[verb], Tape()
-    one_session(monkeypatch)
     monkeypatch.setattr(BaseClient, "_make_api_call", tape.record)
     ends_well(lambda: act(there), "recording")
     monkeypatch.setattr(BaseClient, "_make_api_call", tape.play)
@@ -229,7 +246,8 @@ def test_any_member_may_be_absent_or_empty(there: Package, verb: str, monkeypatc
         for dropped in every:
             tape.dropped = dropped
             tape.played.clear()
-            ends_well(lambda: act(there), (*dropped, tape.emptied))
+            if not (tape.emptied and dropped in tape.atoms):
+                ends_well(lambda: act(there), (*dropped, tape.emptied))
 
 
 MANGLED = {
@@ -251,7 +269,8 @@ class Raw(io.BytesIO):
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_mangled_answer_is_one_line(there: Package, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    aws = one_session(monkeypatch)
+    aws = connect(project(FIRST).deploy)
+    one_session(monkeypatch, aws)
     how, spared = "", 0
 
     def mangled(request: Any, **_rest: Any) -> AWSResponse | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..base.processes import Log
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: ")
 REFUSED = re.compile(r"denied|not authorized|unauthorized|no basic auth|forbidden", re.IGNORECASE)
 START = 'Start docker or podman, or set DOCKER_HOST; or deploy a zip: package = "zip".'
 RIGHTS = (
@@ -91,7 +92,7 @@ def push(archive: Path, base: Path | None, image: oci.Image, repository: str, au
         engine.call("naming the image", engine.api.tag, own, repository, tag, force=True)
         with engine.errors_while(f"pushing to {repository}"):
             events = engine.api.push(repository, tag, stream=True, decode=True, auth_config=dict(auth))
-            return _digest(engine, engine.watched_items(events), repository, tag)
+            return _digest(engine, engine.watched_items(events), repository)
     finally:
         for name in (own, f"{repository}:{tag}"):
             with suppress(EngineError):
@@ -109,16 +110,15 @@ def _load(engine: Client, archive: Path, base: Path | None, name: str) -> None:
                     raise engine.error(doing, str(event["error"]))
 
 
-def _digest(engine: Client, events: Iterator[dict[str, Any]], repository: str, tag: str) -> str:
+def _digest(engine: Client, events: Iterator[dict[str, Any]], repository: str) -> str:
+    """The digest of what the registry took; podman's RepoDigests of an image that it loaded are not that."""
     digest = ""
     for event in events:
         if "error" in event:
             raise _refusal(engine, str(event["error"]), repository)
-        told = (event.get("aux") or {}).get("Digest") or ""
-        digest = told or digest
-    if not digest:  # podman tells it of the image
-        names = inspect(engine, f"{repository}:{tag}").get("RepoDigests") or []
-        digest = next((name.rpartition("@")[2] for name in names if name.startswith(f"{repository}@")), "")
+        told = (event.get("aux") or {}).get("Digest") or ""  # docker's; both say it in words, too
+        said = PUSHED.search(str(event.get("status", "")))
+        digest = told or (said[1] if said else digest)
     if not DIGEST.fullmatch(digest):
         raise EngineError(f"The engine pushed to {repository} and told no digest.", "Run the same command again.")
     return digest.removeprefix("sha256:")

@@ -54,6 +54,7 @@ def read(aws: Aws, name: str, label: str, alias: str | None, below: Mapping[str,
                 "aws lambda list-functions names those that are there; look at AWS_PROFILE and the region.",
             )
         live = answer["Configuration"]
+        listed = str(live["FunctionName"])  # as AWS spells it
         image = live.get("PackageType") == PackageType.IMAGE.aws
         if not image and live.get("Runtime") not in RUNTIMES:
             raise DeployError(
@@ -62,7 +63,7 @@ def read(aws: Aws, name: str, label: str, alias: str | None, below: Mapping[str,
             )
         version = normal(live)
         copies = concurrency(client, name)
-        table = adopted_table(label, version, answer.get("Tags", {}), copies, below)
+        table = adopted_table(label, version | {"FunctionName": listed}, answer.get("Tags", {}), copies, below)
         days = retention_days(aws.client("logs"), str(version["LoggingConfig"].get("LogGroup", f"/aws/lambda/{name}")))
         if days > 0:
             table["log_retention_days"] = days
