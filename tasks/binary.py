@@ -36,10 +36,10 @@ def define(project: Project) -> Tasks:
 def stage(project: Project, function: Function) -> Stage:
     """Build the sources."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
-    unreadable: OSError | None = None
+    unreadable: OSError | BuildError | None = None
     try:
         sources = tree(Path(function.source or ""), products.BUILD)
-    except OSError as error:  # said when the task runs: other functions have nothing to do with it
+    except (OSError, BuildError) as error:  # said when the task runs: other functions have nothing to do with it
         unreadable, sources = error, Tree(Path(function.source or ""), ())
 
     def make() -> str:
@@ -64,7 +64,7 @@ def stage(project: Project, function: Function) -> Stage:
         )
         logged.parent.mkdir(parents=True, exist_ok=True)
         fresh = logged.with_suffix(".new")  # line by line: what compilers print may be larger than memory
-        with fresh.open("w") as record:
+        with files.naming(logged), fresh.open("w") as record:
             try:
                 tool = haskell.build(machine, toolchain, job, log, lambda line: print(line, file=record))
             finally:

@@ -21,6 +21,7 @@ from doit.exceptions import InvalidDodoFile
 from doit.globals import Globals
 from doit.task import Task
 
+from ..lib.base.errors import is_full, make_room
 from .lock import lock, was_alone
 from .state import has_begun, refreshed
 
@@ -47,8 +48,8 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
         if _is_damaged(reason):
             return _anew(database, name)
         raise InvalidDodoFile(
-            f"{Path(name).absolute()} cannot be opened: {reason}.\n"
-            "  → doit needs this file, and has to be able to write it and its folder."
+            f"{Path(name).absolute()} cannot be opened: {reason}.\n  → "
+            + (make_room(Path(name)) if is_full(Path(name)) else "doit has to be able to write it and its folder.")
         ) from error
     try:
         connection.execute("select task_id, task_data from doit limit 1")

@@ -141,6 +141,8 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
         ("    Could not find module ‘Data.Map’", "host", "", "Data.Map"),
         ("HttpExceptionRequest Request {", "host", "", "resolver: ghc-"),
         ("Main.hs:1:1: error: parse error", "host", "", "above"),
+        ("ld.gold: fatal error: x: No space left on device", "host", "", "Make room on the file system at /"),
+        ("ld.gold: fatal error: x: No space left on device", "docker", "", "docker system df"),
     ],
 )
 def test_the_next_act_fits_the_failure(line: str, name: str, known: str, hint: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -124,3 +125,16 @@ def test_what_doit_itself_refuses_is_one_document_too(tiny: Workshop, words: tup
     )
     document = json.loads(run.stdout)
     assert (run.returncode, document["ok"], len(document["errors"])) == (3, False, 1)
+
+
+def test_ctrl_c_before_the_tasks_are_known_ends_doit_without_a_traceback(tiny: Workshop) -> None:
+    """Python itself starts in some 20 ms, in which nothing of ours is there."""
+    dodo = tiny.folder / "dodo.py"
+    dodo.write_text("import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(60)\n" + dodo.read_text())
+    run = tiny.start("list")
+    while not (tiny.folder / "begun").exists():
+        assert run.poll() is None
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGINT
+    assert err == ""

@@ -38,6 +38,7 @@ LAMBDA_TOML = [
     *(f"[stage.p]\nfunction = 1\n{ONE}", f"[stage.p.function.g]\nmemory_mb = 128\n{ONE}"),
     f"[stage.p]\nprocess = 'native'\n{ONE}",
     "[function.f]\n",
+    "[function.f]\nsource = '/'\n",
     "[function.f]\nzip = 'z'\npackage = 'image'\n",
     f"{ONE}process = 'native'\nruntime = 'nodejs24.x'\n",
     f"{ONE}runtime = 'nodejs24.x'\nhandler = 'a.b'\n",

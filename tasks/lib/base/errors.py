@@ -20,8 +20,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from pathlib import Path
 
+ROOM_BYTES = 64 << 10
 COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
 _command = ["doit"]
 
@@ -93,9 +95,18 @@ def file_error(error: OSError) -> BuildError:
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     message = f"{where}{error.strerror}."
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        disk = _mount_point(Path(os.fsdecode(error.filename)) if where else Path())
-        return BuildError(message, f"Make room on the file system at {disk}, and run the same command again.")
+        return BuildError(message, make_room(Path(os.fsdecode(error.filename)) if where else Path()))
     return BuildError(message, "Mend that and run the same command again.")
+
+
+def make_room(path: Path) -> str:
+    """The next act where the disk of a path is full."""
+    return f"Make room on the file system at {_mount_point(path)}, and run the same command again."
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk of a path has next to no room: programs of others say so in their own words, or not at all."""
+    return shutil.disk_usage(_mount_point(path)).free < ROOM_BYTES
 
 
 def _mount_point(path: Path) -> Path:

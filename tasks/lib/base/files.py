@@ -35,12 +35,23 @@ def replacement(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
         temporary.chmod(mode)
         temporary.replace(target)
     except OSError as error:
-        if error.errno is not None and error.filename in {None, str(temporary)}:
+        if error.errno is not None and (error.filename is None or str(temporary) in {error.filename, error.filename2}):
             error.filename, error.filename2 = str(target), None
         raise
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that names no file names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _temporary(target: Path) -> Path:

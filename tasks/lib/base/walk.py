@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-MOST_FOLDERS = 100_000  # folders that link to each other have more ways through them than anybody means
+MOST_WAYS = 100  # to one folder: folders that link to each other have more than anybody means
 NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -21,10 +22,9 @@ def walk(place: Path, enter: Callable[[Path], bool] = lambda _: True) -> Iterato
     A folder is not entered again below itself, nor where `enter` says no. What has vanished meanwhile, and a link to
     nowhere, are not there. OSError for a folder that cannot be read: its files would be missing without a word.
     """
-    left = MOST_FOLDERS
+    ways: Counter[tuple[int, int]] = Counter()
 
     def below(path: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
-        nonlocal left
         try:
             status = path.stat()
             names = sorted(entry.name for entry in os.scandir(path)) if path.is_dir() else None
@@ -38,8 +38,8 @@ def walk(place: Path, enter: Callable[[Path], bool] = lambda _: True) -> Iterato
         identity = status.st_dev, status.st_ino
         if identity in above:
             return
-        left -= 1
-        if left < 0:
+        ways[identity] += 1
+        if ways[identity] > MOST_WAYS:
             raise OSError(errno.ELOOP, "Its folders link to each other without end", str(place))
         for name in names:
             inner = path / name

@@ -29,6 +29,7 @@ from .machine import BIN
 from .sources import Tree
 from .stale import OUTPUTS, delete_outputs, output_globs
 
+LONGEST = 100  # bytes of a copy's name that are the folder's
 SETTINGS = "//settings"  # a name in the manifest that no file has
 
 
@@ -43,7 +44,7 @@ class Changes(NamedTuple):
 def copy_name(sources: Tree, variant: str = "") -> str:
     """The name of a project's copy, the same on every machine."""
     name = str(sources.folder)
-    slug = re.sub(r"\W+", "-", name).strip("-") or "top"
+    slug = re.sub(r"\W+", "-", name).strip("-").encode()[:LONGEST].decode(errors="ignore") or "top"
     return "-".join(filter(None, [slug, hashlib.sha256(name.encode()).hexdigest()[:6], variant]))
 
 

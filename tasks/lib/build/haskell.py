@@ -20,7 +20,7 @@ from ..base.processes import Log
 from ..settings.words import Builder, Tool
 from .assembler import assembler_options, mark
 from .cabal import with_cabal
-from .hints import in_sources, next_act
+from .hints import full_disk, in_sources, next_act
 from .job import GHC_RESOLVER, Job, main_module, no_such_executable, refuse_what_cannot_be
 from .machine import BIN, Machine, Toolchain
 from .stack import cannot_work, failed_elsewhere, with_stack
@@ -213,7 +213,7 @@ def _stripped_executable(machine: Machine, job: Job, folder: str, made: str) -> 
     if made and machine.run([*STRIP, "-o", stripped, made], folder, said.append) == 0:
         return stripped
     if made and machine.run(["test", "-x", made], folder, said.append) == 0:
-        raise CompileError(
-            f"{made} cannot be stripped: {' '.join(said)}", "Look at strip's words; doit doctor tells its version."
-        )
+        why = " ".join(said)
+        act = full_disk(machine, job, why) or "Look at strip's words; doit doctor tells its version."
+        raise CompileError(f"{made} cannot be stripped: {why}", act)
     raise no_such_executable(job, [])

@@ -7,11 +7,13 @@ out  `next_act(…)` → one sentence that is true here: a package is named only
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..base.errors import make_room
 from ..settings.words import Builder
 from .job import Job
 from .machine import Machine
@@ -56,7 +58,7 @@ def in_sources(line: str, workspace: str, job: Job) -> str:
 def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     """What to do about a build that failed."""
     text, unwrapped = "\n".join(lines), " ".join(" ".join(lines).split())  # cabal breaks its lines anywhere
-    if act := _left_out(job, text):
+    if act := full_disk(machine, job, text) or _left_out(job, text):
         return act
     if found := TOOL.search(text):
         tool = found["solver"] or found["cabal"]
@@ -120,6 +122,15 @@ def _bound_in_the_way(job: Job, conflict: re.Match[str]) -> str:
             if re.search(rf"(?<![\w-]){re.escape(package)}(?![\w-])\s*[<>=^&|]", line):
                 return f"{path}:{number} {wants}."
     return f"{conflict['by']} {wants}, or write allow-newer in cabal.project."
+
+
+def full_disk(machine: Machine, job: Job, text: str) -> str:
+    """Where a compiler met a full disk: which one."""
+    if os.strerror(errno.ENOSPC) not in text:
+        return ""
+    if machine.name == "docker":
+        return "Make room where the container engine keeps its volumes: `docker system df` shows what is there."
+    return make_room(job.target)
 
 
 def _left_out(job: Job, text: str) -> str:

@@ -28,6 +28,7 @@ ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a 
 LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 PACKAGES, EXTRA_DEPS = LIST.format("packages"), LIST.format("extra-deps")
 WORDS = r"[\s,'\"\[\]]+"
+MOST_FILES = 100_000  # of one program
 
 
 class Files(NamedTuple):
@@ -61,7 +62,8 @@ class Tree(Files):
 def tree(source: Path, derived: Path) -> Tree:
     """Every file below the project folder of `source` and below local packages that its project files name.
 
-    `derived` is the folder of built files, which is never a source. A folder that is not there has no files.
+    `derived` is the folder of built files, which is never a source. A folder that is not there has no files. BuildError
+    for more files than a program has.
     """
     folder = project_folder(source)
     found: set[Path] = set()
@@ -73,6 +75,11 @@ def tree(source: Path, derived: Path) -> Tree:
         seen.add(place)
         files = set(source_files(place, derived)) - found
         found |= files
+        if len(found) > MOST_FILES:
+            raise BuildError(
+                f"{place} has more than {MOST_FILES:,} files: that is no Haskell program.",
+                "Correct `source` in lambda.toml, or let git ignore what is no source.",
+            )
         for file in files:
             if file.suffix == ".cabal" or file.name in NAMING:
                 waiting += _named_outside(file)

@@ -6,6 +6,7 @@ out  `contradictions(functions, stage)` → the dotted key and what is wrong wit
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -41,6 +42,8 @@ def _build(function: Function, where: str) -> Iterator[Fault]:
         if function.is_image and function.zip:
             yield f"{where}.zip", 'is a zip, and package = "image" deploys an image; leave one of them out'
         return
+    if function.source is not None and os.path.normpath(function.source) == "/":
+        yield f"{where}.source", "is the root of the file system: name the folder of one program"
     if function.on_node and function.process is Process.NATIVE:
         yield f"{where}.process", f'"native" speaks the Runtime API itself and needs runtime = "{Function.runtime}"'
     if function.on_node and function.handler != NODE_HANDLER:

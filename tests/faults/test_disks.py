@@ -1,0 +1,92 @@
+"""Disks and folders as they should not be: full, without execution, of long names, linked without end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.base.errors import BuildError
+from tasks.lib.build.sources import tree
+from tests.faults.users import said
+from tests.support import Workshop, lacking, settings
+
+
+def test_the_root_of_the_file_system_is_no_source(pre: Workshop) -> None:
+    pre.write("lambda.toml", settings(pre='source = "/"'))
+    run = pre.doit("list")
+    assert run.code == 3
+    said(run, "function.pre.source", "root of the file system", "→")
+
+
+def test_a_folder_with_more_files_than_a_program_has_is_refused(pre: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(pre.folder)
+    monkeypatch.setattr("tasks.lib.build.sources.MOST_FILES", 2)
+    pre.write("many/1", "")
+    pre.write("many/2", "")
+    pre.write("many/3", "")
+    with pytest.raises(BuildError, match="many has more than 2 files"):
+        tree(Path("many"), Path("build"))
+
+
+def test_folders_that_link_to_each_other_without_end_are_said_in_a_line(pre: Workshop) -> None:
+    names = "abcdefgh"
+    for name in names:
+        (pre.folder / "knot" / name).mkdir(parents=True)
+        for other in names:
+            (pre.folder / "knot" / name / other).symlink_to(f"../{other}")
+    pre.write("lambda.toml", settings(pre='binary = "prebuilt/p"\ninclude = ["knot"]'))
+    run = pre.doit("zip:pre")
+    assert run.code == 1
+    said(run, "knot", "link to each other without end", "→")
+
+
+def test_a_name_as_long_as_a_disk_takes_is_built_and_packed(tiny: Workshop) -> None:
+    """250 bytes, in letters of one byte and of two: a source folder, and a member of the zip."""
+    name = "x" * 100 + "\u00fc" * 75
+    (tiny.folder / "hs/two").rename(tiny.folder / "hs" / name)
+    tiny.write(f"data/{name}", "data")
+    tiny.write("lambda.toml", settings(two=f'source = "hs/{name}"\ninclude = ["data"]'))
+    tiny.good()
+    with zipfile.ZipFile(tiny.folder / "build/two/lambda.zip") as packed:
+        assert packed.read(f"data/{name}") == b"data"
+
+
+def test_a_mount_without_execution_gives_the_same_bytes(pre: Workshop) -> None:
+    if os.geteuid() != 0:
+        lacking("mounting needs root")
+    whole = (pre.folder / "build/pre/lambda.zip").read_bytes()
+    pre.good("clean")
+    (pre.folder / "build").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", pre.folder / "build"], check=True)
+    try:
+        pre.good()
+        assert (pre.folder / "build/pre/lambda.zip").read_bytes() == whole
+        assert pre.good("invoke:pre", "--local", "--payload", "1").out == "1\n"
+    finally:
+        subprocess.run(["umount", pre.folder / "build"], check=True)
+
+
+@pytest.mark.parametrize("size_kb", [24, 100, 150, 200, 240])
+def test_whatever_a_full_disk_stopped_goes_on_where_there_is_room(pre: Workshop, size_kb: int) -> None:
+    """From the toolchain's own file to the zip, each is named with the disk, and none is left half-written."""
+    if os.geteuid() != 0:
+        lacking("mounting needs root")
+    whole = (pre.folder / "build/pre/lambda.zip").read_bytes()
+    pre.good("clean")
+    build = pre.folder / "build"
+    build.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", build], check=True)
+    try:
+        run = pre.doit()
+        assert run.code == 1
+        said(run, f"Make room on the file system at {build}")
+        subprocess.run(["mount", "-o", "remount,size=20m", build], check=True)
+        pre.good()
+        assert (build / "pre/lambda.zip").read_bytes() == whole
+        assert pre.good().ran == set()
+    finally:
+        subprocess.run(["umount", build], check=True)
