@@ -578,16 +578,9 @@ bool api_stream(const struct event *event, const char *data, size_t size, int64_
 
 static void append_base64(struct buffer *out, const struct buffer *in)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < in->size; i += 3) {
-        uint32_t bits = 0;
-        for (size_t j = 0; j < 3; j++)
-            bits = bits << 8 | (i + j < in->size ? (unsigned char)in->data[i + j] : 0);
-        char four[] = {digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63], digits[bits & 63]};
-        for (size_t j = in->size - i + 1; j < 4; j++)
-            four[j] = '=';
-        append(out, four, sizeof four);
-    }
+    size_t size = base64_size(in->size);
+    encode_base64(room_for(out, size) + size, in->data, in->size);
+    out->size += size;
 }
 
 /* The end of a streamed answer; `failure` (may be NULL) goes out as trailers. */

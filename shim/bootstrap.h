@@ -1,6 +1,7 @@
 /* What the parts of the bootstrap know of each other.
 
      text.c       growing buffers
+     base64.c     base64
      json.c       is it JSON, and text as a JSON string
      record.c     a line of the log as JSON
      log.c        the program's stderr on its way to ours
@@ -57,6 +58,12 @@ void release(struct buffer *buffer);
 void release_spares(void);
 void on_out_of_memory(void (*act)(size_t));
 _Noreturn void out_of_memory(size_t size);
+
+/* ---- base64.c ---- */
+
+size_t base64_size(size_t size);
+void encode_base64(char *end, const char *data, size_t size);
+ssize_t decode_base64(char *text, size_t size);
 
 /* ---- json.c ---- */
 

@@ -46,6 +46,7 @@ bool json_next(struct json *rest, struct json *name, struct json *value);
 bool json_next_item(struct json *rest, struct json *value);
 bool json_is_map(const struct json *value);
 size_t json_unescape(char *out, const struct json *value);
+char *json_text(const struct json *value, size_t *size);
 void append_unescaped(struct buffer *out, const struct json *value);
 
 /* ---- http_event.c ---- */
@@ -113,7 +114,7 @@ struct wire {
     int fd;
     int64_t used_ms; /* when the last response ended */
     bool fresh;      /* no request has gone over it yet */
-    char input[16384];
+    char input[65536];
     size_t from, to;
     struct iovec unsent[2]; /* what is left of the request */
     size_t size, written;   /* of the request */

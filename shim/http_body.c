@@ -98,24 +98,10 @@ static void escape_body(struct buffer *answer, size_t from, size_t size)
 
 static void encode_body(struct buffer *answer, size_t from)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t old = answer->size - from;
-    const unsigned char *at = move_back(answer, from, (old + 2) / 3 * 4), *end = at + old;
-    char *out = answer->data + from;
-    for (; end - at >= 3; at += 3, out += 4) {
-        uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-        out[0] = digits[bits >> 18];
-        out[1] = digits[bits >> 12 & 63];
-        out[2] = digits[bits >> 6 & 63];
-        out[3] = digits[bits & 63];
-    }
-    if (at < end) {
-        uint32_t bits = (uint32_t)at[0] << 16 | (end - at > 1 ? (uint32_t)at[1] << 8 : 0);
-        out[3] = '=';
-        out[2] = end - at > 1 ? digits[bits >> 6 & 63] : '=';
-        out[0] = digits[bits >> 18];
-        out[1] = digits[bits >> 12 & 63];
-    }
+    size_t old = answer->size - from, size = base64_size(old);
+    room_for(answer, size - old);
+    answer->size = from + size;
+    encode_base64(answer->data + answer->size, answer->data + from, old);
 }
 
 /* The body is whole: make it text or base64, and close the answer. */
@@ -125,7 +111,7 @@ void http_end_answer(struct buffer *answer, size_t body_from, enum front front, 
     int64_t escaped = size == 0                                    ? 0
                       : is_encoded(head) || is_listed_binary(head) ? -1
                                                                    : escaped_size(answer->data + body_from, size);
-    bool text = escaped >= 0 && (front == REST || (size_t)escaped <= (size + 2) / 3 * 4);
+    bool text = escaped >= 0 && (front == REST || (size_t)escaped <= base64_size(size));
     if (text)
         escape_body(answer, body_from, (size_t)escaped);
     else

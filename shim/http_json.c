@@ -12,20 +12,33 @@ char *json_skip_blanks(char *at, const char *end)
     return at;
 }
 
+/* The next quote or backslash, or the end: bodies are long, names are short. */
+static char *find_quote_or_slash(char *at, char *end)
+{
+    typedef char sixteen __attribute__((vector_size(16)));
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    for (int i = 0; i < 16; i++, at++)
+        if (at == end || *at == '"' || *at == '\\')
+            return at;
+    for (; end - at >= 32; at += 32) {
+        sixteen one, two;
+        memcpy(&one, at, sizeof one);
+        memcpy(&two, at + 16, sizeof two);
+        pair found = (pair)((sixteen)(one == '"') | (sixteen)(one == '\\') | (sixteen)(two == '"') | (sixteen)(two == '\\'));
+        if (found[0] | found[1])
+            break;
+    }
+    while (at < end && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
 /* Past a string whose opening quote is at `at`. */
 static char *skip_quoted(char *at, char *end)
 {
-    for (char *from = at + 1;;) {
-        char *quote = memchr(from, '"', (size_t)(end - from));
-        if (!quote)
-            return end;
-        size_t slashes = 0;
-        while (quote - slashes > from && quote[-1 - (ptrdiff_t)slashes] == '\\')
-            slashes++;
-        if (slashes % 2 == 0)
-            return quote + 1;
-        from = quote + 1;
-    }
+    for (at = find_quote_or_slash(at + 1, end); at < end && *at == '\\';)
+        at = end - at < 2 ? end : find_quote_or_slash(at + 2, end);
+    return at < end ? at + 1 : end;
 }
 
 /* Past any value: brackets are counted, strings passed over. */
@@ -150,6 +163,12 @@ static char *put_character(char *out, uint32_t c)
     return out;
 }
 
+static const char *find_slash(const char *at, const char *end)
+{
+    const char *slash = memchr(at, '\\', (size_t)(end - at));
+    return slash ? slash : end;
+}
+
 /* A string's characters to `out`, which may be the place of the string itself; how many bytes. Half a surrogate pair is
    U+FFFD. What is no string is its own text. */
 size_t json_unescape(char *out, const struct json *value)
@@ -163,12 +182,12 @@ size_t json_unescape(char *out, const struct json *value)
     const char *at = value->at + 1, *end = value->at + value->size - 1;
     char *begin = out;
     while (at < end) {
-        const char *slash = memchr(at, '\\', (size_t)(end - at));
-        size_t plain = (size_t)((slash ? slash : end) - at);
+        const char *slash = find_slash(at, end);
+        size_t plain = (size_t)(slash - at);
         memmove(out, at, plain);
         out += plain;
-        at += plain;
-        if (!slash || end - at < 2)
+        at = slash;
+        if (end - at < 2)
             break;
         int32_t unit = unit_at(at, end);
         if (unit >= 0) {
@@ -193,6 +212,18 @@ size_t json_unescape(char *out, const struct json *value)
         }
     }
     return (size_t)(out - begin);
+}
+
+/* A string's characters in its own place, and how many bytes; where nothing in it is escaped they stay where they are. */
+char *json_text(const struct json *value, size_t *size)
+{
+    *size = 0;
+    if (!value->at)
+        return NULL;
+    char *text = value->at + 1, *end = value->at + value->size - 1;
+    bool plain = *value->at == '"' && value->size >= 2 && find_quote_or_slash(text, end) == end;
+    *size = plain ? (size_t)(end - text) : json_unescape(value->at, value);
+    return plain ? text : value->at;
 }
 
 void append_unescaped(struct buffer *out, const struct json *value)

@@ -5,74 +5,15 @@
 
 #include <string.h>
 
-/* The value of each base64 digit, of both alphabets; 64 for any other byte. */
-static const unsigned char *base64_values(void)
+static bool is_true(const struct json *value)
 {
-    static unsigned char values[256];
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (values[0] == 0) {
-        memset(values, 64, sizeof values);
-        for (unsigned char i = 0; i < 64; i++)
-            values[(unsigned char)digits[i]] = i;
-        values['-'] = 62;
-        values['_'] = 63;
-    }
-    return values;
-}
-
-/* Base64 over its own bytes; -1 where it is none. Line breaks are passed over. */
-static ssize_t decode_base64(char *text, size_t size)
-{
-    const unsigned char *values = base64_values(), *at = (const unsigned char *)text, *end = at + size;
-    uint32_t bits = 0;
-    size_t digits = 0, padding = 0;
-    char *out = text;
-    while (at < end) {
-        if (digits % 4 == 0 && padding == 0)
-            for (; end - at >= 4; at += 4) { /* four plain digits at a time */
-                unsigned char a = values[at[0]], b = values[at[1]], c = values[at[2]], d = values[at[3]];
-                if ((a | b | c | d) & 64)
-                    break;
-                uint32_t all = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | d;
-                *out++ = (char)(all >> 16);
-                *out++ = (char)(all >> 8);
-                *out++ = (char)all;
-            }
-        if (at == end)
-            break;
-        unsigned char c = *at++;
-        if (c == '\r' || c == '\n')
-            continue;
-        if (c == '=' && padding < 2) {
-            padding++;
-            continue;
-        }
-        if (values[c] == 64 || padding > 0)
-            return -1;
-        bits = bits << 6 | values[c];
-        if (++digits % 4 == 0) {
-            *out++ = (char)(bits >> 16);
-            *out++ = (char)(bits >> 8);
-            *out++ = (char)bits;
-        }
-    }
-    size_t rest = digits % 4;
-    if (rest == 1)
-        return -1;
-    if (rest >= 2)
-        *out++ = (char)(rest == 2 ? bits >> 4 : bits >> 10);
-    if (rest == 3)
-        *out++ = (char)(bits >> 2);
-    return out - text;
+    return json_is(value, "true") || (value->size == 4 && memcmp(value->at, "true", 4) == 0);
 }
 
 static void take_body(struct http_request *out, struct http_event *http)
 {
-    if (!http->body.at)
-        return;
-    out->body = http->body.at;
-    out->size = json_unescape(out->body, &http->body);
-    if (json_is(&http->base64, "true") || (http->base64.size == 4 && memcmp(http->base64.at, "true", 4) == 0)) {
+    out->body = json_text(&http->body, &out->size);
+    if (out->size > 0 && is_true(&http->base64)) {
         ssize_t size = decode_base64(out->body, out->size);
         if (size < 0)
             out->refused = "the body of the event is no base64";

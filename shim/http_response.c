@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LINK_STEP = 65536 };
+enum { LINK_STEP = 1 << 20 };
 
 /* The next line to `out`, without its break; false at the end, or when the head is too long. */
 static bool link_read_line(struct buffer *out, size_t most, int64_t until, enum link_end *end)

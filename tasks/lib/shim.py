@@ -29,6 +29,7 @@ from .settings.words import Input, Process, Response, StageInPath
 
 SOURCES = (  # each uses only those before it
     "text.c",
+    "base64.c",
     "json.c",
     "record.c",
     "log.c",
