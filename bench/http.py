@@ -87,7 +87,7 @@ def requests_seen(folder: Path) -> str:
     root = folder / "counted"
     root.mkdir()
     shutil.copy(ROOT / "tests/web/programs/subject.py", root / "main")
-    settings = ShimSettings("main", process="http", http=HttpSettings(arguments=("{port}",)))
+    settings = ShimSettings("main", process=Process.HTTP, http=HttpSettings(arguments=("{port}",)))
     shim.bootstrap(ROOT / "shim", settings, root / "bootstrap", shim.compilers(own_architecture()))
     os.environ["SEEN"] = str(root / "seen")
     printed_figures([str(folder / "api"), "1", f"@{event(folder, SMALL)}", "0", str(root / "bootstrap")], root)

@@ -39,7 +39,7 @@ function eventVariables(context, deadline) {
 
 function inputOf(event, context, deadline) {
   const text = textOf(event);
-  if (settings.input === 'event') return Buffer.from(text);
+  if (settings.input === 'event') return text;
   const fields = {
     awsRequestId: context.awsRequestId ?? null,
     functionName: context.functionName ?? null,
@@ -52,7 +52,7 @@ function inputOf(event, context, deadline) {
     identity: context.identity ?? null,
     tenantId: context.tenantId ?? null,
   };
-  return Buffer.from(`{"event":${text},"context":${JSON.stringify(fields)}}`);
+  return `{"event":${text},"context":${JSON.stringify(fields)}}`;
 }
 
 function timeoutFailure(one, deadline, id) {
@@ -130,7 +130,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   };
   one.frames.beginLine();
   one.client = { onBytes, onSilence, onEnd };
-  stdin?.write(Buffer.concat([Buffer.from(`${id} ${input.length}\n`), input]), () => (fed = true));
+  stdin?.write(`${id} ${Buffer.byteLength(input)}\n${input}`, () => (fed = true));
 }
 
 // One event from start to end; resolves when the answer is whole. `begun` gets what to call when nobody wants it any more.

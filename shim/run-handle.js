@@ -5,7 +5,7 @@
 // JSON as its value, anything else as text.
 function valueOf(answer) {
   try {
-    return parseText(strict.decode(answer));
+    return parseText(strictText(answer));
   } catch (error) {
     if (error instanceof RangeError) throw failure('Function.ResponseTooDeep', `Node cannot read the answer: ${error.message}`);
     const text = answer.toString();

@@ -12,7 +12,7 @@ const { STATUS_CODES } = require('node:http');
 // A header's bytes: UTF-8 where they are, else Latin-1.
 function wordOf(text) {
   try {
-    return strict.decode(Buffer.from(text, 'latin1'));
+    return strictText(Buffer.from(text, 'latin1'));
   } catch {
     return text;
   }
@@ -65,7 +65,7 @@ const isListedBinary = (head) =>
 function bodyText(front, head, body) {
   if (body.length > 0 && (isEncoded(head) || isListedBinary(head))) return undefined;
   try {
-    const text = strict.decode(body);
+    const text = strictText(body);
     const longer = Buffer.byteLength(JSON.stringify(text)) - 2 > Math.ceil(body.length / 3) * 4;
     return longer && front !== 'rest' ? undefined : text;
   } catch {

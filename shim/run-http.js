@@ -112,7 +112,7 @@ function bufferedAnswer(front, head, body) {
     return answer;
   }
   try {
-    return body.length === 0 ? null : parseText(strict.decode(body));
+    return body.length === 0 ? null : parseText(strictText(body));
   } catch {
     throw server.failure('Function.NoJson', 'answered an event that is no HTTP request with a body that is no JSON');
   }

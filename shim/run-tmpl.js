@@ -6,6 +6,7 @@
 // settings, the program's environment, errors, the log, and then the one way in which this program is driven.
 'use strict';
 
+const { isUtf8 } = require('node:buffer');
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -224,13 +225,41 @@ function textOf(event) {
 
 // ---- JSON ----
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+// Bytes as text; throws where they are none.
+function strictText(bytes) {
+  if (!isUtf8(bytes)) throw new TypeError('not UTF-8');
+  return bytes.toString();
+}
 
-const FULL_NUMBER = /(?:^|[[:,\s])(?:-0(?![.\d])|-?[\d.]{16}|-?[\d.]+[eE])/; // or what looks like one inside a string
+const DIGITS = 16; // so many a JavaScript number may not hold
+const isDigit = (code) => (code >= 48 && code <= 57) || code === 46; // or a point
+
+// Whether the digits around the place are those of a number, and `many` of them; or what looks like one inside a string.
+function isNumberAt(text, place, many) {
+  let from = place;
+  let to = place + 1;
+  while (isDigit(text.charCodeAt(from - 1))) from -= 1;
+  while (to - from < many && isDigit(text.charCodeAt(to))) to += 1;
+  if (text[from - 1] === '-') from -= 1;
+  return to - from >= many && (from === 0 || '[:, \n\r\t'.includes(text[from - 1]));
+}
+
+// Whether a number stands there whose digits are perhaps lost. The whole text is not looked at: a run of 16 digits passes each
+// 16th place.
+function hasFullNumber(text) {
+  for (let at = DIGITS - 1; at < text.length; at += DIGITS) {
+    if (isDigit(text.charCodeAt(at)) && isNumberAt(text, at, DIGITS)) return true;
+  }
+  for (const { index } of text.matchAll(/\d[eE]/g)) if (isNumberAt(text, index, 1)) return true;
+  for (let at = text.indexOf('-0'); at >= 0; at = text.indexOf('-0', at + 1)) {
+    if (!isDigit(text.charCodeAt(at + 2)) && isNumberAt(text, at + 1, 1)) return true;
+  }
+  return false;
+}
 
 // Numbers that a JavaScript number cannot hold keep the digits they were written with, where Node can do that.
 function parseText(text) {
-  if (!JSON.rawJSON || !FULL_NUMBER.test(text)) return JSON.parse(text);
+  if (!JSON.rawJSON || !hasFullNumber(text)) return JSON.parse(text);
   return JSON.parse(text, (_, value, { source }) =>
     typeof value === 'number' && String(value) !== source ? JSON.rawJSON(source) : value,
   );
