@@ -201,9 +201,11 @@ int main(int argc, char **argv)
     waitpid(child, NULL, 0);
     struct rusage used;
     getrusage(RUSAGE_CHILDREN, &used);
-    double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    double cpu =
+        (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
     qsort(times, (size_t)count, sizeof *times, by_size);
-    printf("{\"min_us\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"cold_us\": %.1f, \"cpu_us\": %.1f, \"idle_kb\": %ld, \"peak_kb\": %ld}\n",
+    printf("{\"min_us\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"cold_us\": %.1f, \"cpu_us\": %.1f, \"idle_kb\": %ld, "
+           "\"peak_kb\": %ld}\n",
            times[0], times[count / 2], times[(size_t)count * 99 / 100], cold_us, cpu / done, idle, peak);
     return 0;
 }
