@@ -376,8 +376,10 @@ bool api_next(struct event *event)
 {
     struct reply reply;
     forget(event);
-    if (connection >= 0 && !loop_wait_one(connection, POLLIN, now_ms() + IDLE_MS))
+    if (connection >= 0 && !loop_wait_one(connection, POLLIN, now_ms() + IDLE_MS)) {
         release_spares();
+        memory_release();
+    }
     if (connection < 0 || !read_head(&reply, event)) {
         disconnect();
         if (++failures > PATIENCE)
@@ -386,7 +388,10 @@ bool api_next(struct event *event)
         return false;
     }
     failures = 0;
+    if (SHIM_PROCESS == PERSISTENT)
+        memory_lend(&event->body, reply.sized ? reply.size : 0);
     event->whole = !reply.damaged && read_body(&reply, &event->body);
+    memory_settle(&event->body);
     if (reply.status != 200)
         fail("the Runtime API answered GET next with %d: %.*s", reply.status, SHOWN(event->body));
     if (!is_usable(event->id))

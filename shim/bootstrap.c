@@ -78,6 +78,7 @@ static int start(void)
 {
     child_kill();
     persistent_reset();
+    memory_renew();
     log_forget();
     return child_start(NULL);
 }
@@ -108,13 +109,20 @@ static int ready_program(const struct event *event)
     return start_for(event);
 }
 
+/* The event itself, as Lambda took it from its caller, who may send JSON only. */
+static bool is_known_json(const struct event *event, const struct buffer *answer)
+{
+    return !SHIM_ENVELOPE && answer->lent && answer->data == event->body.data && answer->size == event->body.size;
+}
+
 static void send_answer(const struct event *event, struct exchange *exchange)
 {
     struct buffer *answer = &exchange->answer;
     struct failure failure = {0};
     if (exchange->answered == 0)
         failure = failure_of_silence();
-    if (!SHIM_STREAM && !failure.type && !is_json(answer->data, answer->size)) {
+    if (!SHIM_STREAM && !failure.type && !is_known_json(event, answer) &&
+        !json_end(&exchange->scan, answer->data, answer->size)) {
         struct buffer quoted = {0};
         append_quoted(&quoted, answer->data, answer->size);
         release(answer);
@@ -168,17 +176,26 @@ static void exchange_with_program(struct event *event)
         fill_empty(&event->body);
         append_context(&behind, event);
     }
-    if (SHIM_PROCESS == PERSISTENT)
-        append_format(&head, "%s %zu\n", event->id, strlen(before) + event->body.size + behind.size);
-    add_part(&exchange, head.data, head.size);
-    add_part(&exchange, before, strlen(before));
-    add_part(&exchange, event->body.data, event->body.size);
-    add_part(&exchange, behind.data, behind.size);
+    if (memory_takes(&event->body))
+        append(&event->body, behind.data, behind.size);
+    if (memory_takes(&event->body)) {
+        size_t offset = memory_hand_over(&event->body, before);
+        append_format(&head, "%s @%zu %zu\n", event->id, offset, strlen(before) + event->body.size);
+        add_part(&exchange, head.data, head.size);
+    } else {
+        if (SHIM_PROCESS == PERSISTENT)
+            append_format(&head, "%s %zu\n", event->id, strlen(before) + event->body.size + behind.size);
+        add_part(&exchange, head.data, head.size);
+        add_part(&exchange, before, strlen(before));
+        add_part(&exchange, event->body.data, event->body.size);
+        add_part(&exchange, behind.data, behind.size);
+    }
 
     struct exchange untried = exchange;
     enum outcome outcome = SHIM_PROCESS == PERSISTENT ? persistent(&exchange) : per_event(&exchange);
     if (outcome == ENDED && exchange.unread && start_anew() == 0) {
         release(&exchange.answer);
+        release(&exchange.scan.outer);
         exchange = untried;
         outcome = persistent(&exchange);
     }
@@ -196,6 +213,7 @@ static void exchange_with_program(struct event *event)
     release(&head);
     release(&behind);
     release(&exchange.answer);
+    release(&exchange.scan.outer);
 }
 
 static void handle(struct event *event)
@@ -256,6 +274,7 @@ _Noreturn static void serve(void)
     api_on_reply_sent(prestart_next);
     for (;;) {
         api_ask();
+        memory_end();
         if (SHIM_PROCESS == PERSISTENT)
             children_reap();
         prestart();
@@ -308,6 +327,8 @@ int main(void)
             close(some);
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
+    if (SHIM_PROCESS == PERSISTENT)
+        memory_open();
     child_prepare();
     if (SHIM_PROCESS != HTTP) /* a web server's hold its port, and are set when that is known */
         child_set_arguments((char *const[]){SHIM_ARGUMENTS NULL});

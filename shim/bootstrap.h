@@ -5,6 +5,7 @@
      json.c       is it JSON, and text as a JSON string
      record.c     a line of the log as JSON
      log.c        the program's stderr on its way to ours
+     memory.c     memory that a persistent program shares with us
      loop.c       waiting, clocks, signals, the end
      child.c      the program as a child: environment, start, end, its group
      api.c        the Runtime API: HTTP/1.1 over one kept connection
@@ -48,6 +49,7 @@ enum {
 struct buffer {
     char *data;
     size_t size, room;
+    bool lent; /* the memory is not the buffer's own: it is never freed, and one that grows beyond it moves out */
 };
 
 char *room_for(struct buffer *buffer, size_t more);
@@ -67,7 +69,20 @@ ssize_t decode_base64(char *text, size_t size);
 
 /* ---- json.c ---- */
 
+/* Where a scan stands: VALUE (and all is zero) before its first byte. */
+enum json_place { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COLON, BEHIND_VALUE, IN_NAME, IN_VALUE, NOT_JSON };
+
+struct json_scan {
+    size_t at; /* of the text, seen so far */
+    enum json_place place;
+    size_t depth;
+    uint64_t braces;
+    struct buffer outer;
+};
+
 bool is_json(const char *text, size_t size);
+void json_feed(struct json_scan *scan, const char *text, size_t size);
+bool json_end(struct json_scan *scan, const char *text, size_t size);
 void append_quoted(struct buffer *buffer, const char *text, size_t size);
 
 const char *json_text_member(const char *object, size_t size, const char *name, size_t *length);
@@ -96,6 +111,21 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note_list(enum level level, const char *format, va_list values) __attribute__((format(printf, 2, 0)));
 void log_failure(const char *type, const char *message, size_t size);
 void log_request(const char *id);
+
+/* ---- memory.c ---- */
+
+void memory_open(void);
+const char *memory_size(void);
+void memory_hand_on(void);
+void memory_renew(void);
+void memory_is_ready(void);
+void memory_lend(struct buffer *body, size_t size);
+void memory_settle(const struct buffer *body);
+bool memory_takes(const struct buffer *body);
+size_t memory_hand_over(const struct buffer *body, const char *before);
+struct buffer memory_answer(size_t offset, size_t size);
+void memory_end(void);
+void memory_release(void);
 
 /* ---- loop.c ---- */
 
@@ -212,6 +242,7 @@ struct exchange {
     size_t fed;                /* persistent: bytes that its stdin took */
     bool unread;               /* persistent: it ended, had served before, and read none of them */
     size_t answered;           /* bytes of the answer so far, with those that were streamed */
+    struct json_scan scan;     /* of the answer, as it comes */
     bool complete;             /* persistent: the frame was read to its end */
     bool failed;               /* persistent: it is an error, and its bytes are the message */
     char type[TYPE_LIMIT + 1]; /* persistent: the error's name, where the program gives one */

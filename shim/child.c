@@ -155,6 +155,9 @@ void child_prepare(void)
     if (SHIM_PROCESS == HTTP)
         unset("AWS_LAMBDA_RUNTIME_API"); /* a server that links a runtime must not fetch events */
     set("LAMBDA_SHIM_PROCESS", ways[SHIM_PROCESS]);
+    unset("LAMBDA_SHIM_MEMORY");
+    if (SHIM_PROCESS == PERSISTENT && memory_size())
+        set("LAMBDA_SHIM_MEMORY", memory_size());
     set("LAMBDA_SHIM_RESPONSE", !SHIM_STREAM ? "buffered" : SHIM_CONTENT == PRELUDED ? "prelude" : "stream");
     set("LAMBDA_SHIM_INPUT", SHIM_ENVELOPE ? "envelope" : "event");
     if (chdir(root))
@@ -258,6 +261,7 @@ static void exec_child(int in, int out, char *const variables[], volatile int *e
         sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
         if (pinned)
             sched_setaffinity(0, sizeof processors, &processors);
+        memory_hand_on();
         execve(command[0], command, variables);
     }
     *error = errno;

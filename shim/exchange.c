@@ -3,7 +3,8 @@
    per-event   stdin gets the event and its end; all of stdout, to the end of the program, is the answer.
    persistent  stdin gets a frame, `<request id> <length>` on a line and then the event; a frame of the same form and the
                same id on stdout is the answer, and `<request id> error <length> <Type>` the message of a failure. Whatever else
-               stands on stdout is log: no answer reaches another request. */
+               stands on stdout is log: no answer reaches another request. `<request id> @<offset> <length>` tells of bytes
+               in the memory that we share (memory.c). */
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ enum {
     LENGTH_DIGITS = 10,
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
 };
+
+#define READY_LINE "lambda-run takes memory" /* of a program that waits for a frame with a place in the memory */
 
 /* ---- both ways ---- */
 
@@ -91,6 +94,8 @@ static enum outcome take(struct exchange *exchange, size_t size)
     answer->size += size;
     if (!exchange->failed)
         exchange->answered += size;
+    if (!SHIM_STREAM && !exchange->failed)
+        json_feed(&exchange->scan, answer->data, answer->size); /* while the program writes on */
     if (!SHIM_STREAM || exchange->failed)
         return answer->size > ANSWER_LIMIT ? TOO_LARGE : GOING_ON;
     size_t sent = answer->size;
@@ -141,6 +146,8 @@ static struct {
     size_t size;
     bool long_line; /* it is too long for a head, and its beginning is in the log already */
     size_t left;    /* ANSWER: bytes still to come */
+    bool in_memory; /* the head told of them by their place, and none come */
+    size_t offset;
 } frames;
 
 /* A new process says nothing yet. */
@@ -173,7 +180,7 @@ static const char *skip_type(const char *at, const char *end)
     return at > start && at - start <= TYPE_LIMIT ? at : NULL;
 }
 
-enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD };
+enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD, READY };
 
 /* What the line is. One that begins with the id of the request under way and a blank can be nothing but a head. */
 static enum line read_frame_head(struct exchange *exchange)
@@ -181,13 +188,20 @@ static enum line read_frame_head(struct exchange *exchange)
     static const char error[] = "error ";
     const char *id = exchange ? exchange->event->id : "";
     size_t length = strlen(id);
+    frames.in_memory = false;
+    if (memory_size() && frames.size == strlen(READY_LINE) && memcmp(frames.head, READY_LINE, frames.size) == 0)
+        return READY;
     if (!exchange || frames.size < length + 1 || memcmp(frames.head, id, length) != 0 || frames.head[length] != ' ')
         return LOG;
     const char *at = frames.head + length + 1, *end = frames.head + frames.size;
     exchange->failed = (size_t)(end - at) > strlen(error) && memcmp(at, error, strlen(error)) == 0;
     if (exchange->failed)
         at += strlen(error);
-    at = skip_length(at, end, &frames.left);
+    frames.in_memory = memory_size() && !exchange->failed && at < end && *at == '@';
+    if (frames.in_memory && (at = skip_length(at + 1, end, &frames.offset)))
+        at = at < end && *at == ' ' ? at + 1 : NULL;
+    if (at)
+        at = skip_length(at, end, &frames.left);
     if (at && exchange->failed && end - at > 1 && *at == ' ') {
         const char *type = at + 1;
         at = skip_type(type, end);
@@ -216,14 +230,16 @@ static size_t read_lines(struct exchange *exchange, const char *data, size_t siz
         if (!end)
             return at;
         enum line line = frames.long_line ? LOG : read_frame_head(exchange);
-        if (line != HEAD_OF_ANSWER) {
+        if (line == READY) {
+            memory_is_ready();
+        } else if (line != HEAD_OF_ANSWER) {
             log_line(frames.head, frames.size);
             log_line("\n", 1);
         }
         frames.size = 0;
         frames.long_line = false;
         frames.place = line == HEAD_OF_ANSWER ? ANSWER : line == BROKEN_HEAD ? BROKEN : LINES;
-        if (line != LOG)
+        if (line == HEAD_OF_ANSWER || line == BROKEN_HEAD)
             return at;
     }
     return size;
@@ -236,6 +252,22 @@ static enum outcome broken(struct exchange *exchange, const char *how)
     else
         note("the program wrote more than its answer had bytes; it is started anew");
     return BREACH;
+}
+
+/* The answer stands in the memory already. */
+static enum outcome take_from_memory(struct exchange *exchange)
+{
+    size_t size = frames.left;
+    frames.left = 0;
+    exchange->answer = memory_answer(frames.offset, size);
+    if (!exchange->answer.data)
+        return broken(exchange, "told of a place in the memory where no answer of its own can be");
+    if (!SHIM_STREAM) {
+        exchange->answered = size;
+        return GOING_ON;
+    }
+    exchange->answer.size = 0;
+    return take(exchange, size);
 }
 
 /* Take what stdout said. Without an exchange, between events, it can be log only; behind the answer, too. */
@@ -257,10 +289,15 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
                 return broken(exchange, "answered before it had taken the whole event");
             if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
                 return TOO_LARGE;
-            if (frames.place == ANSWER && !SHIM_STREAM)
-                room_for(&exchange->answer, frames.left);
-            if (frames.place == ANSWER)
+            if (frames.place == ANSWER && frames.in_memory) {
+                enum outcome outcome = take_from_memory(exchange);
+                if (outcome != GOING_ON)
+                    return outcome;
+            } else if (frames.place == ANSWER) {
+                if (!SHIM_STREAM)
+                    room_for(&exchange->answer, frames.left);
                 widen_pipe(child.out, frames.left);
+            }
         } else {
             size_t part = frames.left < size - at ? frames.left : size - at;
             memcpy(room_for(&exchange->answer, part), data + at, part);

@@ -37,11 +37,21 @@ static bool take_spare(struct buffer *buffer, size_t room)
         return false;
     if (buffer->size > 0)
         memcpy(best->data, buffer->data, buffer->size);
-    free(buffer->data);
-    buffer->data = best->data;
-    buffer->room = best->room;
+    if (!buffer->lent)
+        free(buffer->data);
+    *buffer = (struct buffer){.data = best->data, .size = buffer->size, .room = best->room};
     *best = (struct buffer){0};
     return true;
+}
+
+static void grow(struct buffer *buffer, size_t room)
+{
+    char *data = buffer->lent ? malloc(room) : realloc(buffer->data, room);
+    if (!data)
+        out_of_memory(room);
+    if (buffer->lent)
+        memcpy(data, buffer->data, buffer->size);
+    *buffer = (struct buffer){.data = data, .size = buffer->size, .room = room};
 }
 
 /* Room for `more` bytes behind what is there; buffers double, so that appending stays linear. */
@@ -51,19 +61,16 @@ char *room_for(struct buffer *buffer, size_t more)
         size_t room = buffer->room ? buffer->room : FIRST;
         while (room - buffer->size < more)
             room *= 2;
-        if (!take_spare(buffer, room)) {
-            char *data = realloc(buffer->data, room);
-            if (!data)
-                out_of_memory(room);
-            buffer->data = data;
-            buffer->room = room;
-        }
+        if (!take_spare(buffer, room))
+            grow(buffer, room);
     }
     return buffer->data + buffer->size;
 }
 
 void release(struct buffer *buffer)
 {
+    if (buffer->lent)
+        *buffer = (struct buffer){0};
     for (int i = 0; i < SPARES && buffer->data; i++) {
         if (!spares[i].data) {
             spares[i] = (struct buffer){.data = buffer->data, .room = buffer->room};

@@ -33,6 +33,7 @@ SOURCES = (  # each uses only those before it
     "json.c",
     "record.c",
     "log.c",
+    "memory.c",
     "loop.c",
     "child.c",
     "api.c",

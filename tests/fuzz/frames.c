@@ -65,6 +65,7 @@ static int good(void)
 #include "json.c"
 #include "log.c"
 #include "loop.c"
+#include "memory.c"
 #include "record.c"
 #include "text.c"
 bool api_stream(const struct event *event, const char *data, size_t size, int64_t until)

@@ -97,6 +97,7 @@ static int good(void)
 #include "json.c"
 #include "log.c"
 #include "loop.c"
+#include "memory.c"
 #include "record.c"
 #include "text.c"
 #undef close

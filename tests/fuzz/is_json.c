@@ -1,4 +1,5 @@
-/* is_json against a model that is written as the grammar reads, with recursion; and append_quoted always gives JSON. */
+/* is_json against a model that is written as the grammar reads, with recursion, in one piece and in several; and append_quoted
+   always gives JSON. */
 #include "json.c"
 #include "shim.h"
 #include "text.c"
@@ -167,6 +168,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool wanted = value((at_t)text) == end && size > 0;
     if (is_json(text, size) != wanted)
         abort();
+    static const size_t steps[] = {1, 3, 64};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct json_scan scan = {0};
+        for (size_t seen = 0; seen < size; seen += steps[i]) {
+            char *part = malloc(seen + 1); /* a copy: the sanitizers see what reads on */
+            memcpy(part, text, seen);
+            part = realloc(part, seen ? seen : 1);
+            json_feed(&scan, part, seen);
+            free(part);
+        }
+        if (json_end(&scan, text, size) != wanted)
+            abort();
+    }
     if (wanted && space((at_t)text) < end && *space((at_t)text) == '{')
         json_text_member(text, size, "a", &length);
     append_quoted(&quoted, text, size);

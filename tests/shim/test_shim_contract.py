@@ -494,10 +494,11 @@ def test_an_envelope_holds_event_and_context_on_one_line(way: Way, start: Start,
 
 
 @some_ways
-def test_the_program_inherits_three_descriptors_only(way: Way, start: Start, api: RuntimeApi) -> None:
+def test_the_program_inherits_three_descriptors_and_the_memory(way: Way, start: Start, api: RuntimeApi) -> None:
+    memory = [3, 4] if (way.shim, way.settings.process) == ("bootstrap", "persistent") else []
     with start(way):
         for _ in range(2):
-            assert api.ask({"do": "descriptors"}).json() == [0, 1, 2]
+            assert api.ask({"do": "descriptors"}).json() == [0, 1, 2, *memory]
 
 
 @some_ways

@@ -36,6 +36,7 @@ import AWS.Lambda.Run.Context
 import AWS.Lambda.Run.Descriptor
 import qualified AWS.Lambda.Run.Envelope as Envelope
 import AWS.Lambda.Run.Error
+import AWS.Lambda.Run.Frames (frames)
 import Control.Exception
   ( IOException,
     SomeAsyncException (..),
@@ -43,7 +44,6 @@ import Control.Exception
     catch,
     evaluate,
     fromException,
-    throwIO,
     try,
     tryJust,
   )
@@ -148,29 +148,3 @@ once out shown handler = do
 -- | For people, on stderr.
 failureText :: Failure -> ByteString
 failureText failure = C.intercalate "\n  " (C.concat [errorName failure, ": ", errorMessage failure] : errorTrace failure)
-
--- | A frame is @\<request id\> \<length\>@, a line break, and the bytes; an error has the word @error@ before the length, and
--- its name behind it.
-frames :: Descriptor -> (Head -> ByteString) -> (ByteString -> ByteString -> Write -> IO (Either Failure (Maybe ByteString))) -> IO ()
-frames out shown handler = do
-  nothing <- openNothing
-  input <- takeOver 0 nothing >>= newReader -- a handler that reads stdin would take the next event's bytes
-  loop input
-  where
-    loop input = readLine input >>= maybe (pure ()) (\line -> frame input (C.words line))
-    frame input [request, size]
-      | Just (bytes, "") <- C.readInt size = do
-        event <- readExactly input bytes
-        written <- newIORef [] -- the length comes first
-        result <- try (handler request event (\start piece -> modifyIORef' written (\old -> piece : if null old then [shown start] else old)))
-        case result of
-          Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= send request " " ""
-          Right (Left failure) -> complain request failure
-          Left problem -> do
-            -- Asynchronous: the event has its answer before the program goes.
-            failureOf problem >>= complain request
-            throwIO (problem :: SomeException)
-        loop input
-    frame _ _ = hPutStrLn stderr "lambda-run: the shim sent no frame" >> exitFailure
-    complain request failure = send request " error " (" " <> errorName failure) (errorMessage failure)
-    send request word kind answer = writeAll out (B.concat [request, word, C.pack (show (B.length answer)), kind, "\n"]) answer

@@ -1,0 +1,67 @@
+{-# LANGUAGE OverloadedStrings #-}
+
+-- | A persistent program under a shim: frames on stdin and stdout, or in shared memory.
+--
+-- A frame is @\<request id\> \<length\>@, a line break, and the bytes; an error has the word @error@ before the length, and
+-- its name behind it. @\<request id\> \@\<offset\> \<length\>@ tells of bytes in the memory that the bootstrap shares.
+module AWS.Lambda.Run.Frames (frames) where
+
+import AWS.Lambda.Run.Answer (Head)
+import AWS.Lambda.Run.Descriptor
+import AWS.Lambda.Run.Error (Failure (..), failureOf)
+import AWS.Lambda.Run.Memory
+import Control.Exception (SomeException, throwIO, try)
+import Data.ByteString (ByteString)
+import qualified Data.ByteString as B
+import qualified Data.ByteString.Char8 as C
+import Data.IORef
+import System.Exit (exitFailure)
+import System.IO (hPutStrLn, stderr)
+
+-- | Answers a request and its event; the writer takes the pieces of a stream.
+type Answering = ByteString -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
+
+-- | Serve one frame after the other to the end of stdin. @shown@ is what stands for a head in front of a stream.
+frames :: Descriptor -> (Head -> ByteString) -> Answering -> IO ()
+frames out shown handler = do
+  nothing <- openNothing
+  input <- takeOver 0 nothing >>= newReader -- a handler that reads stdin would take the next event's bytes
+  memory <- openMemory
+  mapM_ (const (sayReady B.empty)) memory
+  loop input memory
+  where
+    sayReady behind = writeAll out behind readyLine
+    loop input memory = readLine input >>= maybe (pure ()) (\line -> frame input memory (C.words line))
+    frame input memory [request, size]
+      | Just (bytes, "") <- C.readInt size = do
+        readExactly input bytes >>= serve memory request
+        loop input memory
+    frame input (Just memory) [request, place, size]
+      | Just ('@', digits) <- C.uncons place,
+        Just (offset, "") <- C.readInt digits,
+        Just (bytes, "") <- C.readInt size = do
+        event <- lendEvent memory offset bytes
+        maybe noFrame (serve (Just memory) request) event
+        takeBack memory
+        sayReady "\n" -- a line break may follow a frame
+        loop input (Just memory)
+    frame _ _ _ = noFrame
+    noFrame = hPutStrLn stderr "lambda-run: the shim sent no frame" >> exitFailure
+    serve memory request event = do
+      written <- newIORef [] -- the length comes first
+      result <- try (handler request event (\start piece -> modifyIORef' written (\old -> piece : if null old then [shown start] else old)))
+      case result of
+        Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= give memory request
+        Right (Left failure) -> complain request failure
+        Left problem -> do
+          -- Asynchronous: the event has its answer before the program goes.
+          failureOf problem >>= complain request
+          throwIO (problem :: SomeException)
+    give (Just memory) request answer
+      | B.length answer >= least = placeAnswer memory answer >>= maybe (send request " " "" answer) (told request answer)
+    give _ request answer = send request " " "" answer
+    told request answer offset = writeAll out (B.concat [request, " @", shownInt offset, " ", shownInt (B.length answer), "\n"]) B.empty
+    complain request failure = send request " error " (" " <> errorName failure) (errorMessage failure)
+    send request word kind answer = writeAll out (B.concat [request, word, shownInt (B.length answer), kind, "\n"]) answer
+    shownInt = C.pack . show
+    least = 65536 -- bytes: smaller ones cost no more in the pipe
