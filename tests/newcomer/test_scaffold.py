@@ -138,6 +138,21 @@ SHAPES = {
         },
         {"one": {"source": "."}, "on": {"source": "."}},
     ),
+    "a server in the library": (
+        {
+            "api.cabal": "cabal-version: 2.4\nname: api\nversion: 1\nlibrary\n  build-depends: base, warp\n"
+            "executable api-exe\n  main-is: A.hs\n  build-depends: base, api\n"
+        },
+        {"api-exe": {"source": ".", "process": "http"}},
+    ),
+    "tools beside a library": (
+        {
+            "api.cabal": "cabal-version: 2.4\nname: api\nversion: 1\nlibrary\n  build-depends: base, warp\n"
+            "executable migrate\n  main-is: A.hs\n  build-depends: base, api\n"
+            "executable serve\n  main-is: B.hs\n  build-depends: base, api, warp\n"
+        },
+        {"migrate": {"source": "."}, "serve": {"source": ".", "process": "http"}},
+    ),
     "a foreign library beside a program": (
         {
             "flib/f.cabal": PACKAGE + "foreign-library f\n  type: native-shared\n",

@@ -22,7 +22,8 @@ from ..base.files import exists
 from ..build.sources import PROJECT_FILES, lists_package
 
 SKIPPED = frozenset({"dist", "dist-newstyle", "node_modules", "build", "vendor"})
-STANZA = re.compile(r"^(?:executable|common)[ \t]+([^\s{]+)[ \t{]*$", re.IGNORECASE)
+STANZA = re.compile(r"^(?:(?:executable|common)[ \t]+|library[ \t]*)([^\s{]*)[ \t{]*$", re.IGNORECASE)
+NAME = re.compile(r"^name[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 FIELD = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*:[ \t]*(\S*)")
 CONDITION = re.compile(r"^[ \t]+(?:if|elif|else)\b", re.IGNORECASE)
 NOT_BUILT = "buildable: False"  # among the words of a stanza
@@ -97,7 +98,8 @@ def _executables_of(folder: Path, names: list[str]) -> Iterator[Executable]:
 def cabal_executables(text: str) -> Iterator[Executable]:
     """The executables of a .cabal file, with the words of their stanza and of the common stanzas it imports.
 
-    One that is not `buildable`, whatever the flags, is none.
+    A program that is the only one of its package has the words of the package's libraries that it names, too: the
+    server is in there, and Main.hs starts it. One that is not `buildable`, whatever the flags, is none.
     """
     stanzas: dict[tuple[str, str], set[str]] = {}
     words: set[str] = set()
@@ -106,7 +108,7 @@ def cabal_executables(text: str) -> Iterator[Executable]:
         plain = line.split("--")[0] if line.lstrip().startswith("--") else line
         if TOP.match(plain):
             head = STANZA.match(plain)
-            words = stanzas.setdefault((plain.split()[0].lower(), head[1]), set()) if head else set()
+            words = stanzas.setdefault((plain.split()[0].lower().rstrip("{"), head[1]), set()) if head else set()
             conditional = False
         else:
             conditional = conditional or bool(CONDITION.match(plain))
@@ -114,10 +116,16 @@ def cabal_executables(text: str) -> Iterator[Executable]:
             if field and not conditional and (field[1].lower(), field[2].lower()) == ("buildable", "false"):
                 words.add(NOT_BUILT)
             words |= set(WORD.findall(plain))
-    for (kind, name), own in stanzas.items():
-        if kind == "executable" and NOT_BUILT not in own:
-            shared = [more for (other, label), more in stanzas.items() if other == "common" and label in own]
-            yield Executable(Path(), name.strip('"'), frozenset(own.union(*shared)))
+    package = NAME.search(text)
+    programs = {name: own for (kind, name), own in stanzas.items() if kind == "executable" and NOT_BUILT not in own}
+    for name, own in programs.items():
+        shared = [
+            more
+            for (kind, label), more in stanzas.items()
+            if (kind == "common" or (kind == "library" and len(programs) == 1))
+            and (label or (package[1] if package else "")) in own
+        ]
+        yield Executable(Path(), name.strip('"'), frozenset(own.union(*shared)))
 
 
 def hpack_executables(text: str) -> Iterator[Executable]:

@@ -15,7 +15,24 @@ from . import project
 from .executables import Executable, survey
 
 RUNTIME_API = frozenset({"hal", "aws-lambda-haskell-runtime", "aws-lambda-runtime"})  # they ask Lambda themselves
-WEB_SERVERS = frozenset({"warp", "scotty", "twain", "Spock", "snap-server", "yesod", "happstack-server", "ihp"})
+WEB_SERVERS = frozenset(
+    {
+        "warp",
+        "warp-tls",
+        "scotty",
+        "servant-server",
+        "twain",
+        "Spock",
+        "snap-server",
+        "yesod",
+        "happstack-server",
+        "ihp",
+    }
+)
+KNOWN = {  # what is said of a program that is more than one that reads stdin
+    "http": ", a web server; if it does not read PORT, add `port = ` the number that stands in it",
+    "native": ", which asks Lambda itself",
+}
 
 
 def run(words: Sequence[str]) -> int:
@@ -50,8 +67,10 @@ def init(folder: Path) -> list[str]:
             continue
         name = _free(program, names)
         names.add(name)
-        project.add_function(folder, name, table(program, source, name))
-        said.append(f"lambda.toml: [function.{name}] builds {program.name} of {source}")
+        made = table(program, source, name)
+        project.add_function(folder, name, made)
+        driven = KNOWN.get(str(made.get("process")), "")
+        said.append(f"lambda.toml: [function.{name}] builds {program.name} of {source}{driven}")
     said += project.complete(folder)
     if not said:
         return [*left_out, "Nothing to do: every program is in lambda.toml."]
