@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -88,13 +89,32 @@ def parse(verb: str, words: list[str], line: str) -> None:
     if hasattr(module, "options"):
         module.options(reader)
     own = [word for word in words if not word.startswith(("stage=", f"{verb}:"))]
-    own = own[: own.index("&&")] if "&&" in own else own
+    own = own[: next((at for at, word in enumerate(own) if word in {"&&", "|", ">"}), len(own))]
     if verb == "check" and not own:
         return
     try:
         reader.parse_intermixed_args(own)
     except SystemExit:
         pytest.fail(f"{verb} does not take it: {line}")
+
+
+def test_templates_are_cloudformations(tmp_path: Path) -> None:
+    templates = [text for page in PAGES for text in blocks(page, "yaml") if "AWSTemplateFormatVersion" in text]
+    assert templates
+    for number, text in enumerate(templates):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text)
+        command = [
+            sys.executable,
+            "-c",
+            "from cfnlint.runner import main; main()",
+            "--regions",
+            "eu-central-1",
+            "--",
+            str(path),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_programs_compile(tmp_path: Path) -> None:
