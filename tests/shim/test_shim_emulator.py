@@ -10,8 +10,8 @@ import pytest
 
 from tasks.lib.local.emulator import Emulated
 from tasks.lib.local.function import Package
+from tests.shim.handlers import program
 from tests.shim.shims import Way, subject, ways
-from tests.shim.test_lambda_run import program
 from tests.support import ROOT
 
 CACHE = ROOT / "build/.cache"

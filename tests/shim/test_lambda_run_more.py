@@ -1,0 +1,168 @@
+"""lambda-run: streams, log records, errors by name, several events at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.platform.fronts import PRELUDE_TYPE
+from tests.shim.handlers import program
+from tests.shim.runtime_api import Event, RuntimeApi
+from tests.shim.shims import Start, Way, wait_until, ways
+
+NATIVE = ways(process="native")
+
+
+EVERY = [*NATIVE, *ways(), *ways(input="envelope")]
+
+
+native = pytest.mark.parametrize("way", NATIVE, ids=str)
+
+
+lasting = pytest.mark.parametrize("way", [way for way in EVERY if way.settings.process != "per-event"], ids=str)
+
+
+STREAMS = [*ways(("bootstrap",), process="native"), *ways(response="stream", content_type=PRELUDE_TYPE)]
+
+
+streams = pytest.mark.parametrize("way", STREAMS, ids=str)
+
+
+streaming_native = pytest.mark.parametrize("way", STREAMS[:1], ids=str)
+
+
+HEAD = b'{"statusCode":201,"headers":{"content-type":"text/plain","x":"1, 2"},"cookies":["a=1","b=2"]}' + bytes(8)
+
+
+@streams
+def test_a_stream_has_status_headers_and_cookies(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        answer = api.ask(b'"stream"', headers={"Lambda-Runtime-Invocation-Id": "once"})
+        assert (answer.kind, answer.body) == ("response", HEAD + b"one two")
+        assert answer.headers["content-type"] == PRELUDE_TYPE
+        assert answer.headers["lambda-runtime-function-response-mode"] == "streaming"
+        assert answer.headers["lambda-runtime-invocation-id"] == "once"
+        assert api.ask(b'"stream nothing"').body == b'{"statusCode":204,"headers":{}}' + bytes(8)
+        early = api.ask(b'"stream early"')
+        assert early.kind == "error", "nothing went out before the first piece"
+        assert "no page" in early.error_message
+
+
+@streaming_native
+def test_pieces_go_out_as_they_are_written(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        api.ask(b'"stream"')
+        assert api.pieces[-1][0] - api.pieces[0][0] > 0.15
+        assert len(api.ask(b'"stream much"').body) == 20_000_000, "there is no limit of six megabytes"
+        assert api.ask(b'"stream bytes"').headers["content-type"] == "application/octet-stream"
+        assert api.ask(b'"stream silence"').error_type == "Function.NoResponse"
+
+
+@streaming_native
+def test_a_failure_behind_the_first_piece_is_a_trailer(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        for event, kind in {b'"stream late"': "TooLate", b'"stream slow"': "Function.Timeout"}.items():
+            answer = api.ask(event, deadline_s=1.2)
+            assert (answer.kind, answer.body.endswith(b"first")) == ("response", True)
+            assert answer.trailing_error["errorType"] == kind
+            assert answer.trailers["lambda-runtime-function-error-type"].startswith("Function.")
+            assert api.ask(b"1").body == b"1"
+
+
+@pytest.mark.parametrize("way", [way for way in EVERY if way.settings.process != "native"], ids=str)
+def test_where_nothing_streams_the_pieces_are_collected(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        assert api.ask(b'"stream"').json() == "one two"
+
+
+@lasting
+def test_the_log_is_records_where_lambda_asks_for_them(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    variables = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    with run_handler(way, variables=variables) as shim:
+        answer = api.ask(b'"log"')
+        failed = api.ask(b'"named"')
+        wait_until(lambda: "none left" in shim.log)
+        records = [json.loads(line) for line in shim.log.splitlines()]
+        (said,) = (one for one in records if "order" in one)
+        assert (said["level"], said["message"], said["order"]) == ("WARN", "two\nlines", '7 "x"')
+        assert said["requestId"] == answer.id
+        (failure,) = (one for one in records if one.get("errorType") == "Out.OfStock")
+        assert (failure["level"], failure["requestId"], failure["message"]) == ("ERROR", failed.id, "none left")
+        assert "a detail" not in shim.log
+
+
+def test_in_a_shell_the_log_is_text() -> None:
+    result = subprocess.run([program()], input=b'"log"', capture_output=True, env={}, check=True)
+    assert result.stderr == b'DEBUG a detail\nWARN order=7 "x" two lines\n'
+
+
+@lasting
+def test_an_error_is_named_by_the_handler_or_its_type(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        named, odd = api.ask(b'"named"'), api.ask(b'"odd"')
+        assert (named.json()["errorType"], named.error_message) == ("Out.OfStock", "none left")
+        assert named.error_type == "Function.OutOfStock"
+        assert odd.json()["errorType"] == "Odd"
+        assert "with a stack" in api.ask(b'"stack"').error_message
+
+
+@native
+def test_the_call_stack_is_the_errors_trace(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        answer = api.ask(b'"stack"').json()
+        assert answer["errorMessage"] == "with a stack"
+        assert "Served.hs" in answer["stackTrace"][0]
+
+
+@native
+def test_an_asynchronous_exception_is_answered_before_the_program_goes(
+    way: Way, run_handler: Start, api: RuntimeApi, tmp_path: Path
+) -> None:
+    for event, name in {b'"overflow"': "StackOverflow", b'"linked"': "ThreadKilled"}.items():
+        with run_handler(way) as shim:
+            answer = api.ask(event)
+            assert (answer.kind, answer.json()["errorType"]) == ("error", name)
+            assert shim.process.wait(5) != 0
+
+
+@native
+def test_a_handler_that_cannot_be_interrupted_is_answered_for(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way) as shim:
+        assert api.ask(b'"masked"', deadline_s=1.5).error_type == "Function.Timeout"
+        assert shim.process.wait(5) == 1
+        assert len(api.posts) == 1
+
+
+@native
+def test_a_failure_at_the_start_is_an_init_error(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way, variables={"NO_BEGIN": "no database"}) as shim:
+        error = api.init_error()
+        assert error.json()["errorType"] == "IOException"
+        assert "no database" in error.error_message
+        assert shim.process.wait(5) == 1
+
+
+@native
+def test_the_invocation_id_goes_back(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        for event in (b"1", b'"throw"', b'"empty"'):
+            answer = api.ask(event, headers={"Lambda-Runtime-Invocation-Id": "once"})
+            assert answer.headers["lambda-runtime-invocation-id"] == "once"
+
+
+@native
+def test_threads_answer_several_events_at_once(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    if way.shim == "node":
+        return  # Node's runtime knows no managed instances
+    with run_handler(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "8"}) as shim:
+        api.wait_asked(8)
+        assert len(shim.children()) == 0, "one process serves all"
+        events = [Event(b'"nap"' if number % 2 else str(number).encode()) for number in range(40)]
+        for event in events:
+            api.events.put(event)
+        for number, event in enumerate(events):
+            assert api.answer_to(event.id).body == (b"1" if number % 2 else str(number).encode())
+        assert len(api.posts) == 40
