@@ -490,7 +490,7 @@ static void append_type(struct buffer *out, const char *type)
         append_text(out, "Error");
 }
 
-static size_t told(const struct failure *failure)
+static size_t size_of_news(const struct failure *failure)
 {
     return failure->told ? failure->told : failure->message.size;
 }
@@ -502,7 +502,7 @@ static int post_failure(const char *path, const struct event *event, const struc
     append_text(&headers, ERROR_TYPE ": ");
     append_type(&headers, failure->type);
     append(&headers, "\r\n", 3);
-    log_failure(failure->type, failure->message.data ? failure->message.data : "", told(failure));
+    log_failure(failure->type, failure->message.data ? failure->message.data : "", size_of_news(failure));
     int status = post(path, event, headers.data, &body);
     release(&headers);
     release(&body);
@@ -602,7 +602,7 @@ void api_stream_end(const struct failure *failure)
         append_base64(&end, &body);
         append_text(&end, "\r\n");
         release(&body);
-        log_failure(failure->type, failure->message.data ? failure->message.data : "", told(failure));
+        log_failure(failure->type, failure->message.data ? failure->message.data : "", size_of_news(failure));
     }
     append_text(&end, "\r\n");
     struct iovec part = {end.data, end.size};

@@ -39,7 +39,7 @@ static cpu_set_t processors; /* that we were given */
 static bool pinned;          /* we keep to one of them */
 extern char **environ;
 
-static char *joined(const char *one, const char *two, const char *three)
+static char *join(const char *one, const char *two, const char *three)
 {
     struct buffer text = {0};
     append_text(&text, one);
@@ -60,7 +60,7 @@ static void set(const char *name, const char *value)
     size_t at = 0;
     while (at < environment_size && !(strncmp(environment[at], name, length) == 0 && environment[at][length] == '='))
         at++;
-    environment[at] = joined(name, "=", value);
+    environment[at] = join(name, "=", value);
     if (at == environment_size)
         environment_size++;
 }
@@ -87,10 +87,10 @@ static void prepare_command(const char *root, const char *lib)
 {
     static const char *const loaders[] = LOADERS;
     const char *old = getenv("LD_LIBRARY_PATH");
-    char *path = old && *old ? joined(lib, ":", old) : strdup(lib);
-    program = joined(root, "/", SHIM_MAIN);
+    char *path = old && *old ? join(lib, ":", old) : strdup(lib);
+    program = join(root, "/", SHIM_MAIN);
     for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++) {
-        char *loader = joined(lib, "/", loaders[i]);
+        char *loader = join(lib, "/", loaders[i]);
         if (access(loader, F_OK) == 0) {
             char *through[] = {loader, "--library-path", path, program, NULL};
             memcpy(command, through, sizeof through);
@@ -109,13 +109,13 @@ static void prepare_command(const char *root, const char *lib)
 static size_t point_to_data(const char *root, bool sets)
 {
     size_t count = 0;
-    char *folder = joined(root, "/data-files", "");
+    char *folder = join(root, "/", SHIM_DATA);
     DIR *listed = opendir(folder);
     for (struct dirent *entry; listed && (entry = readdir(listed));) {
         if (entry->d_name[0] == '.')
             continue;
         count++;
-        char *name = joined(entry->d_name, "_datadir", ""), *place = joined(folder, "/", entry->d_name);
+        char *name = join(entry->d_name, "_datadir", ""), *place = join(folder, "/", entry->d_name);
         if (sets && !getenv(name))
             set(name, place);
         free(name);
@@ -140,8 +140,8 @@ void child_prepare(void)
     memcpy(environment, environ, count * sizeof *environment);
     environment_size = count;
 
-    char *lib = joined(root, "/", SHIM_LIB);
-    char *gconv = joined(lib, "/gconv", "");
+    char *lib = join(root, "/", SHIM_LIB);
+    char *gconv = join(lib, "/gconv", "");
     prepare_command(root, lib);
     if (!user_names_locale()) {
         set("LANG", "C.UTF-8");

@@ -245,7 +245,7 @@ static size_t read_lines(struct exchange *exchange, const char *data, size_t siz
     return size;
 }
 
-static enum outcome broken(struct exchange *exchange, const char *how)
+static enum outcome end_broken(struct exchange *exchange, const char *how)
 {
     if (exchange)
         exchange->breach = how;
@@ -277,16 +277,17 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
     while (at < size) {
         if (frames.place == BEHIND) {
             if (data[at] != '\n')
-                return broken(exchange, "wrote more than the length of its answer; the length counts bytes, not characters");
+                return end_broken(exchange,
+                                  "wrote more than the length of its answer; the length counts bytes, not characters");
             frames.place = LINES;
             at++;
         } else if (frames.place == LINES) {
             at += read_lines(exchange && exchange->complete ? NULL : exchange, data + at, size - at);
             if (frames.place == BROKEN)
-                return broken(exchange, "began an answer with a head that is none (it is the last line of the log); "
-                                        "`<request id> <length>` or `<request id> error <length> <Type>`");
+                return end_broken(exchange, "began an answer with a head that is none (it is the last line of the log); "
+                                            "`<request id> <length>` or `<request id> error <length> <Type>`");
             if (frames.place == ANSWER && !is_fed(exchange))
-                return broken(exchange, "answered before it had taken the whole event");
+                return end_broken(exchange, "answered before it had taken the whole event");
             if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
                 return TOO_LARGE;
             if (frames.place == ANSWER && frames.in_memory) {

@@ -33,7 +33,7 @@ static enum link_end read_whole_body(struct buffer *answer, int64_t until, bool 
     return end;
 }
 
-static void answer_buffered(struct event *event, enum front front, const struct http_head *head, int64_t until)
+static void answer_whole(struct event *event, enum front front, const struct http_head *head, int64_t until)
 {
     struct buffer answer = {0};
     struct failure failure = {0};
@@ -45,11 +45,11 @@ static void answer_buffered(struct event *event, enum front front, const struct 
     else
         link_settle(head);
     if (large)
-        failure = answer_too_large(answer.size);
+        failure = failure_of_large_answer(answer.size);
     else if (end != LINK_DONE)
-        failure = broken_off(event, end, true);
+        failure = failure_of_break(event, end, true);
     else if (front == OTHER ? head->status >= 300 : is_error_status(head->status))
-        failure = failed_status(head->status, &answer, from);
+        failure = failure_of_status(head->status, &answer, from);
     else if (front != OTHER)
         http_end_answer(&answer, from, front, head);
     else if (answer.size == 0)
@@ -57,7 +57,7 @@ static void answer_buffered(struct event *event, enum front front, const struct 
     else if (!is_json(answer.data, answer.size))
         failure = failure_of("Function.NoJson", "answered an event that is no HTTP request with a body that is no JSON");
     if (!failure.type && answer.size > ANSWER_LIMIT)
-        failure = answer_too_large(answer.size);
+        failure = failure_of_large_answer(answer.size);
     if (failure.type && end == LINK_TIMEOUT)
         child_kill();
     log_forward();
@@ -69,7 +69,7 @@ static void answer_buffered(struct event *event, enum front front, const struct 
     release(&answer);
 }
 
-static void answer_streamed(struct event *event, enum front front, const struct http_head *head, int64_t until)
+static void answer_in_pieces(struct event *event, enum front front, const struct http_head *head, int64_t until)
 {
     struct buffer piece = {0};
     struct failure failure = {0};
@@ -95,7 +95,7 @@ static void answer_streamed(struct event *event, enum front front, const struct 
     else
         link_hang_up();
     if (end != LINK_DONE)
-        failure = broken_off(event, end, true);
+        failure = failure_of_break(event, end, true);
     if (end == LINK_TIMEOUT)
         child_kill();
     log_forward();
@@ -109,16 +109,16 @@ static void exchange_with_server(struct event *event, enum front front, const st
     struct http_head head = {0};
     enum link_end end = exchange_heads(request, &head, until);
     if (end != LINK_DONE) {
-        struct failure failure = broken_off(event, end, false);
+        struct failure failure = failure_of_break(event, end, false);
         link_hang_up();
         if (end == LINK_TIMEOUT)
             child_kill();
         api_fail(event, &failure);
         release(&failure.message);
     } else if (SHIM_STREAM && !is_error_status(head.status) && (front != OTHER || head.status < 300)) {
-        answer_streamed(event, front, &head, until);
+        answer_in_pieces(event, front, &head, until);
     } else {
-        answer_buffered(event, front, &head, until);
+        answer_whole(event, front, &head, until);
     }
     release(&head.text);
 }

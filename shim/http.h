@@ -162,13 +162,13 @@ void append_elsewhere(struct buffer *out);
 /* ---- http_failure.c ---- */
 
 void say_how_it_ended(struct buffer *message);
-struct failure gone_before_ready(void);
-struct failure not_ready(void);
-struct failure not_begun(int error);
-struct failure answer_too_large(size_t size);
-struct failure broken_off(const struct event *event, enum link_end end, bool began);
+struct failure failure_before_ready(void);
+struct failure failure_not_ready(void);
+struct failure failure_to_begin(int error);
+struct failure failure_of_large_answer(size_t size);
+struct failure failure_of_break(const struct event *event, enum link_end end, bool began);
 bool is_error_status(int status);
-struct failure failed_status(int status, const struct buffer *body, size_t from);
+struct failure failure_of_status(int status, const struct buffer *body, size_t from);
 
 /* ---- http_server.c ---- */
 

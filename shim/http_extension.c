@@ -14,7 +14,7 @@
 #define EXTENSION "/2020-01-01/extension/"
 enum { EXTENSION_REPLY_S = 2 };
 
-static int connected_to_api(void)
+static int connect_to_api(void)
 {
     for (const struct addrinfo *address = addresses; address; address = address->ai_next) {
         int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -60,7 +60,7 @@ void http_register_extension(void)
 {
     static const char body[] = "{\"events\":[]}";
     char text[1024], identifier[256];
-    int fd = connected_to_api();
+    int fd = connect_to_api();
     int size = snprintf(text, sizeof text,
                         "POST " EXTENSION "register HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Name: bootstrap\r\n"
                         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
@@ -69,7 +69,7 @@ void http_register_extension(void)
         fd >= 0 && send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && read_identifier(fd, identifier, sizeof identifier);
     if (fd >= 0)
         close(fd); /* the reply's body is of no use, and the next request begins on a clean line */
-    fd = good ? connected_to_api() : -1;
+    fd = good ? connect_to_api() : -1;
     if (fd >= 0) {
         size = snprintf(text, sizeof text,
                         "GET " EXTENSION "event/next HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Identifier: %s\r\n\r\n", host,

@@ -21,7 +21,7 @@ static void append_expected(struct buffer *out)
         append_text(out, SHIM_SOCKET);
 }
 
-struct failure gone_before_ready(void)
+struct failure failure_before_ready(void)
 {
     struct failure failure = {.type = "Runtime.ExitError"};
     append_format(&failure.message, "%s ", SHIM_MAIN);
@@ -32,7 +32,7 @@ struct failure gone_before_ready(void)
     return failure;
 }
 
-struct failure not_ready(void)
+struct failure failure_not_ready(void)
 {
     struct failure failure = {.type = "Runtime.NotListening"};
     append_format(&failure.message, "%s does not listen on ", SHIM_MAIN);
@@ -44,7 +44,7 @@ struct failure not_ready(void)
     return failure;
 }
 
-struct failure not_begun(int error)
+struct failure failure_to_begin(int error)
 {
     struct failure failure;
     if (error != EADDRINUSE)
@@ -55,7 +55,7 @@ struct failure not_begun(int error)
     return failure;
 }
 
-static struct failure ended_in_request(void)
+static struct failure failure_in_request(void)
 {
     struct failure failure = {.type = "Function.ExitError"};
     append_format(&failure.message, "%s ", SHIM_MAIN);
@@ -65,7 +65,7 @@ static struct failure ended_in_request(void)
     return failure;
 }
 
-static struct failure bad_answer(void)
+static struct failure failure_of_bad_answer(void)
 {
     size_t size;
     struct failure failure = {.type = "Function.BadAnswer"};
@@ -75,7 +75,7 @@ static struct failure bad_answer(void)
     return failure;
 }
 
-struct failure answer_too_large(size_t size)
+struct failure failure_of_large_answer(size_t size)
 {
     struct failure failure = {.type = "Function.ResponseSizeTooLarge"};
     append_format(&failure.message,
@@ -86,17 +86,17 @@ struct failure answer_too_large(size_t size)
 }
 
 /* Why the response did not come, or not to its end. */
-struct failure broken_off(const struct event *event, enum link_end end, bool began)
+struct failure failure_of_break(const struct event *event, enum link_end end, bool began)
 {
     if (end == LINK_TIMEOUT)
         return failure_at_deadline(event);
     if (end == LINK_BAD)
-        return bad_answer();
+        return failure_of_bad_answer();
     for (int64_t until = now_ms() + 50; !child.ended && loop_wait(NULL, 0, until);) /* its end may be a moment behind */
         children_reap();
     log_forward();
     if (child.ended)
-        return ended_in_request();
+        return failure_in_request();
     return began ? failure_of("Function.Truncated", "broke off in the middle of its response")
                  : failure_of("Function.Truncated", "closed the connection without a response");
 }
@@ -112,7 +112,7 @@ bool is_error_status(int status)
     return false;
 }
 
-struct failure failed_status(int status, const struct buffer *body, size_t from)
+struct failure failure_of_status(int status, const struct buffer *body, size_t from)
 {
     struct failure failure = {.type = "Function.HttpStatus"};
     size_t size = body->size - from;

@@ -20,7 +20,7 @@ static bool told_elsewhere;
 static int64_t ends_ms[ENDS]; /* when it ended by itself, the oldest first; 0: it did not */
 
 /* The text with what stands for {port} and {socket} filled in, ended by NUL; its memory stays. */
-static char *filled_in(const char *text)
+static char *fill_in(const char *text)
 {
     struct buffer out = {0};
     while (*text) {
@@ -75,7 +75,7 @@ static int start_server(void)
     }
     for (size_t i = 0; arguments[i]; i++) {
         free(filled[i]);
-        filled[i] = filled_in(arguments[i]);
+        filled[i] = fill_in(arguments[i]);
     }
     child_set_arguments(filled);
     size_t count = 0;
@@ -84,13 +84,13 @@ static int start_server(void)
     memset(variables, 0, sizeof variables);
     count = 0;
     if (server_port()) {
-        variables[count++] = filled_in("PORT={port}");
-        variables[count++] = filled_in("AWS_LAMBDA_HTTP_ENDPOINT=127.0.0.1:{port}");
+        variables[count++] = fill_in("PORT={port}");
+        variables[count++] = fill_in("AWS_LAMBDA_HTTP_ENDPOINT=127.0.0.1:{port}");
     }
     extern char **environ;
     for (char **one = environ; *one && count + 1 < sizeof variables / sizeof *variables; one++)
         if (strstr(*one, "{port}") || strstr(*one, "{socket}"))
-            variables[count++] = filled_in(*one);
+            variables[count++] = fill_in(*one);
     return child_start(variables);
 }
 
@@ -167,7 +167,7 @@ int http_start(void)
     int error = start_server();
     bool ended = !error && await_ready(now_ms() + SHIM_READY_MS) == GONE;
     if (ended || error == EADDRINUSE) {
-        struct failure failure = ended ? gone_before_ready() : not_begun(error);
+        struct failure failure = ended ? failure_before_ready() : failure_to_begin(error);
         api_fail_init(&failure);
         exit(1);
     }
@@ -200,14 +200,14 @@ struct failure be_ready(int64_t until)
     if (!child.pid || child.ended) {
         int error = start_server();
         if (error)
-            return not_begun(error);
+            return failure_to_begin(error);
     }
     switch (is_ready ? READY : await_ready(until)) {
     case READY: return (struct failure){0};
-    case GONE: return gone_before_ready();
+    case GONE: return failure_before_ready();
     default: break;
     }
-    struct failure failure = not_ready();
+    struct failure failure = failure_not_ready();
     child_kill();
     return failure;
 }

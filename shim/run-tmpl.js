@@ -13,7 +13,7 @@ const os = require('node:os');
 const path = require('node:path');
 
 const main = '$$main$$';
-const settings = JSON.parse('$$settings$$'); // ShimSettings of tasks/lib/shim.py, answer_bytes and lib
+const settings = JSON.parse('$$settings$$'); // ShimSettings of tasks/lib/shim.py, and facts about Lambda and the zip
 const streamed = settings.response === 'stream';
 
 const ANSWER_LIMIT = settings.answer_bytes;
@@ -49,7 +49,7 @@ const loader = (LOADERS[process.arch] || []).map((name) => path.join(lib, name))
 const start = [...(loader ? [loader, '--library-path', libraryPath] : []), program];
 
 // Each package that the zip has data files of looks for them where <package>_datadir says; the user's own word stays.
-const dataFolder = path.join(root, 'data-files');
+const dataFolder = path.join(root, settings.data);
 const packages = fs.existsSync(dataFolder) ? fs.readdirSync(dataFolder) : [];
 
 const environment = {

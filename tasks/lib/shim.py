@@ -22,7 +22,7 @@ from .base.errors import BuildError, ToolError
 from .base.files import PROGRAM_MODE, replacement
 from .platform.architecture import Architecture, own_architecture
 from .platform.fronts import PRELUDE_TYPE
-from .platform.layout import LIB
+from .platform.layout import DATA, LIB
 from .platform.limits import ANSWER_BYTES, STREAM_BYTES
 from .settings.web import READY_LONGEST_S, status_ranges
 from .settings.words import Input, Process, Response, StageInPath
@@ -135,7 +135,7 @@ def run_js(sources: Path, settings: ShimSettings) -> str:
 def filled_in(template: str, settings: ShimSettings) -> str:
     """The template with `$$main$$` and `$$settings$$` filled in, both inside JavaScript string literals."""
     rest = {name: value for name, value in asdict(settings).items() if name != "main"}
-    rest |= {"answer_bytes": ANSWER_BYTES, "stream_mb": STREAM_BYTES >> 20, "lib": LIB}
+    rest |= {"answer_bytes": ANSWER_BYTES, "stream_mb": STREAM_BYTES >> 20, "lib": LIB, "data": DATA}
     return template.replace("$$settings$$", _js_text(json.dumps(rest))).replace("$$main$$", _js_text(settings.main))
 
 
@@ -211,6 +211,7 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
         f"-DSHIM_ANSWER_BYTES={ANSWER_BYTES}",
         f"-DSHIM_STREAM_MB={STREAM_BYTES >> 20}",
         f"-DSHIM_LIB={_c_text(LIB)}",
+        f"-DSHIM_DATA={_c_text(DATA)}",
         *(_http_macros(settings.http) if isinstance(settings.http, HttpSettings) else ()),
     )
 

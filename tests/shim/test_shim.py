@@ -43,6 +43,7 @@ def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
         "answer_bytes": 6291556,
         "stream_mb": 200,
         "lib": "lib",
+        "data": "data-files",
     }
     assert seen == [name, settings]
 
