@@ -151,3 +151,12 @@ def test_a_project_file_beside_the_tool_is_not_above_a_source_outside(here: Path
     put("out/Main.hs", "tool/stack.yaml")
     os.chdir(here / "tool")
     assert tree(Path("../out"), BUILD).folder == Path("../out")
+
+
+def test_the_copy_of_a_program_is_one_too_and_a_mode_is_a_change(here: Path) -> None:
+    """A preprocessor or a configure script among the sources is run by the build."""
+    put("f/Main.hs", "f/configure")
+    for mode, expected in ((0o644, 0o644), (0o700, 0o755), (0o640, 0o644)):
+        Path("f/configure").chmod(mode)
+        folder = copied(tree(Path("f"), BUILD), here)
+        assert (folder / "configure").stat().st_mode & 0o777 == expected

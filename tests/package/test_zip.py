@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.lib.base.errors import PackageError
-from tasks.lib.package import members
+from tasks.lib.package import members, unzip
 from tasks.lib.package import zip as archive
 from tasks.lib.platform.limits import UNZIPPED_BYTES
 from tasks.lib.sysroot.member import Member
@@ -100,6 +100,52 @@ def test_too_large_a_package_is_refused_with_its_largest_members(tmp_path: Path)
     large = {"big": Member.of(bytes(UNZIPPED_BYTES), 0o644), "small": Member.of(b"x", 0o644)}
     with pytest.raises(PackageError, match=r"262,144,001 bytes unzipped.*big 262\.1 MB"):
         archive.zip_bytes(large, tmp_path)
+
+
+def test_the_limit_itself_is_packed_and_a_byte_more_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert UNZIPPED_BYTES == 262_144_000
+    monkeypatch.setattr(archive, "UNZIPPED_BYTES", 100)
+    halves = {"a": Member.of(bytes(50), 0o644), "b": Member.of(bytes(50), 0o644)}
+    assert len(archive.zip_bytes(halves, tmp_path))
+    with pytest.raises(PackageError, match="is 101 bytes unzipped, Lambda takes 100"):
+        archive.zip_bytes(halves | {"c": Member.of(b"x", 0o644)}, tmp_path)
+
+
+def lying(path: Path, count: int, size: int, said: int) -> None:
+    """A zip of so many members, each of which its headers call smaller than it is."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for number in range(count):
+            made.writestr(str(number), bytes(size))
+    content = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        start = content.find(signature)
+        while start >= 0:
+            content[start + place : start + place + 4] = said.to_bytes(4, "little")
+            start = content.find(signature, start + 1)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("size", [1000, 200_000])
+def test_many_small_lies_come_to_no_more_than_they_say(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Members that stay in memory, and those that go to a file."""
+    said = size // 2
+    monkeypatch.setattr(unzip, "SMALL", 10_000)
+    lying(tmp_path / "lies.zip", 20, size, said)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(PackageError, match="Pack it anew"):
+        unzip.unpack(tmp_path / "lies.zip", tmp_path / "out")
+    assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 20 * said
+
+
+def test_the_sum_of_what_is_said_is_held_against_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unzip, "UNZIPPED_BYTES", 100)
+    for count, faults in ((10, 0), (11, 1)):
+        with zipfile.ZipFile(tmp_path / "small.zip", "w") as made:
+            for number in range(count):
+                made.writestr(str(number), bytes(10))
+        assert len(unzip.unpack(tmp_path / "small.zip", tmp_path / "out").problems) == faults
 
 
 @given(
