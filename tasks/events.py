@@ -1,4 +1,4 @@
-"""What invokes a function: the schedules, queues and buckets of lambda.toml, made as it has them.
+"""What invokes functions: the schedules, queues and buckets of lambda.toml, made as it has them.
 
 in   [function.<fn>.triggers.<name>]
 out  what was changed; with --dry-run what would be
@@ -7,45 +7,59 @@ out  what was changed; with --dry-run what would be
 from __future__ import annotations
 
 import sys
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from .graph.aws_verb import aws_verb
+from .graph import bars
+from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
+from .lib.base import processes
+from .lib.base.errors import BuildError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Iterator
 
-    from .graph.verb import Verb
-    from .lib.aws.verbs.handle import FunctionHandle
     from .lib.settings.load import Project
 
 
 def define(project: Project) -> Iterator[Verb]:
-    """`doit events`, or one function's."""
-    return aws_verb(project, "events", "what invokes the function: schedules, queues, buckets", act, options)
+    """`doit events[:<fn>]`: all chosen functions at once; every one is tried, and failures are listed at the end."""
+    names = [function.name for function in project.functions]
+    line = Line(parse_with(options), names)
+    documents = Documents(line)
+    only_one, headers = Lock(), set[str]()
+
+    @cache
+    def start() -> Any:
+        from .lib.aws.events.run import run
+
+        processes.at_end.add(processes.end_soon)
+        return run(project, line.chosen, bars.say, changes=not line.arguments.dry_run)
+
+    def act(name: str, given: Any) -> int:
+        with only_one:
+            futures = start()
+        try:
+            wired = futures[name].result()
+        except BuildError as error:
+            if len(line.chosen) == 1:
+                raise
+            documents.fail(f"events:{name}", error)
+            return 1
+        documents[name] = wired.document()
+        if wired.target.account_line not in headers:
+            headers.add(wired.target.account_line)
+            bars.say(wired.target.account_line)
+        bars.say(wired.block(), sys.stderr if given.json else sys.stdout)
+        return 0
+
+    doc = "what invokes the function: schedules, queues, buckets"
+    return verbs("events", doc, line, act, names)
 
 
 def options(parser: ArgumentParser) -> None:
-    """`doit events[:<fn>] [--dry-run]`."""
+    """`doit events[:<fn>] [--dry-run] [--json]`."""
+    parser.description = "Make what invokes functions, as the triggers of lambda.toml say."
     parser.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
-
-
-def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
-    """Make the triggers, or only plan them; the changes, as a deploy shows them."""
-    from .lib.aws.events import wiring
-    from .lib.aws.events.source import desired_sources
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    if given.dry_run:
-        changes = tuple(change for step in wiring.planned_steps(handle, say) for change in step.changes)
-    else:
-        changes = wiring.wire(handle, say)
-    word = "would change" if given.dry_run else "changed"
-    return {
-        "function": handle.function.name,
-        "triggers": {name: str(source) for name, source in desired_sources(handle.function).items()},
-        "result": word if changes else "unchanged",
-        "changes": [str(change) for change in changes],
-    }
+    json_option(parser)

@@ -7,7 +7,7 @@ out  its answer on stdout, for people or with --json as one document; where it i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,21 @@ def _do(project: Project, act: Act, documents: Documents, name: str, given: Any)
     result = act(find_function(project, name, lambda line: print(line, file=sys.stderr)), given)
     documents[name] = result
     if not given.json:
-        for row in result if isinstance(result, list) else [result]:
-            if line := "  ".join(
-                f"{key}: {_words(value)}" for key, value in row.items() if value not in (None, "", [])
-            ):
-                print(line)
+        if isinstance(result, list):
+            print(*table(result), sep="\n")
+        elif line := "  ".join(
+            f"{key}: {_words(value)}" for key, value in result.items() if value not in (None, "", [])
+        ):
+            print(line)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows of the same names in columns, under their names; what no row has is left out."""
+    shown = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, "", []) for row in rows)]
+    cells = [[name.replace("_", " ") for name in shown]]
+    cells += [[_words(row[name]) or "-" for name in shown] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells] if rows else []
 
 
 def _words(value: Any) -> str:

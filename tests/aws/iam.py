@@ -23,12 +23,8 @@ OTHERWISE = {
     "s3:HeadObject": "s3:GetObject",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
-    "apigatewayv2:GetApis": "apigateway:GET",
-    "apigatewayv2:GetIntegrations": "apigateway:GET",
-    "apigatewayv2:CreateApi": "apigateway:POST",
-    "apigatewayv2:UpdateApi": "apigateway:PATCH",
-    "apigatewayv2:DeleteApi": "apigateway:DELETE",
 }
+METHODS = {"Get": "GET", "Create": "POST", "Update": "PATCH", "Delete": "DELETE"}  # of API Gateway
 ALL = """
 [deploy]
 s3_bucket = "zips"
@@ -46,6 +42,9 @@ IMAGE = '[function.image]\nbinary = "x"\npackage = "image"\nimage_base = "scratc
 
 def action_of(call: str) -> str:
     """The IAM action of `service:Operation`."""
+    service, _, operation = call.partition(":")
+    if service == "apigatewayv2":
+        return f"apigateway:{next(verb for word, verb in METHODS.items() if operation.startswith(word))}"
     return OTHERWISE.get(call, call)
 
 

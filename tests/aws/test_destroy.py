@@ -1,4 +1,4 @@
-"""The question of doit destroy, at a terminal of its own, and where there is none."""
+"""doit destroy and doit events as commands: the question at a terminal of its own, many functions, one header."""
 
 from __future__ import annotations
 
@@ -99,3 +99,21 @@ def test_without_a_terminal_it_refuses_unless_it_is_said(shop: Workshop, there: 
     done = shop.doit("destroy:hello", "--json", "--yes", **environment(there))
     assert (done.code, there.functions) == (0, {})
     assert json.loads(done.out)["functions"]["hello"]["deleted"] is True
+
+
+def test_every_function_is_tried_and_failures_are_listed_at_the_end(shop: Workshop, there: Lambda) -> None:
+    shop.write("lambda.toml", f"{(shop.folder / 'lambda.toml').read_text()}\n[function.absent]\n{TABLE}")
+    there.rules_.clear()
+    run = shop.doit("events", "--json", **environment(there))
+    document = json.loads(run.out)
+    assert (run.code, document["ok"], len(there.rules_)) == (1, False, 1)
+    assert document["functions"]["hello"]["changes"][0]["after"] == "schedule rate(1 day)"
+    assert [(error["task"], "There is no function absent" in error["message"]) for error in document["errors"]] == [
+        ("events:absent", True)
+    ]
+    shown = shop.doit("events:hello", **environment(there))
+    assert shown.out.splitlines() == ["hello         unchanged", "  nightly      schedule rate(1 day)"]
+    assert shown.err.count("account 123456789012") == 1
+    listed = shop.good("versions:hello", **environment(there)).out.splitlines()
+    assert [line.split()[0] for line in listed] == ["version", "1"]
+    assert listed[0].index("aliases") == listed[1].index("live")

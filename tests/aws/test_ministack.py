@@ -12,13 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from tasks.lib.aws.deploy.desired import Package
+from tasks.lib.aws.events import wiring
+from tasks.lib.aws.verbs import adopt, api
 from tasks.lib.aws.verbs.destroy import destroy
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.aws.verbs.versions import rollback
@@ -104,5 +108,35 @@ def test_a_life_of_a_function(emulator: str, one: Package, two: Package) -> None
     assert diff(FIRST, one).action == "would be created"
 
 
-def here() -> FunctionHandle:
-    return find_function(project(SECOND), "hello", lambda _line: None)
+def test_what_invokes_it_is_made_found_and_taken_away(emulator: str, one: Package) -> None:
+    del emulator
+    with suppress(ClientError):  # a test before this one has made it
+        boto3.client("iam").create_role(RoleName="hello", AssumeRolePolicyDocument=TRUST)
+    queue = boto3.client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
+    arn = boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    boto3.client("s3").create_bucket(Bucket="inbox", CreateBucketConfiguration={"LocationConstraint": REGION})
+    triggers = f"""[function.hello.triggers]
+nightly = {{ schedule = "rate(1 day)" }}
+jobs = {{ queue = "{arn}" }}
+uploads = {{ bucket = "inbox", prefix = "in/" }}
+"""
+    deploy(FIRST, one)
+    assert len(wiring.wire(here(FIRST + triggers))) == 3
+    assert wiring.wire(here(FIRST + triggers)) == ()
+    made = api.make(here(FIRST))
+    assert api.make(here(FIRST)) == made | {"result": "unchanged"}
+    found = adopt.read(here().aws, "hello", "mine", "live", {})
+    assert (found.table["function_name"], found.table["log_retention_days"], found.variables) == (
+        "hello",
+        14,
+        ("TOKEN",),
+    )
+    destroy(here(FIRST), confirmed=True, logs=True)
+    assert wiring.ours(here(FIRST + triggers)) == []
+    assert api.state(here(FIRST))["api"] is None
+
+
+def here(settings: str = SECOND) -> FunctionHandle:
+    return find_function(project(settings), "hello", lambda _line: None)

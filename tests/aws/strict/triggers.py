@@ -134,7 +134,7 @@ class Triggers:
 
     # ---- API Gateway ----
 
-    def apigateway(self, method: str, path: str, body: Fields) -> Fields | None:
+    def apigateway(self, method: str, path: str, body: Fields) -> Fields | None:  # noqa: PLR0911 - the API's size
         parts = path.strip("/").split("/")[2:]  # v2/apis/…
         if not parts and method == "GET":
             return {"items": list(self.apis.values())}
@@ -149,8 +149,15 @@ class Triggers:
         if parts[0] not in self.apis:
             raise Refusal(404, "NotFoundException", f"Invalid API identifier specified {parts[0]}")
         known = self.apis[parts[0]]
+        if parts[1:] == ["integrations"] and method == "POST":
+            known["_target"] = body["integrationUri"]
+            return {"integrationId": "i"}
         if parts[1:] == ["integrations"]:
             return {"items": [{"integrationId": "i", "integrationUri": known["_target"]}] if known["_target"] else []}
+        if parts[1:2] == ["routes"]:
+            return {"items": [{"routeId": "r", "routeKey": "$default"}]} if method == "GET" else {}
+        if parts[1:2] == ["stages"]:
+            return {"items": [{"stageName": "$default"}]} if method == "GET" else {}
         if method == "PATCH":
             known["_target"] = body.get("target", known["_target"])
         elif method == "DELETE":

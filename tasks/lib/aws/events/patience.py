@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...base.errors import DeployError
-from ..deploy.calls import LACKS_A_RIGHT, THROTTLED, Clock
+from ..deploy.calls import ALL_S, LACKS_A_RIGHT, THROTTLED, Clock
 from ..errors import code, sentence_of
 
 LONGEST_S, POLL_S = 60, 0.5
@@ -28,6 +28,7 @@ class Patience:
     report: Callable[[str], None]
     clock: Clock = field(default_factory=Clock)
     _said: set[str] = field(default_factory=set)
+    _slept: float = 0.0
 
     def call(self, client: Any, operation: str, **parameters: Any) -> Any:
         """One call, again and again while AWS says "not yet"; DeployError where the role lacks a right."""
@@ -47,10 +48,15 @@ class Patience:
                 self.wait(sentence)
 
     def wait(self, why: str) -> None:
-        """Sleep a little; each reason is said once."""
+        """Sleep a little; each reason is said once. DeployError when that was enough in all."""
         if why not in self._said:
             self._said.add(why)
             self.report(f"{self.label}: waits up to {LONGEST_S} s: {why}")
+        self._slept += POLL_S
+        if self._slept > ALL_S:
+            raise DeployError(
+                f"{self.label} made this run wait for {ALL_S} s in all.", "Run the same command again later."
+            )
         self.clock.sleep(POLL_S)
 
 

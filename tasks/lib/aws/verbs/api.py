@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .handle import FunctionHandle
 
 OWNER_TAG = f"{OWN_TAGS}api"
+DEFAULT = "$default"  # the route of every path, and the stage without a name in the address
 SERVICE, SID = "apigateway.amazonaws.com", "haskell-on-lambda-api"
 
 
@@ -40,7 +41,7 @@ def state(handle: FunctionHandle) -> dict[str, Any]:
 def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_run: bool = False) -> dict[str, Any]:
     """Make the API, its way to the function and the permission, as far as they are not there.
 
-    DeployError when there is no such function, or somebody took the API's integration away.
+    DeployError when there is no such function.
     """
     patience, client = Patience(handle.function.name, report), handle.aws.client("apigatewayv2")
     with errors_while():
@@ -59,10 +60,13 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
             )
             found, done = _ours(handle) or [made], "created"
         first, *others = found
-        if not _leads_here(handle, first):
+        targets = _targets(handle, first)
+        if not any(target.removesuffix("/invocations").endswith(handle.arn) for target in targets):
             done = "updated" if done == "unchanged" else done
-            if not dry_run:
+            if not dry_run and targets:
                 patience.call(client, "update_api", ApiId=first["ApiId"], Target=handle.arn)
+            elif not dry_run:
+                _complete(handle, patience, first)
         allowed, source = statements(handle), _source(handle, first)
         if not lets_in(allowed.get(SID), SERVICE, source):
             done = "updated" if done == "unchanged" else done
@@ -108,17 +112,26 @@ def _ours(handle: FunctionHandle) -> list[Any]:
     return sorted(ours, key=lambda one: (str(one.get("CreatedDate", "")), one["ApiId"]))
 
 
-def _leads_here(handle: FunctionHandle, one: Any) -> bool:
-    """True if the API's integration is the function."""
+def _targets(handle: FunctionHandle, one: Any) -> list[str]:
+    """What the API's integrations lead to."""
     pages = handle.aws.client("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=one["ApiId"])
-    targets = [str(item.get("IntegrationUri", "")) for page in pages for item in page.get("Items", [])]
-    if not targets:
-        raise DeployError(
-            f"The API {one['ApiId']} of {handle.name} has no integration any more.",
-            f"Make it anew, under another address: doit api:{handle.function.name} --remove, "
-            f"then doit api:{handle.function.name}",
-        )
-    return any(target.removesuffix("/invocations").endswith(handle.arn) for target in targets)
+    return [str(item.get("IntegrationUri", "")) for page in pages for item in page.get("Items", [])]
+
+
+def _complete(handle: FunctionHandle, patience: Patience, one: Any) -> None:
+    """Make what quick create makes, where somebody took it away: the integration, the route to it, the stage."""
+    client, api = handle.aws.client("apigatewayv2"), {"ApiId": one["ApiId"]}
+    to = {"IntegrationType": "AWS_PROXY", "IntegrationUri": handle.arn, "PayloadFormatVersion": "2.0"}
+    target = f"integrations/{patience.call(client, 'create_integration', **api, **to)['IntegrationId']}"
+    routes = [route for page in client.get_paginator("get_routes").paginate(**api) for route in page.get("Items", [])]
+    known = next((route for route in routes if route.get("RouteKey") == DEFAULT), None)
+    if known is None:
+        patience.call(client, "create_route", **api, RouteKey=DEFAULT, Target=target)
+    else:
+        patience.call(client, "update_route", **api, RouteId=known["RouteId"], Target=target)
+    stages = [stage for page in client.get_paginator("get_stages").paginate(**api) for stage in page.get("Items", [])]
+    if DEFAULT not in {stage.get("StageName") for stage in stages}:
+        patience.call(client, "create_stage", **api, StageName=DEFAULT, AutoDeploy=True)
 
 
 def _source(handle: FunctionHandle, one: Any) -> str:

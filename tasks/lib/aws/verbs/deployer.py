@@ -172,7 +172,7 @@ def _api(place: Place) -> Needs:
     yield from place.on_function("GetFunction", *STATEMENTS)
     apis = f"{place.arn}:apigateway:{place.region}::/apis"
     yield from ((f"apigateway:{action}", apis) for action in ("GET", "POST"))
-    one = ("GET", "PATCH", "DELETE", "TagResource")
+    one = ("GET", "POST", "PATCH", "DELETE", "TagResource")
     yield from ((f"apigateway:{action}", f"{apis}/*") for action in one)
 
 
