@@ -1,8 +1,8 @@
 """Kills, pairs and storms: doit is killed at any moment, alone or with others at work; the next run mends it.
 
-    .venv/bin/python -m tests.faults.kills FOLDER [rounds] [seed]      in a built project, whose build/ is made anew
+    .venv/bin/python -m tests.faults.kills FOLDER [rounds] [seed] [watched]     in a built project; its build/ is made anew
 
-in   a project that builds; rounds; the seed of the moments
+in   a project that builds; rounds; the seed of the moments; `watched`: beside it runs `doit local --watch`, which builds
 out  a line a kind with its count; exit 1 at the first wrong zip, leftover or failure, with its seed
 
 After each blow one plain run has to end well with the same zips as before, a second one has to do nothing, and nothing
@@ -28,8 +28,8 @@ class WrongError(Exception):
 class Harness:
     """One project, and the zips that it must always come to."""
 
-    def __init__(self, folder: Path, command: list[str], seed: int) -> None:
-        self.folder, self.command = folder, command
+    def __init__(self, folder: Path, command: list[str], seed: int, *, watched: bool = False) -> None:
+        self.folder, self.command, self.watched = folder, command, watched
         self.chance = random.Random(seed)
         started = time.monotonic()
         self.run("clean")
@@ -64,11 +64,15 @@ class Harness:
             victim = self.chance.choice(zips)
             if victim.is_file():
                 victim.unlink()
+        beside = [self.start("local", "--watch", "--port", "0", "--http-port", "0")] if self.watched else []
         begun = [self.start(*self.chance.choice([(), ("-n", "2"), ("clean",)])) for _ in range(processes)]
         for process in begun:
             time.sleep(self.chance.random() * self.whole_s / processes)
             process.send_signal(self.chance.choice(BLOWS))
-        for process in begun:
+        for process in beside:  # it goes on with what the others left
+            time.sleep(self.chance.random() * self.whole_s)
+            process.send_signal(self.chance.choice(BLOWS))
+        for process in [*begun, *beside]:
             _, err = process.communicate(timeout=600)
             if "Traceback" in err and "KeyboardInterrupt" not in err:  # before dodo.py is loaded, Python says that
                 raise WrongError(err)
@@ -95,9 +99,9 @@ class Harness:
         return rounds * processes
 
 
-def main(folder: str, rounds: str = "60", seed: str = "1") -> None:
+def main(folder: str, rounds: str = "60", seed: str = "1", watched: str = "") -> None:
     """A long run."""
-    harness = Harness(Path(folder), [sys.executable, "-m", "doit"], int(seed))
+    harness = Harness(Path(folder), [sys.executable, "-m", "doit"], int(seed), watched=bool(watched))
     for what, processes in (("kills", 1), ("pairs", 2), ("storms of six", 6)):
         print(f"{what}: {harness.storm(int(rounds) // processes or 1, processes)} runs struck, all mended", flush=True)
 

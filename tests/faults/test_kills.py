@@ -15,6 +15,10 @@ def test_whatever_was_struck_is_mended_by_the_next_run(pre: Workshop, rounds: in
     assert struck == rounds * processes
 
 
+def test_a_local_lambda_that_builds_beside_does_no_harm(pre: Workshop) -> None:
+    assert Harness(pre.folder, pre.command(), seed=5, watched=True).storm(1, 1) == 1
+
+
 def test_the_harness_sees_a_wrong_zip(pre: Workshop) -> None:
     harness = Harness(pre.folder, pre.command(), seed=1)
     harness.zips = {"pre": b"another"}
