@@ -261,7 +261,7 @@ static enum outcome take_from_memory(struct exchange *exchange)
     frames.left = 0;
     exchange->answer = memory_answer(frames.offset, size);
     if (!exchange->answer.data)
-        return broken(exchange, "told of a place in the memory where no answer of its own can be");
+        return end_broken(exchange, "told of a place in the memory where no answer of its own can be");
     if (!SHIM_STREAM) {
         exchange->answered = size;
         return GOING_ON;

@@ -1,8 +1,8 @@
 """Kills, pairs and storms: doit is killed at any moment, alone or with others at work; the next run mends it.
 
-    .venv/bin/python -m tests.faults.kills FOLDER [rounds] [seed] [watched]     in a built project; its build/ is made anew
+    .venv/bin/python -m tests.faults.kills FOLDER [rounds] [seed] [watched]   in a built project; build/ is made anew
 
-in   a project that builds; rounds; the seed of the moments; `watched`: beside it runs `doit local --watch`, which builds
+in   a project that builds; rounds; the seed of the moments; `watched`: beside runs `doit local --watch`, which builds
 out  a line a kind with its count; exit 1 at the first wrong zip, leftover or failure, with its seed
 
 After each blow one plain run has to end well with the same zips as before, a second one has to do nothing, and nothing
