@@ -5,99 +5,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import Any, BinaryIO, Self
 
-PREFIX = "/2018-06-01/runtime/"
-Headers = dict[str, str]
-
-
-@dataclass
-class Event:
-    """One event, and the manners in which it is handed over."""
-
-    body: bytes
-    deadline_s: float | None = 10
-    headers: Headers = field(default_factory=dict)
-    manner: str = "sized"
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    def all_headers(self) -> list[tuple[str, str]]:
-        pairs = [("Content-Type", "application/json"), ("Lambda-Runtime-Aws-Request-Id", self.id)]
-        if self.deadline_s is not None:
-            pairs.append(("Lambda-Runtime-Deadline-Ms", str(int((time.time() + self.deadline_s) * 1000))))
-        return [*pairs, *self.headers.items()]
-
-
-@dataclass
-class Post:
-    """What the shim posted."""
-
-    kind: str  # response, error or init
-    id: str
-    headers: Headers  # names in lower case
-    body: bytes
-    trailers: Headers
-    at: float = field(default_factory=time.monotonic)
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error_type(self) -> str:
-        kind = self.headers.get("lambda-runtime-function-error-type", "")
-        assert re.fullmatch(r"(Runtime|Function)\.[A-Z][A-Za-z]+", kind)
-        return kind
-
-    @property
-    def error_message(self) -> str:
-        return str(self.json()["errorMessage"])
-
-    @property
-    def trailing_error(self) -> Any:
-        return json.loads(base64.b64decode(self.trailers["lambda-runtime-function-error-body"]))
-
-
-def _read_headers(stream: BinaryIO) -> Headers:
-    headers = {}
-    for line in iter(stream.readline, b"\r\n"):
-        if not line:
-            raise EOFError
-        name, _, value = line.decode("latin-1").partition(":")
-        headers[name.strip().lower()] = value.strip()
-    return headers
-
-
-def _read_body(stream: BinaryIO, headers: Headers, note: Callable[[bytes], None]) -> tuple[bytes, Headers]:
-    if headers.get("transfer-encoding") != "chunked":
-        body = stream.read(int(headers.get("content-length", "0")))
-        if len(body) < int(headers.get("content-length", "0")):
-            raise EOFError
-        return body, {}
-    pieces = []
-    while size := int(stream.readline() or b"!", 16):
-        piece = stream.read(size)
-        note(piece)
-        pieces.append(piece)
-        stream.readline()
-    return b"".join(pieces), _read_headers(stream)
-
-
-def _chunks(body: bytes, size: int) -> Iterable[bytes]:
-    for start in range(0, len(body), size):
-        piece = body[start : start + size]
-        yield f"{len(piece):X};note=1\r\n".encode() + piece + b"\r\n"
-    yield b"0\r\nX-Trailer: 1\r\n\r\n"
+from tests.shim.messages import PREFIX, Event, Headers, Post, chunks, read_body, read_headers
 
 
 class RuntimeApi:
@@ -188,13 +105,13 @@ class RuntimeApi:
             return False
         method, path, _ = line.decode().split(" ")
         assert path.startswith(PREFIX), path
-        headers = _read_headers(stream)
+        headers = read_headers(stream)
         if method == "GET":
             return self._next(connection)
         if self.interim:
             connection.sendall(self.interim)
             time.sleep(0.1)
-        body, trailers = _read_body(stream, headers, lambda piece: self.pieces.append((time.monotonic(), piece)))
+        body, trailers = read_body(stream, headers, lambda piece: self.pieces.append((time.monotonic(), piece)))
         return self._post(connection, path.removeprefix(PREFIX), headers, body, trailers)
 
     def _post(self, connection: socket.socket, path: str, headers: Headers, body: bytes, trailers: Headers) -> bool:
@@ -252,7 +169,7 @@ class RuntimeApi:
         head = b"HTTP/1.1 100 Continue\r\n\r\n" * (manner == "shouting") + b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
         pieces: Iterable[bytes] = [head, body]
         if manner == "chunked":
-            pieces = [head, *_chunks(body, 1000)]
+            pieces = [head, *chunks(body, 1000)]
         elif manner == "drip":
             whole = head + body
             pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]

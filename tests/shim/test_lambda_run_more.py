@@ -10,7 +10,8 @@ import pytest
 
 from tasks.lib.platform.fronts import PRELUDE_TYPE
 from tests.shim.handlers import program
-from tests.shim.runtime_api import Event, RuntimeApi
+from tests.shim.messages import Event
+from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import Start, Way, wait_until, ways
 
 NATIVE = ways(process="native")

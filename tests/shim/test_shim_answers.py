@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.platform.fronts import PRELUDE_TYPE
-from tests.shim.runtime_api import Event, Post, RuntimeApi
+from tests.shim.messages import Event, Post
+from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import SHIM, Start, Way, ways
 from tests.support import ROOT
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shim.runtime_api import Post, RuntimeApi
+from tests.shim.messages import Post
+from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import Start, Way, running, subject, wait_until, ways
 
 CHECKED = ways(("checked",))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shim.runtime_api import Event, RuntimeApi
+from tests.shim.messages import Event
+from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import SHIM, Running, Start, Way, at_rest, processors, subject, wait_until, ways
 from tests.support import need
 

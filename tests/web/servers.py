@@ -18,7 +18,8 @@ from tasks.lib.local.fronts.events import FRONTS
 from tasks.lib.local.fronts.request import HttpRequest
 from tasks.lib.settings.words import Process, Response
 from tasks.lib.shim import HttpSettings, ShimSettings
-from tests.shim.runtime_api import Post, RuntimeApi
+from tests.shim.messages import Post
+from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import Running, Way, running, workshop
 from tests.support import ROOT, lacking, need
 
