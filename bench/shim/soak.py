@@ -19,7 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.shim.runtime_api import Event, RuntimeApi
+from tests.shim.messages import Event
+from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import Running, running, ways
 
 CRASHES = {  # what the program does, and the error that answers it; None: an answer
