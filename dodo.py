@@ -172,7 +172,7 @@ def task_completion() -> Tasks:
 
 
 def task_graph() -> Tasks:
-    """the tasks with their states, ages and sizes, as a picture"""
+    """the tasks with their states, ages, durations and sizes, as a picture"""
     return verb("graph", PROJECT, module="picture")
 
 

@@ -1,4 +1,4 @@
-"""`doit graph`: the tasks of this project with their states, ages and sizes, as a picture.
+"""`doit graph`: the tasks of this project with their states, ages, durations and sizes, as a picture.
 
 in   what doit remembers, the products in build/
 out  build/graph.svg, or another file that is named
@@ -22,31 +22,40 @@ def define(project: Project) -> Verb:
     """About all functions; nothing is run."""
 
     def act(given: Any) -> None:
-        from .graph import reasons
         from .lib.base import files
-        from .lib.report.board import STAGES, Box, board
 
-        names = [
-            "image",
-            *(f"{stage}:{function.name}" for function in project.built_functions for stage in STAGES[1:-1]),
-        ]
-        made = [
-            Box(name, state.name, ", ".join(filter(None, [state.age, size(state.targets)])), state.after)
-            for name, state in reasons.states(names).items()
-        ]
-        for function in project.built_functions:
-            there = products.Products(function).deployed_hash.exists()
-            made.append(Box(f"deploy:{function.name}", "rest" if there else "new", "", (f"zip:{function.name}",)))
         target = Path(given.file)
-        files.write(target, board(made).encode())
+        files.write(target, drawn(project, with_ages=True).encode())
         print(target)
 
     return Verb(
         "graph",
-        "the tasks with their states, ages and sizes, as a picture: build/graph.svg",
+        "the tasks with their states, ages, durations and sizes, as a picture: build/graph.svg",
         Line(parse_with(options)),
         act,
     )
+
+
+def drawn(project: Project, *, with_ages: bool) -> str:
+    """The picture as SVG."""
+    from .graph import reasons
+    from .lib.report.board import STAGES, Box, board
+
+    names = ["image", *(f"{stage}:{function.name}" for function in project.built_functions for stage in STAGES[1:-1])]
+    made = [
+        Box(
+            name,
+            state.name,
+            state.age if with_ages else "",
+            ", ".join(filter(None, [state.took, size(state.targets)])),
+            state.after,
+        )
+        for name, state in reasons.states(names).items()
+    ]
+    for function in project.built_functions:
+        there = products.Products(function).deployed_hash.exists()
+        made.append(Box(f"deploy:{function.name}", "rest" if there else "new", after=(f"zip:{function.name}",)))
+    return board(made)
 
 
 def options(parser: ArgumentParser) -> None:

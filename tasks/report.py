@@ -1,7 +1,7 @@
 """What travels, as a page to look at.
 
 in   needed-libs.json and lambda.zip of every function
-out  build/report.html: sizes, the graph of libraries, tiers, floors and verdicts; one file, no network
+out  build/report.html: the tasks, sizes, the graph of libraries, tiers, floors and verdicts; one file, no network
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .graph.stage import Stage
 from .graph.task import task
+from .picture import drawn
 from .products import REPORT, Products
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def define(project: Project) -> Stage:
             REPORT,
             {name: products.folder for name, products in made.items()},
             {name: products.last_change for name, products in made.items()},
+            drawn(project, with_ages=False),
         )
         return f"open {REPORT} in a browser"
 

@@ -33,10 +33,11 @@ def reasons_for(names: Iterable[str]) -> list[str]:
 
 
 class State(NamedTuple):
-    """A task now: `name` is rest, run or new (it has not run yet); `age`: since it ran."""
+    """A task now: `name` is rest, run or new (it has not run yet); `age`: since it ran; `took`: how long that was."""
 
     name: str
     age: str
+    took: str
     targets: tuple[Path, ...]
     after: tuple[str, ...]
 
@@ -47,10 +48,11 @@ def states(names: Iterable[str]) -> dict[str, State]:
     found: dict[str, State] = {}
     for name in names:
         runs = _explain(name, done, [])
-        task, ran = Reporter.tasks[name], Globals.dep_manager.get_values(name).get("ran_at")
-        state = "new" if not Globals.dep_manager.get_values(name) else "run" if runs else "rest"
-        age = ago(time.time() - ran) if ran else ""
-        found[name] = State(state, age, tuple(map(Path, task.targets)), tuple(task.task_dep))
+        task, values = Reporter.tasks[name], Globals.dep_manager.get_values(name)
+        state = "new" if not values else "run" if runs else "rest"
+        age = ago(time.time() - values["ran_at"]) if "ran_at" in values else ""
+        took = f"{values['took_s']:.1f} s" if "took_s" in values else ""
+        found[name] = State(state, age, took, tuple(map(Path, task.targets)), tuple(task.task_dep))
     return found
 
 

@@ -37,13 +37,13 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
     """doit's console reporter, on stderr, with durations, results and next acts."""
 
     desc = "progress on stderr, with durations and results"
+    started: ClassVar[dict[str, float]] = {}  # monotonic, of every task that has begun
     exit_code: ClassVar[int] = 0  # of a verb that has more to say than failed or not
     tasks: ClassVar[dict[str, Any]] = {}  # every task of this run by name
     endings: ClassVar[list[Callable[[list[dict[str, str]]], None]]] = []  # called last, with what went wrong
 
     def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
         super().__init__(sys.stderr if outstream in {sys.stdout, sys.__stdout__} else outstream, options)
-        self.started: dict[str, float] = {}
         self.errors: list[dict[str, str]] = []
         self.wrong_input = True  # of all errors so far
         self.terse = False
@@ -51,6 +51,12 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
             str
         ] = []  # lines of tasks with nothing to do, which wait for a moment to be written together
         self.shown = time.monotonic()
+
+    @classmethod
+    def seconds(cls, name: str) -> float:
+        """How long a task has run by now."""
+        now = time.monotonic()
+        return round(now - cls.started.get(name, now), 1)
 
     def write(self, text: str) -> None:
         """Write at once: the tools' own output stands between our lines."""

@@ -31,7 +31,7 @@ from ..lib.base.errors import BuildError, file_error
 from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
-from .reporter import RED, YELLOW, coloured_text
+from .reporter import RED, YELLOW, Reporter, coloured_text
 from .stage import Stage, stage_with
 from .state import fingerprints, intact, is_intact
 
@@ -86,7 +86,12 @@ def task(  # noqa: PLR0913 - a task has these parts
             (intact, [products, watches], {}),
         ],
         notes=[
-            lambda: {"ran_at": time.time(), "reads": digest_of(reads), "settings": setting_digests(reads)},
+            lambda: {
+                "ran_at": time.time(),
+                "took_s": Reporter.seconds(name),
+                "reads": digest_of(reads),
+                "settings": setting_digests(reads),
+            },
             lambda: {"recipe": code.whole(recipe, resources)},
             lambda: {"intact": fingerprints([*targets, *watches(), *copied()])},
         ],

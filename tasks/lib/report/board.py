@@ -1,4 +1,4 @@
-"""The graph as a picture: a row a function, a column a stage, a box a task with its state, age and size.
+"""The graph as a picture: a row a function, a column a stage, a box a task with its state, age, duration and size.
 
 in   a `Box` a task
 out  `board(boxes)` → one SVG, without script and network, readable in light and dark
@@ -11,26 +11,27 @@ from html import escape
 from typing import NamedTuple
 
 STAGES = ("image", "binary", "needed-libs", "shim", "zip", "deploy")
-WIDE, HIGH, GAP, LEFT, TOP = 150, 52, 26, 16, 44
+WIDE, HIGH, GAP, LEFT, TOP = 150, 68, 26, 16, 44
 CHARACTERS = 24  # that fit in a box
 STYLE = """<style>
-svg { --ink: #222; --line: #999; --rest: #dff3e4; --run: #fde8c8; --new: #e9e9ee; background: #fff }
+svg.board { --ink: #222; --line: #999; --rest: #dff3e4; --run: #fde8c8; --new: #e9e9ee; background: #fff }
 @media (prefers-color-scheme: dark) {
-  svg { --ink: #eee; --line: #777; --rest: #1f4d2e; --run: #6b4410; --new: #3a3a44; background: #16161c }
+  svg.board { --ink: #eee; --line: #777; --rest: #1f4d2e; --run: #6b4410; --new: #3a3a44; background: #16161c }
 }
-text { font: 12px system-ui, sans-serif; fill: var(--ink) } .n { font-weight: 600 } .d { font-size: 11px }
-rect { stroke: var(--line) } .rest { fill: var(--rest) } .run { fill: var(--run) } .new { fill: var(--new) }
-path { stroke: var(--line); fill: none }
+.board text { font: 12px system-ui, sans-serif; fill: var(--ink) } .board .n { font-weight: 600 }
+.board .d { font-size: 11px } .board rect { stroke: var(--line) } .board .rest { fill: var(--rest) }
+.board .run { fill: var(--run) } .board .new { fill: var(--new) } .board path { stroke: var(--line); fill: none }
 </style>"""
 WORDS = {"rest": "rests", "run": "would run", "new": "not run yet"}
 
 
 class Box(NamedTuple):
-    """One task: `state` is rest, run or new; `detail` a line about it."""
+    """One task: `state` is rest, run or new; `age` since it ran, `figures` a line about its run and its product."""
 
     name: str
     state: str
-    detail: str
+    age: str = ""
+    figures: str = ""
     after: tuple[str, ...] = ()
 
 
@@ -51,7 +52,7 @@ def board(boxes: Sequence[Box]) -> str:
     title = "<title>The tasks, and which of them would run</title>"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+            f'<svg class="board" xmlns="http://www.w3.org/2000/svg" {size} role="img">',
             title,
             STYLE,
             *heads,
@@ -64,12 +65,14 @@ def board(boxes: Sequence[Box]) -> str:
 
 def _box(box: Box, x: int, y: int) -> str:
     name = box.name.partition(":")[2] or box.name
-    words = f"{WORDS[box.state]}{', ' if box.detail else ''}{box.detail}"
+    words = ", ".join(filter(None, [WORDS[box.state], box.age]))
+    whole = ", ".join(filter(None, [words, box.figures]))
     return (
-        f"<g><title>{escape(f'{box.name}: {words}')}</title>"
+        f"<g><title>{escape(f'{box.name}: {whole}')}</title>"
         f'<rect class="{box.state}" x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" rx="6"/>'
         f'<text class="n" x="{x + 10}" y="{y + 21}">{escape(_short(name, CHARACTERS - 4))}</text>'
-        f'<text class="d" x="{x + 10}" y="{y + 39}">{escape(_short(words, CHARACTERS))}</text></g>'
+        f'<text class="d" x="{x + 10}" y="{y + 39}">{escape(_short(words, CHARACTERS))}</text>'
+        f'<text class="d" x="{x + 10}" y="{y + 56}">{escape(_short(box.figures, CHARACTERS))}</text></g>'
     )
 
 

@@ -28,13 +28,15 @@ __all__ = ["FunctionReport", "page", "write"]
 MOST_ROWS = 24  # members in a table; the rest is one line
 
 
-def write(target: Path, folders: Mapping[str, Path], changes: Mapping[str, Path] = MappingProxyType({})) -> bool:
-    """Write the page of all functions; True if it changed."""
+def write(
+    target: Path, folders: Mapping[str, Path], changes: Mapping[str, Path] = MappingProxyType({}), tasks: str = ""
+) -> bool:
+    """Write the page of all functions, `tasks` being the picture of the graph; True if it changed."""
     read = [FunctionReport.read(name, folder, changes.get(name)) for name, folder in folders.items()]
-    return files.write(target, page(read).encode())
+    return files.write(target, page(read, tasks).encode())
 
 
-def page(functions: list[FunctionReport]) -> str:
+def page(functions: list[FunctionReport], tasks: str = "") -> str:
     """The whole page."""
     template = Template(Path(__file__).with_name("report.html").read_text())
     built = [function for function in functions if function.needed]
@@ -42,7 +44,8 @@ def page(functions: list[FunctionReport]) -> str:
     total = human(sum(function.zip_bytes for function in built))
     count = "1 function" if len(functions) == 1 else f"{len(functions)} functions"
     summary = f"{count}, {len(built)} built, {start} proved to start; {total} zipped."
-    articles = [*compare.comparison(functions), *map(_article, functions)]
+    board = f'<article><h2>Tasks</h2><div class="scroll wide-picture">{tasks}</div></article>' if tasks else ""
+    articles = [*compare.comparison(functions), board, *map(_article, functions)]
     return template.substitute(summary=summary, articles="\n".join(articles))
 
 
