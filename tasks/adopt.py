@@ -66,21 +66,21 @@ def adopt(project: Project, given: Any) -> dict[str, Any]:
         raise UsageError(f"There is a [function.{label}] already.", "Give it another name here: --as NAME.")
     aws = connect(project.deploy)
     say(f"account {aws.account()}, region {aws.region}, function {name}")
-    text = SETTINGS.read_text(encoding="utf-8-sig")
-    below = tomllib.loads(text).get("defaults", {})
+    text = SETTINGS.read_bytes().decode()
+    below = tomllib.loads(text.removeprefix("\ufeff")).get("defaults", {})
     refuse_environment(below)
     found = live.read(aws, name, label, given.alias, below)
     table = code_of(given, label) | dict(found.table)
     if given.source or given.binary:
         table.pop("handler", None)  # the shim's own from now on
     after = scaffold.with_function(text, label, table, comments(label, found.variables))
-    check(load.project_of(tomllib.loads(after), SETTINGS.absolute(), None, after), label, aws)
+    check(load.project_of(tomllib.loads(after.removeprefix("\ufeff")), SETTINGS.absolute(), None, after), label, aws)
     if given.code:
         take(found, Path(table["zip"]))
     files.write(SETTINGS, after.encode())
     say(f"{SETTINGS}: [function.{label}]")
     if found.variables:
-        say(f"environment: {', '.join(found.variables)} stay as they are on AWS, and are named in a comment")
+        say(f"environment: {', '.join(found.variables)}, left as on AWS and named in a comment")
     if not given.alias and found.aliases:
         say(f"it has the aliases {', '.join(found.aliases)}: --alias manages one")
     say(f"Next: doit diff:{label}")

@@ -57,7 +57,8 @@ def adopted(*given: str) -> dict[str, Any]:
 
 def diff(name: str, package: Package | None, **more: Any) -> list[str]:
     run = Deployment(load.load(Path("lambda.toml")), [name], deep=True, **more)
-    return [str(change) for change in run.diff(name, package).changes]
+    found = run.diff(name, package)
+    return [*map(str, found.changes), *found.steps]
 
 
 @pytest.mark.parametrize("key", sorted(set(PAIRS) - {"environment", "alias"}))
@@ -156,3 +157,15 @@ def test_a_function_whose_code_is_left_alone_has_none_to_deploy(folder: Path, on
     adopted("hello")
     with pytest.raises(UsageError, match="left to AWS"):
         diff("hello", None, part="code")
+
+
+@pytest.mark.parametrize(("start", "end"), [("\ufeff", "\n"), ("", "\r\n"), ("\ufeff", "\r\n")])
+def test_the_file_keeps_its_line_ends_and_its_mark(folder: Path, one: Package, start: str, end: str) -> None:
+    before = (start + BEGUN.replace("\n", end)).encode()
+    (folder / "lambda.toml").write_bytes(before)
+    deploy(settings(memory_mb="512"), one)
+    adopted("hello")
+    after = (folder / "lambda.toml").read_bytes()
+    assert after.startswith(before)
+    assert after.count(b"\n") == after.count(end.encode())
+    assert diff("hello", None) == []

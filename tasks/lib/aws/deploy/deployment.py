@@ -28,7 +28,7 @@ from .apply import Run
 from .calls import Calls, Clock, Replan
 from .desired import DesiredState, Package, Part, desired_state, name_on_aws
 from .outcome import Outcome, Target
-from .plan import plan
+from .plan import plan, visible_steps
 from .reader import Reader
 from .registry import with_repository
 from .remote import Answer, Remote
@@ -96,7 +96,7 @@ class Deployment:
         with errors_while(desired.secrets):
             started = self._clock.now()
             remote = self._reader.read(desired, first=True, deep=self._deep)
-            steps = with_repository(self.aws, plan(desired, remote))
+            steps = visible_steps(with_repository(self.aws, plan(desired, remote)))
             action = "would be created" if remote is None else "would be updated" if steps else "unchanged"
             outcome = self._outcome(desired, package, action, steps, remote, {}, self._clock.now() - started)
             return self._with_triggers(outcome) if self._triggers else outcome

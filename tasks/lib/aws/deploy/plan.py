@@ -11,7 +11,7 @@ if that is published already, nothing is uploaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...base.errors import DeployError
@@ -39,6 +39,11 @@ from .steps import (
 def plan(desired: DesiredState, remote: Remote | None) -> tuple[Step, ...]:
     """The steps from `remote` to `desired`."""
     return tuple(_creation(desired) if remote is None else _update(desired, remote))
+
+
+def visible_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps that change something for people; tags that are only the deploy's own memory do not."""
+    return tuple(step for step in steps if step.changes or not isinstance(step, Tag))
 
 
 def _creation(desired: DesiredState) -> Iterator[Step]:
