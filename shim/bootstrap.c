@@ -248,11 +248,10 @@ static void prestart(void)
 static void prestart_next(void)
 {
     log_forget();
-    if (SHIM_PROCESS == PER_EVENT) {
-        sched_yield(); /* whoever shares our processor takes the answer first */
+    if (SHIM_PROCESS == PER_EVENT && !is_worker) { /* Lambda counts on all of several to ask again at once */
+        sched_yield();                             /* whoever shares our processor takes the answer first */
         child_kill();
-        if (!is_worker) /* Lambda counts on all to ask again at once: then the start waits for that */
-            prestart();
+        prestart();
     }
 }
 
@@ -277,6 +276,8 @@ _Noreturn static void serve(void)
         memory_end();
         if (SHIM_PROCESS == PERSISTENT)
             children_reap();
+        if (SHIM_PROCESS == PER_EVENT && is_worker)
+            child_kill();
         prestart();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);

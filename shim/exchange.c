@@ -180,7 +180,7 @@ static const char *skip_type(const char *at, const char *end)
     return at > start && at - start <= TYPE_LIMIT ? at : NULL;
 }
 
-enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD, READY };
+enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD, MEMORY_READY };
 
 /* What the line is. One that begins with the id of the request under way and a blank can be nothing but a head. */
 static enum line read_frame_head(struct exchange *exchange)
@@ -190,7 +190,7 @@ static enum line read_frame_head(struct exchange *exchange)
     size_t length = strlen(id);
     frames.in_memory = false;
     if (memory_size() && frames.size == strlen(READY_LINE) && memcmp(frames.head, READY_LINE, frames.size) == 0)
-        return READY;
+        return MEMORY_READY;
     if (!exchange || frames.size < length + 1 || memcmp(frames.head, id, length) != 0 || frames.head[length] != ' ')
         return LOG;
     const char *at = frames.head + length + 1, *end = frames.head + frames.size;
@@ -230,7 +230,7 @@ static size_t read_lines(struct exchange *exchange, const char *data, size_t siz
         if (!end)
             return at;
         enum line line = frames.long_line ? LOG : read_frame_head(exchange);
-        if (line == READY) {
+        if (line == MEMORY_READY) {
             memory_is_ready();
         } else if (line != HEAD_OF_ANSWER) {
             log_line(frames.head, frames.size);

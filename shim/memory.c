@@ -31,7 +31,7 @@ static size_t event_start, event_end; /* of the one under way, in the first half
 static size_t dirty[2];               /* of each half, the bytes that may be something else than 0 */
 
 /* A descriptor that the program's own do not meet; the given one is closed. */
-static int moved_up(int file)
+static int high_descriptor(int file)
 {
     int own = file < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, OWN_NUMBERS);
     close(file);
@@ -40,7 +40,7 @@ static int moved_up(int file)
 
 static int make_half(const char *name, char *place)
 {
-    int file = moved_up(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    int file = high_descriptor(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     bool good = file >= 0 && ftruncate(file, HALF) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
                 mmap(place, HALF, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
     return good ? file : -1;
@@ -55,7 +55,7 @@ void memory_open(void)
     files[0] = make_half("events", place);
     files[1] = make_half("answers", place + HALF);
     snprintf(path, sizeof path, "/proc/self/fd/%d", files[0]);
-    reader = moved_up(open(path, O_RDONLY | O_CLOEXEC));
+    reader = high_descriptor(open(path, O_RDONLY | O_CLOEXEC));
     if (files[0] >= 0 && files[1] >= 0 && reader >= 0)
         memory = place;
 }

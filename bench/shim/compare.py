@@ -33,7 +33,7 @@ from tasks.lib.platform.architecture import own_architecture
 
 RESULTS = ROOT / "bench/RESULTS.md"
 SIZES = {"1 KB": 1024, "1 MB": 1_000_000, "5.5 MB": 5_500_000}
-HEAD = "## Shims\n"
+HEAD, BARE_HEAD = "## Shims\n", "## Shims against a bare Runtime API alone\n"
 GAP = "5 ms apart"
 APART = f"1 KB, {GAP}"
 STARTS = 4  # cold starts a round
@@ -71,21 +71,23 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} CPUs, Linux {platform.release()}, load {load:.1f} at the end"
 
 
-def report(rounds: int, peers: Path, *, emulator_too: bool) -> list[str]:
+def report(rounds: int, peers: Path, *, bare_only: bool) -> list[str]:
     """Measure everything; the section for RESULTS.md."""
-    program = emulator(ROOT / "build/.cache", own_architecture(), print).absolute()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         compiled(tools)
-        chosen = variants(tools, peers)
-        through: dict[str, Measure] = {about: partial(emulated, program, size) for about, size in SIZES.items()}
+        chosen = variants(tools, peers, with_node=not bare_only)
+        slow: Rounds = {}
+        if not bare_only:
+            program = emulator(ROOT / "build/.cache", own_architecture(), print).absolute()
+            through: dict[str, Measure] = {about: partial(emulated, program, size) for about, size in SIZES.items()}
+            slow = in_turn(chosen, through, rounds)
         small: dict[str, Measure] = {"1 KB": partial(bare, tools, 1024), APART: partial(bare, tools, 1024, gap_us=5000)}
         large: dict[str, Measure] = {
             f"{about}, {kind}": partial(bare, tools, path)
             for about in ("1 MB", "5.5 MB")
             for kind, path in payloads(tools, SIZES[about]).items()
         }
-        slow = in_turn(chosen, through, rounds) if emulator_too else {}
         bulky = in_turn(chosen, large, rounds)
         quick = in_turn(chosen, small, rounds)
         starts = in_turn(chosen, {"1 KB": partial(bare, tools, 1024, count=1)}, STARTS * rounds)
@@ -94,10 +96,10 @@ def report(rounds: int, peers: Path, *, emulator_too: bool) -> list[str]:
             each["1 KB"] = [dataclasses.replace(one, cold=cold) for one in each["1 KB"]]
         costs = {gap: statistics.median(spawn_us(tools, gap) for _ in range(rounds)) for gap in (0, 5000)}
     return [
-        HEAD,
+        BARE_HEAD if bare_only else HEAD,
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {machine()}. Microseconds, p50 / p99, medians of",
         f"{rounds} rounds in turn; ×: to the floor, the median of each round's ratio.",
-        "`bench/shim/compare.py --write` makes this section.",
+        f"`bench/shim/compare.py {'--bare ' * bare_only}--write` makes this section.",
         *([f"Peers: {(peers / 'VERSIONS').read_text().strip()}"] if (peers / "VERSIONS").exists() else []),
         "",
         *(table("Through the real emulator", slow, memory=False) if slow else []),
@@ -125,14 +127,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", type=Path, default=ROOT / "build/.cache/peers")
-    parser.add_argument("--bare", action="store_true", help="without the emulator")
+    parser.add_argument("--bare", action="store_true", help="without Node and the emulator: minutes")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    section = "\n".join(report(given.rounds, given.peers, emulator_too=not given.bare))
+    section = "\n".join(report(given.rounds, given.peers, bare_only=given.bare))
     print(section)
     if given.write:
         old = RESULTS.read_text() if RESULTS.exists() else "# Results\n\n"
-        before, _, rest = old.partition(HEAD)
+        before, _, rest = old.partition(BARE_HEAD if given.bare else HEAD)
         _, mark, after = rest.partition("\n## ")
         with replacement(RESULTS) as temporary:
             temporary.write_text(before + section + (mark and f"\n## {after}"))

@@ -15,6 +15,7 @@ from pathlib import Path
 from tasks.lib import shim
 from tasks.lib.local.function import CLIENT, RUNTIME_JS
 from tasks.lib.platform.architecture import own_architecture
+from tasks.lib.settings.words import Process
 from tasks.lib.shim import ShimSettings
 
 ROOT = Path(__file__).parents[2]
@@ -62,57 +63,67 @@ def compiled(folder: Path) -> None:
         subprocess.run(command, check=True)
 
 
-def variants(folder: Path, peers: Path) -> dict[str, Variant]:
+def variants(folder: Path, peers: Path, *, with_node: bool = True) -> dict[str, Variant]:
     """Everything that can be measured here; what cannot is named."""
-    client = CLIENT.absolute() / "bin/index.mjs"
-    node = [shutil.which("node") or "", str(client if client.exists() else RUNTIME_JS), "run.handle"]
-
-    def rooted(name: str, program: Path | None = None) -> Path:
-        root = folder / name
-        root.mkdir()
-        if program:
-            shutil.copy(program, root / "main")
-        return root
-
-    def native(name: str, program: str, **settings: object) -> Variant:
-        root = rooted(name, folder / program)
-        chosen = ShimSettings("main", **settings)  # type: ignore[arg-type]
-        shim.bootstrap(ROOT / "shim", chosen, root / "bootstrap", shim.compilers(own_architecture()))
-        return Variant(root, (str(root / "bootstrap"),), slow=settings.get("process") is None)
-
-    def on_node(name: str, program: str, **settings: object) -> Variant:
-        root = rooted(name, folder / program)
-        (root / "run.js").write_text(shim.run_js(ROOT / "shim", ShimSettings("main", **settings)))  # type: ignore[arg-type]
-        return Variant(root, tuple(node), slow=True)
-
-    def script(name: str, program: Path | None = None) -> Variant:
-        root = rooted(name, program)
-        shutil.copy(PARTS / f"{name}.js", root / "run.js")
-        return Variant(root, tuple(node), slow=True)
-
     found = {
         FLOOR: Variant(folder, (str(folder / "echo"),)),
-        NATIVE: native("native", "Echo", process="native"),
-        PERSISTENT: native("persistent", "Echo", process="persistent"),
-        COPY: native("copy", "Copy", process="persistent"),
-        FRAMES: native("frames", "Frames", process="persistent"),
-        PER_EVENT: native("per-event", "Interact"),
-        NOT_AHEAD: native("not-ahead", "Interact", prestart=False),
+        NATIVE: _native(folder, "native", "Echo", ShimSettings("main", process=Process.NATIVE)),
+        PERSISTENT: _native(folder, "persistent", "Echo", ShimSettings("main", process=Process.PERSISTENT)),
+        COPY: _native(folder, "copy", "Copy", ShimSettings("main", process=Process.PERSISTENT)),
+        FRAMES: _native(folder, "frames", "Frames", ShimSettings("main", process=Process.PERSISTENT)),
+        PER_EVENT: _native(folder, "per-event", "Interact", ShimSettings("main")),
+        NOT_AHEAD: _native(folder, "not-ahead", "Interact", ShimSettings("main", prestart=False)),
     }
-    if node[0]:
-        found |= {
-            "Node shim, persistent Haskell": on_node("node-persistent", "Echo", process="persistent"),
-            "Node shim, process an event": on_node("node-per-event", "Interact"),
-            "the old Node wrapper": script("wrapper", folder / "Interact"),
-            "plain Node handler": script("plain"),
-        }
-    else:
-        print("skipped: everything on Node (node is not installed)")
-    if shutil.which("curl"):
-        found["bash and curl"] = Variant(folder, (str(PARTS / "curl.sh"),), slow=True)
+    if with_node:
+        found |= _on_node(folder)
+        if shutil.which("curl"):
+            found["bash and curl"] = Variant(folder, (str(PARTS / "curl.sh"),), slow=True)
     for name in PEERS:
         if (peers / name).exists():
             found[name] = Variant(folder, (str((peers / name).absolute()),))
         else:
             print(f"skipped: {name} (no such program in {peers})")
     return found
+
+
+def _task_root(folder: Path, name: str, program: str = "") -> Path:
+    root = folder / name
+    root.mkdir()
+    if program:
+        shutil.copy(folder / program, root / "main")
+    return root
+
+
+def _native(folder: Path, name: str, program: str, settings: ShimSettings) -> Variant:
+    root = _task_root(folder, name, program)
+    shim.bootstrap(ROOT / "shim", settings, root / "bootstrap", shim.compilers(own_architecture()))
+    return Variant(root, (str(root / "bootstrap"),), slow=settings.process == Process.PER_EVENT)
+
+
+def _on_node(folder: Path) -> dict[str, Variant]:
+    """run.js, the wrapper that this project began with, and a plain handler."""
+    node = shutil.which("node")
+    if not node:
+        print("skipped: everything on Node (node is not installed)")
+        return {}
+    client = CLIENT.absolute() / "bin/index.mjs"
+    command = (node, str(client if client.exists() else RUNTIME_JS), "run.handle")
+
+    def with_shim(name: str, program: str, settings: ShimSettings) -> Variant:
+        root = _task_root(folder, name, program)
+        (root / "run.js").write_text(shim.run_js(ROOT / "shim", settings))
+        return Variant(root, command, slow=True)
+
+    def script(name: str, program: str = "") -> Variant:
+        root = _task_root(folder, name, program)
+        shutil.copy(PARTS / f"{name}.js", root / "run.js")
+        return Variant(root, command, slow=True)
+
+    return {
+        "Node shim, persistent Haskell": with_shim(
+            "node-persistent", "Echo", ShimSettings("main", process=Process.PERSISTENT)
+        ),
+        "Node shim, process an event": with_shim("node-per-event", "Interact", ShimSettings("main")),
+        "the old Node wrapper": script("wrapper", "Interact"),
+        "plain Node handler": script("plain"),
+    }

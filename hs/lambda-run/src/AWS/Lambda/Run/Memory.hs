@@ -52,9 +52,9 @@ openMemory = lookupEnv "LAMBDA_SHIM_MEMORY" >>= maybe (pure Nothing) open . (>>=
     open size = do
       unsetEnv "LAMBDA_SHIM_MEMORY" -- it is not for whatever the handler starts
       mapM_ closeOnExec [eventFile, answerFile]
-      one <- mapped c_PROT_READ eventFile size
-      two <- mapped (c_PROT_READ .|. c_PROT_WRITE) answerFile size
-      if failed one || failed two
+      one <- mapFile c_PROT_READ eventFile size
+      two <- mapFile (c_PROT_READ .|. c_PROT_WRITE) answerFile size
+      if isFailure one || isFailure two
         then pure Nothing
         else (\place last' -> Just (Memory place two size last')) <$> newIORef one <*> newIORef Nothing
     closeOnExec file = c_fcntl file c_F_SETFD c_FD_CLOEXEC
@@ -64,11 +64,11 @@ eventFile, answerFile :: Descriptor
 eventFile = 3
 answerFile = 4
 
-mapped :: CInt -> Descriptor -> Int -> IO (Ptr Word8)
-mapped protection file size = c_mmap nullPtr (fromIntegral size) protection c_MAP_SHARED file 0
+mapFile :: CInt -> Descriptor -> Int -> IO (Ptr Word8)
+mapFile protection file size = c_mmap nullPtr (fromIntegral size) protection c_MAP_SHARED file 0
 
-failed :: Ptr Word8 -> Bool
-failed place = place == nullPtr `plusPtr` (-1)
+isFailure :: Ptr Word8 -> Bool
+isFailure place = place == nullPtr `plusPtr` (-1)
 
 -- | The line that says: this program waits for an event in the memory, and needs the last one no more.
 readyLine :: ByteString
@@ -98,13 +98,13 @@ takeBack memory = readIORef (lent memory) >>= mapM_ settle
     moveOut alive = do
       place <- readIORef (events memory)
       copy <- c_mmap nullPtr size (c_PROT_READ .|. c_PROT_WRITE) (c_MAP_PRIVATE .|. c_MAP_ANONYMOUS) (-1) 0
-      when (failed copy) noMemory
+      when (isFailure copy) noMemory
       _ <- c_memcpy copy place size
       moved <- c_mremap copy size size (mremapMayMove .|. mremapFixed) place
-      when (failed moved) noMemory
+      when (isFailure moved) noMemory
       void (mkWeakIORef alive (void (c_munmap place size)))
-      next <- mapped c_PROT_READ eventFile (half memory)
-      when (failed next) noMemory
+      next <- mapFile c_PROT_READ eventFile (half memory)
+      when (isFailure next) noMemory
       writeIORef (events memory) next
     size = fromIntegral (half memory)
     noMemory = ioError (userError "lambda-run: no memory for an event that is kept")
