@@ -48,6 +48,22 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert (page.parent / place).exists(), place
 
 
+def test_the_map_of_the_house_has_every_room() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    rooms = {path.name for path in (ROOT / "tasks/lib").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert {name for name in rooms if f"tasks/lib/{name}/" not in text} == set()
+
+
+def test_the_tests_have_the_same_rooms_and_their_page_names_each() -> None:
+    text = (ROOT / "tests/README.md").read_text()
+    rooms = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    table = set(re.findall(r"[a-z_]+", "".join(line for line in text.splitlines() if line.startswith("|"))))
+    assert rooms - table == set()
+    above = {"scaffold"}  # tried as a stranger meets it: tests/newcomer
+    lib = {path.name for path in (ROOT / "tasks/lib").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert lib - above - rooms == set()
+
+
 def test_the_front_page_is_short() -> None:
     assert len(README.splitlines()) <= 150
 

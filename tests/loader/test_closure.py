@@ -100,7 +100,7 @@ def test_auxiliary_filter_may_be_absent(yard: Yard) -> None:
     assert yard.found(main) == ["/lib64/libf.so"]
 
 
-def test_musl_libc_is_its_linker(tmp_path: Path) -> None:
+def test_musl_libc_is_its_loader(tmp_path: Path) -> None:
     yard = Yard(tmp_path)
     yard.loader("/lib/ld-musl-x86_64.so.1")
     option = "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"
@@ -158,7 +158,7 @@ def test_what_include_names_is_walked_too(yard: Yard) -> None:
     assert yard.found(main, dlopen_names=("libplug.so", "libgone.so")) == expected
 
 
-def test_walk_agrees_with_the_linker_on_this_machine() -> None:
+def test_walk_agrees_with_the_loader_on_this_machine() -> None:
     need("ldconfig")
     walked = closure.closure(sysroot.Host(), "/bin/sh", ldpaths.Search())
     assert not walked.missing

@@ -75,7 +75,7 @@ def test_damaged_cache_is_as_good_as_none(yard: Yard, content: bytes) -> None:
     assert yard.found(main) == ["/lib64/liba.so"]
 
 
-def test_a_linker_in_a_folder_of_its_own_knows_no_other(yard: Yard) -> None:
+def test_a_loader_in_a_folder_of_its_own_knows_no_other(yard: Yard) -> None:
     yard.loader("/nix/store/x-glibc/lib/ld-linux-x86-64.so.2")
     main = yard.program(
         "/app/main", ["liba.so", "libb.so"], "-Wl,--dynamic-linker=/nix/store/x-glibc/lib/ld-linux-x86-64.so.2"

@@ -1,1 +1,1 @@
-"""One ELF file, read as the dynamic linker reads it; nothing of it is ever run. Begin with file.py."""
+"""One ELF file, read as the dynamic loader reads it; nothing of it is ever run. Begin with read.py."""

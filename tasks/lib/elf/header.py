@@ -1,4 +1,4 @@
-"""The head of an ELF file: class, byte order, machine and type, checked in the order in which the linker does.
+"""The head of an ELF file: class, byte order, machine and type, checked in the order in which the loader does.
 
 in   an Image
 out  `header(…)` → Kind, e_type, e_entry, program headers; DamagedError says what the file seems to be instead

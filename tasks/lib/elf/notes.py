@@ -3,7 +3,7 @@
 in   (offset, size) of each PT_NOTE
 out  `read_notes` → Notes: oldest kernel, level, content of .note.dlopen; `opens(content)` reads the latter
 
-Found by name and type in PT_NOTE, as the linker does, never by a section's name. Rules: the gABI for notes, the
+Found by name and type in PT_NOTE, as the loader does, never by a section's name. Rules: the gABI for notes, the
 x86-64 psABI for the level, systemd's "dlopen metadata" specification for .note.dlopen.
 """
 

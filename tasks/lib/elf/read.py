@@ -1,9 +1,9 @@
-"""One ELF file, read as the dynamic linker reads it: headers, dynamic segment, version records, notes.
+"""One ELF file, read as the dynamic loader reads it: headers, dynamic segment, version records, notes.
 
 in   an open File
 out  `read(file, path)` → Elf, frozen; ElfError for everything that is no ELF file or a damaged one
 
-The dynamic segment and its tables are found by address through PT_LOAD, as the linker does; section headers are
+The dynamic segment and its tables are found by address through PT_LOAD, as the loader does; section headers are
 never read.
 """
 
@@ -51,7 +51,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """What the dynamic linker acts on, and what Lambda could stumble over."""
+    """What the dynamic loader acts on, and what Lambda could stumble over."""
 
     path: str
     size: int
@@ -107,7 +107,7 @@ class Elf:
 
     @property
     def musl(self) -> bool:
-        """True for a program that asks for musl's dynamic linker."""
+        """True for a program that asks for musl's dynamic loader."""
         return "ld-musl-" in (self.interpreter or "").rpartition("/")[2]
 
 

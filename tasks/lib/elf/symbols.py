@@ -3,7 +3,7 @@
 in   an open File of an ELF file
 out  `symbols(file, path)` → each dynamic symbol with name, version index, whether it is defined, and weak
 
-Read only where a verdict names a symbol: it costs more than the walk. The number of symbols is found as the linker
+Read only where a verdict names a symbol: it costs more than the walk. The number of symbols is found as the loader
 would: DT_HASH says it; else the chains of DT_GNU_HASH are followed to the end. Section headers are not read.
 """
 

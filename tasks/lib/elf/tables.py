@@ -36,11 +36,11 @@ REBUILD = "Build or copy the file anew."
 
 
 class DamagedError(ElfError):
-    """The file breaks the format; the dynamic linker would refuse it, or crash on it."""
+    """The file breaks the format; the dynamic loader would refuse it, or crash on it."""
 
 
 class ForeignError(ElfError):
-    """An ELF file of another class or machine: the dynamic linker goes on searching."""
+    """An ELF file of another class or machine: the dynamic loader goes on searching."""
 
 
 @dataclass(frozen=True, slots=True)

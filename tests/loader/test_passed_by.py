@@ -39,7 +39,7 @@ FATAL = {
 
 
 @pytest.mark.parametrize("fault", FATAL)
-def test_what_the_linker_refuses_is_never_replaced_by_the_next(yard: Yard, fault: str) -> None:
+def test_what_the_loader_refuses_is_never_replaced_by_the_next(yard: Yard, fault: str) -> None:
     main = yard.program("/app/main", ["liba.so"], runpath="/wrong:/right")
     patched(yard.lib("/wrong/liba.so"), *FATAL[fault])
     yard.lib("/right/liba.so")
