@@ -229,6 +229,30 @@ def test_packing_holds_little_beside_the_members(tmp_path: Path, kind: str) -> N
     assert peak < len(large) * size + (16 << 20), "content() may copy; nothing of the zip itself is held"
 
 
+def test_members_on_the_disk_are_held_one_a_processor(tmp_path: Path) -> None:
+    size, count = 3 << 20, 8 * (os.cpu_count() or 1)
+    files = {str(number): tmp_path / str(number) for number in range(count)}
+    for number, path in enumerate(files.values()):
+        path.write_bytes(random.Random(number).randbytes(size // 2) + bytes(size // 2))
+    archive.pack(members.members(files), tmp_path / "cache", tmp_path / "warm.zip")
+    tracemalloc.start()
+    archive.pack(members.members(files), tmp_path / "cold", tmp_path / "first.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < count * size / 2
+    assert plain(archive.members_of(tmp_path / "first.zip")) == plain(members.members(files))
+
+
+def test_a_file_that_changes_between_proof_and_packing_is_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(3 << 20))
+    found = members.members({"large": tmp_path / "large"})
+    assert found["large"].size == 3 << 20
+    (tmp_path / "large").write_bytes(b"x" * (3 << 20))
+    with pytest.raises(OSError, match="changed while it was packed"):
+        archive.pack(found, tmp_path / "cache", tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+
+
 @pytest.mark.parametrize("damage", ["cut", "more", "other"])
 def test_a_kept_member_that_is_cut_longer_or_anothers_is_not_believed(tmp_path: Path, damage: str) -> None:
     first = archive.zip_bytes(MEMBERS, tmp_path)

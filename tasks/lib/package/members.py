@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import PackageError
-from ..base.files import FILE_MODE, PROGRAM_MODE, exists, is_file
+from ..base.files import FILE_MODE, PIECE_BYTES, PROGRAM_MODE, exists, is_file
 from ..base.walk import is_program, walk
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ def _name(file: Path, source: Path) -> str:
 
 
 def members(files: Mapping[str, Path]) -> dict[str, Member]:
-    """The files as members, each read once: 0755 what anybody may run, 0644 the rest.
+    """The files as members: 0755 what anybody may run, 0644 the rest. Large ones stay on the disk, and may not change.
 
     PackageError for a name that a zip cannot hold.
     """
-    from ..sysroot.member import Member
+    from ..sysroot.member import Member, Unchanged
 
     found = {}
     for name, path in files.items():
@@ -89,7 +89,9 @@ def members(files: Mapping[str, Path]) -> dict[str, Member]:
             name.encode()
         except UnicodeEncodeError as error:
             raise PackageError(f"{name!r} cannot be a name in a zip: it is no UTF-8.", "Rename the file.") from error
-        found[name] = Member.of(path.read_bytes(), PROGRAM_MODE if is_program(path) else FILE_MODE)
+        mode = PROGRAM_MODE if is_program(path) else FILE_MODE
+        large = path.stat().st_size > PIECE_BYTES
+        found[name] = Member(Unchanged(str(path)), str(path), mode) if large else Member.of(path.read_bytes(), mode)
     return found
 
 

@@ -44,13 +44,13 @@ class _Packed(NamedTuple):
     packed_size: int
     mode: int
     kept: Path  # holds the packed bytes
-    content: bytes  # the same object as the member's, no copy
+    member: Member
 
 
 def pack(members: Mapping[str, Member], cache: Path, target: Path) -> str:
     """Write the zip of these members to `target`, which rests when it is equal; its CodeSha256.
 
-    Written piece by piece: beside the members' own bytes no more is held than what is being deflated.
+    Written piece by piece: of members on the disk no more is held than what is being deflated, one a processor.
     PackageError for more than Lambda unpacks.
     """
     digest = hashlib.sha256()
@@ -74,31 +74,31 @@ def zip_bytes(members: Mapping[str, Member], cache: Path) -> bytes:
 
 def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
     """The members packed, in the order of their names."""
-    contents = {name: member.content() for name, member in members.items()}
-    total = sum(map(len, contents.values()))
+    sizes = {name: member.size for name, member in members.items()}
+    total = sum(sizes.values())
+    largest_first = sorted(members, key=lambda name: -sizes[name])
     if total > UNZIPPED_BYTES:
-        largest = sorted(members, key=lambda name: -len(contents[name]))[:3]
-        sizes = ", ".join(f"{name} {len(contents[name]) / 1e6:.1f} MB" for name in largest)
+        largest = ", ".join(f"{name} {sizes[name] / 1e6:.1f} MB" for name in largest_first[:3])
         raise PackageError(
-            f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {sizes}.",
+            f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {largest}.",
             "Ship less with `include`, or move large files to a layer or to S3.",
         )
-    largest_first = sorted(members, key=lambda name: -len(contents[name]))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda name: _pack(name, contents[name], members[name].mode, cache), largest_first)
+        made = pool.map(lambda name: _pack(name, members[name], cache), largest_first)
         return sorted(made, key=lambda part: part.name)
 
 
-def _pack(name: str, content: bytes, mode: int, cache: Path) -> _Packed:
+def _pack(name: str, member: Member, cache: Path) -> _Packed:
     import deflate
 
+    content = member.content()
     kept = cache / f"{hashlib.sha256(content).hexdigest()}-libdeflate-{deflate.__version__}-{LEVEL}"
     if not _is_sound(kept, content):
         write(kept, deflate.deflate_compress(content, LEVEL))
     size = kept.stat().st_size
     method = DEFLATED if size < len(content) else STORED
     chosen = size if method == DEFLATED else len(content)
-    return _Packed(name.encode(), zlib.crc32(content), len(content), method, chosen, mode, kept, content)
+    return _Packed(name.encode(), zlib.crc32(content), len(content), method, chosen, member.mode, kept, member)
 
 
 def _is_sound(kept: Path, content: bytes) -> bool:
@@ -114,7 +114,7 @@ def _is_sound(kept: Path, content: bytes) -> bool:
     return False
 
 
-def _pieces(parts: list[_Packed]) -> Iterator[bytes | memoryview]:
+def _pieces(parts: list[_Packed]) -> Iterator[bytes]:
     """The bytes of the zip in order."""
     place, directory = 0, bytearray()
     for part in parts:
@@ -135,9 +135,11 @@ def _pieces(parts: list[_Packed]) -> Iterator[bytes | memoryview]:
     yield END.pack(END_SIGNATURE, 0, 0, len(parts), len(parts), len(directory), place, 0)
 
 
-def _data(part: _Packed) -> Iterator[bytes | memoryview]:
+def _data(part: _Packed) -> Iterator[bytes]:
     if part.method == STORED:
-        yield memoryview(part.content)
+        with part.member.open() as stored:
+            for place in range(0, part.size, PIECE_BYTES):
+                yield stored.pread(PIECE_BYTES, place)
         return
     with part.kept.open("rb") as file:
         while piece := file.read(PIECE_BYTES):
