@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from . import products
 from .graph.program import again
 from .graph.project import SETTINGS, settings_now
+from .graph.refusal import whole
 from .graph.state import stat_of
 from .graph.verb import Line, Verb, parse_with, verbs
 from .invoke import NO_ROOM, log, package
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .lib.settings.load import Function, Project
 
 LOOK_S = 0.5
+PORTS = 65_535
 FRONTS = ("url", "http-api", "http-api-1.0", "rest", "alb", "alb-multi", "lattice", "lattice-1")
 
 
@@ -72,8 +74,8 @@ def define(project: Project) -> Iterator[Verb]:
 def options(parser: ArgumentParser) -> None:
     """`doit local [--port N] [--watch]`."""
     parser.description = "Serve functions at 127.0.0.1 until Ctrl-C."
-    parser.add_argument("--port", type=int, default=9000, help="default: 9000")
-    parser.add_argument("--http-port", type=int, default=9100, help="of the first function; default: 9100")
+    parser.add_argument("--port", type=whole(0, PORTS), default=9000, help="default: 9000")
+    parser.add_argument("--http-port", type=whole(0, PORTS), default=9100, help="of the first function; default: 9100")
     parser.add_argument(
         "--as",
         dest="front",
@@ -81,7 +83,8 @@ def options(parser: ArgumentParser) -> None:
         choices=FRONTS,
         help="the front whose events browsers cause; default: url, a function URL",
     )
-    parser.add_argument("--concurrency", type=int, default=10, help="sandboxes of a function at once; default: 10")
+    sandboxes = "sandboxes of a function at once; default: 10"
+    parser.add_argument("--concurrency", type=whole(1), default=10, help=sandboxes)
     parser.add_argument("--no-room", dest="room", action="store_false", help=NO_ROOM.removeprefix("with --local: "))
     parser.add_argument("--watch", action="store_true", help="build and serve anew when a source changes")
 

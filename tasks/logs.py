@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .graph.aws_verb import aws_verb
+from .graph.refusal import whole
 from .lib.base import files
 from .lib.base.errors import UsageError
 from .products import Products
@@ -34,7 +35,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--follow", "-f", action="store_true", help="go on until Ctrl-C")
     parser.add_argument("--filter", default="", help="a CloudWatch filter pattern")
     parser.add_argument("--report", action="store_true", help="the last invocations: duration, init, memory")
-    parser.add_argument("--last", type=int, default=20, metavar="N", help="rows of a report (default: 20)")
+    parser.add_argument("--last", type=whole(1), default=20, metavar="N", help="rows of a report (default: 20)")
     parser.add_argument("--plot", action="store_true", help="the same as a picture, build/<fn>/invocations.html")
 
 

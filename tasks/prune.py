@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .graph.aws_verb import aws_verb
+from .graph.refusal import whole
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -22,7 +23,7 @@ def define(project: Project) -> Iterator[Verb]:
 
 def options(parser: ArgumentParser) -> None:
     """`doit prune [--keep N] [--dry-run]`."""
-    parser.add_argument("--keep", type=int, default=3, help="how many of the newest stay (default: 3)")
+    parser.add_argument("--keep", type=whole(0), default=3, help="how many of the newest stay (default: 3)")
     parser.add_argument("--dry-run", action="store_true", help="only say which would go")
 
 

@@ -2,13 +2,14 @@
 
 in   the sentence and the next act, wherever a command line, a name or lambda.toml is read
 out  `refuse(message, hint)`: the document of a verb that never ran, printed once; `parser(name)`: argparse's, whose
-     errors are UsageErrors
+     errors are UsageErrors; `whole(least, most)`: the reader of an option's number
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..lib.base.errors import UsageError
@@ -38,6 +39,20 @@ def parser(name: str) -> ArgumentParser:
             )
 
     return Parser(prog=name, allow_abbrev=False)
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """The reader of an option that takes a whole number within bounds, so that what is out of them never begins."""
+
+    def read(text: str) -> int:
+        from argparse import ArgumentTypeError
+
+        if not text.lstrip("-").isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+            raise ArgumentTypeError(f"{text!r} is no whole number {bounds}")
+        return int(text)
+
+    return read
 
 
 def _help(name: str) -> str:
