@@ -343,3 +343,29 @@ def test_destroy_names_and_takes_all_that_asks_the_function(deployed: Lambda) ->
     assert [one for one in deployed.mappings.values() if one["State"] != "Deleting"] == []
     assert deployed.buckets["inbox"] == list(FOREIGN)
     assert not destroy(here(ALIASED), confirmed=True)["deleted"]
+
+
+def test_throttled_reads_and_writes_are_waited_for_and_said(deployed: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.001)
+    deployed.rules[:] = [
+        Rule(call, 429, "TooManyRequestsException", "Rate exceeded", times=8)
+        for call in ("events ListRules", "GET .*event-source", "events PutRule", "GET /v2/apis")
+    ]
+    said: list[str] = []
+    assert len(wiring.wire(here(table(*EVERY)), said.append)) == 3
+    assert api.make(here(ALIASED), said.append)["result"] == "created"
+    assert sum("Rate exceeded" in line for line in said) == 2  # once a verb
+
+
+def test_a_mapping_that_is_not_shown_yet_is_not_made_twice(deployed: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, hidden = deployed.mapping, [3]
+
+    def late(method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> dict[str, Any]:
+        if method == "GET" and hidden[0] and deployed.mappings:
+            hidden[0] -= 1
+            return {"EventSourceMappings": []}
+        return real(method, path, query, body)
+
+    monkeypatch.setattr(deployed, "mapping", late)
+    assert len(wired(table(JOBS))) == 1
+    assert len(deployed.mappings) == 1

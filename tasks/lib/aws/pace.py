@@ -69,7 +69,10 @@ class Pace:
     def _take_turn(self, model: Any, params: dict[str, Any], **_rest: Any) -> None:
         with self._lock:
             url = str(params.get("url_path", ""))
-            self._waiting[threading.get_ident()] = (f"{model.name} {url.rpartition('functions/')[2]}", time.monotonic())
+            self._waiting[threading.get_ident()] = (
+                f"{model.name} {url.rpartition('functions/')[2].strip('/')}",
+                time.monotonic(),
+            )
             if not self._watched:
                 self._watched = True
                 threading.Thread(target=self._watch, daemon=True, name="pace").start()

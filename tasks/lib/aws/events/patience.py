@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from ...base.errors import DeployError
 from ..deploy.calls import ALL_S, LACKS_A_RIGHT, THROTTLED, Clock
 from ..errors import code, sentence_of
 
+Done = TypeVar("Done")
 LONGEST_S, POLL_S = 60, 0.5
 BUSY = ("ResourceInUse", "ConcurrentModification", "OperationAborted")
 TOO_FRESH = "Unable to validate the following destination"  # S3 does not see the statement yet
@@ -32,11 +34,17 @@ class Patience:
 
     def call(self, client: Any, operation: str, **parameters: Any) -> Any:
         """One call, again and again while AWS says "not yet"; DeployError where the role lacks a right."""
+        return self.until(partial(getattr(client, operation), **parameters))
+
+    def until(self, work: Callable[[], Done]) -> Done:
+        """Work of several calls that only read, or of one, in the same way; DeployError as for `call`."""
+        from botocore.exceptions import ClientError
+
         started = self.clock.now()
         while True:
             try:
-                return getattr(client, operation)(**parameters)
-            except client.exceptions.ClientError as error:
+                return work()
+            except ClientError as error:
                 sentence = sentence_of(error)
                 if LACKS_A_RIGHT in sentence:
                     raise DeployError(
@@ -47,17 +55,17 @@ class Patience:
                     raise
                 self.wait(sentence)
 
-    def wait(self, why: str) -> None:
+    def wait(self, why: str, times: int = 1) -> None:
         """Sleep a little; each reason is said once. DeployError when that was enough in all."""
         if why not in self._said:
             self._said.add(why)
             self.report(f"{self.label}: waits up to {LONGEST_S} s: {why}")
-        self._slept += POLL_S
+        self._slept += POLL_S * times
         if self._slept > ALL_S:
             raise DeployError(
                 f"{self.label} made this run wait for {ALL_S} s in all.", "Run the same command again later."
             )
-        self.clock.sleep(POLL_S)
+        self.clock.sleep(POLL_S * times)
 
 
 def _not_yet(error: Exception, sentence: str) -> bool:

@@ -103,7 +103,10 @@ def put(handle: FunctionHandle, patience: Patience, source: Source) -> None:
         return
     request = {name: value for name, value in request.items() if value not in ({}, [], {"Filters": []})}
     tags = {OWNER_TAG: owner(handle, source.name)}
-    patience.call(handle.client, "create_event_source_mapping", EventSourceArn=fields["queue"], Tags=tags, **request)
+    with suppress(handle.client.exceptions.ResourceConflictException):  # another run made it meanwhile: read again
+        patience.call(
+            handle.client, "create_event_source_mapping", EventSourceArn=fields["queue"], Tags=tags, **request
+        )
 
 
 def drop(handle: FunctionHandle, patience: Patience, source: Source) -> None:

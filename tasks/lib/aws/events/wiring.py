@@ -7,6 +7,7 @@ out  `planned_steps(handle)`: the steps; `wire(handle)`: they are taken; `unwire
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
@@ -30,17 +31,18 @@ def silent(_text: str) -> None:
     """Report nothing."""
 
 
-def _there(
-    handle: FunctionHandle, patience: Patience, allowed: Statements, declared: dict[str, Source], *, needed: bool = True
-) -> list[Source]:
-    """What invokes the function: what is declared, wherever it comes from, and all of ours."""
+def _read(
+    handle: FunctionHandle, patience: Patience, declared: dict[str, Source], *, needed: bool = True
+) -> tuple[Statements, list[Source]]:
+    """The policy, and what invokes the function: what is declared, wherever it comes from, and all of ours."""
+    allowed = statements(handle)
     names = [name for name, source in declared.items() if source.kind is Kind.SCHEDULE]
     found = [
         *schedules.there(handle, names, allowed),
         *queues.there(handle, declared, patience),
         *buckets.there(handle, declared, allowed, needed=needed),
     ]
-    return [*found, *_orphans(found, declared, allowed)]
+    return allowed, [*found, *_orphans(found, declared, allowed)]
 
 
 def _orphans(found: list[Source], declared: dict[str, Source], allowed: Statements) -> Iterator[Source]:
@@ -59,7 +61,8 @@ def planned_steps(handle: FunctionHandle, report: Callable[[str], None] = silent
     """What `wire` would do."""
     with errors_while():
         declared, patience = desired_sources(handle.function), Patience(handle.function.name, report)
-        return plan(declared, _there(handle, patience, statements(handle), declared), handle.arn)
+        _, found = patience.until(partial(_read, handle, patience, declared))
+        return plan(declared, found, handle.arn)
 
 
 def wire(handle: FunctionHandle, report: Callable[[str], None] = silent) -> tuple[Change, ...]:
@@ -74,7 +77,8 @@ def ours(handle: FunctionHandle, report: Callable[[str], None] = silent) -> list
     """All triggers that this tool made for the function."""
     with errors_while():
         patience = Patience(handle.function.name, report)
-        found = _there(handle, patience, statements(handle), desired_sources(handle.function), needed=False)
+        declared = desired_sources(handle.function)
+        _, found = patience.until(partial(_read, handle, patience, declared, needed=False))
         return [source for source in found if source.ours]
 
 
@@ -92,9 +96,11 @@ def _wire_all(handle: FunctionHandle, declared: dict[str, Source], report: Calla
                 f"There is no function {handle.name} ({handle.target}).",
                 f"Deploy it first: doit deploy:{handle.function.name}",
             )
-        for _ in range(ROUNDS):
-            allowed = statements(handle)
-            steps = plan(declared, _there(handle, patience, allowed, looked_for, needed=bool(declared)), handle.arn)
+        for turn in range(ROUNDS):
+            if turn > 1:
+                patience.wait("AWS does not show yet what was written", turn)
+            allowed, found = patience.until(partial(_read, handle, patience, looked_for, needed=bool(declared)))
+            steps = plan(declared, found, handle.arn)
             if not steps:
                 return tuple(dict.fromkeys(made))
             for step in steps:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
@@ -50,7 +51,7 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
                 f"There is no function {handle.name} ({handle.target}).",
                 f"Deploy it first: doit deploy:{handle.function.name}",
             )
-        found, done = _ours(handle), "unchanged"
+        found, done = patience.until(partial(_ours, handle)), "unchanged"
         if not found and dry_run:
             return _document(handle, None, "would be created")
         if not found:
@@ -60,14 +61,14 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
             )
             found, done = _ours(handle) or [made], "created"
         first, *others = found
-        targets = _targets(handle, first)
+        targets = patience.until(partial(_targets, handle, first))
         if not any(target.removesuffix("/invocations").endswith(handle.arn) for target in targets):
             done = "updated" if done == "unchanged" else done
             if not dry_run and targets:
                 patience.call(client, "update_api", ApiId=first["ApiId"], Target=handle.arn)
             elif not dry_run:
                 _complete(handle, patience, first)
-        allowed, source = statements(handle), _source(handle, first)
+        allowed, source = patience.until(partial(statements, handle)), _source(handle, first)
         if not lets_in(allowed.get(SID), SERVICE, source):
             done = "updated" if done == "unchanged" else done
         if dry_run:
