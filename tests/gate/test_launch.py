@@ -52,7 +52,10 @@ SCRIPTS = {
     "exec env -u A B=1 ./main": STARTS,
     "exec nice -n 5 ./main": STARTS,
     "PATH=$PATH:$LAMBDA_TASK_ROOT\nexport PATH\nexec main": STARTS,
-    "cd /nowhere || exit 1\nexec /var/task/main": STARTS,
+    "cd /nowhere || exit 1\nexec /var/task/main": UNPROVED,  # it exits
+    "cd /nowhere || exec /var/task/main": STARTS,
+    "set -e\n./gone || true\nexec /var/task/main": STARTS,
+    "A=/var/task/\nA+=main\nexec $A": STARTS,
     "exec sh -c 'exec ./main'": STARTS,
     "exec \\\n  ./main \\\n  --option": STARTS,
     "exec ./gone": FAILS,

@@ -21,7 +21,7 @@ from elftools.elf.constants import P_FLAGS
 from .dynamic import TAG, VersionNeed, dynamic
 from .header import MACHINE, TYPE, Kind, header
 from .notes import read_notes
-from .sound import Segment, check_segments, check_tables, is_misaligned
+from .sound import Segment, check_segments, check_size, check_tables, is_misaligned
 from .tables import REBUILD, DamagedError, Image
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def _segments(image: Image, facts: dict[str, Any], table: bytes, wanted: Kind | 
             stack = flags
         elif p_type == P_TYPE["PT_NOTE"]:
             notes.append((offset, size))
+    check_size(image.path, segments, facts["size"])
     if not image.loads:
         raise DamagedError(f"{image.path} is damaged: it has no loadable segment.", REBUILD)
     # without PT_GNU_STACK the kernel gives x86-64 an executable stack, arm64 not
@@ -183,7 +184,7 @@ def _segments(image: Image, facts: dict[str, Any], table: bytes, wanted: Kind | 
 
 def _dynamic(image: Image, facts: dict[str, Any], address: int, segments: list[Segment], *, checked: bool) -> None:
     """`checked`: a loader reads its tables; static programs do without it."""
-    check_segments(image.path, segments, facts["size"])
+    check_segments(image.path, segments)
     facts |= {"dynamic": True, "misaligned": is_misaligned(segments)}
     dynamic(image, facts, address)
     if checked:

@@ -59,15 +59,20 @@ def is_misaligned(segments: Sequence[Segment]) -> bool:
     return any(one.align % PAGE_BYTES or (one.align and (one.vaddr - one.offset) % one.align) for one in segments)
 
 
-def check_segments(path: str, segments: Sequence[Segment], size: int) -> None:
-    """DamagedError for one that cannot be mapped; `size`: of the file."""
+def check_size(path: str, segments: Sequence[Segment], size: int) -> None:
+    """DamagedError for a file of `size` bytes that ends before a segment does: who reads there is killed."""
+    for one in segments:
+        if one.offset + one.file_bytes > size:
+            raise DamagedError(f"{path} is cut off: it ends before offset {one.offset + one.file_bytes}.", REBUILD)
+
+
+def check_segments(path: str, segments: Sequence[Segment]) -> None:
+    """DamagedError for one that cannot be mapped."""
     for one in segments:
         if (one.vaddr - one.offset) % PAGE_BYTES:
             raise _damage(path, "a segment's address and its place in the file do not agree")
         if one.vaddr + one.memory_bytes > HIGHEST:
             raise _damage(path, f"a segment of {one.memory_bytes} bytes cannot be mapped")
-        if one.offset + one.file_bytes > size:
-            raise DamagedError(f"{path} is cut off: it ends before offset {one.offset + one.file_bytes}.", REBUILD)
 
 
 def check_tables(image: Image, segments: Sequence[Segment]) -> None:

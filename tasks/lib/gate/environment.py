@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from ..platform.layout import LIBRARY_PATH, PROGRAM_PATH, RUNTIME, TASK
 from .expansion import UNKNOWN
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash"})
-LOADER_VALUES = frozenset(
-    {"--library-path", "--argv0", "--preload", "--audit", "--inhibit-rpath", "--glibc-hwcaps-mask"}
-)
+BUILT_IN = frozenset({  # of shells, and beyond this reader
+    "alias", "bg", "bind", "caller", "complete", "coproc", "dirs", "disown", "enable", "fc", "fg", "getopts",
+    "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "pushd", "read", "readarray", "return", "suspend",
+    "time", "times", "type", "unalias",
+})  # fmt: skip
+OF_LOADERS = re.compile(r"LD_(?!LIBRARY_PATH$|BIND_NOW$|ORIGIN_PATH$|WARN$|DEBUG_OUTPUT$|POINTER_GUARD$)[A-Z_]+")
 ENVIRONMENT = {
     "LAMBDA_TASK_ROOT": TASK,
     "LAMBDA_RUNTIME_DIR": RUNTIME,

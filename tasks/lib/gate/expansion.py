@@ -83,6 +83,9 @@ class Variables:
                 yield "".join(text for text, _ in self._parts_quoted(unit[1:-1], depth)), True
             elif unit[0] == "\\":
                 yield unit[1:], True
+            elif unit == "$" and word[end : end + 1] in {"'", '"'}:  # bash's quotation with escapes
+                end = unit_end(word, end, 0)
+                yield UNKNOWN, True
             elif unit[0] in "$`":
                 value, end = self._expansion(word, at, end, depth)
                 yield value, False

@@ -109,6 +109,14 @@ class LambdaRoot(Rooted, StandIns):
             return None
         return node if isinstance(node, Member) else None
 
+    def is_folder(self, path: str) -> bool:
+        """Whether a path leads to a folder that can be entered."""
+        try:
+            node = self._nodes.get(self.canonical(path))
+        except OSError:
+            return False
+        return isinstance(node, int) and bool(node & OTHERS_RUN)
+
     def destination(self, path: str, hops: int = MOST_HOPS) -> str:
         """Where a path leads, though nothing may be known there; the path itself where it cannot be followed."""
         folder, _, name = posixpath.normpath(path).rpartition("/")
@@ -128,6 +136,8 @@ class LambdaRoot(Rooted, StandIns):
         node = self._nodes.get(path)
         if node is None and path not in self._runtime:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if isinstance(node, str) and node.endswith("/") and not self.is_folder(f"{path.rpartition('/')[0]}/{node}"):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         return node if isinstance(node, str) else None
 
     def open(self, path: str) -> File:

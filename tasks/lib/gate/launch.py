@@ -14,8 +14,9 @@ import re
 from dataclasses import replace
 
 from ..platform.layout import LOADER, OPT, PROGRAM_PATH, TASK
+from .by_loader import loader_call
 from .call import NAME_THE_LAYER, Call, Entry
-from .environment import ENVIRONMENT, LOADER_VALUES, SHELLS
+from .environment import ENVIRONMENT, OF_LOADERS, SHELLS
 from .expansion import UNKNOWN
 from .lambda_root import LambdaRoot, name_in_package
 from .prefixes import PASSES_ON, env, passed_on
@@ -26,6 +27,7 @@ SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE of the Linux kernel
 MOST_INTERPRETERS = 5  # that the Linux kernel follows for one start
 MOST_SCRIPT_BYTES = 1 << 20
 SHELL_OPTION = re.compile(r"[-+][A-Za-z]+|--[a-z]+")
+MADE_THERE = ("/tmp/", "/dev/shm/", "/proc/")  # noqa: S108 - of a function
 PACK_IT = "Pack it at that place, executable, or correct the script."
 
 
@@ -80,6 +82,11 @@ class Launch:
     # ELF files
 
     def _elf(self, path: str, call: Call) -> None:
+        odd = sorted(name for name, value in call.environment.items() if value and OF_LOADERS.fullmatch(name))
+        if odd:
+            message = f"its loader is told {', '.join(odd)}, and what that changes is not read."
+            self._doubt(Doubt.SCRIPT, printable(name_in_package(path)), message, READ_BY_EYE)
+            return
         if LOADER.fullmatch(posixpath.basename(path)) and len(call.words) > 1:
             self._by_loader(path, call)
             return
@@ -96,16 +103,16 @@ class Launch:
 
     def _by_loader(self, path: str, call: Call) -> None:
         """ld.so [options] program …: the loader reads the program, the kernel does not."""
-        library_path, at = call.environment.get("LD_LIBRARY_PATH", ""), 1
-        while at < len(call.words) and call.words[at].startswith("--"):
-            option, equals, value = call.words[at].partition("=")
-            takes = option in LOADER_VALUES and not equals
-            if option == "--library-path":
-                library_path = call.words[at + 1] if takes and at + 1 < len(call.words) else value
-            at += 2 if takes else 1
-        if at >= len(call.words):
+        found = loader_call(call)
+        if found.idle:
+            message = f"{call.by} gives its loader {found.idle}, with which that starts nothing."
+            self._problem(Fault.FORM, call.by, message, "Leave the option out.")
+        elif found.unread:
+            message = f"what it starts depends on {printable(found.unread)}: that is not read."
+            self._doubt(Doubt.SCRIPT, call.by, message, READ_BY_EYE)
+        if found.idle or found.unread or not found.program:
             return
-        program = call.path(call.words[at])
+        program, library_path = call.path(found.program), found.library_path
         by, name = printable(name_in_package(path)), printable(name_in_package(program).replace(UNKNOWN, "…"))
         if UNKNOWN in program:
             self._doubt(
@@ -130,6 +137,9 @@ class Launch:
         elif real.startswith(f"{OPT}/") and (self.root.layers.unread or not self.root.layers.contents):
             message = f"it starts {printable(path)}, which only a layer can hold."
             self._doubt(Doubt.LAYER, call.by, message, NAME_THE_LAYER)
+        elif real.startswith(MADE_THERE):
+            message = f"it starts {printable(path)}, which something has to put there first."
+            self._doubt(Doubt.SCRIPT, call.by, message, "Start it where it is packed.")
         elif posixpath.dirname(real) not in {"/usr/bin", "/usr/sbin"} or name in where.no_programs or " " in name:
             self._absent(path, call.by)
         elif name not in where.programs:
@@ -176,7 +186,10 @@ class Launch:
                 self._problem(Fault.FORM, call.by, message, "Write `set` in the script instead.")
                 return
         del rest[: rest[:1] == ["--"]]
-        if "c" in options:
+        if {"n", "s"} & set(options):
+            message = "its shell is told -n or -s: it only reads, or reads what nobody writes."
+            self._doubt(Doubt.SCRIPT, call.by, message, READ_BY_EYE)
+        elif "c" in options:
             arguments = tuple(rest[1:]) or (call.words[0],)
             text = rest[0] if rest else ""
             Script(self, replace(call, depth=call.depth + 1), arguments, options).run(text)

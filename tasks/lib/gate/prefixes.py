@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 
 from .call import Call
+from .expansion import UNKNOWN
 from .shell import ASSIGNMENT
 
 PASSES_ON = {  # start what follows: their options that take a value
@@ -44,6 +45,8 @@ def env(call: Call) -> Call:
             given[found[1]] = found[2]
         elif not word.startswith("-"):
             break
+        elif word not in {"", "--", "-v", "--debug"}:
+            return replace(call, words=(UNKNOWN,))
         rest.pop(0)
     return replace(call, words=tuple(rest), environment=given, cwd=cwd)
 

@@ -115,6 +115,9 @@ def _form(root: LambdaRoot, entry: Entry, elf: Elf) -> Iterator[Problem]:
         chain = (name,) if started == entry.path else (name, printable(name_in_package(started)))
         message = f"{chain[-1]} has no permission to be executed in the zip."
         yield Problem.of_need(Fault.MODE, chain, message, "Pack it with mode 0755.")
+    if elf.form is Form.STATIC and (entry.loader or not entry.executed):
+        message = f"{name} is linked statically, and is started by a loader, which cannot load it."
+        yield Problem.of_file(Fault.FORM, name, message, "Start it by itself.")
     if elf.is_static and elf.needed:
         message = f"{name} needs {elf.needed[0]}, and names no interpreter that could load it."
         hint = "Link it anew: dynamically with an interpreter, or -static."
@@ -157,6 +160,12 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         bundled = walked.interpreter.from_package
         odd = next(iter(from_runtime if bundled else from_package))
         if not bundled and _same_release(root, odd):
+            return
+        if bundled and _same_release(root, walked.interpreter):
+            message = (
+                f"its loader travels, and {printable(odd.name)} is the runtime's: of one release, by their versions."
+            )
+            yield Unproved(Doubt.VERSIONS, name, message, "Pack the whole C library with its loader, or nothing of it.")
             return
         other = walked.interpreter if odd is not walked.interpreter else from_package[0]
         first, second = ("runtime", "package") if bundled else ("package", "runtime")

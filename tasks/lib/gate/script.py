@@ -3,22 +3,26 @@
 in   a Launch to follow them, the shell's Variables, the text
 out  entries, problems and what is not proved, in the Launch
 
-A command that is not the last is taken to work; what follows `||` is for when it does not.
+A command is taken to work where nothing is known against it: what follows `&&` is done then, and what follows `||` not.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from .call import Call, Follower
+from .environment import BUILT_IN
 from .expansion import UNKNOWN, Variables
-from .shell import ASSIGNMENT, Command, UnreadError, commands
+from .shell import ASSIGNMENT_OF_SHELLS, Command, UnreadError, commands
+from .touched import faults
 from .verdict import Doubt, Fault, Problem, Unproved, printable
 
 DEEPEST = 20  # scripts that start each other; more is taken for a circle
 READ_BY_EYE = "Read that part yourself, or start the program with a plain `exec`."
-SILENT = frozenset({"set", "umask", "ulimit", "trap", ":", "true", "shopt", "echo", "printf", "pwd", "hash", "wait"})
-WRITABLE = ("/tmp/", "/dev/", "/proc/self/fd/")  # noqa: S108 - of a function
+SILENT = frozenset({"umask", "ulimit", "trap", ":", "true", "shopt", "echo", "printf", "pwd", "hash", "wait"})
+LIMITS = re.compile(r"-[SH]?[dflmstuvx]")  # of memory, files and time: with them a program may end
+EXPORTS = re.compile(r"-[gr]*x[grx]*")  # of declare
 MOVES = frozenset({"cd", "set", "unset", "shift"})
 
 
@@ -29,6 +33,9 @@ class Script:
         self.launch, self.name, self.depth = launch, call.by, call.depth
         self.variables = Variables.of(call.environment, call.cwd, arguments)
         self.stops, self.strict = "e" in options, "u" in options  # set -e, set -u
+        self.exports = "a" in options  # set -a
+        self.failed = False  # the last command, as far as is known
+        self.tested = False  # whether `&&` or `||` looks at what becomes of it
 
     def run(self, text: str) -> None:
         """Follow the commands in order; the rest is not proved after the first that cannot be read."""
@@ -36,10 +43,14 @@ class Script:
         if self.depth > DEEPEST:
             self._unread("scripts behind scripts, too deep to be followed")
             return
+        if "\0" in text:
+            self._unread("a NUL byte, of which shells think differently")
+            return
         try:
             for command in commands(text):
-                if command.joined_by == "||":  # what stands before it is taken to have worked
+                if command.joined_by == ("&&" if self.failed else "||"):
                     continue
+                self.failed = False
                 if self._step(command):
                     break
         except UnreadError as unread:
@@ -53,34 +64,49 @@ class Script:
             Unproved(Doubt.SCRIPT, self.name, f"{why}: what it does from there is not read.", READ_BY_EYE)
         )
 
+    @property
+    def fatal(self) -> bool:
+        """Whether the script ends where the command fails."""
+        return self.stops and not self.tested
+
     def _step(self, command: Command) -> bool:
         """One command; True when nothing follows it."""
+        self.tested = command.followed_by in {"&&", "||"}
         shell, words = self.variables, list(command.words)
         own: dict[str, str] = {}
-        while words and (found := ASSIGNMENT.fullmatch(words[0])):
-            own[found[1]] = shell.one(found[2])
+        while words and (found := ASSIGNMENT_OF_SHELLS.fullmatch(words[0])):
+            own[found[1]] = self._assigned(found)
             words.pop(0)
         if not words:
             shell.values |= own
+            shell.exported |= own.keys() if self.exports else set()
             return False
         verb = words[0]
         if verb in {"export", "declare", "typeset", "readonly"}:
-            self._export(words[1:])
+            self._declare(verb, words[1:])
             return False
         fields = [part for word in words for part in shell.expand(word)]
-        if why := self._beyond(verb):
+        while fields[:1] in (["command"], ["builtin"]) and fields[1:2] != ["-v"]:
+            fields.pop(0)
+        verb = fields[0] if fields else verb
+        if why := self._beyond(verb, fields[1:]):
             self._unread(f"line {command.line}: {why}")
             return True
-        self._note_writes(command)
+        for message, hint in faults(self.launch.root, shell, command, fields):
+            self.launch.unproved.append(Unproved(Doubt.SCRIPT, self.name, message, hint))
         if verb == "exit" or not fields:
             return verb == "exit"
         if verb in MOVES:
             return self._move(verb, fields[1:])
-        rest = fields[1:] if verb in {"exec", "command"} else fields
+        rest = fields[1:] if verb == "exec" else fields
         return verb not in SILENT and self._start(rest, own, ends=verb == "exec")
 
-    def _beyond(self, verb: str) -> str:
+    def _beyond(self, verb: str, fields: Sequence[str]) -> str:
         """Why a command cannot be followed, empty where it can."""
+        if verb in BUILT_IN:
+            return f"{verb}, which is the shell's own"
+        if verb == "ulimit" and any(LIMITS.fullmatch(word) for word in fields):
+            return "a limit for what it starts"
         if self.strict and self.variables.unset:
             return f"${min(self.variables.unset)} under set -u, which is not known here"
         return "a command that fails" if verb == "false" else ""
@@ -111,33 +137,43 @@ class Script:
                 self.stops = on
             if "u" in letters or name == "nounset":
                 self.strict = on
+            if "a" in letters or name == "allexport":
+                self.exports = on
+            if "n" in letters or name == "noexec":
+                self._unread("set -n, with which a shell only reads")
             at += 2 if name else 1
         if at < len(fields):
             rest = fields[at + 1 :] if fields[at] == "--" else fields[at:]
             self.variables.arguments = (*self.variables.arguments[:1], *rest)
 
-    def _note_writes(self, command: Command) -> None:
-        for target in command.writes:
-            path = self.variables.path(self.variables.one(target))
-            if UNKNOWN not in path and not path.startswith(WRITABLE):
-                message = f"line {command.line}: it writes to {printable(path)}, which can only be read on Lambda."
-                self.launch.unproved.append(Unproved(Doubt.SCRIPT, self.name, message, "Write to /tmp."))
+    def _assigned(self, found: re.Match[str]) -> str:
+        """The value of NAME=word or NAME+=word."""
+        before = self.variables.values.get(found[1], "") if found[2] else ""
+        return before + self.variables.one(found[3])
 
-    def _export(self, words: Sequence[str]) -> None:
+    def _declare(self, verb: str, words: Sequence[str]) -> None:
+        """Export, or declare with -x: for what is started, too. Other attributes change what a value means."""
+        options = [word for word in words if word.startswith("-") and word != "--"]
+        exports = self.exports or (verb == "export" and "-n" not in options) or any(map(EXPORTS.fullmatch, options))
+        plain = verb in {"export", "readonly"} or all(re.fullmatch(r"-[grx]+", word) for word in options)
         for word in words:
+            found = ASSIGNMENT_OF_SHELLS.fullmatch(word)
+            name = found[1] if found else word
             if word.startswith("-"):
                 continue
-            if found := ASSIGNMENT.fullmatch(word):
-                self.variables.values[found[1]] = self.variables.one(found[2])
-                self.variables.exported.add(found[1])
-            else:
-                self.variables.exported.add(word)
+            if found:
+                self.variables.values[name] = self._assigned(found) if plain else UNKNOWN
+            if exports:
+                self.variables.exported.add(name)
+            elif "-n" in options:
+                self.variables.exported.discard(name)
 
     def _cd(self, fields: Sequence[str]) -> bool:
         plain = [word for word in fields if word not in {"--", "-P", "-L"}]
-        target = self.variables.path(plain[0]) if plain else UNKNOWN
+        target = self.variables.path(plain[0]) if plain and plain[0] != "-" else UNKNOWN
         if UNKNOWN not in target and not self._is_folder(target):
-            if not self.stops:
+            self.failed = True
+            if not self.fatal:
                 return False
             message = f"{self.name} goes to {printable(target)}, and there is no such folder."
             self.launch.problems.append(Problem.of_file(Fault.MISSING, self.name, message, "Correct the script."))
@@ -146,11 +182,7 @@ class Script:
         return False
 
     def _is_folder(self, path: str) -> bool:
-        try:
-            self.launch.root.canonical(f"{path}/.")
-        except OSError:
-            return False
-        return True
+        return self.launch.root.is_folder(path)
 
     def _start(self, fields: Sequence[str], own: Mapping[str, str], *, ends: bool) -> bool:
         shell, environment = self.variables, self.variables.environment
@@ -161,9 +193,10 @@ class Script:
             return False
         known = len(self.launch.problems)
         self.launch.search(Call(tuple(fields), self.name, {**environment, **own}, shell.cwd, self.depth))
-        if not ends and not self.stops and len(self.launch.problems) > known:
+        if not ends and not self.fatal and len(self.launch.problems) > known:
             lost = self.launch.problems[known:]
             del self.launch.problems[known:]
-            for problem in lost:  # the shell goes on after a command that is not there
+            self.failed = True
+            for problem in () if self.tested else lost:  # the shell goes on after a command that is not there
                 self.launch.unproved.append(Unproved(Doubt.SCRIPT, self.name, problem.message, problem.hint))
         return ends

@@ -21,6 +21,7 @@ BEYOND = {
 }
 OPERATOR = re.compile(r"&&|\|\||;;|>>|<<|>&|<&|&>|[\n;|&()<>]")
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+ASSIGNMENT_OF_SHELLS = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 
 
 class UnreadError(Exception):
@@ -38,30 +39,31 @@ class Command:
     line: int
     joined_by: str
     writes: tuple[str, ...] = ()  # targets of redirections
+    reads: tuple[str, ...] = ()
+    followed_by: str = ";"  # by `&&` or `||`, too
 
 
 def commands(text: str) -> Iterator[Command]:
     """The simple commands of a script, in order; UnreadError at what is none."""
     words: list[str] = []
     writes: list[str] = []
+    reads: list[str] = []
     joined_by, skip_word, operator = ";", False, ""
     for kind, written, line in (*_tokens(text), ("operator", "\n", 0)):
         if kind == "word":
             if not words and written in BEYOND and not skip_word:
                 raise UnreadError(line, BEYOND[written])
-            if not skip_word:
-                words.append(written)
-            elif operator in {">", ">>", "&>"}:
-                writes.append(written)
+            taken = {">": writes, ">>": writes, "&>": writes, "<": reads}.get(operator, []) if skip_word else words
+            taken.append(written)
             skip_word = False
         elif written in {">", ">>", "<", ">&", "<&", "&>"}:
             skip_word, operator = True, written
         elif written in {"\n", ";", "&&", "||"}:
             if words:
-                yield Command(tuple(words), line, joined_by, tuple(writes))
+                yield Command(tuple(words), line, joined_by, tuple(writes), tuple(reads), written)
             if words or written not in "\n;":
                 joined_by = written
-            words, writes = [], []
+            words, writes, reads = [], [], []
         else:
             what = {"<<": "a here-document", "|": "a pipe", "&": "a job in the background"}
             raise UnreadError(line, what.get(written, "a function or group"))

@@ -88,7 +88,7 @@ class _Unpacking:
                 members.pop(name, None)
                 links.pop(name, None)
             if info.is_dir():
-                if mode & 0o777:
+                if mode:
                     folders[name] = stat.S_IMODE(mode)
             elif stat.S_ISLNK(mode) and info.file_size <= MOST_LINK_BYTES:
                 links[name] = self.archive.read(info).decode("utf-8", "surrogateescape")
@@ -110,11 +110,11 @@ class _Unpacking:
         return "" if clean == "." else clean
 
     def _member(self, info: zipfile.ZipInfo, mode: int, number: int) -> Member:
-        if not mode & 0o777:
+        if not mode:
             self.notes.append(
                 Note(Topic.MODE, printable(info.filename), "the zip gives it no mode; it will not be executable.")
             )
-        unpacked_mode = stat.S_IMODE(mode) if mode & 0o777 else FILE_MODE
+        unpacked_mode = stat.S_IMODE(mode) if mode else FILE_MODE
         if info.file_size <= SMALL:
             return Member.of(self.archive.read(info), unpacked_mode)
         file = self.folder / str(number)
