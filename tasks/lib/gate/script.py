@@ -75,7 +75,7 @@ class Script:
         shell, words = self.variables, list(command.words)
         own: dict[str, str] = {}
         while words and (found := ASSIGNMENT_OF_SHELLS.fullmatch(words[0])):
-            own[found[1]] = self._assigned(found)
+            own[found[1]] = self._new_value(found)
             words.pop(0)
         if not words:
             shell.values |= own
@@ -146,7 +146,7 @@ class Script:
             rest = fields[at + 1 :] if fields[at] == "--" else fields[at:]
             self.variables.arguments = (*self.variables.arguments[:1], *rest)
 
-    def _assigned(self, found: re.Match[str]) -> str:
+    def _new_value(self, found: re.Match[str]) -> str:
         """The value of NAME=word or NAME+=word."""
         before = self.variables.values.get(found[1], "") if found[2] else ""
         return before + self.variables.one(found[3])
@@ -162,7 +162,7 @@ class Script:
             if word.startswith("-"):
                 continue
             if found:
-                self.variables.values[name] = self._assigned(found) if plain else UNKNOWN
+                self.variables.values[name] = self._new_value(found) if plain else UNKNOWN
             if exports:
                 self.variables.exported.add(name)
             elif "-n" in options:
