@@ -19,8 +19,8 @@ enum {
     FRONT = 64,       /* before an event, for what stands around it */
     LEAST = 65536,    /* smaller ones go through the pipes, and cost no more there */
     OWN_NUMBERS = 10, /* our descriptors; the program's are 3 and 4 */
-    EVENTS = 3,
-    ANSWERS /* the program's */
+    EVENT_NUMBER = 3,
+    ANSWER_NUMBER /* the program's */
 };
 
 static char *memory; /* NULL: there is none */
@@ -41,9 +41,9 @@ static int high_descriptor(int file)
 static int make_half(const char *name, char *place)
 {
     int file = high_descriptor(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    bool good = file >= 0 && ftruncate(file, HALF) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
+    bool made = file >= 0 && ftruncate(file, HALF) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
                 mmap(place, HALF, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
-    return good ? file : -1;
+    return made ? file : -1;
 }
 
 /* Make it, where the kernel can; without it, all goes through the pipes. */
@@ -71,7 +71,7 @@ const char *memory_size(void)
 /* Between vfork and exec: the program's own descriptors. */
 void memory_hand_on(void)
 {
-    if (memory && (dup2(reader, EVENTS) < 0 || dup2(files[1], ANSWERS) < 0))
+    if (memory && (dup2(reader, EVENT_NUMBER) < 0 || dup2(files[1], ANSWER_NUMBER) < 0))
         _exit(127);
 }
 

@@ -155,7 +155,7 @@ static void read_in_pieces(size_t pieces, struct buffer *seen)
         append(seen, event.body.data, event.body.size);
         if (strpbrk(event.id, "\r\n /?#%"))
             abort(); /* it would break the request that answers it */
-        api_answer(&event, &(struct buffer){(char *)"null", 4, 4});
+        api_answer(&event, &(struct buffer){.data = (char *)"null", .size = 4, .room = 4});
     }
     append_format(seen, " end");
 }
