@@ -20,7 +20,8 @@ from tasks.lib.gate.verdict import Outcome
 from tasks.lib.package import unzip
 from tasks.lib.platform.runtimes import Platform
 from tasks.lib.room import kernel
-from tests.gate.test_zips_for_real import LOADER, SOURCE, _symbols, compile_for_old, laid_out
+from tests.gate.real_cases import LOADER, SOURCE
+from tests.gate.test_zips_for_real import _symbols, compile_for_old, laid_out
 from tests.libs.test_bundle import FOLDER, platform_of
 from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
 from tests.support import need
