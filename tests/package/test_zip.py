@@ -51,6 +51,18 @@ def test_the_bytes_are_pinned(tmp_path: Path) -> None:
     assert found == "2ab132333bc76571150c8c4d261dc0e445a1a9113f2db65ac23f358a50d30099"
 
 
+def test_the_level_is_pinned_too(tmp_path: Path) -> None:
+    words = random.Random(2).choices(["lambda", "haskell", "bootstrap", "zip", "layer", " ", "\n"], k=20_000)
+    found = hashlib.sha256(archive.zip_bytes({"text": Member.of("".join(words).encode(), 0o644)}, tmp_path)).hexdigest()
+    assert found == "47ebb0b8de2094a262721d86dc5f13c1e06f604187823d30a0c158089526a0ec"
+
+
+def test_what_was_packed_once_is_not_packed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = archive.zip_bytes(MEMBERS, tmp_path)
+    monkeypatch.setattr("deflate.deflate_compress", None)
+    assert archive.zip_bytes(MEMBERS, tmp_path) == first
+
+
 def test_a_damaged_cache_is_not_believed(tmp_path: Path) -> None:
     first = archive.zip_bytes(MEMBERS, tmp_path)
     for kept in tmp_path.iterdir():
@@ -137,6 +149,18 @@ def test_many_small_lies_come_to_no_more_than_they_say(
     with pytest.raises(PackageError, match="Pack it anew"):
         unzip.unpack(tmp_path / "lies.zip", tmp_path / "out")
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 20 * said
+
+
+def test_a_name_that_leads_out_and_a_member_without_a_mode_are_noted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as made:
+        made.writestr("/etc/x", b"x")
+        made.writestr("a/../../x", b"x")
+        made.writestr("plain", b"x")
+        made.infolist()[-1].external_attr = 0
+        made.writestr("good", b"x")
+    found = unzip.unpack(tmp_path / "odd.zip", tmp_path / "out")
+    assert len(found.notes) == 3
+    assert not (tmp_path / "x").exists()
 
 
 def test_the_sum_of_what_is_said_is_held_against_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
