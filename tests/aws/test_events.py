@@ -32,6 +32,10 @@ FOREIGN = (
     "<QueueConfiguration><Id>foreign</Id><Queue>arn:q</Queue><Event>s3:ObjectRemoved:*</Event></QueueConfiguration>",
     "<EventBridgeConfiguration />",
 )
+TOPIC = (
+    "<TopicConfiguration><Id>t</Id><Topic>arn:t</Topic><Event>s3:ObjectRemoved:*</Event><Filter><S3Key><FilterRule>"
+    "<Name>Prefix</Name><Value /></FilterRule></S3Key></Filter></TopicConfiguration>"
+)
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:hello"
 
 
@@ -369,3 +373,26 @@ def test_a_mapping_that_is_not_shown_yet_is_not_made_twice(deployed: Lambda, mon
     monkeypatch.setattr(deployed, "mapping", late)
     assert len(wired(table(JOBS))) == 1
     assert len(deployed.mappings) == 1
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "<NewKindConfiguration><Id>theirs</Id><Stream>arn:new</Stream></NewKindConfiguration>",
+        "<NewSwitch />",
+        "<QueueConfiguration><Id>q</Id><Queue>arn:q</Queue><Event>s3:New:*</Event><Limit>7</Limit></QueueConfiguration>",
+    ],
+)
+def test_what_this_boto3_does_not_know_is_not_lost(deployed: Lambda, foreign: str) -> None:
+    deployed.buckets["inbox"] = [*FOREIGN, foreign]
+    with pytest.raises(DeployError, match="does not know"):
+        wired(table(UPLOADS))
+    assert deployed.buckets["inbox"] == [*FOREIGN, foreign]
+
+
+def test_an_empty_filter_of_another_is_kept(deployed: Lambda) -> None:
+    deployed.buckets["inbox"] = [TOPIC]
+    wired(table(UPLOADS))
+    assert TOPIC in deployed.buckets["inbox"]
+    wired(ALIASED)
+    assert deployed.buckets["inbox"] == [TOPIC]

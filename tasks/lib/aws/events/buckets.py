@@ -11,13 +11,11 @@ writers in the very same moment can still meet; what this tool wrote is read bac
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ...settings.triggers import Kind
-from ..errors import code
+from .notification import LAMBDA, configuration, replace_one
 from .policy import Statements, allow, forbid, lets_in, source_of
 from .source import Source, owner
 
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 SERVICE = "s3.amazonaws.com"
 SID = "haskell-on-lambda-bucket-"
 OWN_IDS = "haskell-on-lambda/"
-OURS = "LambdaFunctionConfigurations"
-_writing = Lock()  # functions of one run may share a bucket
 
 
 def bucket_arn(handle: FunctionHandle, bucket: str) -> str:
@@ -44,12 +40,12 @@ def there(
     wanted = {source.fields["bucket"] for source in declared.values() if source.kind is Kind.BUCKET}
     known = {source_of(statement).rpartition(":")[2] for sid, statement in allowed.items() if sid.startswith(SID)}
     for bucket in sorted(wanted | known - {""}):
-        configuration = _read(handle, bucket)
-        if configuration is None and needed and bucket in wanted:
+        found = configuration(handle.aws.client("s3"), bucket)
+        if found is None and needed and bucket in wanted:
             raise DeployError(
                 f"There is no bucket {bucket}.", f"Make it: aws s3 mb s3://{bucket}; or correct its name."
             )
-        for one in (configuration or {}).get(OURS, []):
+        for one in (found or {}).get(LAMBDA, []):
             mine = str(one.get("Id", ""))
             if mine.startswith(OWN_IDS + owner(handle)):
                 name = mine.removeprefix(OWN_IDS + owner(handle))
@@ -69,18 +65,6 @@ def _fields(handle: FunctionHandle, bucket: str, one: Any, name: str, allowed: S
     }
 
 
-def _read(handle: FunctionHandle, bucket: str) -> dict[str, Any] | None:
-    """A bucket's notification configuration, None where there is no such bucket."""
-    client = handle.aws.client("s3")
-    try:
-        found = client.get_bucket_notification_configuration(Bucket=bucket)
-    except client.exceptions.ClientError as error:
-        if code(error) in {"NoSuchBucket", "404"}:
-            return None
-        raise
-    return {name: value for name, value in found.items() if name != "ResponseMetadata"}
-
-
 def put(handle: FunctionHandle, patience: Patience, source: Source, allowed: Statements) -> None:
     """Let the bucket in, then add or replace our notification in it."""
     arn = bucket_arn(handle, source.fields["bucket"])
@@ -92,25 +76,10 @@ def put(handle: FunctionHandle, patience: Patience, source: Source, allowed: Sta
         "LambdaFunctionArn": handle.arn,
         "Events": list(source.fields["events"]),
     } | ({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})
-    _write(handle, patience, source.fields["bucket"], one["Id"], one)
+    replace_one(handle.aws.client("s3"), patience, source.fields["bucket"], one["Id"], one)
 
 
 def drop(handle: FunctionHandle, patience: Patience, source: Source) -> None:
     """Take our notification out of the bucket, then the statement away."""
-    _write(handle, patience, source.id, OWN_IDS + owner(handle, source.name), None)
+    replace_one(handle.aws.client("s3"), patience, source.id, OWN_IDS + owner(handle, source.name), None)
     forbid(handle, patience, SID + source.name)
-
-
-def _write(handle: FunctionHandle, patience: Patience, bucket: str, own: str, one: dict[str, Any] | None) -> None:
-    """Read the configuration, put `one` in the place of ours, and write all of it."""
-    client = handle.aws.client("s3")
-    with _writing, suppress(client.exceptions.NoSuchBucket):
-        found = _read(handle, bucket)
-        if found is None:
-            return
-        listed = found.get(OURS, [])
-        others = [other for other in listed if other.get("Id") != own]
-        if one is None and len(others) == len(listed):
-            return
-        merged = found | {OURS: [*others, *([one] if one else [])]}
-        patience.call(client, "put_bucket_notification_configuration", Bucket=bucket, NotificationConfiguration=merged)
