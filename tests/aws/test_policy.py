@@ -17,12 +17,12 @@ from tasks.lib.base.errors import DeployError
 from tasks.lib.package import oci
 from tests.aws.iam import action_of, called
 from tests.aws.support import packed, project
-from tests.aws.test_answers import TRIGGERS, there
+from tests.aws.test_answers import TRIGGERS, _session, there
 from tests.aws.test_answers import VERBS as ACTS
 from tests.aws.test_faults import FIRST, SECOND, World, _servers, world
 from tests.aws.test_references import TABLE, stored
 
-__all__ = ["_servers", "stored", "there", "world"]  # fixtures
+__all__ = ["_servers", "_session", "stored", "there", "world"]  # fixtures
 
 HERE = ("aws", "eu-central-1", "123456789012")
 OWN = "arn:aws:lambda:eu-central-1:123456789012:function:hello"
