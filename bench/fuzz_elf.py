@@ -2,7 +2,7 @@
 
     python bench/fuzz_elf.py [libFuzzer options, such as -max_total_time=60] [corpus folder]
 
-Without atheris (it has no wheel for every Python) it says so and ends; tests/test_elf.py does the same with hypothesis,
+Without atheris (it has no wheel for every Python) it says so and ends; tests/elf/test_damaged.py does it with hypothesis,
 in bounded time, on every run.
 """
 
