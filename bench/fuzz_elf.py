@@ -2,8 +2,8 @@
 
     python bench/fuzz_elf.py [libFuzzer options, such as -max_total_time=60] [corpus folder]
 
-Without atheris (it has no wheel for every Python) it says so and ends; tests/elf/test_damaged.py does it with hypothesis,
-in bounded time, on every run.
+Without atheris (it has no wheel for every Python) it says so and ends; tests/elf/test_damaged.py does it with
+hypothesis, in bounded time, on every run.
 """
 
 from __future__ import annotations

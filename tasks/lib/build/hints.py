@@ -128,7 +128,7 @@ def full_disk(machine: Machine, job: Job, text: str) -> str:
     """Where a compiler met a full disk: which one."""
     if os.strerror(errno.ENOSPC) not in text:
         return ""
-    if machine.name == "docker":
+    if machine.name == Builder.DOCKER:
         return "Make room where the container engine keeps its volumes: `docker system df` shows what is there."
     return make_room(job.target)
 

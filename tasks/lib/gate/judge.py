@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..base.errors import GateError
+from ..elf.read import Form
 from ..platform.layout import BOOTSTRAP, LIBRARY_PATH, LOADER, OPT, TASK
 from ..platform.libc import Libc
 from ..platform.runtimes import Platform, platform
@@ -95,7 +96,7 @@ def verdict(  # noqa: PLR0913 - as above
     found.problems += [*too_large(root), *(own.problems(root, program) if shim else ())]
     found.entries += own.entries(root, elves, program, dlopen_names)
     elf = elves.get(f"{TASK}/{program}")
-    if not shim and elf is not None and elf.form == "library":
+    if not shim and elf is not None and elf.form == Form.LIBRARY:
         found.entries[0] = replace(found.entries[0], role=Role.LIBRARY, loader="")
     return _verdict_on(root, elves, found, program)
 

@@ -34,7 +34,7 @@ class Packed:
     size_bytes: int
     sha256: str
     executable: bool
-    tier: str
+    tier: Tier
 
 
 class Lists(Protocol):
