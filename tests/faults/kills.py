@@ -100,7 +100,8 @@ class Harness:
 
 
 def main(folder: str, rounds: str = "60", seed: str = "1", watched: str = "") -> None:
-    """A long run."""
+    """A long run; started in the background, signals are ignored, and would be by what is struck, too: not here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     harness = Harness(Path(folder), [sys.executable, "-m", "doit"], int(seed), watched=bool(watched))
     for what, processes in (("kills", 1), ("pairs", 2), ("storms of six", 6)):
         print(f"{what}: {harness.storm(int(rounds) // processes or 1, processes)} runs struck, all mended", flush=True)
