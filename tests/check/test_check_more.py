@@ -110,6 +110,18 @@ def test_what_is_packed_for_others_is_judged_to_start(made: dict[str, Path], tmp
     assert ran(made[kind], "--pack-to", folder)[0] == 2
 
 
+def test_what_lies_beside_a_program_travels_where_it_is_looked_for(tmp_path: Path) -> None:
+    """gcc main.c libfoo.so -Wl,-rpath,…: by $ORIGIN it keeps its place; by a path of this machine it goes to lib/."""
+    foo = compiled("int foo(void) { return 0; }", tmp_path / "libfoo.so", "-shared", "-fPIC", "-Wl,-soname,libfoo.so")
+    for path, place in (("$ORIGIN", "libfoo.so"), (str(tmp_path), "lib/libfoo.so")):
+        source = "int foo(void);\nint main(void) { return foo(); }"
+        main = compiled(source, tmp_path / "main", "-Wl,--no-as-needed", str(foo), f"-Wl,-rpath,{path}")
+        folder = tmp_path / f"out-{len(path)}"
+        assert ran(main, "--libc", "bundled", "--pack-to", folder)[0] == 0
+        assert (folder / place).is_file()
+        assert not (folder / ("lib/libfoo.so" if place == "libfoo.so" else "libfoo.so")).exists()
+
+
 def test_a_layer_brings_what_the_zip_lacks(tmp_path: Path) -> None:
     yard = Yard(tmp_path / "yard")
     yard.program("/main", ["liba.so.1"])

@@ -46,7 +46,7 @@ def bootstrap(found: Needed, name: str) -> str:
     loader = next((item.name for item in found.pack if LOADER.fullmatch(item.name)), "")
     gconv = f"GCONV_PATH={task}/lib/gconv " if any(item.name.startswith("gconv/") for item in found.pack) else ""
     if loader:
-        start = f'{gconv}exec {task}/lib/{loader} --library-path {task}/lib {program} "$@"'
+        start = f'{gconv}exec {task}/lib/{loader} --library-path {task}/lib:"$LD_LIBRARY_PATH" {program} "$@"'
     elif found.pack:
         start = f'LD_LIBRARY_PATH={task}/lib:"$LD_LIBRARY_PATH" exec {program} "$@"'
     else:

@@ -103,7 +103,7 @@ def run_program(program: Path, found: Needed, sysroot: Sysroot, where: Platform,
         files.write(task / program.name, program.read_bytes(), files.PROGRAM_MODE)
         _open_folders(task)
         loader = next((item.name for item in found.pack if LOADER.fullmatch(item.name)), "")
-        start = (f"{TASK}/{LIB}/{loader}", "--library-path", f"{TASK}/{LIB}") if loader else ()
+        start = (f"{TASK}/{LIB}/{loader}", "--library-path", f"{TASK}/{LIB}:{LIBRARY_PATH}") if loader else ()
         environment = {"LC_ALL": "C.UTF-8"}
         if not loader:
             environment["LD_LIBRARY_PATH"] = f"{TASK}/{LIB}:{LIBRARY_PATH}"

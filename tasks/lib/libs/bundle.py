@@ -9,6 +9,7 @@ The loader's name stays: it is what the shim looks for, and what libc.so.6 itsel
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -57,14 +58,29 @@ def bundle(root: Sysroot, walked: Closure) -> dict[str, Member]:
 
 
 def copies(item: Loaded, origin: str = "/") -> list[str]:
-    """The names that a library needs in lib/; one that lies below the program's own folder keeps its place there.
+    """The names that a library needs in lib/; one below the program's folder that $ORIGIN leads to keeps its place.
 
     One with a slash is opened as it stands, and never looked for in lib/.
     """
     below = item.path.removeprefix(f"{origin}/")
-    if origin != "/" and below != item.path and ".." not in below:
+    if origin != "/" and below != item.path and ".." not in below and _by_origin(item):
         return [f"{ORIGIN}/{below}"]
     return [name for name in item.names if "/" not in name]
+
+
+def _by_origin(item: Loaded) -> bool:
+    """Whether a path with $ORIGIN in it leads to a library: of who needs it, or of who needs that."""
+    if any("ORIGIN" in name for name in item.names):
+        return True
+    folder, above = posixpath.dirname(posixpath.normpath(item.path)), item.needed_by
+    while above is not None:
+        for text in (above.elf.rpath or "", above.elf.runpath or ""):
+            for element in text.split(":"):
+                place = element.replace("${ORIGIN}", above.origin).replace("$ORIGIN", above.origin)
+                if place != element and posixpath.normpath(place) == folder:
+                    return True
+        above = above.needed_by
+    return False
 
 
 def zip_name(name: str) -> str:
