@@ -197,6 +197,7 @@ def test_init_leaves_a_dodo_file_and_names_the_line_for_it(tmp_path: Path) -> No
     said = init.init(tmp_path)
     assert (tmp_path / "dodo.py").read_text() == "# mine\n"
     assert any("from haskell_on_lambda.dodo import *" in line for line in said)
+    assert said[-1].startswith("Next: write that line into dodo.py")
     assert (tmp_path / ".gitignore").read_text() == "build\n*.o\n/.doit.db*\n"
 
 

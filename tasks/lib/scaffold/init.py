@@ -74,11 +74,10 @@ def init(folder: Path) -> list[str]:
     said += project.complete(folder)
     if not said:
         return [*left_out, "Nothing to do: every program is in lambda.toml."]
-    return [
-        *said,
-        *left_out,
-        "Next: haskell-on-lambda (or doit) builds every zip, and says whether it would start on Lambda.",
-    ]
+    then = "haskell-on-lambda (or doit) builds every zip, and says whether it would start on Lambda."
+    if any(line.startswith("dodo.py: left") for line in said):
+        then = "write that line into dodo.py; then doit builds every zip."
+    return [*said, *left_out, f"Next: {then}"]
 
 
 def table(program: Executable, source: str, name: str) -> dict[str, str | list[str]]:
