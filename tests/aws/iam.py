@@ -18,6 +18,7 @@ from tests.aws.support import project
 
 called: set[str] = set()
 FREE = {"sts:GetCallerIdentity"}
+HERE = ("aws", "eu-central-1", "123456789012")
 OTHERWISE = {
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:HeadObject": "s3:GetObject",
@@ -46,6 +47,12 @@ def action_of(call: str) -> str:
     if service == "apigatewayv2":
         return f"apigateway:{next(verb for word, verb in METHODS.items() if operation.startswith(word))}"
     return OTHERWISE.get(call, call)
+
+
+def actions(settings: str, *verbs: str) -> set[str]:
+    """What doit policy allows for these verbs, or for a deploy."""
+    wish = project(settings)
+    return set(deployers(wish.functions, wish.deploy, *HERE, verbs=verbs or ("deploy", "diff")))
 
 
 @contextmanager

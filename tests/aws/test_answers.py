@@ -31,6 +31,7 @@ from tasks.lib.aws.verbs import adopt, api, destroy, invoke, logs, rights, role,
 from tasks.lib.aws.verbs.handle import FunctionHandle, find_function
 from tasks.lib.base.errors import BuildError
 from tasks.lib.package import oci
+from tests.aws.iam import action_of, actions, called
 from tests.aws.support import packed, project
 from tests.aws.test_faults import FIRST, SECOND, World, _servers, world
 
@@ -186,6 +187,7 @@ def there(world: World, _session: list[Aws], tmp_path: Path, monkeypatch: pytest
         _session.append(connect(project(FIRST).deploy))
     one_session(monkeypatch, _session[0])
     monkeypatch.setattr("tasks.lib.aws.deploy.deployment.ROUNDS", 2)
+    monkeypatch.setattr("tasks.lib.aws.events.patience.POLL_S", 0.001)
     for content in ("one", "two"):
         world.deploy(FIRST, packed(tmp_path, content))
     url.url(handle(), "iam")
@@ -233,7 +235,10 @@ def one_session(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
 def test_any_member_may_be_absent_or_empty(there: Package, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     act, tape = VERBS[verb], Tape()
     monkeypatch.setattr(BaseClient, "_make_api_call", tape.record)
+    called.clear()
     ends_well(lambda: act(there), "recording")
+    allowed = actions(IMAGE if "image" in verb else FIRST + TRIGGERS, verb.split(maxsplit=1)[0])
+    assert {action_of(call) for call in called} - allowed == set()
     monkeypatch.setattr(BaseClient, "_make_api_call", tape.play)
     every = list(tape.members())
     assert every

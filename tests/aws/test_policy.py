@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,16 +13,13 @@ from tasks.lib.aws.verbs.deployer import VERBS, deployers
 from tasks.lib.aws.verbs.rights import document
 from tasks.lib.base.errors import DeployError
 from tasks.lib.package import oci
-from tests.aws.iam import action_of, called
+from tests.aws.iam import HERE, action_of, actions, called
 from tests.aws.support import packed, project
-from tests.aws.test_answers import TRIGGERS, _session, there
-from tests.aws.test_answers import VERBS as ACTS
 from tests.aws.test_faults import FIRST, SECOND, World, _servers, world
 from tests.aws.test_references import TABLE, stored
 
-__all__ = ["_servers", "_session", "stored", "there", "world"]  # fixtures
+__all__ = ["_servers", "stored", "world"]  # fixtures
 
-HERE = ("aws", "eu-central-1", "123456789012")
 OWN = "arn:aws:lambda:eu-central-1:123456789012:function:hello"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 POINT = "arn:aws:elasticfilesystem:eu-central-1:123456789012:access-point/fsap-01234567890abcdef"
@@ -35,11 +30,6 @@ KMSKeyArn = "{KEY}"
 FileSystemConfigs = [{{ Arn = "{POINT}", LocalMountPath = "/mnt/x" }}]
 """
 IMAGE = FIRST.replace("binary", 'package = "image"\nimage_base = "scratch"\nlibc = "bundled"\nbinary')
-
-
-def actions(settings: str, *verbs: str) -> set[str]:
-    wish = project(settings)
-    return set(deployers(wish.functions, wish.deploy, *HERE, verbs=verbs or ("deploy", "diff")))
 
 
 @pytest.mark.parametrize(
@@ -69,26 +59,6 @@ def test_every_call_of_a_deploy_is_allowed(
     done = {action_of(call) for call in called}
     assert "lambda:CreateFunction" in done
     assert done - actions(settings) == set()
-
-
-VERB_OF = {
-    "diff of triggers": "diff",
-    "deploy an image": "",
-    "deploy without an alias": "",
-    "diff --deep": "diff",
-    "deploy": "",
-}
-
-
-@pytest.mark.parametrize("act", [name for name in ACTS if VERB_OF.get(name, name)])
-def test_every_call_of_another_verb_is_allowed(there: Package, act: str) -> None:
-    verb = VERB_OF.get(act, act).split(maxsplit=1)[0]
-    run: Callable[[Package], Any] = ACTS[act]
-    called.clear()
-    run(there)
-    done = {action_of(call) for call in called}
-    assert done
-    assert done - actions(FIRST + TRIGGERS, verb) == set()
 
 
 def test_nothing_is_allowed_that_no_key_asks_for() -> None:
