@@ -80,7 +80,7 @@ def ratio(one: list[Figures], other: list[Figures]) -> float:
 
 def bare(tools: Path, event: int | Path, variant: Variant, gap_us: int = 0, count: int = 0) -> Figures:
     """Against the bare Runtime API; `count` events, or as many as that needs."""
-    many = (150 if variant.slow else 1500) if isinstance(event, int) else 20
+    many = (150 if variant.slow else 1500) if isinstance(event, int) else 10
     count = count or (min(many, 200) if gap_us else many)
     asked = str(event) if isinstance(event, int) else f"@{event}"
     command = [str(tools / "api"), str(count), asked, str(gap_us), *variant.command]
