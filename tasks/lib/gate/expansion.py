@@ -64,8 +64,8 @@ class Variables:
                 if number and current is not None:
                     fields.append(current)
                     current = None
-                if piece:
-                    current = (current or "") + piece
+                if piece:  # a pattern stands for names of files, which are not looked up
+                    current = (current or "") + (UNKNOWN if re.search(r"[*?\[]", piece) else piece)
         return fields if current is None else [*fields, current]
 
     def _parts(self, word: str, depth: int, *, names: bool = False) -> Iterator[tuple[str, bool]]:

@@ -222,9 +222,10 @@ class Launch:
             if known or ((member := self.root.member(path)) and member.is_program):
                 self.execute(path, call)
                 return
-        self.execute(f"/usr/bin/{name}", call)
-
-    # scripts
+        if name in self.root.platform.programs:
+            self._doubt(Doubt.SCRIPT, call.by, f"it starts {name}, in no folder of its PATH.", "Write its path out.")
+        else:
+            self.execute(f"/usr/bin/{name}", call)
 
     def _script(self, path: str, text: bytes, call: Call) -> None:
         """A #! line as the kernel reads it: one interpreter, at most one argument."""

@@ -23,6 +23,10 @@ READ_BY_EYE = "Read that part yourself, or start the program with a plain `exec`
 SILENT = frozenset({"umask", "ulimit", "trap", ":", "true", "shopt", "echo", "printf", "pwd", "hash", "wait"})
 LIMITS = re.compile(r"-[SH]?[dflmstuvx]")  # of memory, files and time: with them a program may end
 EXPORTS = re.compile(r"-[gr]*x[grx]*")  # of declare
+SURE = frozenset({  # programs that work, or pass on what they start; their writes are looked at
+    "basename", "bash", "date", "dirname", "echo", "env", "id", "mkdir", "nice", "nohup", "nproc", "printf", "pwd",
+    "sh", "sleep", "stdbuf", "timeout", "touch", "true", "uname",
+})  # fmt: skip
 MOVES = frozenset({"cd", "set", "unset", "shift"})
 
 
@@ -78,9 +82,7 @@ class Script:
             own[found[1]] = self._new_value(found)
             words.pop(0)
         if not words:
-            shell.values |= own
-            shell.exported |= own.keys() if self.exports else set()
-            return False
+            return self._assign(command, own)
         verb = words[0]
         if verb in {"export", "declare", "typeset", "readonly"}:
             self._declare(verb, words[1:])
@@ -98,8 +100,28 @@ class Script:
             return verb == "exit"
         if verb in MOVES:
             return self._move(verb, fields[1:])
+        self._unsure(command.line, verb, verb in self.launch.root.platform.programs - SURE)
         rest = fields[1:] if verb == "exec" else fields
         return verb not in SILENT and self._start(rest, own, ends=verb == "exec")
+
+    def _assign(self, command: Command, own: Mapping[str, str]) -> bool:
+        """Variables of the shell itself; True for one that changes how the rest is read."""
+        if "IFS" in own:
+            self._unread(f"line {command.line}: IFS, which changes what a word is")
+            return True
+        unknown = "$(" in " ".join(command.words) and any(UNKNOWN in value for value in own.values())
+        self._unsure(command.line, "a command in an assignment", unknown)
+        self.variables.values |= own
+        self.variables.exported |= own.keys() if self.exports else set()
+        return False
+
+    def _unsure(self, line: int, what: str, may_fail: bool) -> None:  # noqa: FBT001 - one fact of a command
+        """Under set -e, what may fail may be the end."""
+        if self.fatal and may_fail:
+            message = (
+                f"line {line}: under set -e the script ends where {printable(what)} fails, which is not known here."
+            )
+            self.launch.unproved.append(Unproved(Doubt.SCRIPT, self.name, message, READ_BY_EYE))
 
     def _beyond(self, verb: str, fields: Sequence[str]) -> str:
         """Why a command cannot be followed, empty where it can."""
