@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,8 @@ class Host:
         """The versions of what is installed; a missing tool has none."""
         from .machine import Toolchain
 
-        versions = {tool: processes.output([tool, "--numeric-version"]) if shutil.which(tool) else "" for tool in TOOLS}
+        with ThreadPoolExecutor(len(TOOLS)) as pool:
+            versions = dict(zip(TOOLS, pool.map(_version, TOOLS), strict=True))
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
 
@@ -124,6 +126,20 @@ class Host:
         """A path of the workspace, or any other, as it is outside of the fixed place."""
         below = os.path.relpath(path, self.workspace)
         return Path(path) if below.startswith("..") else Path(self._real, below)
+
+
+def _version(tool: str) -> str:
+    """The version of an installed tool, asked once as long as its file stays; "" where it is not installed."""
+    found = shutil.which(tool)
+    if not found:
+        return ""
+    status = Path(found).stat()
+    return _version_of(found, status.st_ino, status.st_mtime_ns)
+
+
+@cache
+def _version_of(program: str, *_: int) -> str:
+    return processes.output([program, "--numeric-version"])
 
 
 def stack_root() -> Path:
