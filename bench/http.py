@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 from tasks.lib import shim  # noqa: E402
 from tasks.lib.base.files import replacement  # noqa: E402
 from tasks.lib.local.fronts.events import FRONTS  # noqa: E402
+from tasks.lib.local.fronts.forms import Form  # noqa: E402
 from tasks.lib.local.fronts.request import HttpRequest  # noqa: E402
 from tasks.lib.platform.architecture import own_architecture  # noqa: E402
 from tasks.lib.settings.words import Process  # noqa: E402
@@ -61,7 +62,7 @@ def event(folder: Path, size: int) -> Path:
     """A request with `size` bytes, as an HTTP API makes it an event."""
     headers = [("Host", "example.org"), ("Content-Type", "application/octet-stream"), ("Content-Length", str(size))]
     one = HttpRequest("POST", "/echo", "", headers, b"\xff" * size, domain="example.org")
-    found = FRONTS["http-api"](one)
+    found = FRONTS[Form.HTTP_API](one)
     assert base64.b64decode(found["body"]) == one.body
     path = folder / f"event-{size}"
     path.write_text(json.dumps(found))

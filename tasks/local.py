@@ -24,6 +24,7 @@ from .graph.verb import Line, Verb, parse_with, verbs
 from .invoke import NO_ROOM, log, package
 from .lib.base.errors import BuildError
 from .lib.build.sources import tree
+from .lib.local.fronts.forms import Form
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.5
 PORTS = 65_535
-FRONTS = ("url", "http-api", "http-api-1.0", "rest", "alb", "alb-multi", "lattice", "lattice-1")
 
 
 def define(project: Project) -> Iterator[Verb]:
@@ -57,7 +57,7 @@ def define(project: Project) -> Iterator[Verb]:
             watched.packages(),
             port=given.port,
             http_port=given.http_port if given.port else 0,
-            front=given.front,
+            front=Form(given.front),
             concurrency=given.concurrency,
             watch=watch,
             log=log,
@@ -79,8 +79,8 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--as",
         dest="front",
-        default="url",
-        choices=FRONTS,
+        default=Form.URL.value,
+        choices=[form.value for form in Form],
         help="the front whose events browsers cause; default: url, a function URL",
     )
     sandboxes = "sandboxes of a function at once; default: 10"

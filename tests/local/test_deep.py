@@ -11,6 +11,7 @@ from tasks.lib.base.errors import InvokeError
 from tasks.lib.local.deep import is_json, value_of
 from tasks.lib.local.emulator import checked_event
 from tasks.lib.local.fronts.answers import FrontError, answer
+from tasks.lib.local.fronts.forms import Form
 
 DEEP = b'[{"a": ' * 100_000 + b"1" + b"}]" * 100_000
 
@@ -24,8 +25,8 @@ def test_a_deep_event_is_an_event_and_a_broken_one_is_none() -> None:
 
 
 def test_a_deep_answer_is_sent_on_where_it_may_be_no_http_answer() -> None:
-    assert answer("url", DEEP).body == DEEP
-    for front, payload in (("rest", DEEP), ("url", DEEP[:-1])):
+    assert answer(Form.URL, DEEP).body == DEEP
+    for front, payload in ((Form.REST, DEEP), (Form.URL, DEEP[:-1])):
         with pytest.raises(FrontError):
             answer(front, payload)
 

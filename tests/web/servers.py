@@ -15,6 +15,7 @@ from typing import Any
 
 from tasks.lib.local.fronts.answers import SEPARATOR, HttpAnswer, answer, prelude
 from tasks.lib.local.fronts.events import FRONTS
+from tasks.lib.local.fronts.forms import Form
 from tasks.lib.local.fronts.request import HttpRequest
 from tasks.lib.settings.words import Process, Response
 from tasks.lib.shim import HttpSettings, ShimSettings
@@ -83,9 +84,9 @@ class Server:
 
     def ask(self, front: str, one: HttpRequest, **rest: Any) -> HttpAnswer:
         """The answer that the front sends its client."""
-        post = self.post(FRONTS[front](one), **rest)
+        post = self.post(FRONTS[Form(front)](one), **rest)
         assert post.kind == "response", post.body[:2000]
-        return answer(front, post.body)
+        return answer(Form(front), post.body)
 
     def tell(self, front: str, one: HttpRequest, **rest: Any) -> dict[str, Any]:
         """What the server saw of the request."""

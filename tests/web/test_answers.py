@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.local.fronts.events import FRONTS
+from tasks.lib.local.fronts.forms import Form
 from tests.web.servers import ALL, SHIMS, Server, http_way, request, serving, streamed
 
 KEYS = {
@@ -55,13 +56,13 @@ def test_bodies_come_back_exactly(front: str, what: str, body: bytes, server: Se
     ],
 )
 def test_binary_is_told_by_the_content(what: str, encoded: object, server: Server) -> None:
-    post = server.post(FRONTS["url"](request("GET", f"/do/{what}")))
+    post = server.post(FRONTS[Form.URL](request("GET", f"/do/{what}")))
     assert post.json()["isBase64Encoded"] is encoded
 
 
 @pytest.mark.parametrize("front", KEYS)
 def test_an_answer_has_the_keys_of_its_front(front: str, server: Server) -> None:
-    post = server.post(FRONTS[front](request("GET", "/do/status=404")))
+    post = server.post(FRONTS[Form(front)](request("GET", "/do/status=404")))
     assert post.json().keys() == KEYS[front]
     assert post.json().get("statusDescription", "404 Not Found") == "404 Not Found"
 
@@ -83,7 +84,7 @@ def test_a_status_is_an_answer(front: str, status: int, server: Server) -> None:
 
 def test_a_status_can_be_an_error(server: Server) -> None:
     for status in (521, 535):
-        post = server.post(FRONTS["url"](request("GET", f"/do/status={status}")))
+        post = server.post(FRONTS[Form.URL](request("GET", f"/do/status={status}")))
         assert post.error_type == "Function.HttpStatus"
         assert f"status {status}: said" in post.error_message
 
@@ -110,14 +111,14 @@ def test_an_early_answer_to_a_large_upload_arrives(server: Server) -> None:
 
 @pytest.mark.parametrize("what", ["short", "nochunk"])
 def test_a_response_that_is_cut_is_an_error_and_the_next_one_works(what: str, server: Server) -> None:
-    post = server.post(FRONTS["url"](request("GET", f"/do/{what}")))
+    post = server.post(FRONTS[Form.URL](request("GET", f"/do/{what}")))
     assert post.error_type == "Function.Truncated"
     assert server.ask("url", request("GET", "/do/json")).body == b'{"answer": [1, 2.50]}'
 
 
 @pytest.mark.parametrize("what", ["garbage", "heads"])
 def test_what_is_no_http_is_told_with_its_first_bytes(what: str, server: Server) -> None:
-    post = server.post(FRONTS["url"](request("GET", f"/do/{what}")))
+    post = server.post(FRONTS[Form.URL](request("GET", f"/do/{what}")))
     assert post.error_type == "Function.BadAnswer"
     if what == "garbage":
         assert '"\\u0016\\u0003\\u0001 no HTTP' in post.error_message
@@ -128,7 +129,7 @@ def test_the_limit_is_that_of_lambda_and_its_hint_names_the_way_out(server: Serv
     got = server.ask("url", request("GET", "/do/size=4710000"))
     assert got.body == b"\xff" * 4_710_000
     for size in (4_730_000, 9_000_000):
-        post = server.post(FRONTS["url"](request("GET", f"/do/size={size}")))
+        post = server.post(FRONTS[Form.URL](request("GET", f"/do/size={size}")))
         assert post.error_type == "Function.ResponseSizeTooLarge"
         assert 'response = "stream"' in post.error_message
     assert server.ask("url", request("GET", "/")).status == 200
@@ -152,7 +153,7 @@ def test_other_events_are_answered_with_json(server: Server, tmp_path: Path) -> 
 
 def test_a_stream_goes_out_piece_by_piece(stream: Server) -> None:
     stream.api.pieces.clear()
-    got = streamed(stream.post(FRONTS["url"](request("GET", "/do/slow"))))
+    got = streamed(stream.post(FRONTS[Form.URL](request("GET", "/do/slow"))))
     assert (got.status, got.body) == (200, b"onetwothree")
     times = [at for at, piece in stream.api.pieces if piece.endswith((b"one", b"two", b"three"))]
     assert len(times) == 3
@@ -162,18 +163,18 @@ def test_a_stream_goes_out_piece_by_piece(stream: Server) -> None:
 @pytest.mark.parametrize("front", ["url", "rest"])
 @pytest.mark.parametrize("what", ["status=204", "status=304", "redirect"])
 def test_a_stream_without_a_body_ends_at_once(front: str, what: str, stream: Server) -> None:
-    got = streamed(stream.post(FRONTS[front](request("GET", f"/do/{what}")), timeout=5))
+    got = streamed(stream.post(FRONTS[Form(front)](request("GET", f"/do/{what}")), timeout=5))
     assert (str(got.status)[0], got.body) == (what[-3] if "=" in what else "3", b"")
     if what == "redirect":
         assert (got.all("Location"), got.all("Set-Cookie")) == (["/there"], ["c=3"])
 
 
 def test_a_head_request_to_a_stream_ends_at_once(stream: Server) -> None:
-    assert streamed(stream.post(FRONTS["url"](request("HEAD", "/x")), timeout=5)).body == b""
+    assert streamed(stream.post(FRONTS[Form.URL](request("HEAD", "/x")), timeout=5)).body == b""
 
 
 def test_a_stream_that_breaks_ends_in_trailers(stream: Server) -> None:
-    post = stream.post(FRONTS["url"](request("GET", "/do/nochunk")))
+    post = stream.post(FRONTS[Form.URL](request("GET", "/do/nochunk")))
     assert streamed(post).body == b"some"
     assert post.trailing_error["errorType"] == "Function.Truncated"
 
@@ -184,6 +185,6 @@ def test_a_stream_has_no_prelude_for_other_events(tmp_path: Path) -> None:
 
 
 def test_large_streams_pass(stream: Server) -> None:
-    post = stream.post(FRONTS["url"](request("GET", "/do/size=20000000")))
+    post = stream.post(FRONTS[Form.URL](request("GET", "/do/size=20000000")))
     assert post.headers["content-type"] == "application/vnd.awslambda.http-integration-response"
     assert len(streamed(post).body) == 20_000_000

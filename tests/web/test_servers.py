@@ -16,13 +16,14 @@ import pytest
 from tasks.lib.local.emulator import Emulated
 from tasks.lib.local.fronts import events
 from tasks.lib.local.fronts.answers import answer
+from tasks.lib.local.fronts.forms import Form
 from tasks.lib.local.function import Package
 from tests.local.locally import Local, locally, make_zip
 from tests.support import ROOT
 from tests.web.servers import ALL, Server, haskell, http_way, request, serving
 
 ARGUMENTS = {"snap": ("-p", "{port}", "--no-access-log", "--no-error-log")}
-FRONTS = ("url", "http-api", "rest", "alb-multi", "lattice")
+FRONTS = (Form.URL, Form.HTTP_API, Form.REST, Form.ALB_MULTI, Form.LATTICE)
 BYTES = bytes(range(256)) * 4000
 OCTETS = ("Content-Type", "application/octet-stream")
 
@@ -142,7 +143,7 @@ def test_the_site_answers_in_its_zip_under_lambdas_own_emulator(tmp_path: Path) 
     archive = make_zip(http_way("bootstrap", arguments=()), tmp_path / "site", haskell("site"))
     package = Package("site", archive, "provided.al2023", "main", timeout_s=10)
     with Emulated(package, ROOT / "build/.cache", lambda _: None) as running:
-        for front in ("url", "rest"):
+        for front in (Form.URL, Form.REST):
             event = json.dumps(events.FRONTS[front](request("GET", "/hello/emulator"))).encode()
             assert answer(front, running.invoke(event).payload).body == b'{"hello":"emulator"}'
 
@@ -151,7 +152,7 @@ def test_static_answers_in_its_zip_under_lambdas_own_emulator(tmp_path: Path) ->
     archive = make_zip(http_way("bootstrap", arguments=()), tmp_path / "static", haskell("static"))
     package = Package("static", archive, "provided.al2023", "main", timeout_s=10)
     with Emulated(package, ROOT / "build/.cache", lambda _: None) as running:
-        for front in ("url", "alb"):
+        for front in (Form.URL, Form.ALB):
             event = json.dumps(events.FRONTS[front](request("POST", "/a?b=1", [("Host", "h"), OCTETS], BYTES))).encode()
             got = answer(front, running.invoke(event).payload)
             assert (got.all("X-Line"), got.body) == (["POST /a?b=1"], BYTES)

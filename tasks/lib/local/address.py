@@ -13,6 +13,7 @@ from ..platform import limits
 from ..platform.fronts import PRELUDE_TYPE
 from .fronts.answers import SEPARATOR, FrontError, HttpAnswer, answer, prelude
 from .fronts.events import FRONTS
+from .fronts.forms import Form
 from .fronts.request import HttpRequest
 from .guard import refuses
 from .invocation import Invocation
@@ -23,7 +24,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:{name}"
 FAILED = b'{"message":"Internal Server Error"}'
 PRELUDE_LIMIT = 65_536
 DOMAIN = "{name}.execute-api.localhost"  # tells the fronts apart, as AWS's own names do
-DOMAINS = {"url": "{name}.lambda-url.localhost"}
+DOMAINS = {Form.URL: "{name}.lambda-url.localhost"}
 MADE_HERE = frozenset({"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-amzn-trace-id"})
 JSON: Header = ("Content-Type", "application/json")
 
@@ -31,7 +32,7 @@ JSON: Header = ("Content-Type", "application/json")
 class Address:
     """Answers HTTP requests with one function."""
 
-    def __init__(self, pool: Pool, front: str, log: Callable[[str], None]) -> None:
+    def __init__(self, pool: Pool, front: Form, log: Callable[[str], None]) -> None:
         self.pool, self.front = pool, front
         self._log: Callable[[str], None] = lambda line: log(f"[{pool.package.name}] {line}")
 
@@ -80,13 +81,13 @@ class Address:
             body=body,
             source_ip=exchange.peer,
             domain=DOMAINS.get(self.front, DOMAIN).format(name=self.pool.package.name),
-            stage="prod" if self.front == "rest" else "$default",
+            stage="prod" if self.front is Form.REST else "$default",
             protocol=request.version,
             request_id=one.id,
         )
 
     def _answer(self, exchange: Exchange, one: Invocation) -> None:
-        if one.wait_begun() and one.streamed and self.front in {"url", "rest"}:
+        if one.wait_begun() and one.streamed and self.front in (Form.URL, Form.REST):
             return self._stream(exchange, one)
         payload = one.payload()
         if one.failure:

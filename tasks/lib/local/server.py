@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..base.errors import ToolError
 from .address import Address
 from .asynchronous import RETRY_AFTER_S
+from .fronts.forms import Form
 from .lambda_api import LambdaApi
 from .listen import Server
 from .page import News, Page
@@ -36,7 +37,7 @@ def serve(  # noqa: PLR0913 - a server has these settings
     *,
     port: int = 9000,
     http_port: int = HTTP_PORT,
-    front: str = "url",
+    front: Form = Form.URL,
     concurrency: int = CONCURRENCY,
     retry_after_s: Sequence[float] = RETRY_AFTER_S,
     watch: Callable[[], Sequence[Package]] | None = None,

@@ -6,9 +6,20 @@ targets", "Quotas for API Gateway" (HTTP API 30 s; REST 29 s, more by quota), re
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"  # of a stream: status and headers come before it
+
+
+class FrontName(StrEnum):
+    """A kind of front, in lambda.toml's word."""
+
+    URL = "url"
+    HTTP_API = "http-api"
+    REST = "rest"
+    ALB = "alb"
+    LATTICE = "lattice"
 
 
 class Front(NamedTuple):
@@ -22,9 +33,11 @@ class Front(NamedTuple):
 
 
 FRONTS = {
-    "url": Front("a function URL", "*", streams=True),
-    "http-api": Front("an HTTP API", "apigateway.amazonaws.com", streams=False, longest_s=30),
-    "rest": Front("a REST API", "apigateway.amazonaws.com", streams=True, longest_s=29, more=" (more by its quota)"),
-    "alb": Front("a load balancer", "elasticloadbalancing.amazonaws.com", streams=False),
-    "lattice": Front("VPC Lattice", "vpc-lattice.amazonaws.com", streams=False),
+    FrontName.URL: Front("a function URL", "*", streams=True),
+    FrontName.HTTP_API: Front("an HTTP API", "apigateway.amazonaws.com", streams=False, longest_s=30),
+    FrontName.REST: Front(
+        "a REST API", "apigateway.amazonaws.com", streams=True, longest_s=29, more=" (more by its quota)"
+    ),
+    FrontName.ALB: Front("a load balancer", "elasticloadbalancing.amazonaws.com", streams=False),
+    FrontName.LATTICE: Front("VPC Lattice", "vpc-lattice.amazonaws.com", streams=False),
 }

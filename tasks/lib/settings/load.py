@@ -26,7 +26,7 @@ from .model import RENAMED, Build, Deploy, Function, keys
 from .project import Project
 from .references import Variable
 from .rules import Fault, Word, nearest
-from .tables import Pairs
+from .tables import Many, Pairs
 from .text import read
 
 __all__ = ["OWN", "Build", "Deploy", "Function", "Project", "load", "project_of"]
@@ -214,6 +214,8 @@ def _values(table: Mapping[str, Any], model: type[Frozen]) -> dict[str, Any]:
 def _read(rule: Any, value: Any) -> Any:
     if isinstance(rule, Pairs) and isinstance(rule.value, Variable):
         return {name: references.value(said) for name, said in value.items()}
+    if isinstance(rule, Many) and isinstance(rule.item, Word):
+        return tuple(map(rule.item.kind, value))
     return rule.kind(value) if isinstance(rule, Word) else _frozen(value)
 
 

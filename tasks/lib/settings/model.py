@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base.frozen import Frozen, Row
-from ..platform.fronts import FRONTS
+from ..platform.fronts import FrontName
 from ..platform.layout import DATA, LIB, SHIMS
 from ..platform.limits import DEFAULT_TIMEOUT_S, LEAST_MEMORY_MB, LEAST_TMP_MB
 from ..platform.runtimes import RETIRED, RUNTIMES, UNKNOWN, on_node
@@ -155,8 +155,8 @@ class Function(Frozen):
     binary_types: tuple[str, ...] = key(web.BINARY, "http: types sent as base64, though they are text", ())
     error_status: tuple[str, ...] = key(web.ERROR_STATUS, "http: statuses that are errors of the function", ())
     shutdown: bool = key(Flag(), "http: SIGTERM half a second before the end", default=False)
-    fronts: tuple[str, ...] = key(
-        Many(Choice(tuple(FRONTS))), "what asks it over HTTP: pairs that cannot work are refused or noted", ()
+    fronts: tuple[FrontName, ...] = key(
+        Many(Word(FrontName)), "what asks it over HTTP: pairs that cannot work are refused or noted", ()
     )
     include: tuple[str, ...] = key(Many(PATH), "files, folders or globs to ship; `libx.so.1` ships a library", ())
     layer_zips: tuple[str, ...] = key(

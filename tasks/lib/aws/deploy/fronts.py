@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...platform.fronts import FRONTS
+from ...platform.fronts import FRONTS, FrontName
 from ...settings.words import Process, Response
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def notes(function: Function, services: frozenset[str]) -> Iterator[str]:
             )
         if function.response is Response.STREAM and not front.streams:
             yield f'{front.words}{may} takes no stream; let a function URL ask it, or set response = "buffered".'
-    if "rest" in named and function.response is Response.STREAM:
+    if FrontName.REST in named and function.response is Response.STREAM:
         yield "a REST API takes a stream only where its integration has responseTransferMode = STREAM."
-    if "rest" in function.fronts and function.process is Process.HTTP:
+    if FrontName.REST in function.fronts and function.process is Process.HTTP:
         yield "a REST API sends bytes that are no text only where its binaryMediaTypes match: set */* there."

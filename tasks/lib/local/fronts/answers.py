@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..deep import is_json, value_of
+from .forms import Form
 
 Pair = tuple[str, str]
 SEPARATOR = b"\0" * 8
@@ -21,7 +22,9 @@ HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "trailer", "upgrade"}
 )
 REST_KEYS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
-REST_LIKE = ("rest", "http-api-1.0")
+REST_LIKE = (Form.REST, Form.HTTP_API_1)
+INFERS = (Form.URL, Form.HTTP_API)  # what is no answer of HTTP is the body of one
+SINGLE = (*INFERS, Form.ALB, Form.LATTICE, Form.LATTICE_1)  # one value a header
 
 
 class FrontError(ValueError):
@@ -41,22 +44,22 @@ class HttpAnswer:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
 
-def answer(front: str, payload: bytes) -> HttpAnswer:
+def answer(front: Form, payload: bytes) -> HttpAnswer:
     """The function's whole answer, as `front` sends it on; FrontError for what it would refuse."""
     try:
         value = value_of(payload)
     except ValueError as error:
         text = payload.decode(errors="replace")
-        if isinstance(error.__cause__, RecursionError) and front in {"url", "http-api"} and is_json(text):
+        if isinstance(error.__cause__, RecursionError) and front in INFERS and is_json(text):
             return HttpAnswer(200, [("Content-Type", "application/json")], payload)
         raise FrontError(f"the answer is no JSON: {error}") from error
-    inferred = front in {"url", "http-api"} and not (isinstance(value, dict) and "statusCode" in value)
+    inferred = front in INFERS and not (isinstance(value, dict) and "statusCode" in value)
     if inferred:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return HttpAnswer(200, [("Content-Type", "application/json")], text.encode())
     if not isinstance(value, dict):
         raise FrontError("the answer is no object")
-    if front == "rest" and (strange := value.keys() - REST_KEYS):
+    if front is Form.REST and (strange := value.keys() - REST_KEYS):
         raise FrontError(f"a REST API does not know the key {min(strange)!r}")
     return HttpAnswer(_status(front, value), _headers(front, value), _body(value))
 
@@ -69,26 +72,27 @@ def prelude(head: bytes) -> HttpAnswer:
         raise FrontError(f"the prelude of the stream is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise FrontError("the prelude of the stream is no object")
-    return HttpAnswer(_status("url", {"statusCode": 200} | value), _headers("stream", value))
+    return HttpAnswer(_status(Form.URL, {"statusCode": 200} | value), _headers(None, value))
 
 
-def _status(front: str, value: dict[str, Any]) -> int:
+def _status(front: Form, value: dict[str, Any]) -> int:
     status = value.get("statusCode")
-    if isinstance(status, str) and front != "alb" and re.fullmatch(r"\d{3}", status):
+    if isinstance(status, str) and front is not Form.ALB and re.fullmatch(r"\d{3}", status):
         status = int(status)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:  # noqa: PLR2004 - HTTP
         raise FrontError(f"statusCode is {status!r}")
     return status
 
 
-def _headers(front: str, value: dict[str, Any]) -> list[Pair]:
+def _headers(front: Form | None, value: dict[str, Any]) -> list[Pair]:
+    """The headers of an answer; of a stream's prelude, where there is no front."""
     single, multi = value.get("headers") or {}, value.get("multiValueHeaders") or {}
     if not isinstance(single, dict) or not isinstance(multi, dict):
         raise FrontError("headers is no object")
     pairs: list[tuple[str, Any]] = []
-    if front == "alb-multi":
+    if front is Form.ALB_MULTI:
         single = {}  # it looks at the other map alone
-    if front in {"alb", "url", "http-api", "lattice", "lattice-1"}:
+    if front in SINGLE:
         multi = {}
     named = {name.lower() for name in multi}
     pairs += [(name, one) for name, one in single.items() if name.lower() not in named]
@@ -96,12 +100,12 @@ def _headers(front: str, value: dict[str, Any]) -> list[Pair]:
         if not isinstance(many, list):
             raise FrontError(f"multiValueHeaders.{name} is no list")
         pairs += [(name, one) for one in many]
-    if front in {"url", "http-api", "stream"}:
+    if front in (None, *INFERS):
         pairs += [("Set-Cookie", one) for one in value.get("cookies") or ()]
     return [_header(front, name, one) for name, one in pairs if one is not None and name.lower() not in HOP_BY_HOP]
 
 
-def _header(front: str, name: str, value: Any) -> Pair:
+def _header(front: Form | None, name: str, value: Any) -> Pair:
     if front in REST_LIKE and not isinstance(value, str | bool | int | float):
         raise FrontError(f"the header {name} is {value!r}, no text")
     text = value if isinstance(value, str) else json.dumps(value)

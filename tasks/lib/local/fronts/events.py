@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .forms import Form
 from .request import HttpRequest, Pair, percent_decoded, text_of
 
 Event = dict[str, Any]
@@ -149,15 +150,15 @@ def lattice_2(request: HttpRequest) -> Event:
     }
 
 
-FRONTS: dict[str, Callable[[HttpRequest], Event]] = {
-    "url": url,
-    "http-api": http_api,
-    "http-api-1.0": http_api_1,
-    "rest": rest,
-    "alb": alb,
-    "alb-multi": lambda request: alb(request, multi=True),
-    "lattice": lattice_2,
-    "lattice-1": lattice_1,
+FRONTS: dict[Form, Callable[[HttpRequest], Event]] = {
+    Form.URL: url,
+    Form.HTTP_API: http_api,
+    Form.HTTP_API_1: http_api_1,
+    Form.REST: rest,
+    Form.ALB: alb,
+    Form.ALB_MULTI: lambda request: alb(request, multi=True),
+    Form.LATTICE: lattice_2,
+    Form.LATTICE_1: lattice_1,
 }
 
 
