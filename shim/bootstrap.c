@@ -340,7 +340,7 @@ int main(void)
         fail("cannot make a pipe: %s", strerror(errno));
     loop_open(&(struct loop_acts){.reap = children_reap, .stop = child_stop});
     if (SHIM_CONTENT != OCTETS)
-        api_stream_type("application/vnd.awslambda.http-integration-response");
+        api_stream_type(PRELUDE_TYPE);
     api_open(api);
     if (error)
         give_up(error);

@@ -203,6 +203,7 @@ void api_answer(const struct event *event, const struct buffer *answer);
 void api_fail(const struct event *event, const struct failure *failure);
 void api_fail_init(const struct failure *failure);
 bool api_stream(const struct event *event, const char *data, size_t size, int64_t until);
+#define PRELUDE_TYPE "application/vnd.awslambda.http-integration-response" /* status and headers come first */
 void api_stream_type(const char *type);
 void api_stream_end(const struct failure *failure);
 

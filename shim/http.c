@@ -76,7 +76,7 @@ static void answer_in_pieces(struct event *event, enum front front, const struct
     enum link_end end = LINK_OPEN;
     if (front != OTHER)
         http_write_prelude(&piece, front, head);
-    api_stream_type(front != OTHER ? "application/vnd.awslambda.http-integration-response" : "application/json");
+    api_stream_type(front != OTHER ? PRELUDE_TYPE : "application/json");
     while (end == LINK_OPEN) {
         bool taken = piece.size == 0 || api_stream(event, piece.data, piece.size, until);
         if (!taken) {
@@ -132,7 +132,7 @@ static void refuse(struct event *event, enum front front, const char *why)
         http_write_prelude(&answer, front,
                            &(struct http_head){.status = 400, .text = {.data = (char *)type, .size = sizeof type - 1}});
         append_format(&answer, "Bad Request: %s\n", why);
-        api_stream_type("application/vnd.awslambda.http-integration-response");
+        api_stream_type(PRELUDE_TYPE);
         if (api_stream(event, answer.data, answer.size, NEVER))
             api_stream_end(NULL);
     } else {
