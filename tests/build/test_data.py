@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 
+from tasks.lib.platform.layout import DATA
 from tests.support import Workshop, need
 
 CABAL = """cabal-version: 2.4
@@ -46,7 +47,7 @@ def test_data_files_travel_and_are_found(workshop: Callable[..., Workshop]) -> N
     assert len(list((made.folder / "build/.work").glob("hs-x-*/"))) == 1  # both in one compile
     for name in ("one", "two"):
         with zipfile.ZipFile(made.folder / f"build/{name}/lambda.zip") as packed:
-            assert packed.read("data-files/my_x/t/name.txt") == b'world"'
+            assert packed.read(f"{DATA}/my_x/t/name.txt") == b'world"'
         assert "hello world" in made.good(f"invoke:{name}", "--local", "--payload", "1").out
     assert made.good().ran == set()
 
@@ -57,5 +58,5 @@ def test_data_files_travel_and_are_found(workshop: Callable[..., Workshop]) -> N
     made.good()
     with zipfile.ZipFile(made.folder / "build/one/lambda.zip") as packed:
         names = set(packed.namelist())
-    assert "data-files/my_x/t/other.txt" in names
-    assert "data-files/my_x/t/name.txt" not in names
+    assert f"{DATA}/my_x/t/other.txt" in names
+    assert f"{DATA}/my_x/t/name.txt" not in names

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tasks.lib import shim
 from tasks.lib.base.errors import BuildError, ToolError
+from tasks.lib.platform.layout import DATA, LIB
 from tasks.lib.settings.words import Input, Process, Response
 from tasks.lib.shim import ShimSettings
 from tests.shim.shims import CHECKED, PROGRAMS, SHIM
@@ -42,8 +43,8 @@ def test_any_name_arrives_in_run_js(name: str, tmp_path: Path) -> None:
         "arguments": [],
         "answer_bytes": 6291556,
         "stream_mb": 200,
-        "lib": "lib",
-        "data": "data-files",
+        "lib": LIB,
+        "data": DATA,
     }
     assert seen == [name, settings]
 
