@@ -188,10 +188,23 @@ def test_words_expand_as_in_a_shell(word: str, fields: list[str]) -> None:
     assert shell.expand(word) == fields
 
 
-@pytest.mark.parametrize("text", ["$(", "${", "'", '"', "`", "a <<E\nE\n", "(a)", "a &", "[[ a ]]"])
+@pytest.mark.parametrize(
+    "text",
+    ["$(", "${", "'", '"', "`", "a <<E\nE\n", "(a)", "a &", "[[ a ]]", "a &&", "|| a", "; a", "a >", "a >; b", "a >&-"],
+)
 def test_what_is_beyond_the_reader_is_said_with_its_line(text: str) -> None:
     with pytest.raises(UnreadError, match="line 2"):
         list(commands(f"true\n{text}"))
+
+
+def test_of_a_broken_line_nothing_is_done() -> None:
+    for text, expected in (
+        ("a\nb; exec c &&\n", [("a",)]),
+        ("a; b | c\n", [("a",)]),
+        ("a &&\n\nb; > f; c >> g 2>&1\n", [("a",), ("b",), ("c",)]),
+    ):
+        read = iter(commands(text))
+        assert [next(read).words for _ in expected] == expected
 
 
 PIECES = st.sampled_from([

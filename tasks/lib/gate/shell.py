@@ -19,7 +19,14 @@ BEYOND = {
     **dict.fromkeys(("function", "{", "}"), "a function or group"),
     **dict.fromkeys((".", "source", "eval"), "other text that is read as a script"),
 }
+BEYOND_OPERATORS = {
+    **dict.fromkeys(("(", ")", ";;"), "a function or group"),
+    "<<": "a here-document",
+    "|": "a pipe",
+    "&": "a job in the background",
+}
 OPERATOR = re.compile(r"&&|\|\||;;|>>|<<|>&|<&|&>|[\n;|&()<>]")
+REDIRECTIONS = frozenset({">", ">>", "<", ">&", "<&", "&>"})
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 ASSIGNMENT_OF_SHELLS = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 
@@ -29,6 +36,10 @@ class UnreadError(Exception):
 
     def __init__(self, line: int, what: str) -> None:
         super().__init__(f"line {line}: {what}")
+
+
+class BrokenError(UnreadError):
+    """Something that no shell understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +55,59 @@ class Command:
 
 
 def commands(text: str) -> Iterator[Command]:
-    """The simple commands of a script, in order; UnreadError at what is none."""
-    words: list[str] = []
-    writes: list[str] = []
-    reads: list[str] = []
-    joined_by, skip_word, operator = ";", False, ""
+    """The simple commands of a script, in order; UnreadError at what is none.
+
+    A shell reads a line whole before it does any of it: of one that is broken, nothing is done.
+    """
+    line: list[Command] = []
+    try:
+        for command in _commands(text):
+            line.append(command)
+            if command.followed_by == "\n":
+                yield from line
+                line = []
+    except BrokenError:
+        raise
+    except UnreadError:
+        yield from line
+        raise
+    yield from line
+
+
+def _commands(text: str) -> Iterator[Command]:
+    streams: dict[str, list[str]] = {"": [], ">": [], "<": []}  # words, and the files behind operators
+    joined_by, operator, last = ";", "", 1  # `operator`: of a redirection that waits for its file
     for kind, written, line in (*_tokens(text), ("operator", "\n", 0)):
+        last = line or last
         if kind == "word":
-            if not words and written in BEYOND and not skip_word:
-                raise UnreadError(line, BEYOND[written])
-            taken = {">": writes, ">>": writes, "&>": writes, "<": reads}.get(operator, []) if skip_word else words
-            taken.append(written)
-            skip_word = False
-        elif written in {">", ">>", "<", ">&", "<&", "&>"}:
-            skip_word, operator = True, written
-        elif written in {"\n", ";", "&&", "||"}:
-            if words:
-                yield Command(tuple(words), line, joined_by, tuple(writes), tuple(reads), written)
-            if words or written not in "\n;":
-                joined_by = written
-            words, writes, reads = [], [], []
+            if why := _beyond(written, operator, first=not streams[""]):
+                raise UnreadError(line, why)
+            streams.get(operator.lstrip("&").replace(">>", ">"), []).append(written)
+            operator = ""
+        elif operator:
+            raise BrokenError(last, f"{operator} with no file behind it")
+        elif written in REDIRECTIONS:
+            operator = written
+        elif written in BEYOND_OPERATORS:
+            raise UnreadError(line, BEYOND_OPERATORS[written])
         else:
-            what = {"<<": "a here-document", "|": "a pipe", "&": "a job in the background"}
-            raise UnreadError(line, what.get(written, "a function or group"))
+            told = any(streams.values())
+            if not told and written != "\n":
+                raise BrokenError(line, f"{written} with no command before it")
+            words, writes, reads = (tuple(found) for found in streams.values())
+            if words:
+                yield Command(words, last, joined_by, writes, reads, written)
+            joined_by = written if told else joined_by
+            streams = {name: [] for name in streams}
+    if joined_by in {"&&", "||"}:
+        raise BrokenError(last, f"{joined_by} with no command behind it")
+
+
+def _beyond(word: str, operator: str, *, first: bool) -> str:
+    """Why a word cannot be read, empty where it can."""
+    if operator in {">&", "<&"} and word.endswith("-"):
+        return "a stream that is closed"
+    return BEYOND.get(word, "") if first and not operator else ""
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
