@@ -122,7 +122,10 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
 
 
 def test_a_release_is_made_as_its_workflow_says(tmp_path: Path) -> None:
-    """Its own lines on this tree: the tag, wheel and sdist, the bill of materials, the notes."""
+    """Its own lines on this tree: the tag, wheel and sdist, the bill of materials, the notes.
+
+    All but those that ask others: the packages of an environment that is here already, and their known weaknesses.
+    """
     clone = tmp_path / "clone"
     names = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
     for name in names:
@@ -134,7 +137,8 @@ def test_a_release_is_made_as_its_workflow_says(tmp_path: Path) -> None:
     (tmp_path / "gh").chmod(0o755)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["release"]["steps"]
-    runs = {step["name"]: step["run"] for step in steps if "run" in step and step["name"] != "Environment"}
+    asking = {"Environment", "Known weaknesses"}
+    runs = {step["name"]: step["run"] for step in steps if "run" in step and step["name"] not in asking}
 
     def run(name: str, tag: str) -> int:
         return subprocess.run(

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Room(Workshop):
 def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room:
     """A project of functions with tiny programs, or, without any, of the samples."""
     made = make_workshop(folder, **(functions or {"unused": 'source = "hs/unused"'}))
-    packages = {"apt": ["libghc-aeson-dev", "libghc-hmatrix-dev"]}
+    packages = tomllib.loads((ROOT / "lambda.toml").read_text())["build"]["packages"]
     build = {"builder": "docker", "base_image": base, "network": "host", "packages": packages}
     room = Room(made.folder, engine, build | ({"tool": "ghc", "packages": []} if functions else {}))
     if not functions:
