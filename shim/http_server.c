@@ -174,11 +174,23 @@ int http_start(void)
     return error;
 }
 
+static void tell_of_the_end(void)
+{
+    struct buffer how = {0};
+    say_how_it_ended(&how);
+    append(&how, "", 1);
+    note("%s %s between two events and is started anew", SHIM_MAIN, how.data);
+    release(&how);
+}
+
 /* Behind an answer: start the successor of a server that has gone, for whatever comes next. One that ends again and again
    is given up with us, where `alone` says that no other event is under way here. */
 void http_replace(bool alone)
 {
+    bool known = child.ended; /* by the answer before */
     children_reap();
+    if (child.ended && !known)
+        tell_of_the_end();
     if (!child.pid || child.ended)
         start_server(); /* when that fails, it is tried once more for the event, and answered */
     if (alone && ends_again_and_again())
@@ -190,13 +202,8 @@ void http_replace(bool alone)
 struct failure be_ready(int64_t until)
 {
     children_reap();
-    if (child.ended) {
-        struct buffer how = {0};
-        say_how_it_ended(&how);
-        append(&how, "", 1);
-        note("%s %s between two events and is started anew", SHIM_MAIN, how.data);
-        release(&how);
-    }
+    if (child.ended)
+        tell_of_the_end();
     if (!child.pid || child.ended) {
         int error = start_server();
         if (error)
