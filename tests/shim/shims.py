@@ -134,6 +134,10 @@ class Running:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
+    def wait_log(self, words: str) -> None:
+        """Return when the log says so: Node writes it behind what it answers."""
+        wait_until(lambda: words in self.log)
+
     def children(self) -> list[int]:
         """Everything below the shim, zombies too."""
         found, todo = [], [self.process.pid]

@@ -63,7 +63,7 @@ def test_an_exception_may_be_as_broken_as_its_program(way: Way, run_handler: Sta
             assert answer.kind == "error"
             assert words in answer.error_message
             assert len(answer.error_message) < 100_000
-            assert "IOException: " in shim.log
+            shim.wait_log("IOException: ")
         assert api.ask(b'"close"').body == b"1"
         assert api.ask(b"2").body == b"2"
 
@@ -144,7 +144,7 @@ def test_a_refused_answer_is_told(way: Way, verdict: int, run_handler: Start, ap
             assert api.ask(b"2").body == b"2"
         else:
             assert shim.process.wait(5) == 1
-        assert f"answered {verdict}" in shim.log
+        shim.wait_log(f"answered {verdict}")
     assert len(api.posts) <= 2
 
 
@@ -161,7 +161,7 @@ def test_prints_of_the_handler_are_log(way: Way, run_handler: Start, api: Runtim
     with run_handler(way) as shim:
         assert api.ask(b'"print"').body == b"1"
         assert api.ask(b"2").body == b"2"
-        assert "a print\n" in shim.log
+        shim.wait_log("a print\n")
 
 
 @pytest.mark.parametrize("way", [way for way in EVERY if way in NATIVE or way.settings.input == "envelope"], ids=str)
@@ -200,7 +200,7 @@ def test_a_refusal_ends_the_program(way: Way, run_handler: Start, api: RuntimeAp
     with run_handler(way) as shim:
         assert shim.process.wait(5) == 1
     assert api.asked == 1
-    assert "403" in shim.log
+    shim.wait_log("403")
 
 
 @native

@@ -90,7 +90,7 @@ def test_an_api_that_is_gone_ends_the_shim(way: Way, tmp_path: Path) -> None:
     with running(way, address, tmp_path / "task") as shim:
         assert shim.process.wait(30) == 1
     assert time.monotonic() - begun > 1.9
-    assert "no connection to the Runtime API" in shim.log
+    shim.wait_log("no connection to the Runtime API")
 
 
 @checked

@@ -35,7 +35,7 @@ def test_an_exit_code_is_an_error_with_the_end_of_stderr(way: Way, start: Start,
         assert "main ended with exit code 3" in answer.error_message
         assert "about to leave with 3" in answer.error_message
         assert api.ask(b"1").body == b"1"
-        assert "about to leave with 3" in shim.log
+        shim.wait_log("about to leave with 3")
 
 
 @every_way

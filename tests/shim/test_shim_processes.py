@@ -124,7 +124,7 @@ def test_sigterm_reaches_the_program_and_ends_all(way: Way, start: Start, api: R
         children = shim.children()
         shim.process.send_signal(signal.SIGTERM)
         assert shim.process.wait(2) == 0
-        assert "tidied up" in shim.log
+        shim.wait_log("tidied up")
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
@@ -140,7 +140,7 @@ def test_last_words_at_sigterm_are_log(way: Way, deed: str, start: Start, api: R
         time.sleep(0.1)
         shim.process.send_signal(signal.SIGTERM)
         assert shim.process.wait(2) == 0
-        assert "tidied up" in shim.log
+        shim.wait_log("tidied up")
 
 
 @pytest.mark.parametrize("way", NATIVE, ids=str)

@@ -50,7 +50,7 @@ def test_one_that_dies_between_events_is_started_for_the_next(shim: str, tmp_pat
         time.sleep(0.2)
         assert one.tell("url", request("POST", "/again"))["line"] == "POST /again"
         assert one.seen().count("listening") == 2
-        assert "between two events and is started anew" in one.shim.log
+        one.shim.wait_log("between two events and is started anew")
         assert one.shim.zombies() == []
 
 
@@ -89,7 +89,7 @@ def test_one_that_dies_again_and_again_ends_the_sandbox_behind_an_answer(tmp_pat
             post = one.post(url(request("POST", f"/do/exit={number}")))
             assert post.error_type == "Function.ExitError"
         assert one.shim.process.wait(10) == 1
-        assert "ended 4 times within 10 s: this sandbox is given up" in one.shim.log
+        one.shim.wait_log("ended 4 times within 10 s: this sandbox is given up")
 
 
 def test_on_node_one_that_dies_again_and_again_is_started_with_each_event(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_on_node_one_that_dies_again_and_again_is_started_with_each_event(tmp_pa
         starts = one.seen().count("listening")
         assert one.tell("url", request("GET", "/next"))["line"] == "GET /next"
         assert one.seen().count("listening") == starts + 1
-        assert "ended 4 times within 10 s and is started with the next event only" in one.shim.log
+        one.shim.wait_log("ended 4 times within 10 s and is started with the next event only")
 
 
 @shims
