@@ -44,15 +44,38 @@ class Clock:
 
 
 @dataclass
+class Waits:
+    """The waits of one function's run: each reason is said once, and all of them together are bounded."""
+
+    label: str  # in lambda.toml
+    name: str  # as a sentence names it
+    report: Callable[[str], None]
+    clock: Clock = field(default_factory=Clock)
+    _told: set[str] = field(default_factory=set)
+    _slept: float = 0.0
+
+    def tell(self, text: str) -> None:
+        """Say why nothing happens."""
+        if text not in self._told:
+            self._told.add(text)
+            self.report(f"{self.label}: {text}")
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep a little; DeployError when that was enough in all."""
+        self._slept += seconds
+        if self._slept > ALL_S:
+            raise DeployError(
+                f"{self.name} made this run wait for {ALL_S} s in all.", "Run the same command again later."
+            )
+        self.clock.sleep(seconds)
+
+
 class Calls:
     """The calls of one function's deploy."""
 
-    aws: Aws
-    desired: DesiredState
-    report: Callable[[str], None]
-    clock: Clock
-    _told: set[str] = field(default_factory=set)
-    _slept: float = 0.0
+    def __init__(self, aws: Aws, desired: DesiredState, report: Callable[[str], None], clock: Clock) -> None:
+        self.aws, self.desired, self.report, self.clock = aws, desired, report, clock
+        self._waits = Waits(desired.label, desired.name, report, clock)
 
     def call(self, operation: str, **parameters: Any) -> Answer:
         """One call about the function, again and again while AWS says "not yet"."""
@@ -89,12 +112,12 @@ class Calls:
             if not busy(answer):
                 break
             state = answer.get("State") if answer.get("State") != "Active" else answer.get("LastUpdateStatus")
-            self._tell(f"waits up to {UPDATE_S} s: AWS says {state}")
+            self._waits.tell(f"waits up to {UPDATE_S} s: AWS says {state}")
             if self.clock.now() - started > UPDATE_S:
                 raise DeployError(
                     f"{self.desired.name} is still {state} after {UPDATE_S} s.", "Run the same command again later."
                 )
-            self._sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
+            self._waits.sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
             polls += 1
         if failure(answer):
             raise DeployError(
@@ -120,11 +143,11 @@ class Calls:
             hint = f"Look at it, then make it anew: doit destroy:{self.desired.label}, doit deploy:{self.desired.label}"
             raise DeployError(f"{self.desired.name} cannot be changed: {sentence}", hint) from error
         if conflict and elapsed < UPDATE_S:
-            self._tell(f"waits up to {UPDATE_S} s: {sentence}")
-            self._sleep(1.0)
+            self._waits.tell(f"waits up to {UPDATE_S} s: {sentence}")
+            self._waits.sleep(1.0)
         elif kind in THROTTLED and elapsed < UPDATE_S:
-            self._tell(f"waits up to {UPDATE_S} s: AWS throttles ({sentence})")
-            self._sleep(2.0)
+            self._waits.tell(f"waits up to {UPDATE_S} s: AWS throttles ({sentence})")
+            self._waits.sleep(2.0)
         elif invalid and any(part in sentence for part in NOT_YET) and elapsed < ROLE_S:
             self._await_role(sentence, elapsed)
         else:
@@ -134,19 +157,5 @@ class Calls:
         reason = "" if elapsed else trust_problem(self.aws, str(self.desired.settings.get("Role", "")))
         if reason:
             raise DeployError(f"{sentence} {reason}", f"Its trust policy must be {TRUST_POLICY}")
-        self._tell(f"waits up to {ROLE_S} s for the role: {sentence}")
-        self._sleep(min(1.0 + elapsed / 4, 5.0))
-
-    def _sleep(self, seconds: float) -> None:
-        self._slept += seconds
-        if self._slept > ALL_S:
-            raise DeployError(
-                f"{self.desired.name} made this run wait for {ALL_S} s in all.", "Run the same command again later."
-            )
-        self.clock.sleep(seconds)
-
-    def _tell(self, text: str) -> None:
-        """Say why nothing happens, each reason once."""
-        if text not in self._told:
-            self._told.add(text)
-            self.report(f"{self.desired.label}: {text}")
+        self._waits.tell(f"waits up to {ROLE_S} s for the role: {sentence}")
+        self._waits.sleep(min(1.0 + elapsed / 4, 5.0))

@@ -7,12 +7,11 @@ out  `Patience(...).call(...)`: its answer; DeployError when waiting does not he
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from ...base.errors import DeployError
-from ..deploy.calls import ALL_S, LACKS_A_RIGHT, THROTTLED, Clock
+from ..deploy.calls import LACKS_A_RIGHT, THROTTLED, Clock, Waits
 from ..errors import code, sentence_of
 
 Done = TypeVar("Done")
@@ -22,15 +21,12 @@ TOO_FRESH = "Unable to validate the following destination"  # S3 does not see th
 IN_PROGRESS = "in progress"
 
 
-@dataclass
 class Patience:
     """The calls of one function's triggers."""
 
-    label: str
-    report: Callable[[str], None]
-    clock: Clock = field(default_factory=Clock)
-    _said: set[str] = field(default_factory=set)
-    _slept: float = 0.0
+    def __init__(self, label: str, report: Callable[[str], None]) -> None:
+        self.label, self.clock = label, Clock()
+        self._waits = Waits(label, label, report, self.clock)
 
     def call(self, client: Any, operation: str, **parameters: Any) -> Any:
         """One call, again and again while AWS says "not yet"; DeployError where the role lacks a right."""
@@ -57,15 +53,8 @@ class Patience:
 
     def wait(self, why: str, times: int = 1) -> None:
         """Sleep a little; each reason is said once. DeployError when that was enough in all."""
-        if why not in self._said:
-            self._said.add(why)
-            self.report(f"{self.label}: waits up to {LONGEST_S} s: {why}")
-        self._slept += POLL_S * times
-        if self._slept > ALL_S:
-            raise DeployError(
-                f"{self.label} made this run wait for {ALL_S} s in all.", "Run the same command again later."
-            )
-        self.clock.sleep(POLL_S * times)
+        self._waits.tell(f"waits up to {LONGEST_S} s: {why}")
+        self._waits.sleep(POLL_S * times)
 
 
 def _not_yet(error: Exception, sentence: str) -> bool:
