@@ -6,18 +6,16 @@ out  build/<fn>/deployed-hash: what AWS holds after a deploy that succeeded
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
-from threading import Lock
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .addresses import remember
 from .graph import bars
+from .graph.at_once import AtOnce
 from .graph.task import warn
 from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .lib.base import files
-from .lib.base.errors import BuildError
 from .lib.platform import runtimes
 from .products import Products
 
@@ -53,11 +51,10 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
     line = Line(parse_with(parser), names)
     documents = Documents(line)
 
-    only_one = Lock()
-    headers: set[str] = set()
+    def changes() -> bool:
+        return name == "deploy" and not line.arguments.dry_run
 
-    @cache
-    def start(*, changes: bool) -> Any:
+    def start() -> Any:
         """All chosen functions, at work at once."""
         from .lib.aws.deploy.deployment import Deployment
 
@@ -68,31 +65,22 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
         packages = {each.function.name: partial(package_of, each) for each in made}
         more: dict[str, Any] = {"deep": given.deep, "triggers": name == "diff"}
         run = Deployment(project, packages, part=part, report=bars.say, progress=bars.upload, **more)
-        return run.run(packages, changes=changes)
+        return run.run(packages, changes=changes())
+
+    run_of_all = AtOnce(name, line, documents, start)
 
     def act(function: str, given: Any) -> int:
-        changes = name == "deploy" and not given.dry_run
         products = Products(next(item for item in project.functions if item.name == function))
         if ends := runtimes.ending(products.function.runtime):
             warn(function, ends)
-        with only_one:
-            futures = start(changes=changes)
-        try:
-            outcome = futures[function].result()
-        except BuildError as error:
-            if len(line.chosen) == 1:
-                raise
-            documents.fail(f"{name}:{function}", error)
+        outcome = run_of_all.outcome(function)
+        if outcome is None:
             return 1
-        if changes:
+        if changes():
             files.write_json(products.deployed_hash, outcome.record())
             if outcome.url:
                 remember(products.function, project.stage, url=outcome.url)
-        documents[function] = outcome.document()
-        if outcome.target.account_line not in headers:
-            headers.add(outcome.target.account_line)
-            bars.say(outcome.target.account_line)
-        bars.say(outcome.block(), sys.stderr if given.json else sys.stdout)
+        run_of_all.show(function, outcome)
         return 2 if getattr(given, "exit_code", False) and outcome.has_changes else 0
 
     return verbs(name, doc, line, act, names, needs=lambda _function, _: packing(project, line.chosen))

@@ -6,15 +6,12 @@ out  what was changed; with --dry-run what would be
 
 from __future__ import annotations
 
-import sys
-from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from .graph import bars
+from .graph.at_once import AtOnce
 from .graph.verb import Documents, Line, Verb, json_option, parse_with, verbs
 from .lib.base import processes
-from .lib.base.errors import BuildError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -28,30 +25,20 @@ def define(project: Project) -> Iterator[Verb]:
     names = [function.name for function in project.functions]
     line = Line(parse_with(options), names)
     documents = Documents(line)
-    only_one, headers = Lock(), set[str]()
 
-    @cache
     def start() -> Any:
         from .lib.aws.events.run import run
 
         processes.at_end.add(processes.end_soon)
         return run(project, line.chosen, bars.say, changes=not line.arguments.dry_run)
 
-    def act(name: str, given: Any) -> int:
-        with only_one:
-            futures = start()
-        try:
-            wired = futures[name].result()
-        except BuildError as error:
-            if len(line.chosen) == 1:
-                raise
-            documents.fail(f"events:{name}", error)
+    run_of_all = AtOnce("events", line, documents, start)
+
+    def act(name: str, _given: Any) -> int:
+        wired = run_of_all.outcome(name)
+        if wired is None:
             return 1
-        documents[name] = wired.document()
-        if wired.target.account_line not in headers:
-            headers.add(wired.target.account_line)
-            bars.say(wired.target.account_line)
-        bars.say(wired.block(), sys.stderr if given.json else sys.stdout)
+        run_of_all.show(name, wired)
         return 0
 
     doc = "what invokes the function: schedules, queues, buckets"
