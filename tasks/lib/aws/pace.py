@@ -19,6 +19,10 @@ SAID_AFTER_S, SAID_EVERY_S = 5.0, 30.0
 LOOK_S = 0.5
 
 
+def silent(_text: str) -> None:
+    """Report nothing."""
+
+
 class TokenBucket:
     """At most `rate` calls a second in the long run, and `burst` at once."""
 

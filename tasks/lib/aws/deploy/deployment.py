@@ -17,7 +17,7 @@ from ...base.errors import DeployError, UsageError
 from ...settings.references import Reference
 from ..errors import errors_while
 from ..events import wiring
-from ..pace import daemons
+from ..pace import daemons, silent
 from ..references import References
 from ..reply import account_of
 from ..session import Aws, connect
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 
 WRITING = 8  # functions deployed at a time, within the quotas of pace.py
 ROUNDS = 6  # plans made for one function before giving up: somebody else keeps changing it
-
-
-def silent(_text: str) -> None:
-    """Report nothing."""
 
 
 def no_progress(_function: str) -> Progress:

@@ -6,12 +6,12 @@ out  `notes(...)`: sentences; pairs of lambda.toml that cannot work at all are r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...platform.fronts import FRONTS, FrontName
 from ...settings.words import Process, Response
+from ..events.policy import every_statement, services_of
 
 if TYPE_CHECKING:
     from ...settings.model import Function
@@ -26,15 +26,10 @@ def is_at_risk(function: Function) -> bool:
 def invokers(client: Any, name: str, qualifier: dict[str, str]) -> frozenset[str]:
     """The services that the function's policy lets invoke it; none where that may not be read."""
     try:
-        policy = json.loads(client.get_policy(FunctionName=name, **qualifier)["Policy"])
+        listed = every_statement(client, name, qualifier)
     except client.exceptions.ClientError:
         return frozenset()
-    found = set()
-    for statement in policy["Statement"]:
-        principal = statement.get("Principal", {})
-        services = principal.get("Service", ()) if isinstance(principal, dict) else ()
-        found |= {services} if isinstance(services, str) else set(services)
-    return frozenset(found)
+    return frozenset(service for statement in listed for service in services_of(statement))
 
 
 def notes(function: Function, services: frozenset[str]) -> Iterator[str]:

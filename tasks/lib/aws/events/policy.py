@@ -22,12 +22,23 @@ Statements = Mapping[str, Mapping[str, Any]]
 def statements(handle: FunctionHandle) -> Statements:
     """The statements of the policy at the function's alias, by id; none where it has no policy."""
     try:
-        answer = handle.client.get_policy(FunctionName=handle.name, **handle.qualifier)
+        listed = every_statement(handle.client, handle.name, handle.qualifier)
     except handle.client.exceptions.ResourceNotFoundException:
         return {}
-    found = json_member(answer, "Policy").get("Statement", [])
-    listed = found if isinstance(found, list) else [found]
-    return {str(one.get("Sid")): one for one in listed if isinstance(one, dict)}
+    return {str(one.get("Sid")): one for one in listed}
+
+
+def every_statement(client: Any, name: str, qualifier: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """The statements of a policy as they stand, with and without an id; ClientError where there is none to read."""
+    found = json_member(client.get_policy(FunctionName=name, **qualifier), "Policy").get("Statement", [])
+    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
+
+
+def services_of(statement: Mapping[str, Any] | None) -> set[str]:
+    """The services that a statement is about."""
+    principal = (statement or {}).get("Principal", {})
+    named = principal.get("Service", ()) if isinstance(principal, dict) else ()
+    return {named} if isinstance(named, str) else set(named)
 
 
 def source_of(statement: Mapping[str, Any] | None) -> str:
@@ -44,10 +55,7 @@ def source_of(statement: Mapping[str, Any] | None) -> str:
 
 def lets_in(statement: Mapping[str, Any] | None, service: str, source: str) -> bool:
     """True if a statement lets just this source of a service invoke the function."""
-    principal = (statement or {}).get("Principal", {})
-    named = principal.get("Service", ()) if isinstance(principal, dict) else ()
-    services = {named} if isinstance(named, str) else set(named)
-    return service in services and source_of(statement) == source
+    return service in services_of(statement) and source_of(statement) == source
 
 
 def allow(

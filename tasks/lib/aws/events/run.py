@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import errors_while
-from ..pace import daemons
+from ..pace import daemons, silent
 from ..session import Aws, connect
 from ..verbs.handle import find_function
 from . import wiring
@@ -70,7 +70,7 @@ def run(
 
 
 def _wire_one(project: Project, name: str, report: Callable[[str], None], aws: Aws, *, changes: bool) -> Wired:
-    handle = find_function(project, name, wiring.silent, lambda: aws)
+    handle = find_function(project, name, silent, lambda: aws)
     aws.report = report
     if changes:
         made = wiring.wire(handle, report)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError
 from ...settings.triggers import Kind
-from ..deploy.remote import get_function
 from ..errors import errors_while
+from ..pace import silent
 from . import buckets, queues, schedules
 from .patience import Patience
 from .plan import Step, plan
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from ..verbs.handle import FunctionHandle
 
 ROUNDS = 6
-
-
-def silent(_text: str) -> None:
-    """Report nothing."""
 
 
 def _read(
@@ -91,11 +87,8 @@ def _wire_all(handle: FunctionHandle, declared: dict[str, Source], report: Calla
     patience, made = Patience(handle.function.name, report), list[Any]()
     looked_for = desired_sources(handle.function)
     with errors_while():
-        if declared and get_function(handle.client, handle.name, handle.target.alias) is None:
-            raise DeployError(
-                f"There is no function {handle.name} ({handle.target}).",
-                f"Deploy it first: doit deploy:{handle.function.name}",
-            )
+        if declared:
+            handle.check_there()
         for turn in range(ROUNDS):
             if turn > 1:
                 patience.wait("AWS does not show yet what was written", turn)

@@ -13,12 +13,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...base.errors import DeployError
 from ...settings.forms import OWN_TAGS
-from ..deploy.remote import get_function
 from ..errors import errors_while
 from ..events.patience import Patience
 from ..events.policy import allow, forbid, lets_in, statements
+from ..pace import silent
 
 if TYPE_CHECKING:
     from .handle import FunctionHandle
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 OWNER_TAG = f"{OWN_TAGS}api"
 DEFAULT = "$default"  # the route of every path, and the stage without a name in the address
 SERVICE, SID = "apigateway.amazonaws.com", "haskell-on-lambda-api"
-
-
-def silent(_text: str) -> None:
-    """Report nothing."""
 
 
 def state(handle: FunctionHandle) -> dict[str, Any]:
@@ -46,11 +41,7 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
     """
     patience, client = Patience(handle.function.name, report), handle.aws.client("apigatewayv2")
     with errors_while():
-        if get_function(handle.client, handle.name, handle.target.alias) is None:
-            raise DeployError(
-                f"There is no function {handle.name} ({handle.target}).",
-                f"Deploy it first: doit deploy:{handle.function.name}",
-            )
+        handle.check_there()
         found, done = patience.until(partial(_ours, handle)), "unchanged"
         if not found and dry_run:
             return _document(handle, None, "would be created")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...base.errors import DeployError, UsageError
 from ..deploy.desired import log_group, name_on_aws
 from ..deploy.outcome import Target
+from ..deploy.remote import get_function
 from ..errors import errors_while, missing
 from ..session import Aws, connect
 
@@ -77,6 +78,14 @@ class FunctionHandle:
                 if missing(error):
                     raise self._absent() from error
                 raise
+
+    def check_there(self) -> None:
+        """DeployError where the function, or its alias, is not on AWS."""
+        if get_function(self.client, self.name, self.target.alias) is None:
+            raise DeployError(
+                f"There is no function {self.name} ({self.target}).",
+                f"Deploy it first: doit deploy:{self.function.name}",
+            )
 
     def _absent(self) -> DeployError:
         """The error for a function that is not there."""

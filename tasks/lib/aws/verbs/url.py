@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...settings.words import Response
-from ..reply import json_member
+from ..events.policy import statements
 
 if TYPE_CHECKING:
     from .handle import FunctionHandle
@@ -44,7 +44,7 @@ def _create(handle: FunctionHandle, auth_type: str) -> None:
         client.create_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
     elif any(there.get(name) != value for name, value in desired.items()):
         client.update_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
-    present = _statements(handle)
+    present = statements(handle)
     for sid, statement in STATEMENTS.items():
         if auth_type == "NONE" and sid not in present:
             client.add_permission(
@@ -56,7 +56,7 @@ def _create(handle: FunctionHandle, auth_type: str) -> None:
 
 def _delete(handle: FunctionHandle) -> None:
     client = handle.client
-    for sid in _statements(handle) & STATEMENTS.keys():
+    for sid in statements(handle).keys() & STATEMENTS.keys():
         client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
     with suppress(client.exceptions.ResourceNotFoundException):
         client.delete_function_url_config(FunctionName=handle.name, **handle.qualifier)
@@ -67,7 +67,7 @@ def _state(handle: FunctionHandle) -> dict[str, Any]:
     if there is None:
         return {"url": None, "auth": None, "missing_permissions": []}
     public = there["AuthType"] == "NONE"
-    lacking = sorted(STATEMENTS.keys() - _statements(handle)) if public else []
+    lacking = sorted(STATEMENTS.keys() - statements(handle).keys()) if public else []
     return {"url": there["FunctionUrl"], "auth": "public" if public else "iam", "missing_permissions": lacking}
 
 
@@ -76,12 +76,3 @@ def _config(handle: FunctionHandle) -> Any:
         return handle.client.get_function_url_config(FunctionName=handle.name, **handle.qualifier)
     except handle.client.exceptions.ResourceNotFoundException:
         return None
-
-
-def _statements(handle: FunctionHandle) -> set[str]:
-    """The ids of the statements in the function's policy."""
-    try:
-        answer = handle.client.get_policy(FunctionName=handle.name, **handle.qualifier)
-    except handle.client.exceptions.ResourceNotFoundException:
-        return set()
-    return {str(statement.get("Sid")) for statement in json_member(answer, "Policy").get("Statement", [])}
