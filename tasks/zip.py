@@ -122,12 +122,11 @@ def finished_stage(function: Function) -> Stage:
 
         if not files.is_file(given):
             raise PackageError(f"There is no file {given}.", "Correct `zip` of the function in lambda.toml.")
-        content = given.read_bytes()
         for doubt in doubts(given, function, products.layers(function)):
             warn(function.name, doubt)
-        files.write(made.zip, content)
-        files.write(made.sha256, f"{archive.code_sha256(content)}\n".encode())
-        return f"{given} → {made.zip}  {files.human(len(content))}, finished"
+        files.copy(given, made.zip)
+        files.write(made.sha256, f"{archive.code_sha256_of(made.zip)}\n".encode())
+        return f"{given} → {made.zip}  {files.human(made.zip.stat().st_size)}, finished"
 
     settings = {name: getattr(function, name) for name in FINISHED}
     return task(

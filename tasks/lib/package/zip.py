@@ -151,6 +151,11 @@ def code_sha256(package: bytes) -> str:
     return base64.b64encode(hashlib.sha256(package).digest()).decode()
 
 
+def code_sha256_of(package: Path) -> str:
+    """The same of a zip on disk."""
+    return base64.b64encode(bytes.fromhex(sha256(package))).decode()
+
+
 def members_of(package: Path) -> dict[str, Member]:
     """The members of a zip on disk, with their modes."""
     with zipfile.ZipFile(package) as opened:
