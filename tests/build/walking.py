@@ -95,7 +95,7 @@ class Walk:
         """The first variants of all files, and nothing built."""
         self.empty("walk")
         self._place(dict.fromkeys(sorted(self.files), 0))
-        found = self._built("walk")
+        found = build_digest(self.machine("walk"), "walk")
         assert found is not None
         assert found == self.from_nothing.setdefault(tuple(self.state.values()), found)
 
@@ -103,10 +103,10 @@ class Walk:
         """Bring some files to other variants, build in the copy of all steps, and compare."""
         self._place(edit)
         self.steps += 1
-        found, here = self._built("walk"), tuple(self.state.values())
+        found, here = build_digest(self.machine("walk"), "walk"), tuple(self.state.values())
         if here not in self.from_nothing:
             self.empty("fresh")
-            self.from_nothing[here] = self._built("fresh")
+            self.from_nothing[here] = build_digest(self.machine("fresh"), "fresh")
         assert found == self.from_nothing[here], f"not as built from nothing: {self.state}"
 
     def _place(self, edit: Mapping[str, int]) -> None:
@@ -119,12 +119,12 @@ class Walk:
             else:
                 path.write_text(text)
 
-    def _built(self, name: str) -> str | None:
-        """A digest of the executable; None when the sources do not compile."""
-        machine = self.machine(name)
-        job = Job(tree(Path("src"), Path("build")), "p", Tool.AUTO, (), Path(name, "p"))
-        try:
-            haskell.build(machine, machine.toolchain(print), job, lambda _: None)
-        except BuildError:
-            return None
-        return hashlib.sha256(job.target.read_bytes()).hexdigest()
+
+def build_digest(machine: Machine, folder: str) -> str | None:
+    """A digest of the executable that src/ gives in a folder; None when the sources do not compile."""
+    job = Job(tree(Path("src"), Path("build")), "p", Tool.AUTO, (), Path(folder, "p"))
+    try:
+        haskell.build(machine, machine.toolchain(print), job, lambda _: None)
+    except BuildError:
+        return None
+    return hashlib.sha256(job.target.read_bytes()).hexdigest()

@@ -10,7 +10,6 @@ out  a line a comparison with the counts; at a difference the first edit that ma
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import sys
@@ -21,14 +20,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from tasks.lib.base.errors import BuildError
-from tasks.lib.build import haskell
 from tasks.lib.build.host import Host
-from tasks.lib.build.job import Job
 from tasks.lib.build.machine import Machine
-from tasks.lib.build.sources import tree
-from tasks.lib.settings.words import Tool
 from tests.build.families import Families
+from tests.build.walking import build_digest
 
 LONGEST = 10  # builds between two comparisons
 KINDS = ("ghc", "ghc-reads", "cabal", "stack")
@@ -110,13 +105,7 @@ class WideWalk:
     def built(self, name: str, files: dict[str, str]) -> str | None:
         """A digest of the executable; None when the sources do not compile."""
         write(Path("src"), files)
-        machine = self.machine(name)
-        job = Job(tree(Path("src"), Path("build")), "p", Tool.AUTO, (), Path(name, "p"))
-        try:
-            haskell.build(machine, machine.toolchain(print), job, lambda _: None)
-        except BuildError:
-            return None
-        return hashlib.sha256(job.target.read_bytes()).hexdigest()
+        return build_digest(self.machine(name), name)
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 from tests.support import Run, Workshop, need
 
@@ -17,16 +16,7 @@ def plain_user() -> list[str]:
 
 
 def as_plain_user(project: Workshop, *words: str) -> Run:
-    done = subprocess.run(
-        [*plain_user(), *project.command(*words)],
-        cwd=project.folder,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout, done.stderr)
+    return project.doit(*words, by=plain_user())
 
 
 def said(run: Run, *words: str) -> None:
