@@ -36,6 +36,12 @@ def test_every_command_a_page_names_exists(page: Path, tasks: set[str]) -> None:
     assert heads - COMMANDS - tasks == set()
 
 
+def test_the_ci_runs_the_command_that_the_front_page_gives_for_the_tests() -> None:
+    steps = re.search(r"^(./setup.sh --test) && (\S+ \S+) +#", README, re.MULTILINE)
+    assert steps
+    assert set(steps.groups()) <= set((ROOT / ".ci/run").read_text().splitlines())
+
+
 def test_every_verb_is_named(tasks: set[str]) -> None:
     text = README + (ROOT / "CONTRIBUTING.md").read_text()
     verbs = {task for task in tasks if ":" not in task}
