@@ -3,7 +3,8 @@
    A request is sent with one writev; an answer is read with whatever framing the server chose (Content-Length, chunked,
    to the end of the connection; header names in any case and order). The socket never blocks: all waiting is `loop_wait`'s,
    and only sending a stream has a limit in time. A broken connection is made anew and the request sent once more: `next`
-   changes nothing, and a second answer for one event is refused by the API. */
+   changes nothing, and a second answer for one event is refused by the API. One of several copies asks for the next event
+   in the same breath as it answers: Lambda counts on each of them to wait, and refuses an event that meets none. */
 #include "bootstrap.h"
 
 #include <errno.h>
@@ -42,6 +43,8 @@ static int failures;        /* connections that broke in a row while we waited f
 static bool ended_in_error; /* the connection ended in an error */
 static const char *stream_type = "application/octet-stream";
 static bool streaming; /* the head of a streamed answer is out, its end is not */
+static bool asks_ahead; /* directly behind each answer */
+static bool asked;      /* GET next is out already */
 static void do_nothing(void) {}
 static void (*on_reply_sent)(void) = do_nothing; /* an answer has been sent, and the API has not said yes yet */
 
@@ -53,6 +56,7 @@ static void disconnect(void)
         close(connection);
     connection = -1;
     input_from = input_to = 0;
+    asked = false;
 }
 
 static bool connect_to(const struct addrinfo *address)
@@ -173,6 +177,13 @@ static size_t receive(char *into, size_t room)
     }
     ended_in_error = true;
     return 0;
+}
+
+static struct iovec next_request(void)
+{
+    static char head[512];
+    int size = snprintf(head, sizeof head, "GET " PATH "invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", host);
+    return (struct iovec){head, (size_t)size};
 }
 
 /* ---- reading a reply ---- */
@@ -341,15 +352,22 @@ static void disconnect_if_last(const struct reply *reply)
 
 /* ---- next ---- */
 
-/* Send GET next, and leave the answer for api_next: it may come in an hour. */
+/* Send GET next, where that is not done already, and leave the answer for api_next: it may come in an hour. */
 void api_ask(void)
 {
-    char head[512];
-    int size = snprintf(head, sizeof head, "GET " PATH "invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", host);
-    struct iovec part = {head, (size_t)size};
-    ensure_connected();
-    if (!send_all(&part, 1, NEVER))
-        disconnect(); /* api_next sees it */
+    if (!asked) {
+        struct iovec part = next_request();
+        ensure_connected();
+        if (!send_all(&part, 1, NEVER))
+            disconnect(); /* api_next sees it */
+    }
+    asked = false;
+}
+
+/* Ask behind each answer from now on, without a wait for the API's word on it. */
+void api_ask_ahead(void)
+{
+    asks_ahead = true;
 }
 
 static void forget(struct event *event)
@@ -376,7 +394,7 @@ bool api_next(struct event *event)
 {
     struct reply reply;
     forget(event);
-    if (connection >= 0 && !loop_wait_one(connection, POLLIN, now_ms() + IDLE_MS)) {
+    if (connection >= 0 && input_from == input_to && !loop_wait_one(connection, POLLIN, now_ms() + IDLE_MS)) {
         release_spares();
         memory_release();
     }
@@ -411,8 +429,9 @@ void api_on_reply_sent(void (*work)(void))
     on_reply_sent = work;
 }
 
-/* Read the reply to an answer; its status, or 0 when the connection broke before. */
-static int read_verdict(void)
+/* Read the reply to an answer; its status, or 0 when the connection broke before. A GET next that went out behind the answer
+   counts where the connection is kept. */
+static int read_verdict(bool next_is_out)
 {
     static struct pace pace;
     struct reply reply;
@@ -430,6 +449,7 @@ static int read_verdict(void)
         disconnect();
     if (reply.status >= 300)
         note("the Runtime API answered %d: %.*s", reply.status, SHOWN(body));
+    asked = next_is_out && connection >= 0;
     release(&body);
     return reply.status;
 }
@@ -450,12 +470,13 @@ static int post(const char *path, const struct event *event, const char *headers
     append_invocation(&head, event);
     append_format(&head, "Content-Length: %zu\r\n\r\n", body->size);
     for (int tries = 0; tries < TRIES && status == 0; tries++) {
+        bool asks = asks_ahead && event;
         ensure_connected();
-        struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}};
-        bool sent = send_all(parts, body->size ? 2 : 1, NEVER);
+        struct iovec parts[] = {{head.data, head.size}, {body->data, body->size}, next_request()};
+        bool sent = send_all(parts, asks ? 3 : 2, NEVER);
         if (tries == 0)
             on_reply_sent();
-        status = read_verdict(); /* even so: a server that has had enough says why (413) and hangs up */
+        status = read_verdict(asks); /* even so: a server that has had enough says why (413) and hangs up */
         if (!sent)
             disconnect();
     }
@@ -605,12 +626,12 @@ void api_stream_end(const struct failure *failure)
         log_failure(failure->type, failure->message.data ? failure->message.data : "", size_of_news(failure));
     }
     append_text(&end, "\r\n");
-    struct iovec part = {end.data, end.size};
+    struct iovec parts[] = {{end.data, end.size}, next_request()};
     streaming = false;
-    bool sent = send_all(&part, 1, now_ms() + GRACE_MS);
+    bool sent = send_all(parts, asks_ahead ? 2 : 1, now_ms() + GRACE_MS);
     on_reply_sent();
     if (sent)
-        act_on_status(read_verdict());
+        act_on_status(read_verdict(asks_ahead));
     else
         disconnect();
     release(&end);

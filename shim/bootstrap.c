@@ -248,8 +248,8 @@ static void prestart(void)
 static void prestart_next(void)
 {
     log_forget();
-    if (SHIM_PROCESS == PER_EVENT && !is_worker) { /* Lambda counts on all of several to ask again at once */
-        sched_yield();                             /* whoever shares our processor takes the answer first */
+    if (SHIM_PROCESS == PER_EVENT) {
+        sched_yield(); /* whoever shares our processor takes the answer first */
         child_kill();
         prestart();
     }
@@ -276,8 +276,6 @@ _Noreturn static void serve(void)
         memory_end();
         if (SHIM_PROCESS == PERSISTENT)
             children_reap();
-        if (SHIM_PROCESS == PER_EVENT && is_worker)
-            child_kill();
         prestart();
         if (SHIM_PROCESS == PERSISTENT)
             watch_idle(child.out, persistent_idle);
@@ -328,13 +326,15 @@ int main(void)
             close(some);
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
-    if (SHIM_PROCESS == PERSISTENT)
-        memory_open();
     child_prepare();
     if (SHIM_PROCESS != HTTP) /* a web server's hold its port, and are set when that is known */
         child_set_arguments((char *const[]){SHIM_ARGUMENTS NULL});
     if (!fork_workers() && SHIM_PROCESS == PERSISTENT)
         pin_to_cpu();
+    if (SHIM_PROCESS == PERSISTENT) { /* each copy has its own: nothing of one may be seen in another */
+        memory_open();
+        child_tell_of_memory();
+    }
     int error = SHIM_PROCESS == NATIVE ? child_become() : 0;
     if (!log_open())
         fail("cannot make a pipe: %s", strerror(errno));
@@ -342,6 +342,8 @@ int main(void)
     if (SHIM_CONTENT != OCTETS)
         api_stream_type(PRELUDE_TYPE);
     api_open(api);
+    if (is_worker)
+        api_ask_ahead();
     if (error)
         give_up(error);
     serve();

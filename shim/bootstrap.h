@@ -165,6 +165,7 @@ struct child {
 extern struct child child;
 
 void child_prepare(void);
+void child_tell_of_memory(void);
 const char *child_program(void);
 int child_become(void);
 bool child_contains(const char *text);
@@ -197,6 +198,7 @@ struct failure {
 
 void api_open(const char *address);
 void api_ask(void);
+void api_ask_ahead(void);
 bool api_next(struct event *event);
 void api_on_reply_sent(void (*work)(void));
 void api_answer(const struct event *event, const struct buffer *answer);

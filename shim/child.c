@@ -156,13 +156,18 @@ void child_prepare(void)
         unset("AWS_LAMBDA_RUNTIME_API"); /* a server that links a runtime must not fetch events */
     set("LAMBDA_SHIM_PROCESS", ways[SHIM_PROCESS]);
     unset("LAMBDA_SHIM_MEMORY");
-    if (SHIM_PROCESS == PERSISTENT && memory_size())
-        set("LAMBDA_SHIM_MEMORY", memory_size());
     set("LAMBDA_SHIM_RESPONSE", !SHIM_STREAM ? "buffered" : SHIM_CONTENT == PRELUDED ? "prelude" : "stream");
     set("LAMBDA_SHIM_INPUT", SHIM_ENVELOPE ? "envelope" : "event");
     if (chdir(root))
         note("cannot enter %s: %s", root, strerror(errno));
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* Where there is memory to share, the program's environment says so. */
+void child_tell_of_memory(void)
+{
+    if (memory_size())
+        set("LAMBDA_SHIM_MEMORY", memory_size());
 }
 
 /* Keep to the processor we are on; the program may use all of them. Each event wakes us four times for a few

@@ -161,6 +161,12 @@ def test_threads_answer_several_events_at_once(way: Way, run_handler: Start, api
     with run_handler(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "8"}) as shim:
         api.wait_asked(8)
         assert len(shim.children()) == 0, "one process serves all"
+        api.waits_for_next = True  # Lambda counts on each thread to wait again
+        large = b'"' + b"x" * 300_000 + b'"'
+        assert api.ask(large).body == large
+        assert api.ask(b'"empty"').error_type == "Function.NoResponse"
+        assert api.ask(b'"stream late"').trailing_error["errorType"] == "TooLate"
+        api.posts.clear()
         events = [Event(b'"nap"' if number % 2 else str(number).encode()) for number in range(40)]
         for event in events:
             api.events.put(event)

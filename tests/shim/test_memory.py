@@ -13,6 +13,7 @@ import pytest
 
 from tasks.lib.settings.words import Process
 from tasks.lib.shim import ShimSettings
+from tests.shim.messages import Event
 from tests.shim.runtime_api import RuntimeApi
 from tests.shim.shims import PROGRAMS, Start, Way, workshop
 from tests.support import ROOT, need
@@ -86,6 +87,19 @@ def test_the_next_program_finds_nothing_of_the_one_before(start: Start, api: Run
         api.ask(event("fill"))
         assert api.ask(event("exit")).error_type == "Function.ExitError"
         assert told(api)["left"] == [0, 0, 0]
+
+
+def test_copies_share_no_memory_with_each_other(start: Start, api: RuntimeApi, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with start(WAY, program=sharing(), variables={"AWS_LAMBDA_MAX_CONCURRENCY": "2", "GO": str(go)}):
+        for _ in range(5):
+            held = Event(event("wait"))
+            api.events.put(held)
+            assert api.ask(event("in")).body == event("in")
+            go.touch()
+            assert api.answer_to(held.id).body == held.body
+            go.unlink()
+        assert told(api)["shared"] >= 2, "they went through the memory"
 
 
 def test_small_ones_and_those_that_are_too_large_go_through_the_pipe(start: Start, api: RuntimeApi) -> None:

@@ -86,6 +86,24 @@ def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: Runti
         api.refuse_next = 403
 
 
+@pytest.mark.parametrize(
+    "way", [*CHECKED, *(way.but(response="stream") for way in CHECKED)], ids=lambda way: f"{way}-copies"
+)
+def test_a_copy_asks_for_the_next_event_in_the_breath_of_its_answer(way: Way, start: Start, api: RuntimeApi) -> None:
+    """Lambda counts on every copy to wait for an event, and refuses one that meets none."""
+    api.waits_for_next = True
+    with start(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "2"}):
+        for body in (b"1", b'"' + b"x" * 300_000 + b'"'):
+            assert api.ask(body).body == body
+        for deed, kind in (("exit3", "Function.ExitError"), ("silent", "Function.NoResponse")):
+            assert api.ask({"do": deed}).error_type == kind
+        if way.settings.response == "stream" and way.settings.process == "per-event":
+            assert api.ask({"do": "drip-fail"}).trailing_error["errorType"] == "Function.ExitError"
+        api.verdict = lambda _: None if api.connections < 4 else 202  # the first two connections break
+        api.waits_for_next = False
+        assert [api.ask(b"2").body for _ in range(3)] == [b"2"] * 3
+
+
 @pytest.mark.parametrize("way", CHECKED, ids=str)
 def test_what_a_program_leaves_behind_does_not_end_the_copies(
     way: Way, start: Start, api: RuntimeApi, tmp_path: Path

@@ -8,6 +8,7 @@ import json
 import mmap
 import os
 import sys
+import time
 
 HALF = int(os.environ["LAMBDA_SHIM_MEMORY"])
 EVENTS, ANSWERS = mmap.mmap(3, HALF, prot=mmap.PROT_READ), mmap.mmap(4, HALF)
@@ -32,7 +33,10 @@ def writable():
 def answer(what, offset, event):
     """The rest of the head, and bytes behind it."""
     place = f"@{offset} {len(event)}"
-    if what == "in":
+    if what == "wait":
+        while not os.path.exists(os.environ["GO"]):
+            time.sleep(0.005)
+    if what in ("in", "wait"):
         return (place, b"") if offset else (str(len(event)), event)
     if what in ("fill", "spill"):
         size = 2_000_000

@@ -35,11 +35,11 @@ serve :: String -> Context -> Answering -> IO ()
 serve location constants handler = do
   several <- maybe 1 id . (>>= readMaybe) <$> lookupEnv "AWS_LAMBDA_MAX_CONCURRENCY"
   if several < (2 :: Int)
-    then serveAlone location constants (setVariable "_X_AMZN_TRACE_ID") handler
+    then serveAlone location id constants (setVariable "_X_AMZN_TRACE_ID") handler
     else do
       logAt Info constants [] marker
       ended <- newEmptyMVar
-      replicateM_ several $ forkFinally (serveAlone location constants (const (pure ())) handler) (putMVar ended)
+      replicateM_ several $ forkFinally (serveAlone location askAhead constants (const (pure ())) handler) (putMVar ended)
       takeMVar ended >>= either throwIO pure -- when one goes, all go
 
 -- | The bootstrap looks for this text in the program: with it, one process is enough for several events at once.
@@ -58,12 +58,12 @@ errorType :: Failure -> (ByteString, ByteString)
 errorType failure = ("Lambda-Runtime-Function-Error-Type", headerName (errorName failure))
 
 -- | One event after the other.
-serveAlone :: String -> Context -> (Maybe ByteString -> IO ()) -> Answering -> IO ()
-serveAlone location constants setTrace handler = do
-  api <- newApi location
+serveAlone :: String -> (Api -> Api) -> Context -> (Maybe ByteString -> IO ()) -> Answering -> IO ()
+serveAlone location asking constants setTrace handler = do
+  api <- asking <$> newApi location
   watch <- newWatch
   forever $ do
-    reply <- request api "GET" "invocation/next" [] B.empty
+    reply <- next api
     -- For good: Lambda wants us to go, and asking again would spin.
     unless (replyStatus reply == 200) . giveUp $ "answered GET next with " ++ show (replyStatus reply)
     let context = contextOf constants (replyHeaders reply)
@@ -81,23 +81,23 @@ serveAlone location constants setTrace handler = do
           failure <- timedOut context
           void (complain other failure) `catch` ignore
           c_exit 1
-        failed failure = do
+        failed to failure = do
           open <- isOpen stream
-          if open then logFailure context failure >> endStream stream (Just failure) else complain api failure
+          if open then logFailure context failure >> endStream (through to stream) (Just failure) else complain to failure
     tried <- try $ case replyBody reply of
       Just event -> withDeadline watch end context (handler context event (write stream)) >>= judge context (isOpen stream)
       Nothing -> pure (Left (Failure "Runtime.TruncatedEvent" "the connection to the Runtime API broke in the middle of the event" []))
-    verdict <- case tried of
+    told <- case tried of
       Right (Right (Just answer)) -> request api "POST" (path <> "/response") invocation answer
       Right (Right Nothing) -> endStream stream Nothing
-      Right (Left failure) -> failed failure
+      Right (Left failure) -> failed api failure
       Left problem -> do
         -- Asynchronous: the event has its answer before the program goes.
-        _ <- failureOf problem >>= failed
+        _ <- failureOf problem >>= failed (notAhead api)
         throwIO (problem :: SomeException)
-    when (replyStatus verdict >= 500) $ giveUp ("answered " ++ show (replyStatus verdict))
-    when (replyStatus verdict >= 300 || replyStatus verdict == 0) $
-      logAt Warn context [] ("lambda-run: the Runtime API answered " <> C.pack (show (replyStatus verdict)) <> " to " <> path)
+    when (replyStatus told >= 500) $ giveUp ("answered " ++ show (replyStatus told))
+    when (replyStatus told >= 300 || replyStatus told == 0) $
+      logAt Warn context [] ("lambda-run: the Runtime API answered " <> C.pack (show (replyStatus told)) <> " to " <> path)
   where
     giveUp what = ioError (userError ("the Runtime API " ++ what))
 
@@ -106,6 +106,10 @@ data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Bool) !
 
 newStream :: Api -> ByteString -> [(ByteString, ByteString)] -> IO Stream
 newStream api path fields = Stream api path fields <$> newIORef False <*> newIORef False
+
+-- | The same stream, by that view of its connection.
+through :: Api -> Stream -> Stream
+through api (Stream _ path fields open torn) = Stream api path fields open torn
 
 isOpen :: Stream -> IO Bool
 isOpen (Stream _ _ _ open _) = readIORef open

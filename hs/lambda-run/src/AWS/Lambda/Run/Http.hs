@@ -6,6 +6,9 @@ module AWS.Lambda.Run.Http
   ( Api,
     Reply (..),
     newApi,
+    askAhead,
+    notAhead,
+    next,
     request,
     beginChunks,
     sendChunk,
@@ -37,15 +40,22 @@ import Numeric (showHex)
 import System.IO.Unsafe (unsafeDupablePerformIO)
 import Text.Read (readMaybe)
 
--- | The connection, made when it is needed.
-data Api = Api {host :: !ByteString, address :: [Word8], port :: !Int, connection :: IORef (Maybe (Descriptor, Reader))}
+-- | The connection, made when it is needed; what goes out behind each answer, and whether it has.
+data Api = Api
+  { host :: !ByteString,
+    address :: [Word8],
+    port :: !Int,
+    connection :: IORef (Maybe (Descriptor, Reader)),
+    behind :: !ByteString,
+    asked :: IORef Bool
+  }
 
 -- | 'replyBody' is 'Nothing' when the connection broke in the middle of it.
 data Reply = Reply {replyStatus :: !Int, replyHeaders :: [(ByteString, ByteString)], replyBody :: !(Maybe ByteString)}
 
 newApi :: String -> IO Api
 newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
-  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing
+  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure B.empty <*> newIORef False
   _ -> ioError (userError ("AWS_LAMBDA_RUNTIME_API=" ++ location ++ " is no IPv4 address and port"))
   where
     (name, rest) = break (== ':') location
@@ -60,6 +70,44 @@ addressOf text = case traverse number (C.split '.' (C.pack text)) of
       Just (n, "") | n >= 0 && n < 256 -> Just (fromIntegral n)
       _ -> Nothing
 
+-- | Ask for the next event directly behind each answer: of several at once Lambda counts on each to wait, and refuses an
+-- event that meets none.
+askAhead :: Api -> Api
+askAhead api = api {behind = nextHead api}
+
+-- | The same connection, for an answer behind which nothing is asked.
+notAhead :: Api -> Api
+notAhead api = api {behind = B.empty}
+
+-- | The next event.
+next :: Api -> IO Reply
+next api = do
+  out <- readIORef (asked api)
+  writeIORef (asked api) False
+  if out then coming `catch` \Gone -> hangUp api >> request api "GET" nextPath [] B.empty else request api "GET" nextPath [] B.empty
+  where
+    coming = connectionOf api >>= replyOf api . snd
+
+nextPath :: ByteString
+nextPath = "invocation/next"
+
+nextHead :: Api -> ByteString
+nextHead api = headOf api "GET" nextPath []
+
+-- | A reply, and the end of a connection that does not outlast it.
+replyOf :: Api -> Reader -> IO Reply
+replyOf api reader = do
+  reply <- readReply reader
+  unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
+  pure reply
+
+-- | The reply to an answer; behind it stands the next event, where that was asked for.
+verdict :: Api -> Reader -> IO Reply
+verdict api reader = do
+  reply <- replyOf api reader
+  kept <- isJust <$> readIORef (connection api)
+  reply <$ writeIORef (asked api) (kept && not (B.null (behind api)))
+
 -- | One request and its reply. A connection that breaks is made anew, and the request sent once more.
 request :: Api -> ByteString -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO Reply
 request api method path more content = attempt (1 :: Int)
@@ -67,10 +115,14 @@ request api method path more content = attempt (1 :: Int)
     attempt again = exchange `catch` retry again
     exchange = do
       (descriptor, reader) <- connectionOf api
-      writeAll descriptor requestHead content `catch` ignore -- it may have said why before it hung up
-      reply <- readReply reader
-      unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
-      pure reply
+      sendAll descriptor `catch` ignore -- it may have said why before it hung up
+      if method == "POST" then verdict api reader else replyOf api reader
+    -- What stands behind goes out with the last of the content.
+    sendAll descriptor
+      | method /= "POST" || B.null (behind api) = writeAll descriptor requestHead content
+      | B.length content < last' = writeAll descriptor (requestHead <> content) (behind api)
+      | (most, rest) <- B.splitAt (B.length content - last') content = writeAll descriptor requestHead most >> writeAll descriptor rest (behind api)
+    last' = 16384
     retry again Gone = do
       hangUp api
       if again > 0 then attempt (again - 1) else throwIO Gone
@@ -105,10 +157,8 @@ chunk piece
 endChunks :: Api -> [(ByteString, ByteString)] -> IO Reply
 endChunks api trailers = do
   (descriptor, reader) <- connectionOf api
-  writeAll descriptor B.empty (B.concat (["0\r\n"] ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- trailers] ++ ["\r\n"]))
-  reply <- readReply reader
-  unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
-  pure reply
+  writeAll descriptor B.empty (B.concat (["0\r\n"] ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- trailers] ++ ["\r\n", behind api]))
+  verdict api reader
 
 keepsOpen :: Reply -> Bool
 keepsOpen reply = maybe True (not . sameText "close") (header "connection" (replyHeaders reply))
@@ -117,6 +167,7 @@ hangUp :: Api -> IO ()
 hangUp api = do
   old <- readIORef (connection api)
   writeIORef (connection api) Nothing
+  writeIORef (asked api) False
   mapM_ (close . fst) old
 
 -- | The emulator starts us before it listens: be patient for two seconds.
