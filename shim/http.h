@@ -161,6 +161,8 @@ void append_elsewhere(struct buffer *out);
 
 /* ---- http_failure.c ---- */
 
+void expect_no_end(void);
+bool end_is_told(void);
 void say_how_it_ended(struct buffer *message);
 struct failure failure_before_ready(void);
 struct failure failure_not_ready(void);

@@ -5,8 +5,21 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+static bool told; /* of the end of this server */
+
+void expect_no_end(void)
+{
+    told = false;
+}
+
+bool end_is_told(void)
+{
+    return told;
+}
+
 void say_how_it_ended(struct buffer *message)
 {
+    told = true;
     if (WIFSIGNALED(child.status))
         append_format(message, "was killed by signal %d (%s)", WTERMSIG(child.status), signal_name(WTERMSIG(child.status)));
     else

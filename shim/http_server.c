@@ -65,6 +65,7 @@ static int start_server(void)
     link_hang_up();
     log_forget();
     is_ready = told_elsewhere = false;
+    expect_no_end();
     choose_port();
     if (*SHIM_SOCKET)
         unlink(SHIM_SOCKET);
@@ -187,9 +188,8 @@ static void tell_of_the_end(void)
    is given up with us, where `alone` says that no other event is under way here. */
 void http_replace(bool alone)
 {
-    bool known = child.ended; /* by the answer before */
     children_reap();
-    if (child.ended && !known)
+    if (child.ended && !end_is_told())
         tell_of_the_end();
     if (!child.pid || child.ended)
         start_server(); /* when that fails, it is tried once more for the event, and answered */

@@ -11,9 +11,6 @@ let ends = []; // when a server ended by itself, the oldest first
 
 const endsAgainAndAgain = () => ends.length === ENDS && ends[ENDS - 1] - ends[0] <= ENDS_MS;
 
-const howItEnded = ({ code, signal }) =>
-  signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
-
 function freePort() {
   return new Promise((resolve, reject) => {
     const listener = net.createServer().once('error', reject);
@@ -28,6 +25,7 @@ class Server {
   requestId; // of the last event
   tail = NOTHING;
   gone = null; // how it ended, {code, signal} or {error}
+  told = false; // an error or the log has said that
   ready = false; // it has taken a connection
   spent = false; // it is killed when the last event under way has ended
   idle = []; // connections that are kept
@@ -83,6 +81,12 @@ class Server {
     this.kill();
   }
 
+  howItEnded() {
+    const { code, signal } = this.gone;
+    this.told = true;
+    return signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
+  }
+
   // The server, and whatever it has started in its group.
   kill(signal = 'SIGKILL') {
     try {
@@ -133,7 +137,7 @@ class Server {
       return failure('Runtime.PortInUse', what);
     }
     await this.lastWords();
-    return this.failure('Runtime.ExitError', `${howItEnded(this.gone)} before it listened on ${this.expectedPlace}`);
+    return this.failure('Runtime.ExitError', `${this.howItEnded()} before it listened on ${this.expectedPlace}`);
   }
 
   failureNotReady() {

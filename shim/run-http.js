@@ -12,16 +12,23 @@ process.on('exit', () => server?.kill());
 // Start the successor of a server that has gone, for whatever comes next; one that ends again and again waits for an event.
 function replaceServer() {
   if (server && !server.gone) return;
+  tellOfTheEnd();
   if (endsAgainAndAgain())
     warn(`${main} ended ${ENDS} times within ${ENDS_MS / 1000} s and is started with the next event only`);
   else server = new Server();
+}
+
+// Of one that answered all it was asked, and has gone.
+function tellOfTheEnd() {
+  if (!server?.gone || !server.ready || server.told || !('code' in server.gone)) return;
+  warn(`${main} ${server.howItEnded()} between two events and is started anew`);
 }
 
 // A server that listens: the one that runs, or a new one where that has gone. Throws a failure otherwise.
 async function readyServer(until, id) {
   await turn();
   await turn(); // so that an end that has come is known
-  if (server?.gone && server.ready) warn(`${main} ${howItEnded(server.gone)} between two events and is started anew`);
+  tellOfTheEnd();
   if (!server || (server.gone && server.ready)) server = new Server();
   const one = server;
   one.requestId = id;
@@ -67,7 +74,7 @@ async function breakFailure(one, link, error, { began, deadline, id }) {
   for (const until = Date.now() + BREAK_MS; !one.gone && Date.now() < until;) await sleep(1);
   if (one.gone) {
     await one.lastWords();
-    return one.failure('Function.ExitError', `${howItEnded(one.gone)} before it had answered`);
+    return one.failure('Function.ExitError', `${one.howItEnded()} before it had answered`);
   }
   const what = began ? 'broke off in the middle of its response' : 'closed the connection without a response';
   return one.failure('Function.Truncated', what);

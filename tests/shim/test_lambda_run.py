@@ -86,7 +86,10 @@ def test_deadlines_come_and_go(way: Way, options: tuple[str, ...], run_handler: 
     with run_handler(way, *options):
         for _ in range(2):
             for number in range(20):
-                assert api.ask(str(number), deadline_s=0.8).body == str(number).encode()
+                begun = time.monotonic()
+                answer = api.ask(str(number), deadline_s=0.8)
+                late = answer.kind == "error" and answer.at - begun >= 0.5  # of 0.6: on a machine that stood still
+                assert late or answer.body == str(number).encode()
             time.sleep(0.9)
             late = api.ask(b'"sleep"', deadline_s=0.8)
             assert late.error_type == "Function.Timeout"

@@ -43,6 +43,16 @@ def test_what_a_kept_connection_loses_is_sent_again_only_where_it_may(shim: str,
 
 
 @shims
+def test_one_that_ends_before_its_answer_has_come_is_not_replaced_in_silence(shim: str, tmp_path: Path) -> None:
+    """Its heir answers for it when it has gone, however long that takes the shim to know."""
+    with serving(tmp_path, http_way(shim)) as one:
+        assert one.post(url(request("GET", "/do/heir"))).kind == "response"
+        assert one.tell("url", request("GET", "/again"))["line"] == "GET /again"
+        one.shim.wait_log("between two events and is started anew")
+        assert one.shim.log.count("is started anew") == 1
+
+
+@shims
 def test_one_that_dies_between_events_is_started_for_the_next(shim: str, tmp_path: Path) -> None:
     with serving(tmp_path, http_way(shim)) as one:
         one.tell("url", request())

@@ -54,6 +54,15 @@ def behave(connection, method, target, headers, body):
         )
     elif what == "text":
         reply(connection, "200 OK", [("Content-Type", "text/html; charset=utf-8")], 'grüße "\\ \n\x01 €😀'.encode())
+    elif what == "heir":
+        parent = os.getpid()
+        if os.fork() > 0:
+            os._exit(0)
+        os.setsid()
+        while os.path.exists(f"/proc/{parent}") and " Z " not in open(f"/proc/{parent}/stat").read():
+            time.sleep(0.005)
+        reply(connection, "200 OK", [("Content-Type", "text/plain"), ("Connection", "close")], b"said")
+        os._exit(0)
     elif what == "byte":
         reply(connection, "200 OK", [("Content-Type", "text/plain")], b"\x80")
     elif what == "all":
