@@ -76,6 +76,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.mkdir()
     subprocess.run(["tar", "-xf", folder / "root.tar", "-C", made, "--exclude=./dev/*"], check=True)
     (made / "dev" / "null").touch()
+    (made / "bin/sh").unlink()
+    (made / "bin/sh").symlink_to("bash")  # as in Amazon Linux
     (made / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (made / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
     return made

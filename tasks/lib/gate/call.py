@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +46,13 @@ class Call:
 
     def path(self, name: str) -> str:
         """A name as a path from the root."""
-        return posixpath.normpath(posixpath.join(self.cwd, name))
+        return path_from(self.cwd, name)
+
+
+def path_from(folder: str, name: str) -> str:
+    """A name as seen from a folder. `..` stays behind a name: where that is a link, it leads elsewhere than back."""
+    path = posixpath.join(folder, name)
+    return path if re.search(r"/(?!\.\.?/)[^/]+/+\.\.(/|$)", path) else posixpath.normpath(path)
 
 
 class Follower(Protocol):

@@ -10,13 +10,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from .call import path_from
 from .shell import UnreadError, commands, unit_end
 
 UNKNOWN = "\ue000"
+ALWAYS_SET = frozenset("?$-#")
+ARITHMETIC = re.compile(r"\s*\$?\w+(\s*[-+*<>]\s*\$?\w+)*\s*")
+OF_BASH = re.compile(  # expansions that work in bash whatever the value, though what they give is not told here
+    r"#?[A-Za-z_]\w*(\[[@*]\])?|[A-Za-z_]\w*(\[[@*]\])?(:\s?-?\d+(:-?\d+)?|/.*|\^\^?|,,?|@[QEPA])", re.DOTALL
+)
 PARAMETER = re.compile(r"(#?)([A-Za-z_]\w*(?:\[0\])?|[0-9@*#?$!-])(?:(:?[-=+?]|%%?|##?)(.*))?", re.DOTALL)
 DEEPEST = 8
 
@@ -30,6 +36,9 @@ class Variables:
     cwd: str = "/"
     arguments: tuple[str, ...] = ()  # $0 and what follows
     unset: set[str] = field(default_factory=set)  # names that were asked for and are not known here
+    fixed: set[str] = field(default_factory=lambda: {"EUID", "PPID", "UID"})  # readonly, these in bash
+    real: Callable[[str], str] = posixpath.normpath  # a path with its links followed
+    doubts: set[str] = field(default_factory=set)  # expansions that may end the script
 
     @classmethod
     def of(cls, environment: Mapping[str, str], cwd: str, arguments: tuple[str, ...]) -> Variables:
@@ -43,7 +52,14 @@ class Variables:
 
     def path(self, text: str) -> str:
         """A path as seen from the shell's folder; UNKNOWN in it where the folder or the text is."""
-        return posixpath.normpath(posixpath.join(self.cwd, text)) if UNKNOWN not in text else text
+        return path_from(self.cwd, text) if UNKNOWN not in text else text
+
+    def folder(self, text: str, *, links: bool = False) -> str:
+        """Where `cd` goes: `..` is the folder above by name; with `links`, by the file system, as `cd -P`."""
+        path = self.path(text)
+        if UNKNOWN in path:
+            return path
+        return self.real(path) if links else posixpath.normpath(path)
 
     def one(self, word: str) -> str:
         """A word as one field, as in an assignment."""
@@ -113,6 +129,8 @@ class Variables:
         if text[at] == "`":
             return self._output(text[at + 1 : end - 1], depth), end
         if text.startswith("$((", at):
+            if not ARITHMETIC.fullmatch(text[at + 3 : end - 2]):
+                self.doubts.add(f"the arithmetic {text[at:end]}")
             return UNKNOWN, end
         if text.startswith("$(", at):
             return self._output(text[at + 2 : end - 1], depth), end
@@ -135,11 +153,15 @@ class Variables:
     def _parameter(self, text: str, depth: int) -> str:
         found = PARAMETER.fullmatch(text)
         if found is None or found[1]:
+            if not OF_BASH.fullmatch(text):
+                self.doubts.add(f"${{{text}}}, which may be no expansion")
             return UNKNOWN
         name, operation, word = found[2], found[3] or "", found[4] or ""
         value = self._value(name)
+        if operation[-1:] == "?" and not value:
+            self.doubts.add(f"${{{text}}}, which ends it where {name} has no value")
         if value is None:  # the function's own environment may have it
-            self.unset |= set() if operation else {name}
+            self.unset |= set() if operation or name in ALWAYS_SET else {name}
             return UNKNOWN
         argument = "".join(part for part, _ in self._parts(word, depth + 1))
         if not operation or UNKNOWN in value:
@@ -152,21 +174,21 @@ class Variables:
 
     def _output(self, text: str, depth: int) -> str:
         """What the usual command substitutions print."""
-        inner = Variables(dict(self.values), self.exported, self.cwd, self.arguments)
+        inner = Variables(dict(self.values), self.exported, self.cwd, self.arguments, real=self.real)
         printed = UNKNOWN
         try:
             for command in commands(text):
                 words = [part for word in command.words for part in inner.expand(word)] if depth < DEEPEST else []
                 plain = [word for word in words[1:] if word not in {"--", "-f", "-P", "-e"}]
                 if words[:1] == ["cd"] and len(plain) == 1:
-                    inner.cwd = inner.path(plain[0])
+                    inner.cwd = inner.folder(plain[0], links="-P" in words)
                 elif words in (["pwd"], ["pwd", "-P"]):
-                    printed = inner.cwd
+                    printed = inner.folder(".", links="-P" in words)
                 elif words[:1] in (["dirname"], ["basename"]) and len(plain) == 1:
                     head, tail = posixpath.split(plain[0])
                     printed = (head or ".") if words[0] == "dirname" else tail
-                elif words[:1] in (["readlink"], ["realpath"]) and len(plain) == 1:
-                    printed = inner.path(plain[0])
+                elif (words[:1] == ["realpath"] or words[:2] == ["readlink", "-f"]) and len(plain) == 1:
+                    printed = inner.folder(plain[0], links=True)
                 elif words[:1] == ["echo"]:
                     printed = " ".join(words[1:])
                 else:

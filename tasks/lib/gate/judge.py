@@ -27,7 +27,7 @@ from .launch import Launch
 from .objects import floors, idle, objects
 from .proof import Proof, proof_of
 from .readings import Readings, Tables
-from .script import READ_BY_EYE
+from .shell_state import READ_BY_EYE
 from .verdict import (
     Doubt,
     Note,

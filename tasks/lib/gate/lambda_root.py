@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from ..sysroot.file import File
 
 FOLDER_MODE = 0o755
-STANDARD = ("/var/lang", "/var/runtime", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/etc", "/dev", "/proc")
+STANDARD = (
+    *("/var/lang", "/var/runtime", "/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/etc", "/dev", "/proc"),
+    "/tmp",  # noqa: S108 - a function's own
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,10 @@ class LambdaRoot(Rooted, StandIns):
 
     def destination(self, path: str, hops: int = MOST_HOPS) -> str:
         """Where a path leads, though nothing may be known there; the path itself where it cannot be followed."""
-        folder, _, name = posixpath.normpath(path).rpartition("/")
+        folder, _, name = path.rstrip("/").rpartition("/")
         try:
+            if name in {"", ".", ".."}:
+                return self.canonical(path)
             here = f"{self.canonical(folder or '/').rstrip('/')}/{name}"
         except OSError:
             return path

@@ -13,20 +13,22 @@ import posixpath
 import re
 from dataclasses import replace
 
-from ..platform.layout import LOADER, OPT, PROGRAM_PATH, TASK
+from ..platform.layout import LOADER, OPT, TASK
 from .by_loader import loader_call
 from .call import NAME_THE_LAYER, Call, Entry
 from .environment import ENVIRONMENT, OF_LOADERS, SHELLS
 from .expansion import UNKNOWN
 from .lambda_root import LambdaRoot, name_in_package
 from .prefixes import PASSES_ON, env, passed_on
-from .script import READ_BY_EYE, Script
+from .script import Script
+from .shell_call import shell_call
+from .shell_state import READ_BY_EYE
 from .verdict import Doubt, Fault, Problem, Role, Unproved, printable
 
 SHEBANG_BYTES = 256  # BINPRM_BUF_SIZE of the Linux kernel
 MOST_INTERPRETERS = 5  # that the Linux kernel follows for one start
 MOST_SCRIPT_BYTES = 1 << 20
-SHELL_OPTION = re.compile(r"[-+][A-Za-z]+|--[a-z]+")
+DEFAULT_PATH = "/bin:/usr/bin"  # of execvp(3), where the environment has none
 MADE_THERE = ("/tmp/", "/dev/shm/", "/proc/")  # noqa: S108 - of a function
 PACK_IT = "Pack it at that place, executable, or correct the script."
 
@@ -93,7 +95,8 @@ class Launch:
         self._enter(path, call.environment.get("LD_LIBRARY_PATH", ""), "", call.cwd)
 
     def _enter(self, path: str, library_path: str, loader: str, cwd: str, *, executed: bool = True) -> None:
-        if UNKNOWN in library_path or UNKNOWN in cwd:
+        relative = any(not folder.startswith("/") for folder in re.split("[:;]", library_path))
+        if UNKNOWN in library_path or (relative and UNKNOWN in cwd):
             message = "the folders that it searches for libraries depend on what is not known here."
             self._doubt(Doubt.SCRIPT, printable(name_in_package(path)), message, READ_BY_EYE)
             return
@@ -150,7 +153,7 @@ class Launch:
 
     def _absent(self, path: str, by: str) -> None:
         name = printable(name_in_package(path))
-        if path.startswith((f"{TASK}/", f"{OPT}/")):
+        if self.root.destination(path).startswith((f"{TASK}/", f"{OPT}/")):
             message = f"{by} starts {name}, which is not in the package, or not to be reached by the function's user."
             self.problems.append(Problem.of_need(Fault.MISSING, (by, name), message, PACK_IT))
         else:
@@ -172,25 +175,19 @@ class Launch:
 
     def _shell(self, call: Call) -> None:
         """A shell: options and a script, or -c and its text."""
-        rest, options = list(call.words[1:]), ""
-        while rest and rest[0].startswith(("-", "+")) and rest[0] != "--":
-            word = rest.pop(0)
-            if word in {"-o", "+o"}:
-                options += {"errexit": "e", "nounset": "u"}.get(rest.pop(0) if rest else "", "")
-            elif SHELL_OPTION.fullmatch(word):
-                options += word[1:] if word[0] == "-" and word[1] != "-" else ""
-            else:
-                message = (
-                    f"{call.by} gives its shell the option {printable(word)}, which none takes: a #! line has one word."
-                )
-                self._problem(Fault.FORM, call.by, message, "Write `set` in the script instead.")
-                return
-        del rest[: rest[:1] == ["--"]]
-        if {"n", "s"} & set(options):
-            message = "its shell is told -n or -s: it only reads, or reads what nobody writes."
-            self._doubt(Doubt.SCRIPT, call.by, message, READ_BY_EYE)
+        told = shell_call(call)
+        rest, options = told.rest, told.options
+        if told.odd:
+            message = (
+                f"{call.by} gives its shell the option {printable(told.odd)}, which none takes: a #! line has one word."
+            )
+            self._problem(Fault.FORM, call.by, message, "Write `set` in the script instead.")
+        elif told.unread:
+            self._doubt(Doubt.SCRIPT, call.by, f"{told.unread}.", READ_BY_EYE)
+        elif call.environment.get("BASH_ENV"):
+            self._doubt(Doubt.SCRIPT, call.by, "its shell reads $BASH_ENV first.", READ_BY_EYE)
         elif "c" in options:
-            arguments = tuple(rest[1:]) or (call.words[0],)
+            arguments = rest[1:] or (call.words[0],)
             text = rest[0] if rest else ""
             Script(self, replace(call, depth=call.depth + 1), arguments, options).run(text)
         elif rest and UNKNOWN in rest[0]:
@@ -213,7 +210,7 @@ class Launch:
         if "/" in name or UNKNOWN in name:
             self.execute(call.path(name), call)
             return
-        for folder in call.environment.get("PATH", PROGRAM_PATH).split(":"):
+        for folder in call.environment.get("PATH", DEFAULT_PATH).split(":"):
             if UNKNOWN in folder:
                 continue
             path = call.path(posixpath.join(folder, name))

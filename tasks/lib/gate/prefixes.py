@@ -7,6 +7,7 @@ out  `env(call)`, `passed_on(name, call)` → the Call that they make; without w
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 
 from .call import Call
@@ -20,6 +21,8 @@ PASSES_ON = {  # start what follows: their options that take a value
     "stdbuf": frozenset({"-i", "-o", "-e", "--input", "--output", "--error"}),
     "timeout": frozenset({"-s", "-k", "--signal", "--kill-after"}),
 }
+ADJUSTMENT = re.compile(r"(-+|--adjustment=)?[-+]?\d+")  # of nice
+DURATION = re.compile(r"\d+(\.\d*)?[smhd]?|\.\d+[smhd]?")  # of timeout and sleep
 ENV_OPTION = re.compile(r"(-u|-C|--unset|--chdir)(?:=?(.*))$", re.DOTALL)
 
 
@@ -38,9 +41,9 @@ def env(call: Call) -> Call:
                 cwd = call.path(value)
         elif word.startswith(("-S", "--split-string")):
             text = word.removeprefix("-S").removeprefix("--split-string=")
-            rest[0:1] = ["", *(text.split() if text else [])]
             if not text and len(rest) > 1:
-                rest[1:2] = rest[1].split()
+                text = rest.pop(1)
+            rest[0:1] = ["", *_split(text)]
         elif found := ASSIGNMENT.fullmatch(word):
             given[found[1]] = found[2]
         elif not word.startswith("-"):
@@ -51,10 +54,26 @@ def env(call: Call) -> Call:
     return replace(call, words=tuple(rest), environment=given, cwd=cwd)
 
 
+def _split(text: str) -> list[str]:
+    """The words of `env -S`: quotations as in a shell; escapes and variables are its own, and not read."""
+    if set(text) & set("\\$#"):
+        return [UNKNOWN]
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return [UNKNOWN]
+
+
 def passed_on(name: str, call: Call) -> Call:
     """Behind the options of nohup, nice, stdbuf, setsid or timeout."""
     rest = list(call.words[1:])
     while rest and rest[0].startswith("-"):
+        value = " ".join(rest[1:2]) if rest[0] in PASSES_ON[name] else rest[0]
+        if name == "nice" and not ADJUSTMENT.fullmatch(value):
+            return replace(call, words=(UNKNOWN,))
         del rest[: 2 if rest[0] in PASSES_ON[name] else 1]
-    del rest[: name == "timeout"]  # how long
+    if name == "timeout":
+        if rest and not DURATION.fullmatch(rest[0]):
+            return replace(call, words=(UNKNOWN,))
+        del rest[:1]
     return replace(call, words=tuple(rest))

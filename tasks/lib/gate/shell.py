@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 BEYOND = {
     **dict.fromkeys(("if", "then", "else", "elif", "fi", "case", "esac", "[[", "[", "test", "!"), "a condition"),
@@ -26,6 +27,7 @@ BEYOND_OPERATORS = {
     "&": "a job in the background",
 }
 OPERATOR = re.compile(r"&&|\|\||;;|>>|<<|>&|<&|&>|[\n;|&()<>]")
+STANDARD_STREAMS = frozenset({"0", "1", "2"})
 REDIRECTIONS = frozenset({">", ">>", "<", ">&", "<&", "&>"})
 ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 ASSIGNMENT_OF_SHELLS = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
@@ -77,7 +79,7 @@ def commands(text: str) -> Iterator[Command]:
 def _commands(text: str) -> Iterator[Command]:
     streams: dict[str, list[str]] = {"": [], ">": [], "<": []}  # words, and the files behind operators
     joined_by, operator, last = ";", "", 1  # `operator`: of a redirection that waits for its file
-    for kind, written, line in (*_tokens(text), ("operator", "\n", 0)):
+    for kind, written, line in chain(_tokens(text), [("operator", "\n", 0)]):
         last = line or last
         if kind == "word":
             if why := _beyond(written, operator, first=not streams[""]):
@@ -105,8 +107,8 @@ def _commands(text: str) -> Iterator[Command]:
 
 def _beyond(word: str, operator: str, *, first: bool) -> str:
     """Why a word cannot be read, empty where it can."""
-    if operator in {">&", "<&"} and word.endswith("-"):
-        return "a stream that is closed"
+    if operator in {">&", "<&"} and word not in STANDARD_STREAMS:
+        return "a stream that is closed" if word.endswith("-") else f"the stream {word}, which may not be open"
     return BEYOND.get(word, "") if first and not operator else ""
 
 

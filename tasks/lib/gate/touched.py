@@ -6,6 +6,7 @@ out  `faults(…)` → (message, hint) for each: what can only be read is writte
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 from ..platform.layout import TASK
@@ -14,7 +15,9 @@ from .lambda_root import LambdaRoot, name_in_package
 from .shell import Command
 from .verdict import printable
 
-WRITABLE = ("/tmp/", "/dev/", "/proc/self/fd/")  # noqa: S108 - of a function
+TMP = "/tmp/"  # noqa: S108 - of a function
+WRITABLE = (TMP, "/dev/", "/proc/self/fd/")
+MAKE_IT = "Write to /tmp itself, where a folder need not be made."
 OF_MODES = ("chmod", "chown")  # the first word says what becomes of the files
 TO_THE_LAST = ("cp", "install", "ln", "mv")
 CHANGE = {*OF_MODES, *TO_THE_LAST, "mkdir", "rm", "rmdir", "tee", "touch", "truncate", "unlink"}
@@ -32,6 +35,10 @@ def faults(
         if UNKNOWN not in path and not path.startswith(WRITABLE):
             message = f"line {command.line}: it writes to {printable(path)}, which can only be read on Lambda."
             yield message, "Write to /tmp."
+    for path in written:
+        folder = posixpath.dirname(path)
+        if UNKNOWN not in path and folder.startswith(TMP):
+            yield f"line {command.line}: it writes below {printable(folder)}, which something has to make.", MAKE_IT
     for word in command.reads:
         path = variables.path(variables.one(word))
         if UNKNOWN not in path and path.startswith(f"{TASK}/") and root.member(path) is None:

@@ -8,6 +8,7 @@ Closure
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from ..platform.layout import OPT, TASK
@@ -33,8 +34,8 @@ class Loaded:
 
     @property
     def from_package(self) -> bool:
-        """True for a file of the zip or of a layer, False for one that the runtime has."""
-        return self.path.startswith((f"{TASK}/", f"{OPT}/"))
+        """True for a file of the zip or of a layer, False for one of the runtime's, also where a link leads there."""
+        return normpath(self.elf.path).startswith((f"{TASK}/", f"{OPT}/"))
 
     @property
     def soname(self) -> str:

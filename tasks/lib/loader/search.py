@@ -102,7 +102,7 @@ class DynamicLoader:
         """The folder the interpreter really lies in: it tells the distribution's layout."""
         for path in (self.interpreter, self.abi.interpreter):  # one that is not there says nothing of the layout
             with suppress(OSError):
-                return self.root.canonical(path).rpartition("/")[0]
+                return self.root.canonical(self.absolute(path)).rpartition("/")[0]
         return self.abi.interpreter.rpartition("/")[0]
 
     @cached_property
