@@ -80,6 +80,7 @@ class DesiredState:
     log_group: str
     references: Mapping[str, str] = field(default_factory=dict)  # variables whose values stand elsewhere: where
     repository: str = ""  # of ECR, for an image
+    unnamed_layers: int = 0  # that it was proved with, by layer_zips, and that lambda.toml does not attach
     run: str = ""  # who deploys, and when: goes into the tag
 
     @property
@@ -137,6 +138,7 @@ def desired_state(
         log_group=log_group(function),
         references=references,
         repository=repository.replace("{function}", function.name.lower()) if function.is_image else "",
+        unnamed_layers=len(function.layer_zips) if function.layers is None else 0,
         run=f"{_RUN}/{int(time.time())}",
     )
 

@@ -38,7 +38,19 @@ from .steps import (
 
 def plan(desired: DesiredState, remote: Remote | None) -> tuple[Step, ...]:
     """The steps from `remote` to `desired`."""
+    _check_layers(desired, {} if remote is None else remote.latest or remote.live or {})
     return tuple(_creation(desired) if remote is None else _update(desired, remote))
+
+
+def _check_layers(desired: DesiredState, there: Answer) -> None:
+    """A function that was proved with layers needs them: those that somebody attached by hand will do."""
+    attached = len(there.get("Layers") or ())
+    if desired.unnamed_layers > attached:
+        raise DeployError(
+            f"{desired.label} was proved with {desired.unnamed_layers} layers (layer_zips), and {desired.name} has "
+            f"{attached or 'none'} on AWS: lambda.toml names no layers.",
+            f'Publish them and set layers = ["arn:aws:lambda:…"] under [function.{desired.label}].',
+        )
 
 
 def visible_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
