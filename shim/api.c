@@ -42,7 +42,7 @@ static size_t input_from, input_to;
 static int failures;        /* connections that broke in a row while we waited for an event */
 static bool ended_in_error; /* the connection ended in an error */
 static const char *stream_type = "application/octet-stream";
-static bool streaming; /* the head of a streamed answer is out, its end is not */
+static bool streaming;  /* the head of a streamed answer is out, its end is not */
 static bool asks_ahead; /* directly behind each answer */
 static bool asked;      /* GET next is out already */
 static void do_nothing(void) {}

@@ -41,7 +41,8 @@ static int high_descriptor(int file)
 static int make_half(const char *name, char *place)
 {
     int file = high_descriptor(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    bool made = file >= 0 && ftruncate(file, HALF) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0 &&
+    bool made = file >= 0 && ftruncate(file, HALF) == 0 &&
+                fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0 &&
                 mmap(place, HALF, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
     return made ? file : -1;
 }

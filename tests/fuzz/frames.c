@@ -1,5 +1,5 @@
 /* Whatever a persistent program writes: exchange.c finds the answer that the model finds, in one piece, byte by byte, and by
-   thirteen bytes. The model is written from shim/README.md. */
+   thirteen bytes, in the stream and in the memory that they share. The model is written from shim/README.md. */
 #include "shim.h"
 
 enum { IN = 900, OUT = 901 };
@@ -65,7 +65,11 @@ static int good(void)
 #include "json.c"
 #include "log.c"
 #include "loop.c"
+#undef fcntl
+#undef close
 #include "memory.c"
+#define fcntl(...) good()
+#define close(x) good()
 #include "record.c"
 #include "text.c"
 bool api_stream(const struct event *event, const char *data, size_t size, int64_t until)
@@ -90,12 +94,18 @@ const char *const seeds[] = {"id-1 5\nhello",
                              "id-1 0\n",
                              "id-1 2\n{}id",
                              "id-1 x\n",
+                             "lambda-run takes memory\nid-1 @8388608 5\n\n",
+                             "id-1 @16777215 1\n",
                              ""};
 const char *const tokens[] = {"id-1 ",
                               "id-1",
                               "id-10 ",
                               "error ",
                               "error",
+                              "@",
+                              "@8388608 ",
+                              "16777216",
+                              "lambda-run takes memory\n",
                               "\n",
                               " ",
                               "0",
@@ -116,16 +126,28 @@ static bool is_letter(unsigned char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Whether the rest of a line behind the id is a head, and what it says. */
-static bool is_head(const unsigned char *from, const unsigned char *end, size_t *length, bool *failed)
+/* Behind a number of at most ten digits; NULL where there is none. */
+static const unsigned char *number(const unsigned char *from, const unsigned char *end, size_t *value)
 {
-    const unsigned char *start;
+    const unsigned char *start = from;
+    for (*value = 0; from < end && *from >= '0' && *from <= '9'; from++)
+        *value = *value * 10 + (size_t)(*from - '0');
+    return from == start || from - start > 10 ? NULL : from;
+}
+
+/* Whether the rest of a line behind the id is a head, and what it says; `offset`: of the memory, 0 for bytes that follow. */
+static bool is_head(const unsigned char *from, const unsigned char *end, size_t *length, bool *failed, size_t *offset)
+{
+    *offset = 0;
     *failed = end - from > 6 && !memcmp(from, "error ", 6);
     from += *failed ? 6 : 0;
-    *length = 0;
-    for (start = from; from < end && *from >= '0' && *from <= '9'; from++)
-        *length = *length * 10 + (size_t)(*from - '0');
-    if (from == start || from - start > 10)
+    if (!*failed && from < end && *from == '@') {
+        from = number(from + 1, end, offset);
+        if (!from || from == end || *from++ != ' ')
+            return false;
+        *offset += 1;
+    }
+    if (!(from = number(from, end, length)))
         return false;
     if (from == end || !*failed || *from != ' ')
         return from == end;
@@ -137,19 +159,31 @@ static bool is_head(const unsigned char *from, const unsigned char *end, size_t 
     return from == end;
 }
 
+/* The event stands in no memory, so an answer can be among the answers only. */
+static bool is_place(size_t offset, size_t size)
+{
+    return offset >= 8388608 && offset < 16777216 && size <= 16777216 - offset;
+}
+
 /* The outcome, the answer's bytes and how many, and whether something follows them that is no line break. */
 static enum outcome model(const unsigned char **body, size_t *length, bool *followed)
 {
     const unsigned char *line = said, *end = said + said_size, *stop;
     bool failed;
+    size_t offset; /* and 1 */
     *followed = false;
     for (; line < end && (stop = memchr(line, '\n', (size_t)(end - line))); line = stop + 1) {
         if (stop - line > HEAD || stop - line < 5 || memcmp(line, "id-1 ", 5) != 0)
             continue;
-        if (!is_head(line + 5, stop, length, &failed))
+        if (!is_head(line + 5, stop, length, &failed, &offset))
             return BREACH;
         if (*length > ANSWER_LIMIT)
             return TOO_LARGE;
+        if (offset) {
+            *body = (unsigned char *)memory + offset - 1;
+            *followed = stop + 1 < end && stop[1] != '\n';
+            return is_place(offset - 1, *length) ? ANSWERED : BREACH;
+        }
         *body = stop + 1;
         if ((size_t)(end - *body) < *length)
             return ENDED;
@@ -168,6 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const unsigned char *body = NULL;
     size_t length = 0;
     bool followed;
+    if (!memory)
+        memory_open();
     said = data;
     said_size = size;
     enum outcome wanted = model(&body, &length, &followed);
@@ -178,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         torn_now = false;
         child = (struct child){.pid = 7, .in = IN, .out = OUT};
         persistent_reset();
+        memory_end();
         exchange.parts[0] = (struct iovec){(char *)"id-1 2\n{}", 9};
         exchange.to = 1;
         outcome = setjmp(over) ? ABANDONED : persistent(&exchange);

@@ -1,4 +1,5 @@
-/* Whatever bytes a server sends: api.c reads the same events from them in one piece, byte by byte, and by seven bytes. */
+/* Whatever bytes a server sends: api.c reads the same events from them in one piece, byte by byte, and by seven bytes; it asks
+   for the next event behind the answer to the last one, or in the same breath. */
 #include "shim.h"
 
 enum { CONNECTION = 900, EVENTS = 4, CALLS = 5000, RECONNECTS = 40, TRIES_OF_NEXT = 12 };
@@ -6,9 +7,23 @@ enum { CONNECTION = 900, EVENTS = 4, CALLS = 5000, RECONNECTS = 40, TRIES_OF_NEX
 
 static const unsigned char *stream;
 static size_t stream_size, at, sent_to, next_part, segment;
-static int calls, reconnects;
-static bool torn_now; /* every other read finds nothing yet */
+static int calls, reconnects, pending; /* requests that went out together with another */
+static bool torn_now;                  /* every other read finds nothing yet */
 static jmp_buf over;
+
+/* The next part of the stream is the reply to a request. */
+static void reveal(void)
+{
+    if (next_part >= stream_size)
+        return;
+    const unsigned char *mark = memmem(stream + next_part, stream_size - next_part, PART, strlen(PART));
+    if (at >= sent_to)
+        at = next_part;
+    sent_to = mark ? (size_t)(mark - stream) : stream_size;
+    next_part = mark ? sent_to + strlen(PART) : stream_size;
+    if (at > sent_to)
+        at = sent_to;
+}
 
 /* The bytes that have come so far; at their end the server hangs up. */
 static ssize_t fake_recv(int descriptor, void *into, size_t room, int flags)
@@ -20,6 +35,10 @@ static ssize_t fake_recv(int descriptor, void *into, size_t room, int flags)
         errno = EAGAIN;
         return -1;
     }
+    if (at >= sent_to && pending > 0 && !(flags & MSG_PEEK)) {
+        pending--;
+        reveal();
+    }
     size_t size = sent_to - at < room ? sent_to - at : room;
     if (segment && size > segment && !(flags & MSG_PEEK))
         size = segment;
@@ -29,22 +48,15 @@ static ssize_t fake_recv(int descriptor, void *into, size_t room, int flags)
     return (ssize_t)size;
 }
 
-/* A request has gone out: the next part of the stream is its reply. */
+/* A request has gone out, or an answer and the next request. */
 static ssize_t fake_writev(int descriptor, const struct iovec *parts, int count)
 {
     ssize_t size = 0;
     (void)descriptor;
     for (int i = 0; i < count; i++)
         size += (ssize_t)parts[i].iov_len;
-    if (next_part < stream_size) {
-        const unsigned char *mark = memmem(stream + next_part, stream_size - next_part, PART, strlen(PART));
-        if (at >= sent_to)
-            at = next_part;
-        sent_to = mark ? (size_t)(mark - stream) : stream_size;
-        next_part = mark ? sent_to + strlen(PART) : stream_size;
-        if (at > sent_to)
-            at = sent_to;
-    }
+    pending = count == 3;
+    reveal();
     return size;
 }
 
@@ -140,7 +152,9 @@ static void read_in_pieces(size_t pieces, struct buffer *seen)
     at = sent_to = next_part = 0;
     segment = pieces;
     calls = reconnects = failures = 0;
-    torn_now = streaming = false;
+    torn_now = streaming = asked = false;
+    pending = 0;
+    asks_ahead = stream_size % 2;
     connection = -1;
     input_from = input_to = 0;
     addresses = &one;

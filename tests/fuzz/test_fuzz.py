@@ -1,7 +1,7 @@
-"""The shim's parsers on inputs that nobody thought of, under the sanitizers: HTTP, the frames, JSON.
+"""The shim's parsers on inputs that nobody thought of, under the sanitizers: HTTP, the frames, JSON, shared memory.
 
 .venv/bin/pytest tests/fuzz                       a minute
-FUZZ_RUNS=8000000 .venv/bin/pytest tests/fuzz     an hour, with another seed each time
+FUZZ_TIMES=60 .venv/bin/pytest tests/fuzz         an hour, with another seed each time
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from tests.shim.shims import CHECKED, SHIM
 from tests.support import need
 
 HERE = Path(__file__).parent
-RUNS = {"http_client": 15_000, "frames": 60_000, "is_json": 150_000}
-LONG = int(os.environ.get("FUZZ_RUNS", "0"))
+RUNS = {"http_client": 60_000, "frames": 60_000, "is_json": 150_000, "shared_memory": 600}
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 
 
 def harness(name: str, folder: Path) -> Path:
     need("gcc")
-    settings = shim.ShimSettings("main", process=Process.PERSISTENT if name == "frames" else Process.PER_EVENT)
+    settings = shim.ShimSettings(
+        "main", process=Process.PERSISTENT if name in ("frames", "shared_memory") else Process.PER_EVENT
+    )
     flags = ["-O1", "-std=gnu11", "-D_GNU_SOURCE", f"-I{SHIM}", f"-I{HERE}", *shim._macros(settings)]
     flags += ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-clobbered"]
     target = folder / name
@@ -35,7 +37,7 @@ def harness(name: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_no_input_breaks_a_parser_or_sets_it_against_its_model(name: str, tmp_path: Path) -> None:
-    seed = random.SystemRandom().randrange(1 << 32) if LONG else 1
-    command = [str(harness(name, tmp_path)), str(LONG or RUNS[name]), str(seed)]
+    seed = random.SystemRandom().randrange(1 << 32) if TIMES > 1 else 1
+    command = [str(harness(name, tmp_path)), str(RUNS[name] * TIMES), str(seed)]
     result = subprocess.run(command, capture_output=True, check=False)
     assert result.returncode == 0, f"seed {seed}: {result.stderr.decode(errors='replace')[-4000:]}"
