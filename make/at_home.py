@@ -3,7 +3,8 @@
 in   `[project.entry-points]` of pyproject.toml; ./setup.sh runs this by the Python of .venv
 out  haskell_on_lambda_clone.py and its entry points in that environment's site-packages
 
-Ctrl-C while doit is still being loaded ends it without a traceback; once dodo.py is read, with our line.
+Ctrl-C while doit is still being loaded ends it without a traceback; once dodo.py is read, with our line. Words that
+doit looks at before it loads a plugin load ours first.
 The module asks in which folder doit was started, so that one environment serves several clones.
 """
 
@@ -29,11 +30,7 @@ else:
     except ImportError:
 '''
 
-EARLY = (  # one line, run by each Python of the environment as it starts
-    "import _signal as s, sys; "  # signal itself imports more
-    '(sys.orig_argv[1:3] == ["-m", "doit"] or any(word.endswith("/doit") for word in sys.orig_argv[1:2])) '
-    "and s.getsignal(s.SIGINT) is s.default_int_handler and s.signal(s.SIGINT, s.SIG_DFL)\n"
-)
+EARLY = Path("make/haskell_on_lambda.pth")  # one line, run by each Python of the environment as it starts
 
 
 def files() -> dict[str, str]:
@@ -45,7 +42,7 @@ def files() -> dict[str, str]:
     info = f"{NAME}-1.dist-info"
     found = {
         f"{NAME}.py": MODULE + plain,
-        f"{NAME}.pth": EARLY,
+        f"{NAME}.pth": EARLY.read_text().replace("haskell_on_lambda.graph.plugin", NAME),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {NAME.replace('_', '-')}\nVersion: 1\n",
         f"{info}/entry_points.txt": f"[{GROUP}]\n{lines}",
         f"{info}/INSTALLER": "make/at_home.py\n",

@@ -13,7 +13,7 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from doit.cmdparse import CmdParseError
 from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
+from ..lib.base.errors import file_error
+from ..lib.base.streams import open_streams
 from .refusal import refuse
 
 COMMANDS = frozenset(command.get_name() for command in DoitMain.DOIT_CMDS)
@@ -38,6 +40,9 @@ folders: dict[str, str] = {}  # where the sources of a function are → its name
 
 def put_right() -> None:
     """From here on doit's commands answer in this way."""
+    open_streams()
+    DoitMain.BIN_NAME = "doit"
+    DoitMain.run = _run
     DoitMain.process_args = _words
     NamespaceTaskLoader.load_tasks = _load
     InvalidCommand.__str__ = _invalid
@@ -63,7 +68,7 @@ def nearest(name: str, known: Sequence[str]) -> list[str]:
 
 _doits_load = NamespaceTaskLoader.load_tasks
 _doits_invalid, _doits_unparsed = InvalidCommand.__str__, CmdParseError.__str__
-_doits_words = DoitMain.process_args
+_doits_run, _doits_words = DoitMain.run, DoitMain.process_args
 _doits_execute = Command.parse_execute
 _doits_info, _doits_help, _doits_dump = Info._execute, Help._execute, DumpDB.execute  # noqa: SLF001
 _doits_strace = Strace._execute  # noqa: SLF001
@@ -79,15 +84,29 @@ def _words(main: DoitMain, words: Sequence[str]) -> list[str]:
     return list(_doits_words(main, words))
 
 
+def _run(main: DoitMain, words: Sequence[str]) -> Any:
+    """A whole run: its usage and version, too, may be read by somebody who goes, or written to a full disk."""
+    open_streams()  # again: while Python starts, a file of its own may stand where a closed one was
+    return _to_the_end(lambda: _doits_run(main, words))
+
+
 def _execute(command: Command, words: Sequence[str]) -> Any:
-    """Run a command; whoever read us and has gone needs nothing more."""
+    """A command, in a run that began before we were here."""
+    return _to_the_end(lambda: _doits_execute(command, words))
+
+
+def _to_the_end(act: Callable[[], Any]) -> Any:
+    """Do it and write all out; whoever read us and has gone needs nothing more, and a full disk is said in a line."""
     try:
-        code = _doits_execute(command, words)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        code = act()
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"ERROR: {file_error(error)}", file=sys.stderr)
+        return 3
     return code
 
 

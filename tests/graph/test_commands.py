@@ -138,3 +138,35 @@ def test_ctrl_c_before_the_tasks_are_known_ends_doit_without_a_traceback(tiny: W
     _, err = run.communicate(timeout=60)
     assert run.returncode == -signal.SIGINT
     assert err == ""
+
+
+@pytest.mark.parametrize("module", ["tasks", "doit"])
+@pytest.mark.parametrize("words", [[""], ["list", ""], ["-n", "2", "", "zip:two"]])
+def test_an_empty_word_is_no_task(tiny: Workshop, module: str, words: list[str]) -> None:
+    run = said(tiny, module, *words)
+    assert run.returncode == 3
+    assert run.stderr == 'ERROR: There is no task or command "".\n  \u2192 doit list shows the tasks.\n'
+
+
+CLOSED = (">&-", "2>&-", "<&- >&- 2>&-", "| true", ">/dev/full")
+
+
+@pytest.mark.parametrize("streams", CLOSED)
+@pytest.mark.parametrize("words", ["", "list", "dumpdb", "--help", "--version"])
+def test_streams_that_are_closed_full_or_left_are_no_traceback(tiny: Workshop, words: str, streams: str) -> None:
+    line = f"set -o pipefail; {sys.executable} -m doit {words} {streams}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False
+    )
+    for word in ("Traceback", "Exception ignored", "NoneType", "Bad file"):
+        assert word not in done.stderr
+    full = streams == ">/dev/full" and words != ""
+    assert (done.returncode == 3) == full, done.stderr
+    assert ("No space left on device" in done.stderr) == full
+
+
+def test_a_closed_stream_takes_no_file_of_ours(tiny: Workshop) -> None:
+    whole = (tiny.folder / "build/two/lambda.zip").read_bytes()
+    tiny.good("clean")
+    subprocess.run(f"{sys.executable} -m doit <&- >&- 2>&-", shell=True, cwd=tiny.folder, check=True)
+    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == whole
