@@ -2,7 +2,8 @@
 
      text.c       growing buffers
      base64.c     base64
-     json.c       is it JSON, and text as a JSON string
+     json_text.c  text as a JSON string
+     json.c       is it JSON
      record.c     a line of the log as JSON
      log.c        the program's stderr on its way to ours
      memory.c     memory that a persistent program shares with us
@@ -67,25 +68,58 @@ size_t base64_size(size_t size);
 void encode_base64(char *end, const char *data, size_t size);
 ssize_t decode_base64(char *text, size_t size);
 
+/* ---- json_text.c ---- */
+
+void append_quoted(struct buffer *buffer, const char *text, size_t size);
+const char *json_text_member(const char *object, size_t size, const char *name, size_t *length);
+
 /* ---- json.c ---- */
 
-/* Where a scan stands: VALUE (and all is zero) before its first byte. */
-enum json_place { VALUE, VALUE_OR_END, NAME, NAME_OR_END, COLON, BEHIND_VALUE, IN_NAME, IN_VALUE, NOT_JSON };
+/* What goes on from one block of a text into the next: a bit or a few, for the first bytes there. */
+enum json_carry {
+    FOLLOWERS, /* of a character in UTF-8 */
+    BEHIND_E0,
+    BEHIND_ED,
+    BEHIND_F0,
+    BEHIND_F4,
+    ESCAPED,
+    HEX_DIGITS,
+    INSIDE, /* a string */
+    BEHIND_SCALAR,
+    BEHIND_MINUS,
+    BEHIND_ZERO,
+    WHOLE, /* digits of a number */
+    BEHIND_DOT,
+    DECIMALS,
+    BEHIND_LETTER, /* of an exponent */
+    BEHIND_SIGN,
+    EXPONENT,
+    WORD, /* true, false, null */
+    FOURTH,
+    FIFTH, /* byte behind its first */
+    NAME,  /* must stand next */
+    VALUE,
+    IN_NAME,
+    BEHIND_NAME,
+    BEHIND_VALUE,
+    SPACE_BEHIND_VALUE,
+    BEHIND_OPEN,
+    CARRIES
+};
 
+/* Zero before the first byte. */
 struct json_scan {
-    size_t at; /* of the text, seen so far */
-    enum json_place place;
-    size_t depth;
-    uint64_t braces;
-    struct buffer outer;
+    size_t at;          /* of the text, seen so far */
+    bool begun, opened; /* opened: an outermost bracket */
+    uint64_t wrong;     /* anything but 0: it is no JSON */
+    uint64_t carry[CARRIES];
+    uint64_t braces;     /* one bit for each open bracket, the innermost lowest: is it a brace? A one stands before them */
+    struct buffer outer; /* the same of those around them, where they are too many */
 };
 
 bool is_json(const char *text, size_t size);
 void json_feed(struct json_scan *scan, const char *text, size_t size);
 bool json_end(struct json_scan *scan, const char *text, size_t size);
-void append_quoted(struct buffer *buffer, const char *text, size_t size);
-
-const char *json_text_member(const char *object, size_t size, const char *name, size_t *length);
 
 /* ---- record.c ---- */
 

@@ -30,6 +30,7 @@ from .settings.words import Input, Process, Response, StageInPath
 SOURCES = (  # each uses only those before it
     "text.c",
     "base64.c",
+    "json_text.c",
     "json.c",
     "record.c",
     "log.c",

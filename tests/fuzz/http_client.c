@@ -106,6 +106,7 @@ static int good(void)
 #include "api.c"
 #include "base64.c"
 #include "child.c"
+#include "json_text.c"
 #include "json.c"
 #include "log.c"
 #include "loop.c"

@@ -1,5 +1,6 @@
-/* is_json against a model that is written as the grammar reads, with recursion, in one piece and in several; and append_quoted
-   always gives JSON. */
+/* is_json against a model that is written as the grammar reads, with recursion, in one piece and in several, over every
+   border of a block; and append_quoted always gives JSON. */
+#include "json_text.c"
 #include "json.c"
 #include "shim.h"
 #include "text.c"
@@ -13,6 +14,9 @@ const char *const seeds[] = {"{\"a\":[1,-2.5e+3,true,null],\"b\":\"\\u00e4\\n\"}
                              "\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"",
                              "[[[[[[{\"x\":{\"y\":[]}}]]]]]]",
                              " -0.0E-1 ",
+                             "[true,false,null,-1,0,10.25,1E9,1e-7]",
+                             "{\"a\":\"\\\\\\\"\\u12aF\",\"\":{}}",
+                             "{\"k\":[{\"a\":[1,{\"b\":2}],\"c\":3},[[4]],\"d\"]}",
                              "",
                              ""};
 const char *const tokens[] = {"{",
@@ -156,31 +160,97 @@ static at_t value(at_t at)
     return behind ? space(behind) : NULL;
 }
 
+/* A copy of exactly that size, so that the sanitizers see what reads on. */
+static char *copy_of(const char *text, size_t size)
+{
+    char *copy = malloc(size ? size : 1);
+    memcpy(copy, text, size);
+    return copy;
+}
+
+/* By one of the widths of vectors. */
+static bool told_by(void (*blocks)(struct json_scan *, const unsigned char *, size_t, bool), const char *text, size_t size)
+{
+    struct json_scan scan = {.begun = true, .braces = 1};
+    scan.carry[VALUE] = 1;
+    blocks(&scan, (at_t)text, size, true);
+    bool good = !scan.wrong && is_outermost(&scan) && scan.carry[SPACE_BEHIND_VALUE];
+    release(&scan.outer);
+    return good;
+}
+
+static bool told_in_steps(const char *text, size_t size, size_t first, size_t step)
+{
+    struct json_scan scan = {0};
+    for (size_t seen = first; seen < size; seen += step) {
+        char *part = copy_of(text, seen);
+        json_feed(&scan, part, seen);
+        free(part);
+    }
+    return json_end(&scan, text, size);
+}
+
+static void compare(const char *text, size_t size, size_t first)
+{
+    static const size_t steps[] = {1, 3, 64, 100};
+    end = (at_t)text + size;
+    const bool wanted = value((at_t)text) == end && size > 0;
+    bool same = is_json(text, size) == wanted && told_by(scan_blocks_16, text, size) == wanted;
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        same = same && told_by(scan_blocks_32, text, size) == wanted;
+#endif
+    same = same && told_in_steps(text, size, first % 64, steps[first % (sizeof steps / sizeof *steps)]) == wanted;
+    if (!same)
+        abort();
+}
+
+/* The text with `before` blanks, bytes of a string, or brackets in front of it: it lies over every border of a block. */
+static void compare_moved(const char *text, size_t size, size_t before)
+{
+    static const char kinds[] = " x[";
+    const size_t room = before + size + before + 8;
+    char *moved = malloc(room);
+    for (size_t kind = 0; kinds[kind]; kind++) {
+        size_t at = 0;
+        if (kinds[kind] == 'x')
+            moved[at++] = '[', moved[at++] = '"';
+        memset(moved + at, kinds[kind], before);
+        at += before;
+        if (kinds[kind] == 'x')
+            moved[at++] = '"', moved[at++] = ',';
+        memcpy(moved + at, text, size);
+        at += size;
+        if (kinds[kind] == 'x')
+            moved[at++] = ']';
+        if (kinds[kind] == '[')
+            memset(moved + at, ']', before), at += before;
+        char *exact = copy_of(moved, at);
+        compare(exact, at, before * 7 + kind);
+        free(exact);
+    }
+    free(moved);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1); /* a copy: the sanitizers see one byte too far */
+    static bool met;
+    static size_t before;
+    char *text = copy_of((const char *)data, size);
     size_t length = 0;
     struct buffer quoted = {0};
-    memcpy(text, data, size);
-    text = realloc(text, size ? size : 1);
-    end = (at_t)text + size;
-    bool wanted = value((at_t)text) == end && size > 0;
-    if (is_json(text, size) != wanted)
-        abort();
-    static const size_t steps[] = {1, 3, 64};
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        struct json_scan scan = {0};
-        for (size_t seen = 0; seen < size; seen += steps[i]) {
-            char *part = malloc(seen + 1); /* a copy: the sanitizers see what reads on */
-            memcpy(part, text, seen);
-            part = realloc(part, seen ? seen : 1);
-            json_feed(&scan, part, seen);
-            free(part);
-        }
-        if (json_end(&scan, text, size) != wanted)
-            abort();
+    for (size_t place = 0; !met && place <= 64; place++) { /* each text that is known at each place, once */
+        for (size_t i = 0; *seeds[i]; i++)
+            compare_moved(seeds[i], strlen(seeds[i]), place);
+        for (size_t i = 0; *tokens[i]; i++)
+            compare_moved(tokens[i], strlen(tokens[i]), place);
     }
+    met = true;
+    compare(text, size, size);
+    compare_moved(text, size, before++ % 130);
+    end = (at_t)text + size;
+    const bool wanted = value((at_t)text) == end && size > 0;
     if (wanted && space((at_t)text) < end && *space((at_t)text) == '{')
         json_text_member(text, size, "a", &length);
     append_quoted(&quoted, text, size);

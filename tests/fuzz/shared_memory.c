@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "json_text.c"
 #include "json.c"
 #include "memory.c"
 #include "text.c"

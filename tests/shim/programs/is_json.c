@@ -1,6 +1,7 @@
 /* shim/json.c by itself: reads `<length>\n<bytes>` again and again; prints 1 or 0 (is it JSON), a space, and the bytes
    as a JSON string. */
 #include "text.c"
+#include "json_text.c"
 #include "json.c"
 
 
