@@ -10,24 +10,26 @@ const { Writable } = require('node:stream');
 
 const API = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const HEADERS = 1 << 20; // bytes: a client's context alone may have 64 KB
 const [script, name] = path.resolve(process.argv[2]).split(/\.(?=[^./]+$)/);
 
 function request(method, route, headers = {}) {
-  const sent = http.request(`${API}/${route}`, { method, agent, headers });
+  const sent = http.request(`${API}/${route}`, { method, agent, headers, maxHeaderSize: HEADERS });
   const reply = new Promise((resolve, reject) => {
     sent.once('error', reject).once('response', (response) => {
       const pieces = [];
-      response.on('data', (piece) => pieces.push(piece)).once('error', reject);
-      response.once('end', () =>
-        resolve({ ...response, headers: response.headers, status: response.statusCode, body: Buffer.concat(pieces) }),
-      );
+      const done = (whole) =>
+        resolve({ headers: response.headers, status: response.statusCode, body: Buffer.concat(pieces), whole });
+      response.on('data', (piece) => pieces.push(piece));
+      response.once('end', () => done(true)).once('error', () => done(false));
     });
   });
   reply.catch(() => {}); // whoever waits for it hears of it
   return { sent, reply };
 }
 
-async function post(route, value, headers = {}) {
+// Once more where the connection broke: the API refuses a second answer.
+async function post(route, value, headers = {}, tries = 2) {
   const body = Buffer.from(JSON.stringify(value) ?? 'null');
   const { sent, reply } = request('POST', route, {
     'Content-Type': 'application/json',
@@ -35,8 +37,13 @@ async function post(route, value, headers = {}) {
     ...headers,
   });
   sent.end(body);
-  const { status, body: why } = await reply;
-  if (status >= 300) process.stderr.write(`runtime.js: the Runtime API answered ${status}: ${why}\n`);
+  try {
+    const { status, body: why } = await reply;
+    if (status >= 300) process.stderr.write(`runtime.js: the Runtime API answered ${status}: ${why}\n`);
+  } catch (error) {
+    if (tries > 1) return post(route, value, headers, tries - 1);
+    process.stderr.write(`runtime.js: the Runtime API hung up on the answer: ${error.message}\n`);
+  }
 }
 
 const errorDocument = (error) => ({
@@ -44,6 +51,11 @@ const errorDocument = (error) => ({
   errorMessage: error?.message ?? String(error),
   trace: String(error?.stack ?? '').split('\n'),
 });
+
+const truncated = () =>
+  Object.assign(new Error('the connection to the Runtime API broke in the middle of the event'), {
+    name: 'Runtime.TruncatedEvent',
+  });
 
 // One line; what the program said on its stderr is in the log already.
 function logFailure(requestId, error) {
@@ -158,7 +170,7 @@ function contextOf(headers) {
 async function serveOne(handler) {
   const { sent, reply } = request('GET', 'invocation/next');
   sent.end();
-  const { status, headers, body } = await reply;
+  const { status, headers, body, whole } = await reply;
   if (status !== 200) throw new Error(`the Runtime API answered ${status}: ${body}`);
   const context = contextOf(headers);
   const route = `invocation/${context.awsRequestId}`;
@@ -167,6 +179,7 @@ async function serveOne(handler) {
   if (trace) process.env._X_AMZN_TRACE_ID = trace;
   else delete process.env._X_AMZN_TRACE_ID;
   try {
+    if (!whole) throw truncated();
     const event = JSON.parse(body);
     if (stream) await handler(event, stream, context);
     else await post(`${route}/response`, await handler(event, context), invocation(context.invocationId));

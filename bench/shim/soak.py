@@ -69,7 +69,7 @@ WEB = Load(
     lambda body: json.dumps(url(request("POST", "/echo", body=body))).encode(),
     lambda post: body_of_request(json.loads(post.json()["body"])),
     lambda deed: json.dumps(url(request("GET", f"/do/{deed}"))).encode(),
-    {"exit=7": "Function.ExitError", "heir": None, "later": None},
+    {"exit=7": "Function.ExitError", "heir": None},
     rarely=10_000,
 )
 LOADS = {"persistent": BYTES, "per-event": BYTES, "native": NATIVE, "http": WEB}

@@ -61,6 +61,13 @@ class Post:
         return json.loads(base64.b64decode(self.trailers["lambda-runtime-function-error-body"]))
 
 
+# Bodies whose end nobody can know, each with the header that tells of it.
+NO_LENGTHS = ("5x", "-1", "+5", "", "0x5", "5 5", "99999999999999999999", "5\r\nContent-Length: 4")
+NO_CHUNKS = (b"ffffffffffffffff\r\n12", b"7fffffff0\r\n12", b"zz\r\n12", b"\r\n12", b"2\r\n1234\r\n0\r\n\r\n")
+DAMAGED = [(b"12345", {"Content-Length": length}) for length in NO_LENGTHS]
+DAMAGED += [(body, {"Transfer-Encoding": "chunked"}) for body in NO_CHUNKS]
+
+
 def read_headers(stream: BinaryIO) -> Headers:
     headers = {}
     for line in iter(stream.readline, b"\r\n"):

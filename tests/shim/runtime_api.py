@@ -160,12 +160,8 @@ class RuntimeApi:
             event.manner = "sized"
             self.events.put(event)
             return False
-        if manner in {"sized", "shouting", "drip", "cut", "vanish"}:
-            pairs.append(("Content-Length", str(len(body))))
-        elif manner == "chunked":
-            pairs.append(("Transfer-Encoding", "chunked"))
-        else:
-            pairs.append(("Connection", "close"))
+        framing = {"chunked": [("Transfer-Encoding", "chunked")], "closing": [("Connection", "close")], "raw": []}
+        pairs += framing.get(manner, [("Content-Length", str(len(body)))])  # raw: the event's own headers tell, or lie
         if manner == "shouting":
             pairs = [(name.upper(), f"  {value} \t") for name, value in reversed(pairs)]
         head = b"".join(f"{name}:{value}\r\n".encode() for name, value in pairs)

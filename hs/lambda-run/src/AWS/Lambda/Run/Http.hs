@@ -28,7 +28,7 @@ import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Unsafe as B
-import Data.Char (digitToInt, isHexDigit)
+import Data.Char (digitToInt, isAlphaNum, isHexDigit)
 import Data.IORef
 import Data.Int (Int64)
 import Data.List (find)
@@ -193,13 +193,21 @@ readReply reader = do
   pure (Reply code fields found)
   where
     content code fields
-      | maybe False (sameText "chunked") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
-      | code == 204 = pure B.empty
-      | otherwise = case header "content-length" fields >>= C.readInt of
-        Just (size, _) | size >= 0 -> readExactly reader size
-        _ -> readAll reader
+      | code == 204 || code == 304 = pure B.empty
+      | maybe False (not . sameText "identity") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
+      | otherwise = case [value | (name, value) <- fields, sameText name "content-length"] of
+        [] -> readAll reader
+        value : others
+          | Just size <- sizeIn C.readInt value, all (== value) others -> readExactly reader size
+          | otherwise -> throwIO Gone -- a length that is none, or two: nobody knows where the body ends
     broken :: IOException -> IO a
     broken _ = throwIO Gone
+
+-- | Digits and nothing else, and not more than any event or reply can have: a damaged one does not take the memory.
+sizeIn :: (ByteString -> Maybe (Int, ByteString)) -> ByteString -> Maybe Int
+sizeIn numeral text = case numeral text of
+  Just (size, "") | not (B.null text), isAlphaNum (C.head text), B.length text <= 16, size >= 0, size <= 0x40000000 -> Just size
+  _ -> Nothing
 
 ignore :: IOException -> IO ()
 ignore _ = pure ()
@@ -243,14 +251,13 @@ readHead reader = do
 readChunks :: Reader -> IO [ByteString]
 readChunks reader = do
   line <- readLine reader
-  let digits = maybe "" (C.takeWhile isHexDigit) line
-      size = C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits
-  case size of
-    _ | B.null digits -> throwIO Gone
-    0 -> [] <$ trailers
-    _ -> do
+  case line >>= sizeIn (Just . hexadecimal) . C.takeWhile isHexDigit of
+    Nothing -> throwIO Gone
+    Just 0 -> [] <$ trailers
+    Just size -> do
       piece <- readExactly reader size
-      _ <- readLine reader
-      (piece :) <$> readChunks reader
+      end <- readLine reader
+      if end == Just "" then (piece :) <$> readChunks reader else throwIO Gone
   where
+    hexadecimal digits = (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits, B.empty)
     trailers = readLine reader >>= maybe (throwIO Gone) (\line -> unless (B.null line) trailers)
