@@ -62,6 +62,8 @@ def test_a_test_of_the_console_with_nulls_is_a_request() -> None:
     seen = found("http", CONSOLE)
     assert (seen["headers"], seen["query"], seen["body"], seen["type"]) == ([], [], "", None)
     assert found("http", {"httpMethod": "GET", "path": "/"})["path"] == "/"
+    named = {"pathParameters": {"a": None, "b": "1"}, "stageVariables": {"c": None}}
+    assert found("http", CONSOLE | named)["parameters"] == {"b": "1"}
 
 
 def test_many_values_come_once_each_and_in_order() -> None:

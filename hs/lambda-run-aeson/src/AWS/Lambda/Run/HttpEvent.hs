@@ -98,8 +98,8 @@ instance FromJSON Request where
           <*> (queryOf <$> o .:? "rawQueryString" .!= "")
           <*> pure fields
           <*> o .:? "cookies" .!= []
-          <*> o .:? "pathParameters" .!= Map.empty
-          <*> o .:? "stageVariables" .!= Map.empty
+          <*> texts o "pathParameters"
+          <*> texts o "stageVariables"
           <*> inner .:? "sourceIp"
           <*> o .:? "body"
           <*> o .:? "isBase64Encoded" .!= False
@@ -120,8 +120,8 @@ instance FromJSON Request where
           <*> pure [(decode name, decode value) | (name, value) <- asked]
           <*> pure fields
           <*> pure (concatMap (map T.strip . T.splitOn ";") (found "cookie"))
-          <*> o .:? "pathParameters" .!= Map.empty
-          <*> o .:? "stageVariables" .!= Map.empty
+          <*> texts o "pathParameters"
+          <*> texts o "stageVariables"
           <*> pure (source <|> listToMaybe (concatMap (map T.strip . T.splitOn ",") (found "x-forwarded-for")))
           <*> o .:? "body"
           <*> o .:? "isBase64Encoded" .!= False
@@ -130,6 +130,7 @@ instance FromJSON Request where
       single o name = do
         found <- o .:? name .!= Map.empty :: Parser (Map Text (Maybe Text))
         pure [(key, fromMaybe "" value) | (key, value) <- Map.toList found]
+      texts o name = Map.mapMaybe id <$> o .:? name .!= Map.empty -- null is as good as absent
       multi o name = do
         found <- o .:? name .!= Map.empty :: Parser (Map Text (Maybe [Text]))
         pure [(key, value) | (key, values) <- Map.toList found, value <- fromMaybe [] values]
