@@ -1,8 +1,8 @@
 """The long walk: random edits of many families at once; every few builds one is compared with that from nothing.
 
-    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES]        KIND: ghc, ghc-reads, cabal, stack
+    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES] [docker]      KIND: ghc, ghc-reads, cabal, stack
 
-in   a kind of project, how many builds after edits, the seed of chance
+in   a kind of project, how many builds after edits, the seed of chance; in a container, where that is said
 out  a line a comparison with the counts; at a difference the first edit that made one, both sources kept in ./differs,
      and exit 1
 """
@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -26,6 +26,7 @@ from tests.build.families import Families
 from tests.build.walking import build_digest
 
 LONGEST = 10  # builds between two comparisons
+Place = tuple[Callable[[str], Machine], Callable[[str], None]]  # what builds, by name; what removes all it built
 KINDS = ("ghc", "ghc-reads", "cabal", "stack")
 CABAL = """cabal-version: 2.4
 name: p
@@ -125,9 +126,12 @@ def host(name: str) -> Host:
     return Host(Path(name, ".work"), Path(name, ".cache"))
 
 
-def walk(kind: str, builds: int, seed: int, families: int) -> WideWalk:
-    """Walk on this host in the current folder until so many builds are done."""
-    made = WideWalk(kind, host, partial(shutil.rmtree, ignore_errors=True), seed, families)
+HOST: Place = (host, partial(shutil.rmtree, ignore_errors=True))
+
+
+def walk(kind: str, builds: int, seed: int, families: int, place: Place = HOST) -> WideWalk:
+    """Walk in the current folder until so many builds are done."""
+    made = WideWalk(kind, *place, seed, families)
     assert made.built("walk", made.sources()), "the first sources are not built"
     begun = time.monotonic()
     while made.builds < builds:
@@ -140,13 +144,30 @@ def walk(kind: str, builds: int, seed: int, families: int) -> WideWalk:
     return made
 
 
-def main(kind: str, builds: str = "1000", seed: str = "", families: str = "40") -> None:
+def main(kind: str, builds: str = "1000", seed: str = "", families: str = "40", where: str = "host") -> None:
     """The long form."""
     top = Path(tempfile.mkdtemp(prefix="wide-"))
     print(f"in {top}", flush=True)
-    with contextlib.chdir(top):
-        walk(kind, int(builds), int(seed or os.getpid()), int(families))
+    with contextlib.chdir(top), place_of(where) as place:
+        walk(kind, int(builds), int(seed or os.getpid()), int(families), place)
     shutil.rmtree(top)
+
+
+@contextlib.contextmanager
+def place_of(where: str) -> Iterator[Place]:
+    """This host, or two projects in a container of the engine that answers, else of one of our own."""
+    if where != "docker":
+        yield HOST
+        return
+    from tests.engine import engines
+    from tests.engine.project_fixture import toolchain_image
+    from tests.engine.walk_machines import emptied, walk_machines
+
+    with engines.shared() as engine:
+        os.environ["DOCKER_HOST"] = engine.address
+        image = toolchain_image(Path("toolchain"), engine, engines.base(engine, "bookworm"))
+        with walk_machines(engine, image) as made:
+            yield made.__getitem__, emptied(made)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from tasks.lib.base.errors import EngineError
 from tasks.lib.engine.find import Engine
 from tests.engine import engines
-from tests.engine.project_fixture import Room, make_room
+from tests.engine.project_fixture import Room, make_room, toolchain_image
 
 
 @pytest.fixture(scope="session")
@@ -27,13 +27,7 @@ def bookworm(engine: Engine) -> str:
 
 @pytest.fixture(scope="session")
 def toolchain(engine: Engine, bookworm: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An image that ghc-centos/ made from bookworm, with what the samples use."""
-    made = make_room(tmp_path_factory.mktemp("toolchain") / "project", engine, bookworm)
-    run = made.good("image")
-    assert "docker: ghc 9.0.2" in run.err
-    kept = "haskell-on-lambda-test-base:toolchain"
-    engines.docker(engine, "tag", made.image_id, kept)
-    return kept
+    return toolchain_image(tmp_path_factory.mktemp("toolchain") / "project", engine, bookworm)
 
 
 @pytest.fixture

@@ -85,6 +85,16 @@ def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room
     return room
 
 
+def toolchain_image(folder: Path, engine: Engine, base: str) -> str:
+    """An image that ghc-centos/ made from a base, with what the samples use."""
+    made = make_room(folder, engine, base)
+    run = made.good("image")
+    assert "docker: ghc 9.0.2" in run.err
+    kept = "haskell-on-lambda-test-base:toolchain"
+    docker(engine, "tag", made.image_id, kept)
+    return kept
+
+
 def eventually(condition: Callable[[], object], seconds: float = 20) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:

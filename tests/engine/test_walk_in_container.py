@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.engine import leftovers
-from tasks.lib.engine.client import connect
 from tasks.lib.engine.find import Engine
-from tasks.lib.engine.machine import Docker, project
-from tasks.lib.settings.model import Build
+from tasks.lib.engine.machine import Docker
 from tests.build.test_walk import STEPS, walked
 from tests.build.walking import KINDS, Walk
+from tests.engine.walk_machines import emptied, walk_machines
 
 SHORT = {"ghc": 2, "cabal": 1, "stack": 0}
 
@@ -28,24 +26,12 @@ def machines(
     """Two projects, each with volumes of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DOCKER_HOST", engine.address)
-    recipe = Path("recipe")
-    recipe.mkdir()
-    (recipe / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
-    build = Build(base_image=toolchain, network="host")
-    made = {name: Docker(build, Path(name, ".cache"), recipe) for name in ("walk", "fresh")}
-    yield made
-    for name, machine in made.items():
-        machine.close()
-        leftovers.purge(connect(engine), project(Path(name, ".cache")))
+    with walk_machines(engine, toolchain) as made:
+        yield made
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if STEPS or SHORT[kind]])
 def test_a_build_in_a_container_after_any_edits_is_the_build_from_nothing(
     kind: str, machines: dict[str, Docker]
 ) -> None:
-    def empty(name: str) -> None:
-        machine = machines[name]
-        machine.toolchain(print)
-        assert machine.run(["sh", "-c", "rm -rf ./* ./.[!.]*"], machine.workspace, print) == 0
-
-    walked(Walk(kind, machines.__getitem__, empty), STEPS or SHORT[kind], derandomize=not STEPS)
+    walked(Walk(kind, machines.__getitem__, emptied(machines)), STEPS or SHORT[kind], derandomize=not STEPS)
