@@ -57,14 +57,34 @@ def test_a_module_that_has_gone_is_forgotten() -> None:
     assert forgotten(sources(), "src/A.hs") == {"A"}
 
 
-@pytest.mark.parametrize("name", ["mail.txt", "README.md", "notes", "web/dist/a.rst", "C.hs"])
-@pytest.mark.parametrize(
-    "able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# LANGUAGE CPP #-}", "{-# OPTIONS_GHC -F -pgmF x #-}"]
-)
-def test_every_change_counts_for_a_module_that_may_read_any_file(name: str, able: str) -> None:
+def forgotten_for(able: str, name: str) -> set[str]:
+    """What a change of one file makes forget, because B.hs begins with these lines."""
     before = forgotten(sources(), name) or set()
     Path("B.hs").write_text(f"{able}\n{PROGRAM['B.hs']}")
-    assert (forgotten(sources(), name) or set()) - before == {"B"}
+    return (forgotten(sources(), name) or set()) - before
+
+
+@pytest.mark.parametrize("name", ["mail.txt", "README.md", "notes", "web/dist/a.rst", "C.hs"])
+@pytest.mark.parametrize("able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# OPTIONS_GHC -F -pgmF x #-}"])
+def test_every_change_counts_for_a_module_that_may_read_any_file(name: str, able: str) -> None:
+    assert forgotten_for(able, name) == {"B"}
+
+
+@pytest.mark.parametrize(
+    ("include", "name", "counts"),
+    [
+        ("", "mail.txt", True),  # what may be a header
+        ("", "C.hs", False),
+        ('#include "C.hs"', "C.hs", True),
+        ("#  include <x/C.hs>", "C.hs", True),
+        ('#include "A.hs"', "C.hs", False),
+        ("#define WHICH <C.hs>\n#include WHICH", "C.hs", True),
+        ('#include "far.h"', "C.hs", True),
+    ],
+)
+def test_cpp_reads_what_is_included(include: str, name: str, *, counts: bool) -> None:
+    Path("far.h").write_text('#include "C.hs"\n')
+    assert forgotten_for(f"{{-# LANGUAGE CPP #-}}\n{include}", name) == ({"B"} if counts else set())
 
 
 @pytest.mark.parametrize(("pragma", "counts"), [("-O0", True), ("-Wall -O2", True), ("-fno-warn-orphans", False)])
@@ -79,10 +99,32 @@ def test_a_file_that_nothing_can_read_forgets_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["c-sources: a.c", "build-type: Custom", "default-extensions: TemplateHaskell", "build-tools: alex"]
+    "line",
+    [
+        "c-sources: a.c",
+        "build-type: Custom",
+        "default-extensions: TemplateHaskell",
+        "default-extensions: CPP",
+        "build-tools: alex, c2hs",
+        "build-tool-depends:\n    happy:happy\n  , hspec-discover:hspec-discover >=2",
+    ],
 )
 def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
     assert forgotten(sources(**{"p.cabal": f"name: p\n{line}\n"}), "a.h") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "build-tools: alex, happy >=1.20",
+        "build-tool-depends:\n    happy:happy  -- a parser\n  , alex:alex\nbuild-depends: base",
+        "default-language: Haskell2010\ntest-suite t\n  build-tool-depends: hspec-discover:hspec-discover",
+        "default-extensions: CPP",
+        "build-tools: hsc2hs",
+    ],
+)
+def test_a_package_that_reads_no_modules_is_compiled_as_far_as_it_changed(line: str) -> None:
+    assert forgotten(sources(**{"p.cabal": f"name: p\n{line}\n"}), "A.hs") == {"A"}
 
 
 def test_options_may_let_every_module_read_files() -> None:

@@ -10,9 +10,10 @@ what they import is GHC's own business: it compares interfaces, not times. What 
 its description alone, and then all of the package goes.
 
 Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
-while it is compiled (TemplateHaskell, QuasiQuotes, CPP, a plugin) may read any file, so every change counts for it.
-A package that does so as a whole (C sources, a Custom setup, extensions in its cabal file) is compiled anew with every
-change, and so is one of stack's extra-deps with every change of its own, or of what it imports.
+while it is compiled (TemplateHaskell, QuasiQuotes, a plugin) may read any file, so every change counts for it. CPP
+reads what is included, so for it every change counts but those of modules that no `#include` names. A package that
+does so as a whole (C sources, a Custom setup, extensions in its cabal file, unknown build tools) is compiled anew with
+every change, and so is one of stack's extra-deps with every change of its own, or of what it imports.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,12 +41,18 @@ IMPORT = re.compile(
     r"^(?:>\s*)?\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)",
     re.MULTILINE,
 )
-READS = re.compile(r"TemplateHaskell|QuasiQuotes|\bCPP\b|CApiFFI|-F\b|-pgm|-fplugin|-cpp\b")
+RUNS = re.compile(r"TemplateHaskell|QuasiQuotes|CApiFFI|-F\b|-pgm|-fplugin|-optP")  # may read any file
+INCLUDES = re.compile(r"\bCPP\b|-cpp\b")
+INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE)  # no name: a macro has it
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
-READS_AS_A_WHOLE = re.compile(
-    READS.pattern + r"|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b|build-tool|build-type:\s*(?!Simple)\w|custom-setup)"
+RUNS_AS_A_WHOLE = re.compile(
+    RUNS.pattern + r"|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b|build-type:\s*(?!Simple)\w|custom-setup)"
 )
+TOOLS_FIELD = re.compile(r"(?im)^\s*build-tools?(?:-depends)?:(.*(?:\n(?!\s*[\w-]+\s*:(?:\s|$)).*)*)")
+UNBUILT = re.compile(r"(?ims)^(?:test-suite|benchmark)\b.*?(?=^\S|\Z)")  # sections of a cabal file
+GENERATORS = frozenset({"alex", "happy"})  # read a grammar alone, whose change is one of the whole package
+HEADER_READERS = frozenset({"c2hs", "hsc2hs", "cpphs"})
 
 
 class Package(NamedTuple):
@@ -81,9 +88,10 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
     modules = {path: (_package(path, packages), _name(text)) for path, text in texts.items()}
     defaults = YAML if any(path.name == "package.yaml" for path in sources.files) else frozenset()
-    everything = any(path.name in PROJECT or path.suffix in defaults for path in changed) or READS.search(settings)
+    reads = _reading(sources, changed, texts)
+    everything = any(path.name in PROJECT or path.suffix in defaults for path in changed) or reads(settings)
     whole: set[Package] = (
-        {package for package in packages if everything or _reads(package, sources)} if changed else set()
+        {package for package in packages if everything or _reads(package, sources, reads)} if changed else set()
     )
     found: set[tuple[Package, str]] = set()
     for path in changed:
@@ -93,7 +101,7 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
         elif path.suffix in HASKELL:
             found.add(modules.get(path) or (package, _name_of_gone(path)))
     if changed:
-        found |= {modules[path] for path, text in texts.items() if READS.search(text)}
+        found |= {modules[path] for path, text in texts.items() if reads(text)}
         whole |= {modules[path][0] for path, text in texts.items() if UNLIKE_OTHERS.search(text)}
     stale: dict[Package, set[str] | None] = {package: set() for package in _importing(found, whole, modules, texts)}
     for package, name in found:
@@ -142,8 +150,28 @@ def _package(path: Path, packages: list[Package]) -> Package:
     return next((package for package in packages if package.folder in path.parents), packages[-1])
 
 
-def _reads(package: Package, sources: Tree) -> bool:
-    """Whether a package's description says that any file may be read while it is built."""
+def _reading(sources: Tree, changed: Iterable[Path], texts: Mapping[Path, str]) -> Callable[[str], bool]:
+    """Tells of a text whether it may read what changed: a module's, a description's, that of options."""
+    modules = {path.name for path in changed if _is_module(path)}
+    included = modules and _included(sources, texts)  # asked only when it decides
+    may_be_included = any(not _is_module(path) for path in changed) or None in included or bool(modules & included)
+    kinds = [RUNS, INCLUDES] if may_be_included else [RUNS]
+    return lambda text: any(kind.search(text) for kind in kinds)
+
+
+def _included(sources: Tree, texts: Mapping[Path, str]) -> set[str | None]:
+    """The names of files that `#include` names, in modules and in what they include; None: one that a macro names."""
+    found: set[str | None] = set()
+    left = list(texts.values())
+    while left:
+        new = {name.rpartition("/")[2] or None for text in left for name in INCLUDE.findall(text)} - found
+        found |= new
+        left = [path.read_text(errors="replace") for path in sources.files if path.name in new and path.exists()]
+    return found
+
+
+def _reads(package: Package, sources: Tree, reads: Callable[[str], bool]) -> bool:
+    """Whether a package's description says that what changed may be read while it is built."""
     described = [
         path
         for path in sources.files
@@ -151,7 +179,18 @@ def _reads(package: Package, sources: Tree) -> bool:
         or path.name in PROJECT
         or path.suffix in YAML
     ]
-    return any(READS_AS_A_WHOLE.search(path.read_text(errors="replace")) for path in described if path.exists())
+    found = [UNBUILT.sub("", path.read_text(errors="replace")) for path in described if path.exists()]
+    tools = {tool for text in found for field in TOOLS_FIELD.findall(text) for tool in _tools(field)} - GENERATORS
+    if tools - HEADER_READERS or (tools and reads("CPP")):
+        return True
+    return any(RUNS_AS_A_WHOLE.search(text) or reads(text) for text in found)
+
+
+def _tools(field: str) -> Iterator[str]:
+    """The programs of a field: `alex:alex >=3, happy`, of hpack `- alex`."""
+    for item in re.split(r"[,\n]", re.sub(r"(?m)\s(?:--|#).*$", "", field)):
+        if named := re.match(r"[\s\[\-\"']*(?:[\w-]+:)?([\w-]+)", item):
+            yield named[1].lower()
 
 
 def _name(text: str) -> str:
