@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ..base.errors import CompileError, ToolError
 from ..base.processes import Log
 from ..settings.words import Builder, Tool
+from .alike import Alike
 from .assembler import assembler_options, mark
 from .cabal import with_cabal
 from .hints import full_disk, in_sources, next_act
@@ -61,7 +62,10 @@ def _build(place: Workplace, job: Job) -> str:
     if job.static:
         job = _static(place, job)
     machine, toolchain, settings, log, record = place
+    alike = Alike(machine, job, settings)
     with machine.sync_sources(job.sources, settings, job.copy_variant) as folder:
+        if tool := alike.take():
+            return tool
         heard = Hearing(machine, job, log, record)
         job = replace(job, ghc_options=(*assembler_options(machine, log), *job.ghc_options))
         ways = _ways(job, toolchain)
@@ -70,6 +74,7 @@ def _build(place: Workplace, job: Job) -> str:
             if (made := way(machine, job, folder, heard)) is not None:
                 machine.copy_out(_stripped_executable(machine, job, folder, made), job.target)
                 _warn_of_paths(machine, job, log)
+                alike.keep(tool)
                 return tool
             why = heard.reason_for_another_way(tool)
             if why is None or number == len(ways):

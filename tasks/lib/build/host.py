@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from . import fixed
 from .copy import copy_name, mirror
 from .sources import Tree
 from .stale import rm_half_written_interfaces
-from .tools import TOOLS
+from .tools import tool_versions
 
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
@@ -60,6 +59,11 @@ class Host:
         return str(fixed.PLACE / self._real.name) if self._is_fixed else str(self._real)
 
     @property
+    def identity(self) -> str:
+        """The folder of the copies, as it is outside of the fixed place."""
+        return str(self._real)
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the tools see: this process's environment, less what would mislead them."""
         given = {name: value for name, value in os.environ.items() if name not in MISLEADING} | {"LC_ALL": "C.UTF-8"}
@@ -73,8 +77,7 @@ class Host:
         """The versions of what is installed; a missing tool has none."""
         from .machine import Toolchain
 
-        with ThreadPoolExecutor(len(TOOLS)) as pool:
-            versions = dict(zip(TOOLS, pool.map(_version, TOOLS), strict=True))
+        versions = tool_versions(self._cabal.parent / "versions.json")
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
 
@@ -126,20 +129,6 @@ class Host:
         """A path of the workspace, or any other, as it is outside of the fixed place."""
         below = os.path.relpath(path, self.workspace)
         return Path(path) if below.startswith("..") else Path(self._real, below)
-
-
-def _version(tool: str) -> str:
-    """The version of an installed tool, asked once as long as its file stays; "" where it is not installed."""
-    found = shutil.which(tool)
-    if not found:
-        return ""
-    status = Path(found).stat()
-    return _version_of(found, status.st_ino, status.st_mtime_ns)
-
-
-@cache
-def _version_of(program: str, *_: int) -> str:
-    return processes.output([program, "--numeric-version"])
 
 
 def stack_root() -> Path:

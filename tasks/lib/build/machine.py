@@ -55,6 +55,10 @@ class Machine(Protocol):
     def workspace(self) -> str:
         """The folder of the copies."""
 
+    @property
+    def identity(self) -> str:
+        """What tells the copies of this machine from those of any other."""
+
     def toolchain(self, log: Log) -> Toolchain:
         """Make the toolchain ready, and say what it is; what takes long tells `log` about it."""
 

@@ -71,6 +71,11 @@ class Docker:
         self._starting = threading.RLock()
         self.offline = True  # until a look into cabal's store finds an index
 
+    @property
+    def identity(self) -> str:
+        """The project, whose volumes hold the copies."""
+        return self._recipe.project
+
     def toolchain(self, log: Log) -> Toolchain:
         """Make the image where it is not there yet, and say what is in it; asked of each image once."""
         with self._starting:
