@@ -1,6 +1,6 @@
 """The executable of each function.
 
-in   its sources and build/image.json, or a prebuilt file
+in   its sources and build/image.json, or a prebuilt file; on this host the compiler's packages, too
 out  build/<fn>/<executable>, stripped; build/<fn>/data-files/, what its packages read at run time;
      build/.cache/logs/<fn>.log, all that the compilers printed
 """
@@ -19,6 +19,7 @@ from .lib import builder
 from .lib.base import derived, files
 from .lib.base.errors import BuildError
 from .lib.build.sources import Tree, tree
+from .lib.settings.words import Builder
 
 if TYPE_CHECKING:
     from .lib.build.datafiles import Found
@@ -36,6 +37,7 @@ def define(project: Project) -> Tasks:
 def stage(project: Project, function: Function) -> Stage:
     """Build the sources."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
+    outside: list[Path] = []  # files and folders of this host that the build depends on
     unreadable: OSError | BuildError | None = None
     try:
         sources = tree(Path(function.source or ""), products.BUILD)
@@ -72,7 +74,8 @@ def stage(project: Project, function: Function) -> Stage:
                 if record.tell():  # plain ghc with nothing to compile is silent: what it said last stays
                     fresh.replace(logged)
                 derived.remove(fresh)
-        found, notes = data_files(machine, job, function.environment or {})
+        found, notes, folders = data_files(machine, job, function.environment or {})
+        outside[:] = [*machine.outside(), *folders] if machine.name == Builder.HOST else []
         gather(found, products.Products(function))
         for note in notes:
             warn(function.name, note)
@@ -89,6 +92,7 @@ def stage(project: Project, function: Function) -> Stage:
         | {"flags": function.flags, "constraints": function.constraints}
         | {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
         | builder.compiling(project.build),
+        copied=lambda: outside,
         action=make,
     )
 

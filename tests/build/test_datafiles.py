@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.lib.build import datafiles
 from tasks.lib.build.datafiles import data_files
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job
@@ -18,7 +19,7 @@ PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-file
 
 def gathered(made: Job, *environment: str) -> tuple[dict[str, dict[str, bytes]], list[str]]:
     host = Host(Path("build/.work"), Path("build/.cache"))
-    found, notes = data_files(host, made, environment)
+    found, notes, _ = data_files(host, made, environment)
     return {name: {file: read() for file, read in rows.items()} for name, rows in found.items()}, notes
 
 
@@ -62,3 +63,22 @@ def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_p
     found, (note,) = gathered(made)
     assert not found
     assert f'include = ["{folder}"]' in note
+
+
+def test_data_that_the_distribution_has_in_a_package_of_their_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's libghc-pandoc-dev is without the templates, which pandoc-data has."""
+    asked: list[str] = []
+
+    def is_known(_: object, package: str) -> bool:
+        asked.append(package)
+        return True
+
+    monkeypatch.setattr(datafiles, "is_known", is_known)
+    made = wanting(job(), b"dep_x_datadir", b"", b"/nowhere/share/dep-x")
+    found, (note,) = gathered(made)
+    assert not found
+    assert asked == ["dep-x-data"]
+    assert "looks for its data in /nowhere/share/dep-x" in note
+    assert "apt-get install dep-x-data, and build again." in note
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    assert data_files(host, made, []).folders == [Path("/nowhere/share/dep-x")]

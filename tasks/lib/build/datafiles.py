@@ -1,7 +1,8 @@
 """The data files that a program looks for at run time by a Paths_ module, gathered for the zip.
 
 in   a Job that was built, the machine that built it, the variables that the function sets itself
-out  `data_files(…)` → package → its files by name, and a note for each package whose files cannot be found
+out  `data_files(…)` → package → its files by name, a note for each package whose files cannot be found, and the folders
+     of the machine that were looked into
 
 A Paths_ module reads the variable <package>_datadir first, so its name stands in the executable of whoever uses it; the
 folder that it holds otherwise is one of the build, which Lambda does not have. The shim sets the variable for each
@@ -16,8 +17,11 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ..platform.layout import TASK
+from ..settings.words import Builder
+from .hints import is_known
 from .job import Job
 from .machine import Machine
 
@@ -29,7 +33,15 @@ Content = Callable[[], bytes]
 Found = Mapping[str, Mapping[str, Content]]  # package, with _ for - → name below its data folder → content
 
 
-def data_files(machine: Machine, job: Job, environment: Collection[str]) -> tuple[Found, list[str]]:
+class Data(NamedTuple):
+    """What was found, and what there is to say of it."""
+
+    found: Found
+    notes: list[str]
+    folders: list[Path]
+
+
+def data_files(machine: Machine, job: Job, environment: Collection[str]) -> Data:
     """The files of each package that the program may ask for; a variable that the function sets is its own affair."""
     program = job.target.read_bytes()
     wanted = {name for name in _variables(program) if f"{name}_datadir" not in environment}
@@ -42,18 +54,24 @@ def data_files(machine: Machine, job: Job, environment: Collection[str]) -> tupl
             missing = [item for item in patterns if not _matches(description, item)]
             if missing:
                 notes.append(f"{description} names data-files that are not there: {', '.join(missing)}. Mend that.")
-    for name in sorted(wanted):
-        folder = _installed_folder(program, name)
-        files = _of_machine(machine, folder) if folder else {}
-        if files:
+    folders = {name: folder for name in sorted(wanted) if (folder := _installed_folder(program, name))}
+    for name, folder in folders.items():
+        if files := _of_machine(machine, folder):
             found[name] = files
-        elif folder:
-            include = json.dumps([folder])
-            notes.append(
-                f"the package {name} looks for its data in {folder}, and there are none. If the program reads them, "
-                f'write: include = {include} and, in environment, {name}_datadir = "{TASK}{folder}"'
-            )
-    return {name: files for name, files in found.items() if files}, notes
+        else:
+            notes.append(_nothing_there(machine, name, folder))
+    return Data({name: files for name, files in found.items() if files}, notes, [*map(Path, folders.values())])
+
+
+def _nothing_there(machine: Machine, name: str, folder: str) -> str:
+    """What to do about an installed package without its data: Debian has them in a package of their own, if at all."""
+    package = f"{name.replace('_', '-')}-data"
+    said = f"the package {name} looks for its data in {folder}, and there are none. If the program reads them, "
+    if is_known(machine, package):
+        where = f"add {package} to `packages` of [build] in lambda.toml"
+        return said + (where if machine.name == Builder.DOCKER else f"apt-get install {package}") + ", and build again."
+    include = json.dumps([folder])
+    return said + f'write: include = {include} and, in environment, {name}_datadir = "{TASK}{folder}"'
 
 
 def _variables(program: bytes) -> Iterator[str]:

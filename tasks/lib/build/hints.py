@@ -85,7 +85,7 @@ def _unknown(machine: Machine, missing: re.Match[str]) -> str:
 
 def _install(machine: Machine, packages: list[str], what: str, name: str) -> str:
     """How to come by a package: from the distribution where it has it, else from Hackage or from the repository."""
-    there = [_is_known(machine, package) for package in packages]
+    there = [is_known(machine, package) for package in packages]
     if known := next((package for package, found in zip(packages, there, strict=True) if found is not False), ""):
         doubt = "" if True in there else ", where the distribution has it"
         if machine.name == Builder.DOCKER:
@@ -98,7 +98,7 @@ def _install(machine: Machine, packages: list[str], what: str, name: str) -> str
     )
 
 
-def _is_known(machine: Machine, package: str) -> bool | None:
+def is_known(machine: Machine, package: str) -> bool | None:
     """Whether the package manager of the machine knows a package; None where it has no lists to look in."""
     said: list[str] = []
     script = (

@@ -23,7 +23,7 @@ from . import fixed
 from .copy import copy_name, mirror
 from .sources import Tree
 from .stale import rm_half_written_interfaces
-from .tools import tool_versions
+from .tools import package_database, tool_versions
 
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
@@ -80,6 +80,11 @@ class Host:
         versions = tool_versions(self._cabal.parent / "versions.json")
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
+
+    def outside(self) -> list[Path]:
+        """Files of this host whose change means that other packages are installed."""
+        cache = package_database(self._cabal.parent / "versions.json")
+        return [cache] if cache else []
 
     def sysroot(self) -> Sysroot:
         """This host's own file system."""

@@ -153,13 +153,13 @@ def _package(path: Path, packages: list[Package]) -> Package:
 def _reading(sources: Tree, changed: Iterable[Path], texts: Mapping[Path, str]) -> Callable[[str], bool]:
     """Tells of a text whether it may read what changed: a module's, a description's, that of options."""
     modules = {path.name for path in changed if _is_module(path)}
-    included = modules and _included(sources, texts)  # asked only when it decides
+    included = modules and _include_names(sources, texts)  # asked only when it decides
     may_be_included = any(not _is_module(path) for path in changed) or None in included or bool(modules & included)
     kinds = [RUNS, INCLUDES] if may_be_included else [RUNS]
     return lambda text: any(kind.search(text) for kind in kinds)
 
 
-def _included(sources: Tree, texts: Mapping[Path, str]) -> set[str | None]:
+def _include_names(sources: Tree, texts: Mapping[Path, str]) -> set[str | None]:
     """The names of files that `#include` names, in modules and in what they include; None: one that a macro names."""
     found: set[str | None] = set()
     left = list(texts.values())

@@ -2,7 +2,8 @@
 
 in   PATH
 out  `toolchain_files()`: the programs' own files, links followed: an upgrade replaces them
-     `tool_versions(record)`: what the Haskell tools say of themselves, asked again only of a file that is another one
+     `tool_versions(record)`, `package_database(record)`: what the Haskell tools say of themselves, asked again only of
+     a program whose file is another one
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ..base import processes
 from ..base.files import write_json
 
 TOOLS = ("ghc", "cabal", "stack")
+QUESTIONS = {tool: (tool, "--numeric-version") for tool in TOOLS}
+QUESTIONS["packages"] = ("ghc", "--print-global-package-db")
 
 
 def toolchain_files() -> list[Path]:
@@ -27,19 +30,30 @@ def toolchain_files() -> list[Path]:
 
 def tool_versions(record: Path) -> dict[str, str]:
     """The version of each tool, "" where it is not installed; `record` keeps them from run to run."""
-    found = {tool: _identity(tool) for tool in TOOLS}
+    said = _answers(record)
+    return {tool: said[tool] for tool in TOOLS}
+
+
+def package_database(record: Path) -> Path | None:
+    """The file that is written whenever a package of GHC's global database is installed, replaced or removed."""
+    folder = _answers(record)["packages"]
+    return Path(folder, "package.cache") if folder else None
+
+
+def _answers(record: Path) -> dict[str, str]:
+    found = {name: _identity(tool) for name, (tool, _) in QUESTIONS.items()}
     known: dict[str, list[object]] = {}
     with suppress(OSError, ValueError, TypeError):
         known = dict(json.loads(record.read_bytes()))
-    if any(identity and known.get(tool, [])[:-1] != identity for tool, identity in found.items()):
+    if any(identity and known.get(name, [])[:-1] != identity for name, identity in found.items()):
         from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(len(TOOLS)) as pool:
-            said = pool.map(lambda identity: _version(*identity) if identity else "", found.values())
-            known = {tool: [*identity, version] for (tool, identity), version in zip(found.items(), said, strict=True)}
-        if all(row[-1] for tool, row in known.items() if found[tool]):  # one that failed is asked again
+        with ThreadPoolExecutor(len(QUESTIONS)) as pool:
+            said = pool.map(lambda name: _answer(*found[name], name) if found[name] else "", found)
+            known = {name: [*found[name], answer] for name, answer in zip(found, said, strict=True)}
+        if all(row[-1] for name, row in known.items() if found[name]):  # one that failed is asked again
             write_json(record, known)
-    return {tool: str(known[tool][-1]) if identity else "" for tool, identity in found.items()}
+    return {name: str(known[name][-1]) if identity else "" for name, identity in found.items()}
 
 
 def _identity(tool: str) -> list[object]:
@@ -51,5 +65,5 @@ def _identity(tool: str) -> list[object]:
 
 
 @cache
-def _version(program: str, *_: object) -> str:
-    return processes.output([program, "--numeric-version"])
+def _answer(program: str, *known: object) -> str:
+    return processes.output([program, QUESTIONS[str(known[-1])][1]])

@@ -87,6 +87,10 @@ class Docker:
         """Take an image as it was found earlier, without asking the engine."""
         self._toolchain = toolchain
 
+    def outside(self) -> list[Path]:
+        """None: the image has its packages."""
+        return []
+
     def sysroot(self) -> Sysroot:
         """The image's file system; what was read once is kept on the host."""
         from .image_root import ImageFiles
