@@ -31,6 +31,7 @@ static struct buffer lines[2]; /* in JSON: the last line, not at its end yet, of
 static size_t waiting_from;
 static size_t dropped;    /* bytes of stray stdout that the log did not take, not told yet */
 static bool nothing_said; /* when the loop looked last */
+static bool in_a_line;    /* what went out last has no line break yet */
 
 /* Make the pipe; false and errno when there is none. */
 bool log_open(void)
@@ -163,10 +164,12 @@ static void gather(void)
 static void write_log(void)
 {
     ssize_t size = write(STDERR_FILENO, held + held_from, held_to - held_from);
-    if (size > 0)
+    if (size > 0) {
         held_from += (size_t)size;
-    else if (size < 0 && errno != EAGAIN && errno != EINTR)
+        in_a_line = held[held_from - 1] != '\n';
+    } else if (size < 0 && errno != EAGAIN && errno != EINTR) {
         held_from = held_to;
+    }
 }
 
 static bool stderr_takes_more(void)
@@ -240,7 +243,8 @@ static void say(enum level level, const char *type, const char *text, size_t siz
         log_forward();
         return;
     }
-    append_format(&line, "bootstrap: %s%s", type ? type : "", type ? ": " : "");
+    append_format(&line, "%sbootstrap: %s%s", in_a_line ? "\n" : "", type ? type : "", type ? ": " : "");
+    in_a_line = false;
     for (size_t i = 0; i < size && i < SAID; i++)
         append(&line, text[i] == '\n' || text[i] == '\r' ? " " : text + i, 1);
     append_text(&line, "\n");

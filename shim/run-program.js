@@ -110,7 +110,14 @@ class Program {
 
   async lastWords() {
     await this.drain(this.child?.stderr, LAST_WORDS_MS);
+    if (this.gone && this.said.open) await this.endLine();
     return this.lastLines();
+  }
+
+  // A failure is a line of its own, whatever the program said last. Nobody waits long for a log that is not read.
+  endLine() {
+    this.said.open = false;
+    return Promise.race([new Promise((done) => log.write(Buffer.from('\n'), done)), sleep(LAST_WORDS_MS)]);
   }
 
   lastLines() {

@@ -120,9 +120,13 @@ function objectOf(text) {
 // Lines on their way to be records; in text they go through as they come.
 class Lines {
   rest = NOTHING;
+  open = false; // in text: the last line has no break yet
 
   take(bytes, requestId) {
-    if (!inJson) return bytes;
+    if (!inJson) {
+      this.open = bytes.at(-1) !== 10;
+      return bytes;
+    }
     const records = [];
     this.rest = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
     for (let end; (end = this.rest.indexOf(10)) >= 0 || this.rest.length > LONGEST_LINE;) {

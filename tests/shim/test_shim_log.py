@@ -49,6 +49,17 @@ def test_every_line_is_a_record_of_its_event(way: Way, start: Start, api: Runtim
 
 
 @every_way
+def test_a_failure_is_a_line_of_its_own_in_text(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way) as shim:
+        for _ in range(3):
+            api.ask({"do": "chat", "then": "fail"})
+        wait_until(lambda: shim.log.count("ExitError") == 3)
+        lines = shim.log.splitlines()
+        assert lines.count("unended") == 3
+        assert sum(": Function.ExitError: main ended" in line and line.index("Function") < 15 for line in lines) == 3
+
+
+@every_way
 @pytest.mark.parametrize(("level", "told"), [("DEBUG", {"low", "words", "high"}), ("WARN", {"high"}), ("FATAL", set())])
 def test_levels_are_honoured(way: Way, level: str, told: set[str], start: Start, api: RuntimeApi) -> None:
     with start(way, variables=IN_JSON | {"AWS_LAMBDA_LOG_LEVEL": level}) as shim:
