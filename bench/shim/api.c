@@ -4,7 +4,8 @@
 
    An event is timed from the first byte we write to the last byte of its answer; `cold_us` runs from the start of the
    command to the end of the first answer. GAP_US lies between an answer and the next event. Memory is VmRSS of the
-   command's own process after the last event (`idle_kb`), its peak (`peak_kb`). */
+   command's own process a while after the last event (`idle_kb`; at once for a file or a single event), its peak
+   (`peak_kb`). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -193,10 +194,15 @@ int main(int argc, char **argv)
             }
         }
     }
-    usleep(300000);
+    if (argv[2][0] != '@' && count > 1)
+        usleep(300000); /* until it has given back what it gives back */
     long idle = memory_kb(child, "VmRSS:"), peak = memory_kb(child, "VmHWM:");
+    siginfo_t ended = {0};
     kill(child, SIGTERM);
-    usleep(100000);
+    for (int waited = 0; waited < 100 && ended.si_pid == 0; waited++) {
+        usleep(1000);
+        waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT);
+    }
     kill(-child, SIGKILL);
     waitpid(child, NULL, 0);
     struct rusage used;

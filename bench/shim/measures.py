@@ -80,7 +80,7 @@ def ratio(one: list[Figures], other: list[Figures]) -> float:
 
 def bare(tools: Path, event: int | Path, variant: Variant, gap_us: int = 0, count: int = 0) -> Figures:
     """Against the bare Runtime API; `count` events, or as many as that needs."""
-    many = (150 if variant.slow else 1500) if isinstance(event, int) else 10
+    many = (150 if variant.slow else 1500) if isinstance(event, int) else _many_large(event, variant)
     count = count or (min(many, 200) if gap_us else many)
     asked = str(event) if isinstance(event, int) else f"@{event}"
     command = [str(tools / "api"), str(count), asked, str(gap_us), *variant.command]
@@ -89,6 +89,11 @@ def bare(tools: Path, event: int | Path, variant: Variant, gap_us: int = 0, coun
     )
     seen = json.loads(result.stdout)
     return Figures(seen["p50_us"], seen["p99_us"], seen["cold_us"], seen["idle_kb"], seen["min_us"])
+
+
+def _many_large(event: Path, variant: Variant) -> int:
+    """So many that the pages a program needs once, and its collector's first rounds, are a small part of them."""
+    return max(10, (30_000_000 if variant.slow else 120_000_000) // event.stat().st_size)
 
 
 def emulated(program: Path, size: int, variant: Variant) -> Figures:
