@@ -41,6 +41,7 @@ instance Exception TimeUp where
 never :: Int64
 never = maxBound
 
+-- | For the thread that asks for it.
 newWatch :: IO Watch
 newWatch = Watch <$> (myThreadId >>= mkWeakThreadId) <*> newIORef (Plan never never) <*> newEmptyMVar <*> newIORef (Last 0 never (pure ()))
 

@@ -52,6 +52,7 @@ instance Exception Gone
 -- | A descriptor, what was read from it too early, and the memory that it is read into.
 data Reader = Reader !Descriptor !(IORef ByteString) !(ForeignPtr Word8)
 
+-- | Reads from now on.
 newReader :: Descriptor -> IO Reader
 newReader descriptor = Reader descriptor <$> newIORef B.empty <*> B.mallocByteString chunk
 
@@ -171,6 +172,7 @@ connectTo address port = do
   _ <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_SETFL (flags .|. o_NONBLOCK))
   pure descriptor
 
+-- | No error where it is closed already.
 close :: Descriptor -> IO ()
 close descriptor = () <$ c_close descriptor
 

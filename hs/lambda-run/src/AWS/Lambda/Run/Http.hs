@@ -53,6 +53,7 @@ data Api = Api
 -- | 'replyBody' is 'Nothing' when the connection broke in the middle of it.
 data Reply = Reply {replyStatus :: !Int, replyHeaders :: [(ByteString, ByteString)], replyBody :: !(Maybe ByteString)}
 
+-- | At @host:port@, not connected yet; an 'IOException' where that is no address.
 newApi :: String -> IO Api
 newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
   (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure B.empty <*> newIORef False
@@ -163,6 +164,7 @@ endChunks api trailers = do
 keepsOpen :: Reply -> Bool
 keepsOpen reply = maybe True (not . sameText "close") (header "connection" (replyHeaders reply))
 
+-- | End the connection; the next request makes another.
 hangUp :: Api -> IO ()
 hangUp api = do
   old <- readIORef (connection api)
@@ -209,6 +211,7 @@ sizeIn numeral text = case numeral text of
   Just (size, "") | not (B.null text), isAlphaNum (C.head text), B.length text <= 16, size >= 0, size <= 0x40000000 -> Just size
   _ -> Nothing
 
+-- | For a handler of exceptions that say nothing new.
 ignore :: IOException -> IO ()
 ignore _ = pure ()
 
