@@ -507,8 +507,10 @@ static void append_type(struct buffer *out, const char *type)
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
             append(out, &c, 1);
     }
-    if (out->size < start + 2)
+    if (out->size < start + 2) {
+        out->size = start;
         append_text(out, "Error");
+    }
 }
 
 static size_t size_of_news(const struct failure *failure)

@@ -16,7 +16,10 @@ class Program {
   requestId; // of its event, the last one's between events
   said = new Lines(); // on stderr
   strayed = new Lines(); // on stdout
-  frames = new Frames((bytes) => log.write(this.strayed.take(bytes, this.requestId)));
+  frames = new Frames((bytes) => {
+    this.remember(bytes);
+    log.write(this.strayed.take(bytes, this.requestId));
+  });
   tail = NOTHING;
   gone = null; // how it ended, {code, signal} or {error}
 
@@ -47,7 +50,7 @@ class Program {
     stdout?.once('end', () => this.client.onSilence());
     if (perEvent) stdout?.pause(); // what it says now is said to the event
     stderr?.on('data', (bytes) => {
-      this.tail = Buffer.concat([this.tail, bytes]).subarray(-2 * TAIL);
+      this.remember(bytes);
       stderr.pause();
       log.write(this.said.take(bytes, this.requestId), () => stderr.resume());
     });
@@ -65,6 +68,11 @@ class Program {
     onSilence: () => this.drop(),
     onEnd: () => {},
   };
+
+  // What it said last, for a message.
+  remember(bytes) {
+    this.tail = Buffer.concat([this.tail, bytes.subarray(-2 * TAIL)]).subarray(-2 * TAIL);
+  }
 
   end(how) {
     if (this.gone) return;

@@ -181,6 +181,21 @@ def test_a_long_request_id_is_kept_whole(way: Way, start: Start, api: RuntimeApi
         assert answer.body == b"1"
 
 
+@pytest.mark.parametrize("way", PERSISTENT, ids=str)
+def test_a_type_of_one_letter_is_too_short_for_the_header(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask({"do": "frames @ error 1 X/y"})
+        assert (answer.error_type, answer.json()["errorType"]) == ("Function.Error", "X")
+
+
+@pytest.mark.parametrize("way", PERSISTENT, ids=str)
+def test_a_broken_heads_message_shows_what_was_said(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask({"do": "frames stray words/@ three/"})
+        assert answer.error_type == "Function.InvalidFrame"
+        assert answer.error_message.endswith(f"stray words\n{answer.id} three")
+
+
 # ---- the log ----
 
 
