@@ -64,6 +64,13 @@ def forgotten_for(able: str, name: str) -> set[str]:
     return (forgotten(sources(), name) or set()) - before
 
 
+@pytest.mark.parametrize(("include", "counts"), [("x.h", False), ("A.hs", True), ("A_stub.h", True)])
+def test_c_sources_read_what_is_included(include: str, *, counts: bool) -> None:
+    made = sources(**{"p.cabal": "name: p\nc-sources: a.c\n", "a.c": f'#include "{include}"\n'})
+    assert forgotten(made, "A.hs") == (None if counts else {"A"})
+    assert forgotten(made, "a.h") is None
+
+
 @pytest.mark.parametrize("name", ["mail.txt", "README.md", "notes", "web/dist/a.rst", "C.hs"])
 @pytest.mark.parametrize("able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# OPTIONS_GHC -F -pgmF x #-}"])
 def test_every_change_counts_for_a_module_that_may_read_any_file(name: str, able: str) -> None:
@@ -121,6 +128,7 @@ def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
         "default-language: Haskell2010\ntest-suite t\n  build-tool-depends: hspec-discover:hspec-discover",
         "default-extensions: CPP",
         "build-tools: hsc2hs",
+        "c-sources: a.c",
     ],
 )
 def test_a_package_that_reads_no_modules_is_compiled_as_far_as_it_changed(line: str) -> None:

@@ -11,9 +11,9 @@ its description alone, and then all of the package goes.
 
 Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
 while it is compiled (TemplateHaskell, QuasiQuotes, a plugin) may read any file, so every change counts for it. CPP
-reads what is included, so for it every change counts but those of modules that no `#include` names. A package that
-does so as a whole (C sources, a Custom setup, extensions in its cabal file, unknown build tools) is compiled anew with
-every change, and so is one of stack's extra-deps with every change of its own, or of what it imports.
+and C sources read what is included, so for them every change counts but those of modules that no `#include` names. A
+package that does so as a whole (a Custom setup, extensions in its cabal file, unknown build tools) is compiled anew
+with every change, and so is one of stack's extra-deps with every change of its own, or of what it imports.
 """
 
 from __future__ import annotations
@@ -42,13 +42,12 @@ IMPORT = re.compile(
     re.MULTILINE,
 )
 RUNS = re.compile(r"TemplateHaskell|QuasiQuotes|CApiFFI|-F\b|-pgm|-fplugin|-optP")  # may read any file
-INCLUDES = re.compile(r"\bCPP\b|-cpp\b")
+INCLUDES = re.compile(r"\bCPP\b|-cpp\b|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b)")
+C = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".S", ".cmm"})
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE)  # no name: a macro has it
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
-RUNS_AS_A_WHOLE = re.compile(
-    RUNS.pattern + r"|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b|build-type:\s*(?!Simple)\w|custom-setup)"
-)
+RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type:\s*(?!Simple)\w|custom-setup)")
 TOOLS_FIELD = re.compile(r"(?im)^\s*build-tools?(?:-depends)?:(.*(?:\n(?!\s*[\w-]+\s*:(?:\s|$)).*)*)")
 UNBUILT = re.compile(r"(?ims)^(?:test-suite|benchmark)\b.*?(?=^\S|\Z)")  # sections of a cabal file
 GENERATORS = frozenset({"alex", "happy"})  # read a grammar alone, whose change is one of the whole package
@@ -155,14 +154,16 @@ def _reading(sources: Tree, changed: Iterable[Path], texts: Mapping[Path, str]) 
     modules = {path.name for path in changed if _is_module(path)}
     included = modules and _include_names(sources, texts)  # asked only when it decides
     may_be_included = any(not _is_module(path) for path in changed) or None in included or bool(modules & included)
+    may_be_included |= any(name and name.endswith("_stub.h") for name in included)  # GHC's, of a `foreign export`
     kinds = [RUNS, INCLUDES] if may_be_included else [RUNS]
     return lambda text: any(kind.search(text) for kind in kinds)
 
 
 def _include_names(sources: Tree, texts: Mapping[Path, str]) -> set[str | None]:
-    """The names of files that `#include` names, in modules and in what they include; None: one that a macro names."""
+    """The names of files that `#include` names, in modules, C and what they include; None: one that a macro names."""
     found: set[str | None] = set()
     left = list(texts.values())
+    left += [path.read_text(errors="replace") for path in sources.files if path.suffix in C and path.exists()]
     while left:
         new = {name.rpartition("/")[2] or None for text in left for name in INCLUDE.findall(text)} - found
         found |= new
