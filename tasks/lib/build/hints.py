@@ -17,6 +17,7 @@ from ..base.errors import make_room
 from ..settings.words import Builder
 from .job import Job
 from .machine import Machine
+from .signs import act_for
 from .stack import cannot_work
 
 UNKNOWN_PACKAGE = re.compile(
@@ -65,11 +66,12 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound_in_the_way(job, conflict)
-    if missing := UNKNOWN_PACKAGE.search(text):
+    act = act_for(unwrapped)
+    if not act and (missing := UNKNOWN_PACKAGE.search(text)):
         return _unknown(machine, missing)
-    if cannot_work(lines):
+    if not act and cannot_work(lines):
         return 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
-    return "The compiler's message is above. What was built before is still there."
+    return act or "The compiler's message is above. What was built before is still there."
 
 
 def _unknown(machine: Machine, missing: re.Match[str]) -> str:

@@ -1,0 +1,102 @@
+"""What compilers and their tools say when a build cannot be, and what to do then; data, no look-ups.
+
+in   what was printed, in one line, since cabal breaks its lines anywhere
+out  `act_for(text)` → the next act; "" for what is not among the signs
+"""
+
+from __future__ import annotations
+
+import re
+
+SIGNS = (
+    (
+        r"Could not resolve host|unable to access|Could not read from remote repository",
+        r"Cloning into|git clone",
+        (
+            "`source-repository-package` or `extra-deps` names a git repository that cannot be reached from "
+            "here: put its "
+            "sources below the project (a submodule, say), and name the folder in `packages` in its place."
+        ),
+    ),
+    (
+        r"raw\.githubusercontent\.com",
+        r"proxySecureMode|HttpException",
+        (
+            "`defaults` in package.yaml are fetched from GitHub, which cannot be reached from here: write them "
+            "into a file "
+            "of the project (`defaults: {{local: common.yaml}}`), or put the cabal file that hpack makes beside it."
+        ),
+    ),
+    (
+        (
+            r"rejecting: (?P<a>[\w-]+?)-(?P<b>[\d.]+)/installed\S* \(constraint from project config (?P<c>\S+) "
+            r"requires "
+            r"(?P<d>[^)]+)\)"
+        ),
+        "",
+        (
+            "cabal.project or a file beside it (.freeze, .local) wants {a} {d}, and {b} is installed: take that "
+            "line out, "
+            "or run `cabal freeze` anew where it is to be built."
+        ),
+    ),
+    (
+        r"\(conflict: requires (?P<a>GHC20\d\d)",
+        "",
+        (
+            "The installed GHC does not know {a}, which came with GHC 9.2 (GHC2021) or 9.10 (GHC2024): write "
+            "`default-language: Haskell2010` and the extensions that are needed in `default-extensions`."
+        ),
+    ),
+    (
+        r"\(conflict: requires (?P<a>[A-Z]\w+)",
+        "",
+        "The installed GHC does not know the extension {a}: take it out of the cabal file, or build with a newer GHC.",
+    ),
+    (
+        r"installed the profiling libraries for package",
+        "",
+        (
+            "The options ask for profiling (-prof), and GHC's profiling libraries are not installed: take -prof out of "
+            "ghc-options (or `profiling: True` out of cabal.project), or install them (Debian: ghc-prof, "
+            "libghc-…-prof)."
+        ),
+    ),
+    (
+        r"Unsupported cabal-version (?P<a>\d+(?:\.\d+)*)",
+        "",
+        (
+            "The installed cabal does not know `cabal-version: {a}`: lower it in the cabal file (3.4 goes with "
+            "GHC 9.0), "
+            "or install a newer cabal."
+        ),
+    ),
+    (
+        r"pkg-config package (?P<a>[\w.+-]+?)(?:[<>=^&|][^,)]*)?, (?:not found|conflicting)",
+        "",
+        "pkg-config finds no {a} here: install the development package of that C library (its .pc file).",
+    ),
+    (
+        r"Missing \(or bad\) C librar(?:y|ies): (?P<a>[^:]+?) This problem",
+        "",
+        "The linker finds no lib{a}.so here: install the development package of that C library.",
+    ),
+    (
+        r"Missing \(or bad\) header file: (?P<a>\S+)",
+        "",
+        "There is no {a} here: install the development package that has it, or correct `includes` and `include-dirs`.",
+    ),
+    (
+        r"Ambiguous target 'exe:(?P<a>[^']+)'",
+        "",
+        "Several packages of the project make an executable {a}: name the folder of one in `source`, or rename one.",
+    ),
+)
+
+
+def act_for(text: str) -> str:
+    """The next act for the first sign in what was printed."""
+    for sign, beside, act in SIGNS:
+        if (found := re.search(sign, text)) and re.search(beside, text):
+            return act.format(**found.groupdict())
+    return ""
