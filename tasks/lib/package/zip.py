@@ -4,9 +4,10 @@ in   members: name in the zip → Member
 out  the zip, written or as bytes; its CodeSha256; the digest of its content
 
 Every member bears 1980-01-01 00:00, the oldest date a zip can hold, and the mode 0755 or 0644. Names are sorted by
-their bytes. The deflate codec is libdeflate, pinned in requirements.txt: another codec packs other bytes. Members are
-packed side by side (libdeflate works without the interpreter's lock), and each packed one is kept by its content, so
-that a change of the program packs the program only. Layout: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 to 4.3.16.
+their bytes. The deflate codec is libdeflate, pinned in requirements.txt: another codec packs other bytes. Members, and
+the pieces of large ones (deflated.py), are packed side by side (libdeflate works without the interpreter's lock); each
+packed piece is kept by its content, so that a change of the program packs the program only, and memory holds a few.
+Layout: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 to 4.3.16.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,8 +30,8 @@ from ..base.errors import PackageError
 from ..base.files import FILE_MODE, PIECE_BYTES, is_file, replacement, sha256, write
 from ..platform.limits import UNZIPPED_BYTES
 from ..sysroot.member import Member
+from . import deflated
 
-LEVEL = 8  # as small as zip -9, as quick as zip -6; 9 takes half as long again for two thousandths (bench/zip.py)
 DATE_1980, MIDNIGHT = 0x0021, 0
 CENTRAL_SIGNATURE, LOCAL_SIGNATURE, END_SIGNATURE = 0x02014B50, 0x04034B50, 0x06054B50
 UNIX, VERSION, UTF8, STORED, DEFLATED = 3, 20, 0x0800, 0, 8
@@ -43,14 +45,14 @@ class _Packed(NamedTuple):
     method: int
     packed_size: int
     mode: int
-    kept: Path  # holds the packed bytes
+    kept: list[Path]  # hold the packed bytes, a piece each
     member: Member
 
 
 def pack(members: Mapping[str, Member], cache: Path, target: Path) -> str:
     """Write the zip of these members to `target`, which rests when it is equal; its CodeSha256.
 
-    Written piece by piece: of members on the disk no more is held than what is being deflated, one a processor.
+    Written piece by piece: of members on the disk no more is held than what is being deflated, a piece a processor.
     PackageError for more than Lambda unpacks.
     """
     digest = hashlib.sha256()
@@ -83,34 +85,62 @@ def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
             f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {largest}.",
             "Ship less with `include`, or move large files to a layer or to S3.",
         )
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda name: _pack(name, members[name], cache), largest_first)
-        return sorted(made, key=lambda part: part.name)
+    jobs = [(members[name], number) for name in largest_first for number in range(_pieces_of(members[name]))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # what fails ends the rest: pool.map takes back what has not begun
+        sums = pool.map(_crc, map(members.__getitem__, largest_first))
+        kept = pool.map(lambda job: _packed_piece(job[0], job[1], cache), jobs)
+        made = [_joined(name, members[name], next(sums), kept) for name in largest_first]
+    return sorted(made, key=lambda part: part.name)
 
 
-def _pack(name: str, member: Member, cache: Path) -> _Packed:
+def _pieces_of(member: Member) -> int:
+    """How many pieces a member has; one that is empty has one, too."""
+    return max(1, -(-member.size // deflated.PIECE_BYTES))
+
+
+def _packed_piece(member: Member, number: int, cache: Path) -> Path:
+    """The file that holds a piece's packed bytes."""
     import deflate
 
-    content = member.content()
-    kept = cache / f"{hashlib.sha256(content).hexdigest()}-libdeflate-{deflate.__version__}-{LEVEL}"
-    if not _is_sound(kept, content):
-        write(kept, deflate.deflate_compress(content, LEVEL))
-    size = kept.stat().st_size
-    method = DEFLATED if size < len(content) else STORED
-    chosen = size if method == DEFLATED else len(content)
-    return _Packed(name.encode(), zlib.crc32(content), len(content), method, chosen, member.mode, kept, member)
+    is_last = number == _pieces_of(member) - 1
+    with member.open() as file:
+        content = file.pread(deflated.PIECE_BYTES, number * deflated.PIECE_BYTES)
+    form = f"libdeflate-{deflate.__version__}-{deflated.LEVEL}{'' if is_last else '-open'}"
+    kept = cache / f"{hashlib.sha256(content).hexdigest()}-{form}"
+    if not _is_sound(kept, content, is_last=is_last):
+        write(kept, deflated.packed(content, is_last=is_last))
+    return kept
 
 
-def _is_sound(kept: Path, content: bytes) -> bool:
-    """Whether a packed member that was kept is there and still holds `content`; looked at piece by piece."""
+def _crc(member: Member) -> int:
+    found = 0
+    with member.open() as file:
+        for place in range(0, file.size, PIECE_BYTES):
+            found = zlib.crc32(file.pread(PIECE_BYTES, place), found)
+    return found
+
+
+def _joined(name: str, member: Member, crc: int, pieces: Iterator[Path]) -> _Packed:
+    """A member, whose packed pieces are the next ones."""
+    kept = list(islice(pieces, _pieces_of(member)))
+    size, packed_size = member.size, sum(path.stat().st_size for path in kept)
+    method = DEFLATED if packed_size < size else STORED
+    chosen = packed_size if method == DEFLATED else size
+    return _Packed(name.encode(), crc, size, method, chosen, member.mode, kept, member)
+
+
+def _is_sound(kept: Path, content: bytes, *, is_last: bool) -> bool:
+    """Whether a packed piece that was kept is there and still holds `content`; looked at part by part."""
     place, whole, inflater = 0, memoryview(content), zlib.decompressobj(-15)
     with suppress(OSError, zlib.error), kept.open("rb") as file:
-        while not inflater.eof and (piece := inflater.unconsumed_tail or file.read(PIECE_BYTES)):
-            found = inflater.decompress(piece, PIECE_BYTES)
-            if whole[place : place + len(found)] != found:
-                return False
-            place += len(found)
-        return inflater.eof and place == len(content) and not inflater.unused_data and not file.read(1)
+        for part in chain(iter(lambda: file.read(PIECE_BYTES), b""), [b"" if is_last else deflated.LAST_EMPTY_BLOCK]):
+            fed = part
+            while fed:
+                found = inflater.decompress(fed, PIECE_BYTES)
+                if whole[place : place + len(found)] != found or inflater.unused_data:
+                    return False
+                place, fed = place + len(found), inflater.unconsumed_tail
+        return inflater.eof and place == len(content)
     return False
 
 
@@ -141,9 +171,10 @@ def _data(part: _Packed) -> Iterator[bytes]:
             for place in range(0, part.size, PIECE_BYTES):
                 yield stored.pread(PIECE_BYTES, place)
         return
-    with part.kept.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+    for kept in part.kept:
+        with kept.open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
 
 
 def code_sha256(package: bytes) -> str:

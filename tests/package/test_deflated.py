@@ -1,0 +1,126 @@
+"""Pieces that are packed alone make one deflate stream, which every reader of zips takes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import subprocess
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.lib.package import deflated, members
+from tasks.lib.package import zip as archive
+from tasks.lib.sysroot.member import Member
+from tests.support import need
+
+RUNS = st.builds(lambda byte, count: bytes([byte]) * count, st.integers(0, 255), st.integers(0, 60_000))
+NOISE = st.builds(lambda seed, size: random.Random(seed).randbytes(size), st.integers(0, 99), st.integers(0, 90_000))
+WORDS = st.builds(
+    lambda seed, count: " ".join(random.Random(seed).choices(["lambda", "zip", "layer", "echo"], k=count)).encode(),
+    st.integers(0, 99),
+    st.integers(0, 20_000),
+)
+CONTENTS = st.lists(RUNS | NOISE | WORDS | st.binary(max_size=9), min_size=1, max_size=6).map(b"".join).filter(len)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pieces=st.lists(CONTENTS, min_size=1, max_size=3))
+def test_pieces_of_any_content_are_one_stream(pieces: list[bytes]) -> None:
+    """Blocks of each of the three kinds end pieces here, on every bit of a byte."""
+    stream = b"".join(
+        deflated.packed(piece, is_last=number == len(pieces)) for number, piece in enumerate(pieces, start=1)
+    )
+    inflater = zlib.decompressobj(-15)
+    assert inflater.decompress(stream) == b"".join(pieces)
+    assert inflater.eof
+    assert not inflater.unused_data
+
+
+@pytest.mark.parametrize("kind", ["text", "noise then text", "zeros", "text then noise"])
+def test_a_piece_of_many_blocks_continues(kind: str) -> None:
+    text = " ".join(random.Random(3).choices(["lambda", "haskell", "zip", "layer", "\n"], k=300_000)).encode()
+    noise = random.Random(4).randbytes(400_000)
+    piece = {"text": text, "noise then text": noise + text, "zeros": bytes(2 << 20), "text then noise": text + noise}
+    stream = deflated.packed(piece[kind], is_last=False) + deflated.packed(b"end", is_last=True)
+    assert zlib.decompress(stream, -15) == piece[kind] + b"end"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of two pieces and a half: words, noise, zeros."""
+    path = tmp_path_factory.mktemp("large") / "large"
+    made = random.Random(5)
+    with path.open("wb") as file:
+        while file.tell() < 2.5 * deflated.PIECE_BYTES:
+            file.write(" ".join(made.choices(["lambda", "haskell", "zip", "\n", "7"], k=9_000)).encode())
+            file.write(made.randbytes(made.randrange(30_000)) + bytes(made.randrange(90_000)))
+        file.truncate(deflated.PIECE_BYTES * 5 // 2)
+    return path
+
+
+def test_every_reader_takes_a_member_of_several_pieces(large: Path, tmp_path: Path) -> None:
+    package = tmp_path / "large.zip"
+    archive.pack(members.members({"large": large, "small": large.parent / "large"}), tmp_path / "cache", package)
+    expected = hashlib.sha256(large.read_bytes()).hexdigest()
+    with zipfile.ZipFile(package) as opened:
+        assert hashlib.sha256(opened.read("large")).hexdigest() == expected
+        assert all(info.flag_bits == 0 and not info.extra for info in opened.infolist()), "no data descriptors"
+    need("unzip")
+    shown = subprocess.run(["unzip", "-p", package, "large"], check=True, capture_output=True).stdout
+    assert hashlib.sha256(shown).hexdigest() == expected
+    assert len(list((tmp_path / "cache").iterdir())) == 3, "each piece is kept once, whichever member it is of"
+
+
+def test_the_bytes_are_the_same_with_one_processor_and_with_many(
+    large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+    for count in (1, 5):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        package = tmp_path / f"{count}.zip"
+        archive.pack(members.members({"large": large}), tmp_path / f"cache-{count}", package)
+        found.add(package.read_bytes())
+    assert len(found) == 1
+
+
+def test_the_bytes_of_several_pieces_are_pinned(tmp_path: Path) -> None:
+    """Another size of the pieces, level or codec would redeploy every function of every user."""
+    words = random.Random(2).choices(["lambda", "haskell", "bootstrap", "zip", "layer", " ", "\n"], k=1_100_000)
+    found = archive.zip_bytes({"text": Member.of("".join(words).encode(), 0o644)}, tmp_path)
+    assert hashlib.sha256(found).hexdigest() == "dc040f33d374d29f03e4abc98c18fb5a0d1abe22354f790c93af62e3ed4a346b"
+
+
+def test_one_large_member_is_held_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large").write_bytes(random.Random(6).randbytes(1 << 20) * 64)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    tracemalloc.start()
+    archive.pack(members.members({"large": tmp_path / "large"}), tmp_path / "cache", tmp_path / "a.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * deflated.PIECE_BYTES, "of sixteen pieces"
+
+
+@pytest.mark.parametrize("damage", ["cut", "more", "ended", "other"])
+def test_a_kept_piece_that_is_not_open_or_not_of_its_content_is_not_believed(
+    large: Path, tmp_path: Path, damage: str
+) -> None:
+    found = members.members({"large": large})
+    archive.pack(found, tmp_path / "cache", tmp_path / "first.zip")
+    for kept in (tmp_path / "cache").glob("*-open"):
+        data = kept.read_bytes()
+        other = {
+            "cut": data[:-1],
+            "more": data + b"\0",
+            "ended": data + deflated.LAST_EMPTY_BLOCK,
+            "other": deflated.packed(b"x" * 100_000, is_last=False),
+        }
+        kept.write_bytes(other[damage])
+    archive.pack(found, tmp_path / "cache", tmp_path / "second.zip")
+    assert (tmp_path / "second.zip").read_bytes() == (tmp_path / "first.zip").read_bytes()
