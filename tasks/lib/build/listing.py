@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
+from typing import NamedTuple
 
 from ..base.files import is_file
 from ..base.walk import walk
@@ -51,19 +54,18 @@ def source_files(place: Path, derived: Path) -> Iterator[Path]:
     if is_file(place):
         yield place
         return
-    mine = _mine(place, derived)
+    own = [name for name in _own(derived, Path.cwd()) if not f"{absolute(place)}/".startswith(f"{name}/")]
+    ours = frozenset(own), tuple(f"{name}/" for name in own)
     tracked = _by_git(place)
     for path in _walk(place, derived) if tracked is None else tracked:
-        if not _is_junk(path, mine) and is_file(path):
+        if _is_source(path, *ours):
             yield path
 
 
-def _mine(place: Path, derived: Path) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Files and folders of the tool or of this run, unless the sources lie in them; and where output goes."""
-    own = [derived, *(Path.cwd() / name for name in OF_A_RUN), *(TOOL / name for name in OURS)]
-    whole = absolute(place)
-    names = (absolute(path) for path in own)
-    return frozenset(name for name in names if not f"{whole}/".startswith(f"{name}/")), _output_files()
+@cache
+def _own(derived: Path, here: Path) -> tuple[str, ...]:
+    """Files and folders of the tool or of this run, which are no sources unless the sources lie in them."""
+    return tuple(map(absolute, [derived, *(here / name for name in OF_A_RUN), *(TOOL / name for name in OURS)]))
 
 
 @cache
@@ -79,23 +81,23 @@ def _output_files() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_junk(path: Path, mine: tuple[frozenset[str], tuple[str, ...]]) -> bool:
-    own, written = mine
+def _is_source(path: Path, own: frozenset[str], below_own: tuple[str, ...]) -> bool:
+    """Whether a file is there and may be a source; looked at once a run, so text is cheaper than paths."""
     name = path.name
     if name.startswith(MISLEADING) or name.endswith(("~", ".swp")):
-        return True
+        return False
     if name.endswith((".hi", ".o", ".dyn_hi", ".dyn_o")) and any(
         path.with_suffix(ending).exists() for ending in (".hs", ".lhs")
     ):
-        return True
+        return False
     whole = absolute(path)
-    if whole in own or any(whole.startswith(f"{folder}/") for folder in own):
-        return True
+    if whole in own or whole.startswith(below_own):
+        return False
     try:
-        status = os.stat(path)  # noqa: PTH116 - once a file and run
-    except OSError:
-        return True
-    return f"{status.st_dev}:{status.st_ino}" in written
+        status = os.stat(whole)  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+    return S_ISREG(status.st_mode) and f"{status.st_dev}:{status.st_ino}" not in _output_files()
 
 
 def is_derived(folder: Path) -> bool:
@@ -137,19 +139,18 @@ def _leads_out(link: Path, place: Path, derived: Path) -> bool:
 def _by_git(place: Path) -> list[Path] | None:
     """Git's answer for a folder; None where there is no git, or where git leaves out the folder as a whole."""
     whole = absolute(place)
-    top = next((str(up) for up in [Path(whole), *Path(whole).parents] if os.path.lexists(up / ".git")), None)
+    top = _top(whole)
     if top is None:
         return None
     here = absolute(Path())
     asked = here if f"{whole}/".startswith(f"{here}/") and f"{here}/".startswith(f"{top}/") else whole
-    found = _git_listing(top, asked)
-    if found is None:
+    listing = _git_listing(top, asked)
+    if listing is None:
         return None
-    inside = [(status, path) for status, path in found if whole in (path, top) or path.startswith(f"{whole}/")]
     made: list[Path] = []
     derived: dict[str, bool] = {}
-    for status, path in inside:
-        relative = os.path.relpath(path, whole)
+    for path in listing.inside(whole):
+        relative = path[len(whole.rstrip("/")) + 1 :]
         if os.path.isdir(path):  # noqa: PTH112 - a submodule, another repository, or a link to a folder
             if _is_this_tool(Path(path)):
                 continue
@@ -160,10 +161,19 @@ def _by_git(place: Path) -> list[Path] | None:
                 below = _by_git(inner) if (inner / ".git").exists() else None
                 made += list(_walk(inner, Path())) if below is None else below
             continue
-        if status == "?" and _is_below_derived(relative, whole, derived):
+        if path in listing.untracked and _is_below_derived(relative, whole, derived):
             continue
         made.append(place / relative)
     return made or None
+
+
+def _top(folder: str) -> str | None:
+    """The folder at or above one where a repository begins."""
+    while not os.path.lexists(f"{folder}/.git"):
+        folder, below = os.path.dirname(folder), folder  # noqa: PTH120 - in every run
+        if folder == below:
+            return None
+    return folder
 
 
 def _is_below_derived(relative: str, whole: str, known: dict[str, bool]) -> bool:
@@ -177,9 +187,22 @@ def _is_below_derived(relative: str, whole: str, known: dict[str, bool]) -> bool
     return False
 
 
+class Listing(NamedTuple):
+    """What git lists below a folder: absolute paths, sorted."""
+
+    paths: list[str]
+    untracked: frozenset[str]
+
+    def inside(self, folder: str) -> list[str]:
+        """What is listed of a folder, found by halves: each function asks about its own."""
+        root = folder.rstrip("/")
+        own, first, last = (bisect_left(self.paths, f"{root}{end}") for end in ("", "/", "0"))  # 0 follows the slash
+        return [name for name in self.paths[own : own + 1] if name == root] + self.paths[first:last]
+
+
 @cache
-def _git_listing(top: str, place: str) -> list[tuple[str, str]] | None:
-    """What git lists below a folder, as (status, absolute path); None when git is missing or says no."""
+def _git_listing(top: str, place: str) -> Listing | None:
+    """What git lists below a folder; None when git is missing or says no."""
     command = ["git", "-C", top, "-c", "core.fsmonitor=false", "ls-files", "-cotz", "--exclude-standard", "--", place]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
@@ -188,5 +211,7 @@ def _git_listing(top: str, place: str) -> list[tuple[str, str]] | None:
         return None
     if done.returncode:
         return None
-    entries = [entry for entry in done.stdout.decode(errors="surrogateescape").split("\0") if entry]
-    return [(entry[0], os.path.join(top, entry[2:]).rstrip("/")) for entry in dict.fromkeys(entries)]  # noqa: PTH118
+    entries = done.stdout.decode(errors="surrogateescape").split("\0")
+    base = top.rstrip("/")
+    found = {f"{base}/{entry[2:]}".rstrip("/"): entry[0] for entry in entries if entry}
+    return Listing(sorted(found), frozenset(path for path, status in found.items() if status == "?"))
