@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from doit import plugin
 from doit.cmd_base import Command, NamespaceTaskLoader
 from doit.cmd_dumpdb import DumpDB
 from doit.cmd_help import Help
@@ -49,6 +50,7 @@ def put_right() -> None:
     CmdParseError.__str__ = _unknown_option
     InvalidDodoFile.__str__ = _invalid_file
     Command.parse_execute = _execute
+    plugin.entry_points_impl = lambda: _plugins
     # doit has no other place for these
     Info._execute, Help._execute, DumpDB.execute, Strace._execute = _info, _help, _dump, _strace  # noqa: SLF001
 
@@ -66,6 +68,7 @@ def nearest(name: str, known: Sequence[str]) -> list[str]:
     return (same_verb or near)[:NEAR]
 
 
+_doits_plugins = plugin.entry_points_impl()
 _doits_load = NamespaceTaskLoader.load_tasks
 _doits_invalid, _doits_unparsed = InvalidCommand.__str__, CmdParseError.__str__
 _doits_run, _doits_words = DoitMain.run, DoitMain.process_args
@@ -88,6 +91,15 @@ def _run(main: DoitMain, words: Sequence[str]) -> Any:
     """A whole run: its usage and version, too, may be read by somebody who goes, or written to a full disk."""
     open_streams()  # again: while Python starts, a file of its own may stand where a closed one was
     return _to_the_end(lambda: _doits_run(main, words))
+
+
+def _plugins(*, group: str) -> Any:
+    """The plugins of a kind. Each question reads a file of every package installed, which takes as long as the graph.
+
+    The graph has one database, so nobody's backend is asked for, and a reporter only by who names one or reads of them.
+    """
+    asks = any(word.startswith(("-r", "--rep", "--back")) or word == "help" for word in sys.argv[1:])
+    return _doits_plugins(group=group) if asks or group not in {"doit.BACKEND", "doit.REPORTER"} else ()
 
 
 def _execute(command: Command, words: Sequence[str]) -> Any:

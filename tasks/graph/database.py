@@ -140,8 +140,11 @@ def _close(database: SqliteDB) -> None:
 
 
 def _save(manager: Dependency, task: Task, result_hash: Any = None) -> None:
-    """Save a task that has run. `doit reset-dep` saves others: then an edit would count as built, and never be."""
-    if has_begun(task):
+    """Save a task that has run. `doit reset-dep` saves others: then an edit would count as built, and never be.
+
+    Not the group above tasks: it has nothing to compare, is run each time, and would be written in a run without work.
+    """
+    if has_begun(task) and not task.has_subtask:
         _doits_save(manager, task, result_hash)
 
 

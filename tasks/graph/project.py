@@ -7,6 +7,7 @@ out  `load_project()` → Project; `config(…)` → DOIT_CONFIG
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from .state import ContentChecker
 
 DATABASE = ".doit.db"
 SETTINGS = Path("lambda.toml")
+KEY = r"""(?<!["'\w-])doit\s*[.=\]]|(["'])doit\1\s*[.=\]]"""  # any spelling of it: doit itself has decoded all of it
 CHOICES = {"default_tasks", "verbosity", "sort"}  # of DOIT_CONFIG: a person's taste
 
 
@@ -77,7 +79,8 @@ def config(**more: Any) -> dict[str, Any]:
 def _theirs(ours: Mapping[str, Any]) -> dict[str, Any]:
     """What [tool.doit] of pyproject.toml says of a person's taste; what the graph stands on is refused with a word."""
     try:
-        said = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8")).get("tool", {}).get("doit", {})
+        text = Path("pyproject.toml").read_text(encoding="utf-8")
+        said = tomllib.loads(text).get("tool", {}).get("doit", {}) if re.search(KEY, text) else {}
     except (OSError, ValueError):
         return {}
     for key in sorted(said.keys() & ours.keys() - CHOICES):
