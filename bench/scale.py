@@ -1,11 +1,12 @@
-"""A generated project of many functions: what each command costs, in processor time and memory, and against bare doit.
+"""Generated projects of many functions: what each command costs, in processor time and memory, and how that grows.
 
-    .venv/bin/python bench/scale.py [functions] [runs]
+    .venv/bin/python bench/scale.py [runs] [functions …]
 
-in   the number of functions (300), of runs of what is quick (5)
-out  a line a command: seconds (wall, processor), memory (largest resident set); the no-op's ratio to a bare doit with
-     as many tasks, by processor time, which other work on the machine disturbs least. Goals: linear; the no-op at most
-     1.3 of bare doit at 17 tasks, 1.5 at 1,201 and 2 at 4,001, below 100 MB
+in   the number of runs of what is quick (3), the sizes of the projects (100 300); moto, for AWS, on loopback
+out  a table, a row a command: seconds (wall, processor) and memory (largest resident set) at each size, and the growth:
+     processor time at the last size by that at the first, to be at most that of the sizes themselves, which is linear.
+     The no-op's ratio to a bare doit with as many tasks, by processor time, which other work disturbs least. Goals: at
+     most 1.3 at 17 tasks, 1.5 at 1,201 (300 functions) and 2 at 4,001 (1,000), below 100 MB
 
 Each function is one prebuilt program on a Node runtime with a shim of its own, so that what is measured is the graph.
 """
@@ -19,7 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +37,16 @@ def task_trivial():
 """
 
 
+ACCOUNT = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+
+
 class Cost(NamedTuple):
     """What one command took."""
 
@@ -42,15 +56,15 @@ class Cost(NamedTuple):
     err: str
 
 
-def cost(folder: Path, *words: str) -> Cost:
-    """Run doit in a folder."""
+def cost(folder: Path, *words: str, keys: Mapping[str, str] = MappingProxyType({})) -> Cost:
+    """Run doit in a folder, with the keys of an account."""
     start = time.perf_counter()
     left_out = ("AWS_", "PYTHONDONTWRITEBYTECODE")  # without compiled modules, it is the compiler that is measured
     environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     process = subprocess.Popen(
         [sys.executable, "-m", "doit", *words],
         cwd=folder,
-        env=environment,
+        env=environment | dict(keys),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -74,37 +88,74 @@ def project(folder: Path, functions: int) -> None:
             shutil.copy(source, folder / part)
     (folder / "p.c").write_text(PROGRAM)
     subprocess.run(["gcc", "-O1", "-s", "-o", "p", "p.c"], cwd=folder, check=True)
-    tables = "".join(f'[function.f{n}]\nbinary = "p"\nruntime = "nodejs24.x"\n' for n in range(functions))
+    tables = '[defaults]\nrole = "scale"\n\n'
+    tables += "".join(f'[function.f{n}]\nbinary = "p"\nruntime = "nodejs24.x"\n' for n in range(functions))
     (folder / "lambda.toml").write_text(f'[build]\nbuilder = "host"\n\n{tables}')
 
 
-def main(functions: int, runs: int) -> None:
-    """Build, then each command in turn."""
-    with tempfile.TemporaryDirectory() as name:
-        ours, bare = Path(name, "ours"), Path(name, "bare")
-        project(ours, functions)
-        show("first build, -n 2", [cost(ours, "-n", "2")])
-        first = cost(ours)
-        count = first.err.count("-- ")
-        bare.mkdir()
-        (bare / "dodo.py").write_text(BARE.format(count=count))
-        cost(bare)
-        pairs = [(cost(ours), cost(bare)) for _ in range(runs)]
-        show(f"no-op, {count} tasks", [one for one, _ in pairs])
-        show("bare doit", [other for _, other in pairs])
-        ratio = statistics.median(one.cpu_s for one, _ in pairs) / statistics.median(other.cpu_s for _, other in pairs)
-        print(f"no-op / bare doit at {count} tasks: {ratio:.2f}")
-        show("list", [cost(ours, "list") for _ in range(runs)])
-        show("one function's zip", [cost(ours, "zip:f0") for _ in range(runs)])
-        show("clean", [cost(ours, "clean")])
+@contextmanager
+def account() -> Iterator[Mapping[str, str]]:
+    """AWS as far as moto knows it, on loopback; the keys that lead there."""
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        ACCOUNT,
+    ]  # a process of its own: ours would lend its memory to what it starts
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
+        yield keys | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(server.stdout.readline())}"}
+        server.communicate()
 
 
-def show(what: str, costs: list[Cost]) -> None:
-    """One line."""
-    wall, cpu, memory = (statistics.median(values) for values in list(zip(*costs, strict=True))[:3])
-    print(f"{what:>24}: {wall:7.2f} s wall, {cpu:7.2f} s processor, {memory:5.0f} MB", flush=True)
+def costs(top: Path, functions: int, runs: int) -> Iterator[tuple[str, list[Cost]]]:
+    """What each command costs in a project of so many functions, in the order of a day's work."""
+    ours, bare = top / "ours", top / "bare"
+    project(ours, functions)
+    yield "first build, -n 2", [cost(ours, "-n", "2")]
+    count = cost(ours).err.count("-- ")
+    bare.mkdir()
+    (bare / "dodo.py").write_text(BARE.format(count=count))
+    cost(bare)
+    pairs = [(cost(ours), cost(bare)) for _ in range(runs)]
+    yield "no-op", [one for one, _ in pairs]
+    yield f"bare doit, {count:,} tasks", [other for _, other in pairs]
+    yield "list", [cost(ours, "list") for _ in range(runs)]
+    yield "one function's zip", [cost(ours, "zip:f0") for _ in range(runs)]
+    with account() as keys:
+        cost(ours, "role", keys=keys)
+        yield "diff, nothing on AWS", [cost(ours, "diff", keys=keys)]
+        yield "first deploy", [cost(ours, "deploy", keys=keys)]
+        yield "no-op deploy", [cost(ours, "deploy", keys=keys) for _ in range(runs)]
+        yield "diff, nothing to do", [cost(ours, "diff", keys=keys) for _ in range(runs)]
+    yield "clean", [cost(ours, "clean")]
+
+
+def main(runs: int, sizes: list[int]) -> None:
+    """Measure each size, and print the table."""
+    rows: list[list[tuple[str, Cost]]] = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as name:
+            found = []
+            for what, each in costs(Path(name), size, runs):
+                wall, cpu, memory = map(statistics.median, list(zip(*each, strict=True))[:3])
+                found.append((what, Cost(wall, cpu, memory, "")))
+                print(f"{size} functions, {what}: {found[-1][1].cpu_s:.2f} s", file=sys.stderr, flush=True)
+            rows.append(found)
+    print("| command |" + "".join(f" {size} functions: wall, processor, memory |" for size in sizes) + " growth |")
+    print("|---|" + "---|" * len(sizes) + "---|")
+    for same in zip(*rows, strict=True):
+        cells = [f" {one.wall_s:.2f} s, {one.cpu_s:.2f} s, {one.memory_mb:.0f} MB |" for _, one in same]
+        print(f"| {same[-1][0]} |{''.join(cells)} {same[-1][1].cpu_s / same[0][1].cpu_s:.2f} |")
+    linear = sizes[-1] / sizes[0]
+    no_ops = [found[1][1].cpu_s / found[2][1].cpu_s for found in rows]
+    print(f"\nLinear is a growth of {linear:.2f}. No-op by bare doit: {', '.join(f'{ratio:.2f}' for ratio in no_ops)}.")
+    print(f"Load {os.getloadavg()[0]:.1f} at the end.")
 
 
 if __name__ == "__main__":
     given = [int(word) for word in sys.argv[1:]]
-    main(*(given + [300, 5][len(given) :]))
+    main((given or [3])[0], given[1:] or [100, 300])
