@@ -35,7 +35,7 @@ CONTENTS = st.lists(RUNS | NOISE | WORDS | st.binary(max_size=9), min_size=1, ma
 def test_pieces_of_any_content_are_one_stream(pieces: list[bytes]) -> None:
     """Blocks of each of the three kinds end pieces here, on every bit of a byte."""
     stream = b"".join(
-        deflated.packed(piece, is_last=number == len(pieces)) for number, piece in enumerate(pieces, start=1)
+        deflated.stream_of(piece, is_last=number == len(pieces)) for number, piece in enumerate(pieces, start=1)
     )
     inflater = zlib.decompressobj(-15)
     assert inflater.decompress(stream) == b"".join(pieces)
@@ -48,7 +48,7 @@ def test_a_piece_of_many_blocks_continues(kind: str) -> None:
     text = " ".join(random.Random(3).choices(["lambda", "haskell", "zip", "layer", "\n"], k=300_000)).encode()
     noise = random.Random(4).randbytes(400_000)
     piece = {"text": text, "noise then text": noise + text, "zeros": bytes(2 << 20), "text then noise": text + noise}
-    stream = deflated.packed(piece[kind], is_last=False) + deflated.packed(b"end", is_last=True)
+    stream = deflated.stream_of(piece[kind], is_last=False) + deflated.stream_of(b"end", is_last=True)
     assert zlib.decompress(stream, -15) == piece[kind] + b"end"
 
 
@@ -119,7 +119,7 @@ def test_a_kept_piece_that_is_not_open_or_not_of_its_content_is_not_believed(
             "cut": data[:-1],
             "more": data + b"\0",
             "ended": data + deflated.LAST_EMPTY_BLOCK,
-            "other": deflated.packed(b"x" * 100_000, is_last=False),
+            "other": deflated.stream_of(b"x" * 100_000, is_last=False),
         }
         kept.write_bytes(other[damage])
     archive.pack(found, tmp_path / "cache", tmp_path / "second.zip")

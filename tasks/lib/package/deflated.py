@@ -1,7 +1,7 @@
 """One deflate stream out of pieces that are packed side by side: large members need little memory, and all processors.
 
 in   the bytes of a piece, and whether it is the last of its member
-out  `packed(piece, is_last)` → its deflated bytes; those of a member's pieces, one after the other, are one stream
+out  `stream_of(piece, is_last)` → its deflated bytes; those of a member's pieces, one after the other, are one stream
 
 libdeflate packs better and quicker than what can be fed in pieces (bench/zip.py), but it knows whole streams only. So
 the end of a piece's stream is made its middle, as RFC 1951 has it: the bit that says "last block" is cleared (3.2.3),
@@ -29,7 +29,7 @@ EMPTY_BLOCK = b"\0\0\xff\xff"  # length 0 and its complement; three zero bits ar
 LAST_EMPTY_BLOCK = b"\1\0\0\xff\xff"
 
 
-def packed(piece: bytes, *, is_last: bool) -> bytes:
+def stream_of(piece: bytes, *, is_last: bool) -> bytes:
     """The piece deflated: as the end of a member's stream, or as a part, never an empty one, that another follows."""
     import deflate
 
@@ -70,7 +70,7 @@ def _end(stream: bytes, bit: int, content: bytes, at: int) -> tuple[int, int]:
     inflater = zlib.decompressobj(-15, zdict=content[max(0, at - WINDOW_BYTES) : at])
     while True:
         before = inflater.copy()
-        fed = _shifted(stream[place : place + FED_BYTES + 1], shift, last)
+        fed = _bytes_from_bit(stream[place : place + FED_BYTES + 1], shift, last)
         found = inflater.decompress(fed)
         if inflater.eof:
             used = len(fed) - len(inflater.unused_data)
@@ -78,7 +78,7 @@ def _end(stream: bytes, bit: int, content: bytes, at: int) -> tuple[int, int]:
         place, at, last = place + FED_BYTES, at + len(found), 0
 
 
-def _shifted(part: bytes, shift: int, last: int) -> bytes:
+def _bytes_from_bit(part: bytes, shift: int, last: int) -> bytes:
     """So many bits later, as many bytes as inflate is given at once; `last` sets the first bit."""
     number = int.from_bytes(part, "little") >> shift | last
     return (number & (1 << 8 * FED_BYTES) - 1).to_bytes(min(len(part), FED_BYTES), "little")

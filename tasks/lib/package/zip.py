@@ -89,7 +89,7 @@ def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # what fails ends the rest: pool.map takes back what has not begun
         sums = pool.map(_crc, map(members.__getitem__, largest_first))
         kept = pool.map(lambda job: _packed_piece(job[0], job[1], cache), jobs)
-        made = [_joined(name, members[name], next(sums), kept) for name in largest_first]
+        made = [_member_of(name, members[name], next(sums), kept) for name in largest_first]
     return sorted(made, key=lambda part: part.name)
 
 
@@ -108,7 +108,7 @@ def _packed_piece(member: Member, number: int, cache: Path) -> Path:
     form = f"libdeflate-{deflate.__version__}-{deflated.LEVEL}{'' if is_last else '-open'}"
     kept = cache / f"{hashlib.sha256(content).hexdigest()}-{form}"
     if not _is_sound(kept, content, is_last=is_last):
-        write(kept, deflated.packed(content, is_last=is_last))
+        write(kept, deflated.stream_of(content, is_last=is_last))
     return kept
 
 
@@ -120,7 +120,7 @@ def _crc(member: Member) -> int:
     return found
 
 
-def _joined(name: str, member: Member, crc: int, pieces: Iterator[Path]) -> _Packed:
+def _member_of(name: str, member: Member, crc: int, pieces: Iterator[Path]) -> _Packed:
     """A member, whose packed pieces are the next ones."""
     kept = list(islice(pieces, _pieces_of(member)))
     size, packed_size = member.size, sum(path.stat().st_size for path in kept)
