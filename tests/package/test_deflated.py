@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import deflate
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,3 +125,12 @@ def test_a_kept_piece_that_is_not_open_or_not_of_its_content_is_not_believed(
         kept.write_bytes(other[damage])
     archive.pack(found, tmp_path / "cache", tmp_path / "second.zip")
     assert (tmp_path / "second.zip").read_bytes() == (tmp_path / "first.zip").read_bytes()
+
+
+def test_what_shrinks_to_less_than_an_eighth_is_packed_at_the_lower_level() -> None:
+    made = random.Random(7)
+    log = "".join(f"{number:09} INFO handler answers {made.randrange(9)}\n" for number in range(40_000)).encode()
+    code = "".join(made.choices("abcdefghijklmnop \n", k=len(log))).encode()
+    assert deflated.stream_of(log, is_last=True) == bytes(deflate.deflate_compress(log, deflated.QUICK_LEVEL))
+    assert deflated.stream_of(code, is_last=True) == bytes(deflate.deflate_compress(code, deflated.LEVEL))
+    assert deflated.stream_of(log[:9999], is_last=True) == bytes(deflate.deflate_compress(log[:9999], deflated.LEVEL))

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zlib import _Decompress as Inflater
 
-LEVEL = 8  # as small as zip -9, and with two processors as quick as zip -6 (bench/zip.py)
+LEVEL, QUICK_LEVEL = 8, 7
+SAMPLE_BYTES = 1 << 16
+FORM = f"{LEVEL}-{QUICK_LEVEL}-{SAMPLE_BYTES}"  # what decides the bytes, with libdeflate's version
 PIECE_BYTES = 4 << 20  # of a member that are packed at once; another size is another zip
 WINDOW_BYTES = 1 << 15  # how far back deflate refers
 FED_BYTES, NEAR_BYTES = 1 << 14, 8  # given to inflate at once; looked at for the end of a block
@@ -33,8 +35,21 @@ def stream_of(piece: bytes, *, is_last: bool) -> bytes:
     """The piece deflated: as the end of a member's stream, or as a part, never an empty one, that another follows."""
     import deflate
 
-    stream = bytes(deflate.deflate_compress(piece, LEVEL))
+    stream = bytes(deflate.deflate_compress(piece, _level(piece)))
     return stream if is_last else _open_ended(stream, piece)
+
+
+def _level(piece: bytes) -> int:
+    """As small as zip -9, and quick: where a part of it shrinks to less than an eighth, a lower level is both.
+
+    There, in archives, logs and markup, the higher one looks at many more places, for two hundredths (bench/zip.py).
+    """
+    import deflate
+
+    middle = piece[len(piece) // 2 :][:SAMPLE_BYTES]
+    is_sampled = len(piece) >= 8 * SAMPLE_BYTES  # what is smaller would be packed for nothing
+    shrinks = is_sampled and len(deflate.deflate_compress(middle, QUICK_LEVEL)) < len(middle) / 8
+    return QUICK_LEVEL if shrinks else LEVEL
 
 
 def _open_ended(stream: bytes, content: bytes) -> bytes:

@@ -32,6 +32,7 @@ from ..platform.limits import UNZIPPED_BYTES
 from ..sysroot.member import Member
 from . import deflated
 
+SMALL_BYTES = 1 << 14  # a piece that is packed again each time
 DATE_1980, MIDNIGHT = 0x0021, 0
 CENTRAL_SIGNATURE, LOCAL_SIGNATURE, END_SIGNATURE = 0x02014B50, 0x04034B50, 0x06054B50
 UNIX, VERSION, UTF8, STORED, DEFLATED = 3, 20, 0x0800, 0, 8
@@ -45,7 +46,7 @@ class _Packed(NamedTuple):
     method: int
     packed_size: int
     mode: int
-    kept: list[Path]  # hold the packed bytes, a piece each
+    kept: list[Path | bytes]  # the packed bytes, or the file that holds them, a piece each
     member: Member
 
 
@@ -98,14 +99,16 @@ def _pieces_of(member: Member) -> int:
     return max(1, -(-member.size // deflated.PIECE_BYTES))
 
 
-def _packed_piece(member: Member, number: int, cache: Path) -> Path:
-    """The file that holds a piece's packed bytes."""
+def _packed_piece(member: Member, number: int, cache: Path) -> Path | bytes:
+    """A piece's packed bytes, or the file that holds them: of a small one it takes longer to write than to pack."""
     import deflate
 
     is_last = number == _pieces_of(member) - 1
     with member.open() as file:
         content = file.pread(deflated.PIECE_BYTES, number * deflated.PIECE_BYTES)
-    form = f"libdeflate-{deflate.__version__}-{deflated.LEVEL}{'' if is_last else '-open'}"
+    if len(content) <= SMALL_BYTES:
+        return deflated.stream_of(content, is_last=is_last)
+    form = f"libdeflate-{deflate.__version__}-{deflated.FORM}{'' if is_last else '-open'}"
     kept = cache / f"{hashlib.sha256(content).hexdigest()}-{form}"
     if not _is_sound(kept, content, is_last=is_last):
         write(kept, deflated.stream_of(content, is_last=is_last))
@@ -120,10 +123,11 @@ def _crc(member: Member) -> int:
     return found
 
 
-def _member_of(name: str, member: Member, crc: int, pieces: Iterator[Path]) -> _Packed:
+def _member_of(name: str, member: Member, crc: int, pieces: Iterator[Path | bytes]) -> _Packed:
     """A member, whose packed pieces are the next ones."""
     kept = list(islice(pieces, _pieces_of(member)))
-    size, packed_size = member.size, sum(path.stat().st_size for path in kept)
+    size = member.size
+    packed_size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in kept)
     method = DEFLATED if packed_size < size else STORED
     chosen = packed_size if method == DEFLATED else size
     return _Packed(name.encode(), crc, size, method, chosen, member.mode, kept, member)
@@ -172,6 +176,9 @@ def _data(part: _Packed) -> Iterator[bytes]:
                 yield stored.pread(PIECE_BYTES, place)
         return
     for kept in part.kept:
+        if isinstance(kept, bytes):
+            yield kept
+            continue
         with kept.open("rb") as file:
             while piece := file.read(PIECE_BYTES):
                 yield piece
