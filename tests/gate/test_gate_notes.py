@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from tasks.lib.base.errors import UsageError
 from tasks.lib.base.files import as_json
 from tasks.lib.gate import judge
-from tasks.lib.gate.verdict import Outcome, family, printable, version_order
+from tasks.lib.gate.verdict import Outcome, Topic, Verdict, family, printable, version_order
 from tasks.lib.package import members as package_members
 from tasks.lib.platform import runtimes
+from tasks.lib.platform.runtimes import AT_LEAST, platform
 from tasks.lib.sysroot.member import Member
 from tests.elf_fixtures import Yard
 from tests.gate.judging import SYSTEM, examined, lib, package
@@ -180,29 +182,70 @@ def test_stray_bytes_of_a_file_do_not_spoil_the_document(
     assert as_json(judge.examine(members, runtime="provided.al2023", architecture="x86_64", program="main"))
 
 
+def calls(yard: Yard, soname: str, *symbols: str, options: tuple[str, ...] = ()) -> Path:
+    """gcc -nostdlib: a program that calls these of a library."""
+    folder = yard.folder / f"{soname}-{len(options)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "stub.c").write_text("".join(f"void {symbol}(void) {{}}\n" for symbol in symbols) or "int none;")
+    (folder / "user.c").write_text(
+        "".join(f"void {symbol}(void);\n" for symbol in symbols)
+        + f"void _start(void) {{ {''.join(f'{symbol}();' for symbol in symbols)} }}"
+    )
+    line = ["gcc", "-nostdlib", "-shared", f"-Wl,-soname,{soname}", "-o", soname, "stub.c"]
+    subprocess.run(line, cwd=folder, check=True)
+    line = ["gcc", "-nostdlib", "-Wl,--no-as-needed", *options, "-o", "main", "user.c", f"./{soname}"]
+    subprocess.run(line, cwd=folder, check=True)
+    return folder / "main"
+
+
 @pytest.mark.parametrize(
-    ("soname", "symbol", "said"),
+    ("soname", "symbol", "outcome", "said"),
     [
-        ("libz.so.1", "deflate", ""),
-        ("libz.so.1", "deflate_more", "which nothing that is loaded with it defines"),
-        ("libgmp.so.10", "__gmpz_init", ""),
-        ("libgmp.so.10", "__gmpz_new_one", "only libgmp.so.10 of the runtime can define"),
-        ("libcurl.so.4", "curl_easy_init", "only libcurl.so.4 of the runtime can define"),
+        ("libz.so.1", "deflate", Outcome.STARTS, ""),
+        ("libz.so.1", "deflate_more", Outcome.FAILS, "which nothing that is loaded with it defines"),
+        ("libgmp.so.10", "__gmpz_init", Outcome.STARTS, ""),
+        ("libgmp.so.10", "__gmpz_new_one", Outcome.UNPROVED, "only libgmp.so.10 of the runtime can define"),
+        ("libelf.so.1", "elf_begin", Outcome.FAILS, "neither in the package nor in"),
     ],
 )
-def test_names_of_the_runtimes_libraries(
-    programs: dict[str, Path], yard: Yard, soname: str, symbol: str, said: str
+def test_names_of_the_runtimes_libraries(  # noqa: PLR0917 - a row, and fixtures
+    programs: dict[str, Path], yard: Yard, soname: str, symbol: str, outcome: Outcome, said: str
 ) -> None:
-    """gcc -nostdlib -Wl,-z,now with a stub of the library: known whole, in part, or not at all."""
-    stub = yard.folder / soname
-    (yard.folder / "stub.c").write_text(f"void {symbol}(void) {{}}")
-    subprocess.run(
-        ["gcc", "-nostdlib", "-shared", f"-Wl,-soname,{soname}", "-o", stub, yard.folder / "stub.c"], check=True
-    )
-    (yard.folder / "user.c").write_text(f"void {symbol}(void);\nvoid _start(void) {{ {symbol}(); }}")
-    main = yard.folder / "main"
-    subprocess.run(["gcc", "-nostdlib", "-Wl,-z,now", "-o", main, yard.folder / "user.c", stub], check=True)
+    """Bound at the start: known whole, in part, or not at all."""
+    main = calls(yard, soname, symbol, options=("-Wl,-z,now",))
     found = examined({"main": main, "bootstrap": programs["static"]})
-    assert found.starts is not ("nothing that is loaded" in said), "what may be there is no reason to stop"
-    texts = [problem.message for problem in found.problems] + [note.message for note in found.notes]
+    assert found.verdict is outcome
+    texts = [item.message for item in found.problems] + [item.message for item in found.unproved]
+    texts += [item.message for item in found.notes]
     assert any(said in text for text in texts) if said else not any(symbol in text for text in texts)
+
+
+SONAME, SYMBOL = "libstands_for_any_other_soname.so.0", "stands_for_any_other_symbol_of_the_library"
+
+
+def test_an_invented_symbol_of_a_library_of_the_runtime_is_never_passed_over(
+    programs: dict[str, Path], yard: Yard
+) -> None:
+    """Of each library: bound at the start it is a problem or not proved, later a note; known names are there."""
+    where, shim = platform("provided.al2023", "x86_64"), programs["static"].read_bytes()
+    now = calls(yard, SONAME, SYMBOL, options=("-Wl,-z,now",)).read_bytes()
+    later = calls(yard, SONAME, SYMBOL, options=("-Wl,-z,lazy", "-no-pie")).read_bytes()
+
+    def verdict(program: bytes, soname: str, symbol: str) -> Verdict:
+        for before, after in ((SONAME, soname), (SYMBOL, symbol)):
+            program = program.replace(before.encode(), after.encode().ljust(len(before), b"\0"))
+        members = {"main": Member.of(program, 0o755), "bootstrap": Member.of(shim, 0o755)}
+        return judge.examine(members, runtime="provided.al2023", architecture="x86_64", program="main")
+
+    for soname in sorted(where.libraries):
+        names = where.symbols.get(soname, frozenset({AT_LEAST}))
+        known = sorted(name for name in names if re.fullmatch(r"[a-z]\w{3,40}", name))
+        found = verdict(now, soname, "invented_by_us")
+        assert found.verdict is (Outcome.UNPROVED if AT_LEAST in names else Outcome.FAILS), soname
+        found = verdict(later, soname, "invented_by_us")
+        assert found.starts, soname
+        assert any("invented_by_us" in note.message for note in found.notes), soname
+        for name in known[:1]:
+            found = verdict(now, soname, name)
+            assert found.starts, soname
+            assert not [note for note in found.notes if note.kind is Topic.SYMBOL], soname

@@ -79,6 +79,8 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     for lost in lost_symbols(root, walked, tables):
         if isinstance(lost, Problem):
             found.append(lost)
+        elif isinstance(lost, Unproved):
+            unproved.append(lost)
         else:
             notes.append(lost)
     for item in walked.objects:

@@ -1,7 +1,8 @@
 """Symbols that a package promises and does not have: a library of the right name or version, but of another build.
 
 in   a walked Closure in a LambdaRoot
-out  `lost_symbols(…)` → a Problem for each strong symbol that nothing defines, a Note where it is bound later
+out  `lost_symbols(…)` → a Problem for each strong symbol that nothing defines, a Note where it is bound later; Unproved
+     where one that is bound at the start may be defined by a library whose names are not known
 
 A symbol may be defined by any object, not only by the one that its version names: glibc 2.34 moved libdl's and
 libpthread's into libc.so.6. The runtime's libraries count by the names and versions that data/ knows; beside a loaded
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..platform.runtimes import AT_LEAST
-from .verdict import Fault, Note, Problem, Topic, printable
-from .versions import printable_chain
+from .verdict import Doubt, Fault, Note, Problem, Topic, Unproved, printable
+from .versions import PACK_IT, printable_chain
 
 if TYPE_CHECKING:
     from ..elf.dynamic import VersionNeed
@@ -42,9 +43,10 @@ class Unsure:
     item: Loaded
     symbols: tuple[str, ...]
     unknown: tuple[str, ...]
+    at_start: bool  # one of them is bound then
 
 
-def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Problem | Note]:
+def lost_symbols(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Problem | Unproved | Note]:
     """What nothing in the process defines."""
     for lost in _losses(root, walked, tables):
         yield _unsure(lost) if isinstance(lost, Unsure) else _sentence(lost)
@@ -74,16 +76,21 @@ def _losses(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost 
             if need is not None or (symbol.version <= 1 and not unknown):
                 yield Lost(item, need, symbol.name, tables.bound_at_start(item, symbol.number))
             elif symbol.version <= 1:
-                unsure.append(symbol.name)
+                unsure.append(symbol)
+        at_start = [symbol for symbol in unsure if tables.bound_at_start(item, symbol.number)]
         if unsure:
-            yield Unsure(item, tuple(sorted(unsure)), unknown)
+            lacking = sorted(symbol.name for symbol in at_start or unsure)
+            yield Unsure(item, tuple(lacking), unknown, bool(at_start))
 
 
-def _unsure(lost: Unsure) -> Note:
+def _unsure(lost: Unsure) -> Unproved | Note:
     who = printable(lost.item.name)
     more = f" and {len(lost.symbols) - 1} more" if lost.symbols[1:] else ""
     there = f"only {' or '.join(lost.unknown)} of the runtime can define, whose symbols are not all known here."
-    return Note(Topic.SYMBOL, who, f"it needs {printable(lost.symbols[0])}{more}, which {there}")
+    message = f"it needs {printable(lost.symbols[0])}{more}, which {there}"
+    if lost.at_start:
+        return Unproved(Doubt.SYMBOLS, who, message, PACK_IT.format(" or ".join(lost.unknown)))
+    return Note(Topic.SYMBOL, who, message)
 
 
 def _sentence(lost: Lost) -> Problem | Note:

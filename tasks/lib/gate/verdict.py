@@ -54,6 +54,7 @@ class Doubt(StrEnum):
     LAYER = "layer"
     PROCESSOR = "processor"
     SCRIPT = "script"
+    SYMBOLS = "symbols"
     VERSIONS = "versions"
 
 
