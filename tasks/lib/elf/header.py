@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from elftools.elf import enums
 
 from ..platform.architecture import Architecture
-from .tables import REBUILD, DamagedError, ForeignError, Image, layout
+from .tables import REBUILD, DamagedError, DoubtfulError, ForeignError, Image, layout
 
 if TYPE_CHECKING:
     from ..sysroot.file import File
@@ -57,8 +57,9 @@ def header(image: Image, file: File, wanted: Kind | None) -> tuple[Kind, int, in
     e_type, machine, version, entry, phoff, *rest = form.header.unpack(image.at(0, form.header.size))
     phentsize, phnum = rest[3:5]
     kind = Kind(bits, little, machine)
+    unsure = DoubtfulError if wanted is None else DamagedError  # the kernel does not look at all of a program's header
     if version != 1:
-        raise DamagedError(f"{path} is damaged: e_version is {version}, not 1.", REBUILD)
+        raise unsure(f"{path} is damaged: e_version is {version}, not 1.", REBUILD)
     if wanted is not None and machine != wanted.machine:
         raise ForeignError(f"{path} is made for {kind.architecture}.")
     if e_type not in (TYPE["ET_EXEC"], TYPE["ET_DYN"]):
@@ -77,12 +78,13 @@ def _ident(image: Image, size: int, wanted: Kind | None) -> tuple[int, bool]:
     if ident[:4] != b"\x7fELF":
         raise DamagedError(f"{path} is no ELF file: it {_beginning(image.page(0), size)}.", _hint(ident))
     bits = _CLASS.get(ident[4], 0) if len(ident) == EI_NIDENT else 0
+    unsure = DoubtfulError if wanted is None and len(ident) == EI_NIDENT else DamagedError
     if not bits:
-        raise DamagedError(f"{path} is damaged: its class byte is wrong, or it ends in its header.", REBUILD)
+        raise unsure(f"{path} is damaged: its class byte is wrong, or it ends in its header.", REBUILD)
     if wanted is not None and bits != wanted.bits:
         raise ForeignError(f"{path} is a {bits}-bit file.")
     if ident[5] not in _ORDER or ident[6] != 1:
-        raise DamagedError(f"{path} is damaged: byte order or version in its header is wrong.", REBUILD)
+        raise unsure(f"{path} is damaged: byte order or version in its header is wrong.", REBUILD)
     if wanted is not None:
         _check_ident(path, ident, wanted)
     return bits, _ORDER[ident[5]]

@@ -22,7 +22,7 @@ from .dynamic import TAG, VersionNeed, dynamic
 from .header import MACHINE, TYPE, Kind, header
 from .notes import read_notes
 from .sound import Segment, check_segments, check_size, check_tables, is_misaligned
-from .tables import REBUILD, DamagedError, Image
+from .tables import REBUILD, DamagedError, DoubtfulError, Image
 
 if TYPE_CHECKING:
     from ..sysroot.file import File
@@ -186,9 +186,12 @@ def _dynamic(image: Image, facts: dict[str, Any], address: int, segments: list[S
     """`checked`: a loader reads its tables; static programs do without it."""
     check_segments(image.path, segments)
     facts |= {"dynamic": True, "misaligned": is_misaligned(segments)}
-    dynamic(image, facts, address)
-    if checked:
-        check_tables(image, segments)
+    try:
+        dynamic(image, facts, address)
+        if checked:
+            check_tables(image, segments)
+    except DamagedError as error:  # some of it no loader reads
+        raise DoubtfulError(error.message, error.hint) from error
 
 
 def _x86(kind: Kind) -> bool:

@@ -48,7 +48,7 @@ def symbols(file: File, path: str) -> Iterator[Symbol]:
     tags, form = image.tags, image.layout
     if TAG["DT_SYMTAB"] not in tags or TAG["DT_STRTAB"] not in tags:
         return
-    count = min(_count(image), MOST_SYMBOLS)
+    count = min(count_of(image), MOST_SYMBOLS)
     at = image.offset(tags[TAG["DT_SYMTAB"]])
     versions: list[int] = [0] * count
     if TAG["DT_VERSYM"] in tags:
@@ -62,7 +62,8 @@ def symbols(file: File, path: str) -> Iterator[Symbol]:
             yield Symbol(image.text(name), number, version & INDEX_BITS, section != 0, info >> 4 == WEAK)
 
 
-def _count(image: Image) -> int:
+def count_of(image: Image) -> int:
+    """The number of dynamic symbols, found as the loader would."""
     tags, word = image.tags, image.layout.word
     if TAG["DT_HASH"] in tags:
         return int(word.unpack(image.at(image.offset(tags[TAG["DT_HASH"]]) + 4, 4))[0])

@@ -39,6 +39,10 @@ class DamagedError(ElfError):
     """The file breaks the format; the dynamic loader would refuse it, or crash on it."""
 
 
+class DoubtfulError(DamagedError):
+    """A damaged file, and kernel or loader may take no notice: whether it starts is not known."""
+
+
 class ForeignError(ElfError):
     """An ELF file of another class or machine: the dynamic loader goes on searching."""
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf.read import Form, read
+from ..elf.tables import REBUILD, DoubtfulError
 from ..loader.closure import Closure, Loaded, Missing
 from ..loader.root import elf_at
 from ..loader.search import Search
 from ..loader.walk import closure
 from ..platform.layout import LOADER, OPT, TASK
 from ..platform.runtimes import ARCHITECTURES
+from . import damage, hwcaps
 from .call import NAME_THE_LAYER, Entry
 from .lambda_root import LambdaRoot, name_in_package
 from .readings import Tables
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 ITS_LOADER = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
-LEVELS = ("x86-64-v2", "x86-64-v3", "x86-64-v4")  # folders below glibc-hwcaps
 ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody promises; AVX-512 most have not
 
 
@@ -53,8 +54,10 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     path, name = entry.path, printable(entry.name)
     try:
         elf = _elf(root, entry)
+    except DoubtfulError as error:
+        return Proof(entry, (), (Unproved(Doubt.DAMAGED, name, _said(error, entry), error.hint),), (), None)
     except ElfError as error:
-        problem = Problem.of_file(Fault.FORM, name, printable(error.message.replace(path, entry.name)), error.hint)
+        problem = Problem.of_file(Fault.FORM, name, _said(error, entry), error.hint)
         return Proof(entry, (problem,), (), (), None)
     except OSError:
         problem = Problem.of_file(
@@ -64,7 +67,8 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     found = list(_form(root, entry, elf))
     if any(problem.kind in {Fault.ARCHITECTURE, Fault.FORM} for problem in found) or elf.is_static:
         here = Loaded(entry.name, path, elf, None, "program", TASK)
-        return Proof(entry, (*found, *_processor(here)), (), tuple(_notes(here)), None)
+        odd = tuple(damage.disagreements([here], tables))
+        return Proof(entry, (*found, *_processor(here)), odd, tuple(_notes(here)), None)
     search = Search(
         library_path=entry.library_path, dlopen_names=entry.dlopen_names, cwd=entry.cwd, interpreter=entry.loader
     )
@@ -87,7 +91,12 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
         if item.from_package:
             found += _processor(item)
             notes += _notes(item)
-    return Proof(entry, tuple(found), (*unproved, *versions.unproved), tuple(notes), walked)
+    found, doubts = damage.weighed(found, walked.objects, tables)
+    return Proof(entry, tuple(found), (*doubts, *unproved, *versions.unproved), tuple(notes), walked)
+
+
+def _said(error: ElfError, entry: Entry) -> str:
+    return printable(error.message.replace(entry.path, entry.name))
 
 
 def _elf(root: LambdaRoot, entry: Entry) -> Elf:
@@ -154,7 +163,7 @@ def _links(root: LambdaRoot, entry: Entry, walked: Closure) -> Iterator[Problem 
         yield from (_misalignment(root, item) for item in walked.objects[1:] if item.elf.misaligned)
     for item in walked.missing:
         yield _missing(root, item)
-    yield from _better(root, walked)
+    yield from hwcaps.better(root, walked)
     loaded = [*walked.objects[1:], *([walked.interpreter] if walked.interpreter is not None else [])]
     from_package = [item for item in loaded if is_family(item) and item.from_package]
     from_runtime = [item for item in walked.objects[1:] if is_family(item) and not item.from_package]
@@ -189,21 +198,6 @@ def _is_no_loader(item: Loaded) -> bool:
     return item.from_package and item.elf.is_program and not LOADER.fullmatch(item.path.rpartition("/")[2])
 
 
-def _better(root: LambdaRoot, walked: Closure) -> Iterator[Unproved]:
-    """Copies for better processors, which glibc takes first where it can: the one for every processor is judged."""
-    for item in walked.objects[1:]:
-        folder, _, name = item.path.rpartition("/")
-        for level in LEVELS:
-            path = f"{folder}/glibc-hwcaps/{level}/{name}"
-            if item.from_package and root.member(path) is not None:
-                yield _of_level(printable(name_in_package(path)), level)
-
-
-def _of_level(name: str, level: str) -> Unproved:
-    message = f"it is taken on processors of level {level}, and only the one for every processor is judged."
-    return Unproved(Doubt.PROCESSOR, name, message, "Leave it out of the package.")
-
-
 def _same_release(root: LambdaRoot, item: Loaded) -> bool:
     """True for a copy of the very glibc that the runtime has."""
     return item.elf.defines is not None and item.elf.defines - {item.soname} == root.platform.versions.get(item.soname)
@@ -213,13 +207,16 @@ def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
     name, where = printable(item.name), root.platform.runtime.id
     who = printable(item.needed_by.name)
     passed = f" Passed by: {'; '.join(printable(text) for text in item.skipped)}" if item.skipped else ""
+    if item.doubtful:
+        message = f"{who} needs {name}, and that is damaged: {printable(item.refused)}"
+        return Unproved(Doubt.DAMAGED, who, message, REBUILD)
     if item.refused:
         message = f"{who} needs {name}, and the dynamic loader refuses what is there: {printable(item.refused)}"
         return Problem.of_need(Fault.REFUSED, printable_chain(item), message, "Put a whole library in its place.")
     for path, _ in root.members():
         folder, _, base = path.rpartition("/")
-        if base == item.name and folder.rpartition("/")[2] in LEVELS:
-            return _of_level(printable(name_in_package(path)), folder.rpartition("/")[2])
+        if base == item.name and folder.rpartition("/")[2] in hwcaps.LEVELS:
+            return hwcaps.of_level(printable(name_in_package(path)), folder.rpartition("/")[2])
     if root.layers.unread or item.name.startswith(f"{OPT}/"):
         message = f"it needs {name}, which only a layer can hold."
         return Unproved(Doubt.LAYER, who, message, NAME_THE_LAYER)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import ElfError
 from ..elf import symbols as elf_symbols
+from ..elf.agreement import contradiction
 from .strings import NOTHING, Strings, strings
 from .verdict import printable
 
@@ -29,6 +30,7 @@ class Readings:
     def __init__(self) -> None:
         self._symbols: dict[object, Symbols] = {}
         self._strings: dict[object, Strings] = {}
+        self._odd: dict[object, str] = {}
         self._bound: dict[object, frozenset[int]] = {}
 
     def symbols(self, member: Member) -> Symbols:
@@ -52,6 +54,14 @@ class Readings:
             except (ElfError, OSError):
                 self._bound[key] = frozenset()
         return self._bound[key]
+
+    def contradiction(self, member: Member) -> str:
+        """What the file says in two ways."""
+        key = (member.root, member.path)
+        if key not in self._odd:
+            with member.open() as file:
+                self._odd[key] = contradiction(file, member.path)
+        return self._odd[key]
 
     def strings(self, member: Member) -> Strings:
         """What speaks of files that may be opened later."""
@@ -77,6 +87,11 @@ class Tables:
         """All of a file's, in table order; none for one of the runtime's, or one that cannot be read."""
         member = self.root.member(item.path)
         return self.readings.symbols(member) if member is not None and member.is_readable else ()
+
+    def contradiction(self, item: Loaded) -> str:
+        """What a file says in two ways; "" for one that agrees, or cannot be read."""
+        member = self.root.member(item.path)
+        return self.readings.contradiction(member) if member is not None and member.is_readable else ""
 
     def first_user(self, item: Loaded, need: VersionNeed) -> str:
         """A symbol for which a version is needed, empty for a record that no symbol uses."""

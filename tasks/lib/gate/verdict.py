@@ -51,6 +51,7 @@ class Fault(StrEnum):
 class Doubt(StrEnum):
     """Kinds of what decides and could not be read."""
 
+    DAMAGED = "damaged"
     LAYER = "layer"
     PROCESSOR = "processor"
     SCRIPT = "script"

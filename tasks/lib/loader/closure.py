@@ -51,6 +51,7 @@ class Missing:
     needed_by: Loaded
     skipped: tuple[str, ...] = ()
     refused: str = ""
+    doubtful: bool = False  # the loader may not even see why
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ..elf.dynamic import TAG
 from ..elf.header import TYPE, Kind
 from ..elf.notes import Priority
 from ..elf.read import DF_1_PIE, Elf, Form
-from ..elf.tables import DamagedError
+from ..elf.tables import DamagedError, DoubtfulError
 from .closure import Closure, Loaded, Missing
 from .find import Finder
 from .root import elf_at
@@ -168,17 +168,17 @@ class Walk:
         if name in self.missing or len(self.objects) >= MOST_OBJECTS:
             return None
         skipped: list[str] = []
-        refused = ""
+        refused, doubtful = "", False
         try:
             found = self.finder.first_match(here, name, skipped)
             known = self.by_identity.get(found[1].identity) if found is not None else None
             if found is not None and known is None:
                 _check_loadable(found[1])
         except (ElfError, OSError) as error:
-            found, refused = None, _reason(error)
+            found, refused, doubtful = None, _reason(error), isinstance(error, DoubtfulError)
         if found is None:
             if not optional:
-                self.missing[name] = Missing(name, here, tuple(skipped), refused)
+                self.missing[name] = Missing(name, here, tuple(skipped), refused, doubtful)
             return None
         path, elf, rule = found
         if known is not None:

@@ -1,0 +1,37 @@
+"""Damaged files that may start all the same: what their tables say of symbols and versions is no proof.
+
+in   what was loaded, the tables that were read of it, the problems found
+out  `weighed(problems, objects, tables)` → those that hold, and what is not proved
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ..elf.tables import REBUILD
+from .verdict import Doubt, Fault, Problem, Unproved, printable
+
+if TYPE_CHECKING:
+    from ..loader.closure import Loaded
+    from .readings import Tables
+
+OF_TABLES = (Fault.SYMBOL, Fault.VERSION)  # problems that the tables of a file tell
+
+
+def disagreements(objects: Iterable[Loaded], tables: Tables) -> Iterator[Unproved]:
+    """Files of the package whose parts contradict each other."""
+    for item in objects:
+        if item.from_package and (odd := tables.contradiction(item)):
+            name = printable(item.name)
+            message = f"{name} is damaged, or made by no linker: {printable(odd)}."
+            yield Unproved(Doubt.DAMAGED, name, message, REBUILD)
+
+
+def weighed(problems: list[Problem], objects: Iterable[Loaded], tables: Tables) -> tuple[list[Problem], list[Unproved]]:
+    """Beside a damaged file, what tables tell is in doubt."""
+    odd = list(disagreements(objects, tables))
+    if not odd:
+        return problems, []
+    odd += [Unproved(Doubt.DAMAGED, one.file, one.message, one.hint) for one in problems if one.kind in OF_TABLES]
+    return [one for one in problems if one.kind not in OF_TABLES], odd
