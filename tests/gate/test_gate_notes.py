@@ -157,7 +157,7 @@ def test_a_library_of_another_build_lacks_a_symbol(
     found = examined(members | {"lib/libx.so": older})
     assert found.starts is starts
     said = [problem.message for problem in found.problems] + [note.message for note in found.notes]
-    assert any("main needs second (X_1) of libx.so, which the one that travels lacks" in text for text in said)
+    assert any("main needs second (X_1) of libx.so, which the one that is loaded lacks" in text for text in said)
 
 
 def test_a_loader_without_x_bit(programs: dict[str, Path], tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from elftools.elf import enums
 
 from ..base.errors import ElfError
 from . import records
+from .functions import within_a_function
+from .headers import Section, Segment
 from .read import image_of
 from .sound import PAGE_BYTES
 
@@ -36,7 +38,6 @@ PARTS = {  # types of sections that stand once, the tag of their address, and th
     "SHT_GNU_verdef": ("DT_VERDEF", ""),
     "SHT_INIT_ARRAY": ("DT_INIT_ARRAY", "DT_INIT_ARRAYSZ"),
     "SHT_FINI_ARRAY": ("DT_FINI_ARRAY", "DT_FINI_ARRAYSZ"),
-    "SHT_PREINIT_ARRAY": ("DT_PREINIT_ARRAY", "DT_PREINIT_ARRAYSZ"),
 }
 COUNTS = {"SHT_GNU_verneed": "DT_VERNEEDNUM", "SHT_GNU_verdef": "DT_VERDEFNUM"}  # sh_info says the same
 FIXED = {"DT_SYMENT": 24, "DT_RELAENT": 24, "DT_PLTREL": 7, "DT_RELRENT": 8}
@@ -46,35 +47,8 @@ KNOWN_SEGMENTS = frozenset(
 )
 INSIDE = {P_TYPE["PT_DYNAMIC"], P_TYPE["PT_INTERP"], P_TYPE["PT_PHDR"], 0x6474E550, 0x6474E552, P_TYPE["PT_NOTE"]}
 RELRO, TLS, LOAD = 0x6474E552, P_TYPE["PT_TLS"], P_TYPE["PT_LOAD"]
+DF_1_PIE, ET_EXEC, ET_DYN = 0x08000000, 2, 3
 NOBITS = S_TYPE["SHT_NOBITS"]
-
-
-class Segment(NamedTuple):
-    """A program header."""
-
-    type: int
-    flags: int
-    offset: int
-    vaddr: int
-    paddr: int
-    file_bytes: int
-    memory_bytes: int
-    align: int
-
-
-class Section(NamedTuple):
-    """A section header."""
-
-    name: int
-    type: int
-    flags: int
-    address: int
-    offset: int
-    size: int
-    link: int
-    info: int
-    align: int
-    entry: int
 
 
 def contradiction(file: File, path: str) -> str:
@@ -88,30 +62,45 @@ def contradiction(file: File, path: str) -> str:
 
 def _all(image: Image, file: File) -> Iterator[str]:
     head = struct.unpack("<16sHHIQQQIHHHHHH", image.at(0, 64))
-    ident, _, _, version, entry, phoff, shoff, flags, size, phentsize, phnum, shentsize, shnum, _ = head
-    segments = [
-        Segment(*record) for record in struct.iter_unpack("<IIQQQQQQ", image.at(phoff, phnum * 56))
-    ]  # fmt: skip
-    sections = []
+    kind, entry, phoff, phnum = head[1], head[4], head[5], head[10]
+    segments = [Segment(*record) for record in struct.iter_unpack("<IIQQQQQQ", image.at(phoff, phnum * 56))]
+    loads = [one for one in segments if one.type == LOAD]
+    yield from _header(head)
+    yield from _segments(segments, loads, phoff)
+    yield from _entry(image, segments, loads, entry)
+    movable, base = image.tags.get(TAG["DT_FLAGS_1"], 0) & DF_1_PIE, loads[0].vaddr
+    odd = base and not movable and TAG["DT_DEBUG"] in image.tags
+    if (kind == ET_EXEC and (movable or not base)) or (kind == ET_DYN and odd):
+        yield "its type and its addresses do not fit"
+    if image.tags:
+        yield from _tags(image, loads)
+    shoff, shentsize, shnum = head[6], head[11], head[12]
     if shoff and shnum and shentsize == 64 and shoff + shnum * 64 <= file.size:  # noqa: PLR2004 - of a section header
         table = file.pread(shnum * 64, shoff)
         sections = [Section(*record) for record in struct.iter_unpack("<IIQQQQIIQQ", table)]
+        yield from _sections(image, segments, sections, entry)
     elif shoff and shnum:
         yield "its section headers do not lie in it"
-    if ident[4:7] != b"\2\1\1" or ident[7] not in {0, 3} or any(ident[8:]) or version != 1 or flags:
-        yield "its header is none of a 64-bit Linux program"
-    if (size, phentsize) != (64, 56):
-        yield "the sizes in its header are odd"
-    loads = [one for one in segments if one.type == LOAD]
-    yield from _segments(segments, loads, phoff)
-    if entry and not any(one.flags & X and one.vaddr <= entry < one.vaddr + one.file_bytes for one in loads):
-        yield "its entry is in no code"
-    if image.tags:
-        yield from _tags(image, loads)
-    if sections:
-        yield from _sections(image, segments, sections, entry)
     if image.tags:
         yield from records.contradictions(image, loads)
+        for place in records.resolvers(image):
+            yield from _entry(image, segments, loads, place)
+
+
+def _header(head: tuple[Any, ...]) -> Iterator[str]:
+    ident, version, flags, sizes = head[0], head[3], head[7], head[8:10]
+    if ident[4:7] != b"\2\1\1" or ident[7] not in {0, 3} or any(ident[8:]) or version != 1 or flags:
+        yield "its header is none of a 64-bit Linux program"
+    if sizes != (64, 56):
+        yield "the sizes in its header are odd"
+
+
+def _entry(image: Image, segments: list[Segment], loads: list[Segment], entry: int) -> Iterator[str]:
+    """An address that is jumped to."""
+    if entry and not any(one.flags & X and one.vaddr <= entry < one.vaddr + one.file_bytes for one in loads):
+        yield "its entry is in no code"
+    if why := within_a_function(image, segments, entry):
+        yield f"its entry is {why}"
 
 
 def _segments(segments: list[Segment], loads: list[Segment], phoff: int) -> Iterator[str]:
@@ -162,7 +151,7 @@ def _sections(image: Image, segments: list[Segment], sections: list[Section], en
     allocated = [one for one in sections if one.flags & ALLOCATED and one.size]
     loads = [one for one in segments if one.type == LOAD]
     for one in allocated:
-        if not (one.flags & THREADS and one.type == NOBITS) and (why := _misplaced(one, loads)):
+        if not (one.flags & THREADS and one.type == NOBITS) and (why := _misplacement(one, loads)):
             yield why
     if entry and not any(one.flags & EXECUTED and one.address <= entry < one.address + one.size for one in allocated):
         yield "its entry is in no section of code"
@@ -174,7 +163,7 @@ def _sections(image: Image, segments: list[Segment], sections: list[Section], en
         yield "PT_TLS and its sections differ"
 
 
-def _misplaced(one: Section, loads: list[Segment]) -> str:
+def _misplacement(one: Section, loads: list[Segment]) -> str:
     """Why a section is not where its segment has it."""
     end = one.address + one.size
     load = next((at for at in loads if at.vaddr <= one.address and end <= at.vaddr + at.memory_bytes), None)
@@ -223,6 +212,8 @@ def _by_address(tags: dict[int, int], allocated: list[Section]) -> Iterator[str]
     strings = starts.get(tags.get(TAG["DT_STRTAB"], -1))
     if TAG["DT_STRTAB"] in tags and (strings is None or strings.size != tags.get(TAG["DT_STRSZ"])):
         yield "DT_STRTAB and its section differ"
+    if tags.get(TAG["DT_PLTGOT"], 0) and tags[TAG["DT_PLTGOT"]] not in starts:
+        yield "DT_PLTGOT and its section differ"
     relocations = [one for one in allocated if one.type == S_TYPE["SHT_RELA"]]
     late = tags.get(TAG["DT_JMPREL"])
     if late is not None and relocations:

@@ -57,12 +57,17 @@ def header(image: Image, file: File, wanted: Kind | None) -> tuple[Kind, int, in
     e_type, machine, version, entry, phoff, *rest = form.header.unpack(image.at(0, form.header.size))
     phentsize, phnum = rest[3:5]
     kind = Kind(bits, little, machine)
-    unsure = DoubtfulError if wanted is None else DamagedError  # the kernel does not look at all of a program's header
+    loaded = e_type in (TYPE["ET_EXEC"], TYPE["ET_DYN"])
+    unsure = (
+        DoubtfulError if wanted is None and loaded else DamagedError
+    )  # the kernel does not look at all of a program's header
     if version != 1:
         raise unsure(f"{path} is damaged: e_version is {version}, not 1.", REBUILD)
     if wanted is not None and machine != wanted.machine:
         raise ForeignError(f"{path} is made for {kind.architecture}.")
-    if e_type not in (TYPE["ET_EXEC"], TYPE["ET_DYN"]):
+    if wanted is None and (machine, 64, True) in MACHINES and bits != 64:  # noqa: PLR2004 - bits
+        raise DoubtfulError(f"{path} is damaged: a program of {bits} bits for a processor of 64.", REBUILD)
+    if not loaded:
         if wanted is not None:
             raise DamagedError(f"{path} is no shared library: only ET_DYN and ET_EXEC can be loaded.", REBUILD)
         return kind, e_type, entry, b""

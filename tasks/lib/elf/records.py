@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from elftools.elf import enums
 
+from .hashes import hash_table, name_of, sysv_hash
 from .symbols import count_of
 
 if TYPE_CHECKING:
@@ -23,13 +25,18 @@ if TYPE_CHECKING:
 
 TAG = enums.ENUM_D_TAG
 BINDINGS, TYPES = {0, 1, 2, 10}, {0, 1, 2, 3, 4, 5, 6, 10}
-MOST_HASHED = 6000  # exported symbols whose hashes are computed; larger tables are looked at without
 MOST_SYMBOLS = 100_000  # larger tables are not looked at: a second for each million
 MOST_RELOCATIONS = 100_000
 RELATIVE = {8, 1027}  # R_X86_64_RELATIVE, R_AARCH64_RELATIVE
-EARLY = {1, 5, 6, 7, 8, 16, 17, 18, 36, 37, 257, 1024, 1025, 1026, 1027, 1028, 1029, 1030, 1031, 1032}
-LATE = {7, 36, 37, 1026, 1031, 1032}
+EARLY = {62: {1, 5, 6, 7, 8, 16, 17, 18, 36, 37}, 183: {257, *range(1024, 1033)}}  # by e_machine: x86-64, AArch64
+LATE = {62: {7, 36, 37}, 183: {1026, 1031, 1032}}
+SLOTS = {7, 1026}  # JUMP_SLOT
+ABSOLUTE = {1, 257}  # R_X86_64_64, R_AARCH64_ABS64
+CALLED = {37, 1032}  # IRELATIVE
 INDEX_BITS = 0x7FFF
+MASK64 = (1 << 64) - 1
+FUNCTION = 2  # STT_FUNC
+WITHOUT_ADDEND = {5, 6, 1024, 1025}  # COPY and GLOB_DAT
 MASK = 0xFFFFFFFF  # the type in r_info
 
 
@@ -60,7 +67,7 @@ def contradictions(image: Image, loads: Sequence[Loaded]) -> Iterator[str]:
     table = image.at(image.offset(tags[TAG["DT_SYMTAB"]]), 24 * count)
     symbols = list(struct.iter_unpack("<IBBHQQ", table))
     yield from _symbols(image, symbols, loads)
-    yield from _gnu_hash(image, symbols)
+    yield from hash_table(image, symbols)
     yield from _versions(image, symbols)
     yield from _relocations(image, symbols, loads)
 
@@ -70,68 +77,17 @@ def _symbols(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Loade
     lowest = min(one.vaddr for one in loads)
     highest = max(one.vaddr + one.memory_bytes for one in loads)
     for name, info, other, section, value, _ in symbols[1:]:
-        if name >= size or info >> 4 not in BINDINGS or info & 15 not in TYPES or other & 3 > 3:  # noqa: PLR2004
+        if (
+            name >= size
+            or info >> 4 not in BINDINGS
+            or info & 15 not in TYPES
+            or (info >> 4 and other & ~0x80 not in {0, 3})
+        ):
             yield "a symbol that no linker writes"
         if section and section < 0xFF00 and info & 15 != 6 and not lowest <= value <= highest:  # noqa: PLR2004 - SHN_, STT_TLS
             yield "a symbol that lies in no segment"
     if symbols and any(symbols[0]):
         yield "its first symbol is not empty"
-
-
-def gnu_hash(name: bytes) -> int:
-    """DT_GNU_HASH's hash of a name."""
-    found = 5381
-    for byte in name:
-        found = (found * 33 + byte) & 0xFFFFFFFF
-    return found
-
-
-def sysv_hash(name: bytes) -> int:
-    """DT_HASH's hash of a name, which version records bear, too."""
-    found = 0
-    for byte in name:
-        found = (found << 4) + byte
-        found = (found ^ ((found & 0xF0000000) >> 24)) & 0x0FFFFFFF
-    return found
-
-
-def _name(image: Image, index: int) -> bytes:
-    return image.text(index).encode("utf-8", "surrogateescape")
-
-
-def _gnu_hash(image: Image, symbols: list[tuple[int, ...]]) -> Iterator[str]:
-    at = image.tags.get(TAG["DT_GNU_HASH"])
-    if at is None:
-        return
-    start = image.offset(at)
-    buckets, first, words, shift = struct.unpack("<IIII", image.at(start, 16))
-    if not buckets or not words or words & (words - 1) or shift > 31:  # noqa: PLR2004 - bits
-        yield "a hash table that no linker writes"
-        return
-    hashed = len(symbols) - first
-    if hashed <= 0:
-        return
-    heads = struct.unpack(f"<{buckets}I", image.at(start + 16 + 8 * words, 4 * buckets))
-    if not any(heads):  # of a program that exports nothing
-        return
-    bloom = struct.unpack(f"<{words}Q", image.at(start + 16, 8 * words))
-    chain = struct.unpack(f"<{hashed}I", image.at(start + 16 + 8 * words + 4 * buckets, 4 * hashed))
-    if hashed > MOST_HASHED:
-        return
-    seen: dict[int, int] = {}
-    for number in range(first, len(symbols)):
-        found = gnu_hash(_name(image, symbols[number][0]))
-        bucket = found % buckets
-        seen.setdefault(bucket, number)
-        bits = bloom[(found // 64) % words]
-        if chain[number - first] | 1 != found | 1 or not (bits >> (found % 64)) & (bits >> ((found >> shift) % 64)) & 1:
-            yield "a name and its hash differ"
-        last = chain[number - first] & 1
-        follows = number + 1 < len(symbols) and gnu_hash(_name(image, symbols[number + 1][0])) % buckets == bucket
-        if bool(last) is follows:
-            yield "a chain of its hash table ends elsewhere"
-    if any(head != seen.get(bucket, 0) for bucket, head in enumerate(heads)):
-        yield "a bucket of its hash table leads elsewhere"
 
 
 def _versions(image: Image, symbols: list[tuple[int, ...]]) -> Iterator[str]:
@@ -153,7 +109,7 @@ def _needs(image: Image, records: int, known: set[int]) -> Iterator[str]:
         inner = at + aux
         for left in range(count, 0, -1):
             told, flags, index, name, beyond = struct.unpack("<IHHII", image.at(inner, 16))
-            if told != sysv_hash(_name(image, name)) or flags & ~2 or index & INDEX_BITS in known:
+            if told != sysv_hash(name_of(image, name)) or flags & ~2 or index & INDEX_BITS in known:
                 yield "a version and its hash differ, or two share a number"
             if bool(beyond) is (left == 1):
                 yield "a list of versions ends elsewhere"
@@ -169,7 +125,7 @@ def _definitions(image: Image, records: int, known: set[int]) -> Iterator[str]:
     for number in range(records):
         version, flags, index, count, told, aux, following = struct.unpack("<HHHHIII", image.at(at, 20))
         name = struct.unpack("<I", image.at(at + aux, 4))[0]
-        if version != 1 or flags & ~3 or told != sysv_hash(_name(image, name)) or not count:
+        if version != 1 or flags & ~3 or told != sysv_hash(name_of(image, name)) or not count:
             yield "a definition of a version that no linker writes"
         if bool(following) is (number + 1 == records) or (index in known and index != 1):
             yield "the definitions of versions end elsewhere"
@@ -178,7 +134,7 @@ def _definitions(image: Image, records: int, known: set[int]) -> Iterator[str]:
 
 
 def _relocations(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Loaded]) -> Iterator[str]:
-    tags = image.tags
+    tags, machine = image.tags, int.from_bytes(image.at(18, 2), "little")
     for table, size, kinds in (("DT_RELA", "DT_RELASZ", EARLY), ("DT_JMPREL", "DT_PLTRELSZ", LATE)):
         total = tags.get(TAG[size], 0)
         if TAG[table] not in tags or total > 24 * MOST_RELOCATIONS:
@@ -188,23 +144,56 @@ def _relocations(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[L
             return
         content = image.at(image.offset(tags[TAG[table]]), total)
         records = list(struct.iter_unpack("<QQq", content))
-        yield from _known(records, kinds, len(symbols))
-        yield from _written(records, image, loads)
+        yield from _odd_types(records, kinds.get(machine, set()), symbols)
+        yield from _odd_targets(records, image, loads)
         if table == "DT_JMPREL":
-            used = [info >> 32 for _, info, _ in records if info >> 32]
-            if len(used) != len(set(used)) or any(addend for _, info, addend in records if info >> 32):
-                yield "two slots for one function"
+            yield from _late(records)
         elif sum(info & MASK in RELATIVE for _, info, _ in records) != tags.get(TAG["DT_RELACOUNT"], -1) >= 0:
             yield "DT_RELACOUNT differs from what it counts"
 
 
-def _known(records: list[tuple[int, ...]], kinds: set[int], symbols: int) -> Iterator[str]:
-    for _, info, _ in records:
-        if info & MASK not in kinds or info >> 32 >= symbols:
-            yield f"a relocation of type {info & MASK} that the loader does not know"
+def resolvers(image: Image) -> Iterator[int]:
+    """Addresses of the functions that relocations call (IRELATIVE)."""
+    for table, size in (("DT_RELA", "DT_RELASZ"), ("DT_JMPREL", "DT_PLTRELSZ")):
+        total = image.tags.get(TAG[size], 0)
+        if TAG[table] in image.tags and total <= 24 * MOST_RELOCATIONS:
+            content = image.at(image.offset(image.tags[TAG[table]]), total // 24 * 24)
+            yield from (addend for _, info, addend in struct.iter_unpack("<QQq", content) if info & MASK in CALLED)
 
 
-def _written(records: list[tuple[int, ...]], image: Image, loads: Sequence[Loaded]) -> Iterator[str]:
+def _content(image: Image, address: int) -> int | None:
+    """What the file has where a relocation writes; None behind its end."""
+    for vaddr, end, offset in image.loads:
+        if vaddr <= address and address + 8 <= end:
+            return int.from_bytes(image.at(address - vaddr + offset, 8), "little")
+    return None
+
+
+def _odd_types(records: list[tuple[int, ...]], kinds: set[int], symbols: list[tuple[int, ...]]) -> Iterator[str]:
+    """Types and symbols of relocations, and addends where there are none."""
+    for _, info, addend in records:
+        kind, symbol = info & MASK, info >> 32
+        if kind not in kinds or symbol >= len(symbols):
+            yield f"a relocation of type {kind} that the loader does not know"
+        elif addend and (kind in WITHOUT_ADDEND or (kind in ABSOLUTE and _is_foreign_function(symbols[symbol]))):
+            yield "a relocation with an odd addend"
+
+
+def _is_foreign_function(symbol: tuple[int, ...]) -> bool:
+    return symbol[1] & 15 == FUNCTION and not symbol[3]
+
+
+def _late(records: list[tuple[int, ...]]) -> Iterator[str]:
+    """The slots of functions: side by side, each function once."""
+    used = [info >> 32 for _, info, _ in records if info >> 32]
+    if len(used) != len(set(used)) or any(addend for _, info, addend in records if info & MASK in SLOTS):
+        yield "two slots for one function"
+    places = sorted(offset for offset, _, _ in records)
+    if all(info & MASK in SLOTS for _, info, _ in records) and any(b - a != 8 for a, b in pairwise(places)):  # noqa: PLR2004
+        yield "slots of functions that do not follow each other"
+
+
+def _odd_targets(records: list[tuple[int, ...]], image: Image, loads: Sequence[Loaded]) -> Iterator[str]:
     """Where relocations write, and what relative ones write there."""
     tags = image.tags
     textrel = TAG["DT_TEXTREL"] in tags or tags.get(TAG["DT_FLAGS"], 0) & 4
@@ -215,5 +204,7 @@ def _written(records: list[tuple[int, ...]], image: Image, loads: Sequence[Loade
         if offset in slots or not any(start <= offset < end for start, end in places):
             yield "a relocation of what cannot be written, or twice of the same"
         slots.add(offset)
-        if info & MASK in RELATIVE and (info >> 32 or not 0 <= addend <= highest):
+        if info & MASK in RELATIVE and _content(image, offset) not in {0, addend & MASK64, None}:
+            yield "a relocation that differs from what it changes"
+        if info & MASK in RELATIVE | CALLED and (info >> 32 or not 0 <= addend <= highest):
             yield "a relative relocation out of every segment"

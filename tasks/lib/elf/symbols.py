@@ -63,7 +63,7 @@ def symbols(file: File, path: str) -> Iterator[Symbol]:
 
 
 def count_of(image: Image) -> int:
-    """The number of dynamic symbols, found as the loader would."""
+    """The number of dynamic symbols, found as the loader would; DamagedError for a table that has no end."""
     tags, word = image.tags, image.layout.word
     if TAG["DT_HASH"] in tags:
         return int(word.unpack(image.at(image.offset(tags[TAG["DT_HASH"]]) + 4, 4))[0])

@@ -1,7 +1,7 @@
 """Damaged files that may start all the same: what their tables say of symbols and versions is no proof.
 
 in   what was loaded, the tables that were read of it, the problems found
-out  `weighed(problems, objects, tables)` → those that hold, and what is not proved
+out  `holding(problems, objects, tables)` → those that hold, and what is not proved
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def disagreements(objects: Iterable[Loaded], tables: Tables) -> Iterator[Unprove
             yield Unproved(Doubt.DAMAGED, name, message, REBUILD)
 
 
-def weighed(problems: list[Problem], objects: Iterable[Loaded], tables: Tables) -> tuple[list[Problem], list[Unproved]]:
+def holding(problems: list[Problem], objects: Iterable[Loaded], tables: Tables) -> tuple[list[Problem], list[Unproved]]:
     """Beside a damaged file, what tables tell is in doubt."""
     odd = list(disagreements(objects, tables))
     if not odd:

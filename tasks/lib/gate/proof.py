@@ -55,9 +55,9 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     try:
         elf = _elf(root, entry)
     except DoubtfulError as error:
-        return Proof(entry, (), (Unproved(Doubt.DAMAGED, name, _said(error, entry), error.hint),), (), None)
+        return Proof(entry, (), (Unproved(Doubt.DAMAGED, name, _message(error, entry), error.hint),), (), None)
     except ElfError as error:
-        problem = Problem.of_file(Fault.FORM, name, _said(error, entry), error.hint)
+        problem = Problem.of_file(Fault.FORM, name, _message(error, entry), error.hint)
         return Proof(entry, (problem,), (), (), None)
     except OSError:
         problem = Problem.of_file(
@@ -91,11 +91,11 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
         if item.from_package:
             found += _processor(item)
             notes += _notes(item)
-    found, doubts = damage.weighed(found, walked.objects, tables)
+    found, doubts = damage.holding(found, walked.objects, tables)
     return Proof(entry, tuple(found), (*doubts, *unproved, *versions.unproved), tuple(notes), walked)
 
 
-def _said(error: ElfError, entry: Entry) -> str:
+def _message(error: ElfError, entry: Entry) -> str:
     return printable(error.message.replace(entry.path, entry.name))
 
 

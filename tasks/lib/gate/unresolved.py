@@ -11,7 +11,7 @@ one that is not known by name, nothing is said to be lost that has no version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..loader.closure import Closure, Loaded
     from .lambda_root import LambdaRoot
     from .readings import Tables
+
+
+PRIVATE = "GLIBC_PRIVATE"  # of one build of glibc: versions.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +67,36 @@ def _losses(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost 
     names = {item.soname: known.get(item.soname, frozenset({AT_LEAST})) for item in theirs}
     unknown = tuple(sorted(soname for soname, words in names.items() if AT_LEAST in words))
     defined = defined.union(*names.values())
+    own = {symbol.name for item in real for symbol in tables.of(item) if symbol.defined}
     for item in real:
+        every = {need.index: need for need in item.elf.versions}
         unsure = []
-        needs = {need.index: need for need in item.elf.versions if need.provider in travelling}
         for symbol in tables.of(item):
-            if symbol.defined or symbol.weak or symbol.name in defined:
+            if symbol.defined or symbol.weak or symbol.name in own:
                 continue
-            need = needs.get(symbol.version)
-            if need is not None and need.version in offered:
-                continue
-            if need is not None or (symbol.version <= 1 and not unknown):
-                yield Lost(item, need, symbol.name, tables.bound_at_start(item, symbol.number))
-            elif symbol.version <= 1:
+            need = every.get(symbol.version)
+            if need is None and symbol.name not in defined and symbol.version <= 1:
                 unsure.append(symbol)
+            elif need is not None and _is_lost(symbol.name, need, names, offered, travelling):
+                yield Lost(item, need, symbol.name, tables.bound_at_start(item, symbol.number))
+        if unsure and not unknown:
+            yield from (Lost(item, None, symbol.name, tables.bound_at_start(item, symbol.number)) for symbol in unsure)
+            continue
         at_start = [symbol for symbol in unsure if tables.bound_at_start(item, symbol.number)]
         if unsure:
             lacking = sorted(symbol.name for symbol in at_start or unsure)
             yield Unsure(item, tuple(lacking), unknown, bool(at_start))
+
+
+def _is_lost(
+    symbol: str, need: VersionNeed, names: Mapping[str, frozenset[str]], offered: set[str], travelling: set[str]
+) -> bool:
+    """Whether no library has the symbol in that version; where the runtime's are not known so far, it may."""
+    if any({symbol, need.version} <= words for words in names.values()) or need.version == PRIVATE:
+        return False
+    if any(need.version in words for words in names.values()):
+        return True
+    return need.provider in travelling and need.version not in offered
 
 
 def _unsure(lost: Unsure) -> Unproved | Note:
@@ -101,7 +117,7 @@ def _sentence(lost: Lost) -> Problem | Note:
         hint, version, library = "Pack the libraries that it was linked with; another build of one lacks it.", "", ""
     else:
         version, library = printable(lost.need.version), printable(lost.need.provider)
-        message = f"{who} needs {symbol} ({version}) of {library}, which the one that travels lacks"
+        message = f"{who} needs {symbol} ({version}) of {library}, which the one that is loaded lacks"
         hint = f"Pack the {library} that {who} was linked with."
     if lost.at_start:
         chain = printable_chain(lost.item)

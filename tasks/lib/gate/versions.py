@@ -47,7 +47,7 @@ class Versions:
             bare: set[str] = set()
             for need in item.elf.versions:
                 provider = self.providers.get(need.provider)
-                if provider is None and need.provider not in self.missing:
+                if provider is None and need.provider and need.provider not in self.missing:
                     yield self._nobodys(item, need)
                 if provider is None or provider is item:
                     continue  # a missing one is said as such
