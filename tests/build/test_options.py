@@ -85,3 +85,23 @@ def test_a_stack_yaml_that_cannot_be_used_here_is_said_in_a_line(settings: str, 
     host = Host(tmp_path / ".work", tmp_path / ".cache")
     assert haskell.build(host, host.toolchain(print), made, said.append) == tool
     assert sum("cannot build this here" in line for line in said) == 1
+
+
+@pytest.mark.parametrize(
+    ("project", "local"),
+    [
+        ("", "package f\n  ghc-options: -DX -XCPP\n"),
+        ("packages: .\npackage *\n  ghc-options: -DX -XCPP", ""),
+        ("packages: .\nprogram-options\n  ghc-options: -DX -XCPP\n", ""),
+    ],
+)
+def test_options_of_project_files_and_of_lambda_toml_are_both_taken(project: str, local: str) -> None:
+    need("cabal")
+    text = '#if defined(X) && defined(Y)\nmain :: IO ()\nmain = putStr "both"\n#endif\n'
+    description = "cabal-version: 2.4\nname: f\nversion: 1\nexecutable f\n  main-is: Main.hs\n  build-depends: base\n"
+    files = {"cabal.project": project, "cabal.project.local": local}
+    files = {name: content for name, content in files.items() if content}
+    made = job("cabal", **{"f.cabal": f"{description}  default-language: Haskell2010\n", "Main.hs": text} | files)
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    haskell.build(host, host.toolchain(print), replace(made, ghc_options=("-DY",)), print)
+    assert subprocess.run([made.target], capture_output=True, check=True).stdout == b"both"

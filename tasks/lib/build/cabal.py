@@ -19,6 +19,13 @@ from .machine import Machine
 NO_TARGET = re.compile(
     r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
 )
+PROJECT_FILES = ("cabal.project", "cabal.project.freeze", "cabal.project.local")
+NAME = re.compile(r"(?mi)^name:\s*([\w-]+)")
+MAKE_PROJECT = r"""
+test -e cabal.project && cat cabal.project > made.project || echo 'packages: ./*.cabal' > made.project
+rm -f made.project.freeze; test ! -e cabal.project.freeze || cat cabal.project.freeze > made.project.freeze
+{ test ! -e cabal.project.local || cat cabal.project.local; printf '%s' "$1"; } > made.project.local
+"""
 
 
 def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
@@ -37,7 +44,7 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
 
 
 def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
-    options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
+    options = _ghc_options(machine, job, folder, log)
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
     options += [f"--constraint={text}" for text in job.constraints]
@@ -56,6 +63,25 @@ def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
         raise no_such_executable(job, names)
     unknown = machine.offline and UNKNOWN_PACKAGE.search("\n".join(said))
     return bool(unknown and machine.ensure_package_index(log)) and machine.run(command, folder, log) == 0
+
+
+def _ghc_options(machine: Machine, job: Job, folder: str, log: Log) -> list[str]:
+    """How cabal is told the options for GHC: on its command line those that project files have for a package are lost.
+
+    Beside such, ours stand in a project file, which says the same as the person's own three and adds to each package.
+    """
+    if not job.ghc_options:
+        return []
+    said, options = "\n".join(map(job.text, PROJECT_FILES)), quoted_options(job.ghc_options)
+    if (
+        "ghc-options" not in said or "program-options" in said
+    ):  # those of program-options are added to the command line's
+        return [f"--ghc-options={options}"]
+    texts = [path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"]
+    names = sorted({name for text in texts for name in NAME.findall(text)})
+    ours = "".join(f"\npackage {name}\n  ghc-options: {options}\n" for name in names)
+    machine.run(["sh", "-c", MAKE_PROJECT, "sh", ours], folder, log)
+    return ["--project-file=made.project"]
 
 
 def _executables_in_plan(machine: Machine, folder: str) -> Iterator[tuple[str, str]]:
