@@ -87,6 +87,14 @@ SIGNS = (
         "There is no {a} here: install the development package that has it, or correct `includes` and `include-dirs`.",
     ),
     (
+        r"marked as 'buildable: False'",
+        "",
+        (
+            "The cabal file switches this executable off (`buildable: False`): if a flag switches it on, name that "
+            "in `flags` of the function in lambda.toml."
+        ),
+    ),
+    (
         r"Ambiguous target 'exe:(?P<a>[^']+)'",
         "",
         "Several packages of the project make an executable {a}: name the folder of one in `source`, or rename one.",
