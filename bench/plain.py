@@ -3,7 +3,8 @@
     python bench/plain.py [ROUNDS]
 
 in   hs/matrix, stack and cabal of this host; all is copied to a temporary folder
-out  a table of the least of ROUNDS times each, the two sides by turns, since a busy machine is busy for both
+out  a table of medians of ROUNDS times each, the two sides by turns, since a busy machine is busy for both; processor
+     time of all children stands beside the wall's. Five rounds take some five minutes on a quiet machine
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -26,11 +30,30 @@ STACK = ["stack", "build", "--system-ghc", "--no-install-ghc", "--allow-differen
 CABAL = ["cabal", "build", "--offline", "--disable-tests", "--disable-benchmarks", "exe:matrix"]
 
 
-def seconds_of(act: Callable[[], object]) -> float:
-    """How long it takes, in seconds."""
-    begun = time.monotonic()
+class Spent(NamedTuple):
+    """What an act took, in seconds: of the clock, and of the processors in all its children."""
+
+    wall: float
+    processor: float
+
+
+def spent(act: Callable[[], object]) -> Spent:
+    """How long it takes."""
+    begun, before = time.monotonic(), os.times()
     act()
-    return time.monotonic() - begun
+    after = os.times()
+    processor = after.children_user + after.children_system - before.children_user - before.children_system
+    return Spent(time.monotonic() - begun, processor)
+
+
+def row(title: str, theirs: list[Spent], ours: list[Spent], goal: str = "") -> None:
+    """Print a row: medians, and the medians' ratios."""
+    wall, processor = (
+        [median(getattr(each, name) for each in side) for side in (theirs, ours)] for name in Spent._fields
+    )
+    ratios = f"{wall[1] / wall[0]:.2f}{f' (goal {goal})' if goal else ''} | {processor[1] / processor[0]:.2f}"
+    cells = " | ".join(f"{clock:.2f} s, {cpu:.2f}" for clock, cpu in zip(wall, processor, strict=True))
+    print(f"| {title} | {cells} | {ratios} |", flush=True)
 
 
 def edit(main: Path, number: int) -> None:
@@ -71,36 +94,37 @@ def compare(top: Path, tool: str, command: list[str]) -> None:
 
     run()
     doit()
-    times: dict[str, list[float]] = {"plain": [], "ours": [], "plain rests": [], "ours rests": []}
+    times: dict[str, list[Spent]] = {"plain": [], "ours": [], "plain rests": [], "ours rests": []}
     for number in range(ROUNDS):
-        for name, place, act in (("plain", plain, run), ("ours", made.folder / "hs/matrix", doit)):
+        for place in (plain, made.folder / "hs/matrix"):
             edit(next(place.rglob("Main.hs")), number)
-            times[name].append(seconds_of(act))
-            times[f"{name} rests"].append(seconds_of(act))
-    for title, suffix in (("one line changed", ""), ("nothing to do", " rests")):
-        ours, theirs = min(times[f"ours{suffix}"]), min(times[f"plain{suffix}"])
-        print(f"| {title}, {tool} | {theirs:.2f} s | {ours:.2f} s | {ours / theirs:.2f} |", flush=True)
+        for suffix in ("", " rests"):
+            times[f"plain{suffix}"].append(spent(run))
+            times[f"ours{suffix}"].append(spent(doit))
+    row(f"one line changed, {tool}", times["plain"], times["ours"], "1.10")
+    row(f"nothing to do, {tool}", times["plain rests"], times["ours rests"], "1.0" if tool == "stack" else "")
+
+
+def many(top: Path) -> None:
+    """Ten functions of one package, for one, each from nothing."""
+    made = {count: project(top / f"of{count}", "cabal", count) for count in (1, 10)}
+    times: dict[int, list[Spent]] = {1: [], 10: []}
+    for _ in range(max(2, ROUNDS // 2)):
+        for count, each in made.items():
+            each.good("clean")
+            times[count].append(spent(partial(each.good, "binary")))
+    row("ten functions of one package, for one", times[1], times[10], "1.2")
 
 
 def main() -> None:
     """Print the table."""
-    print("| | plain tool | doit binary | ratio |\n|---|---|---|---|")
+    print("| | plain tool: wall, processor | doit binary | ratio of wall | of processor |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         compare(top, "stack", STACK)
         compare(top, "cabal", CABAL)
-        least = {}
-        for count in (1, 10):
-            made = project(top / f"of{count}", "cabal", count)
-            times = []
-            for _ in range(max(1, ROUNDS // 2)):
-                made.good("clean")
-                begun = time.monotonic()
-                made.good("binary")
-                times.append(time.monotonic() - begun)
-            least[count] = min(times)
-        ratio = least[10] / least[1]
-        print(f"| ten functions of one package, for one | {least[1]:.2f} s | {least[10]:.2f} s | {ratio:.2f} |")
+        many(top)
+    print(f"\nload {os.getloadavg()[0]:.1f} at the end")
 
 
 if __name__ == "__main__":
