@@ -1,0 +1,211 @@
+"""Other people's programs: a zip, or the true reason why not, and how long that takes beside cabal alone.
+
+    python bench/projects.py [--from FOLDER] [--rounds N] [--words] [NAME ...]     --words: all that a refusal said
+
+in   source packages of Debian 12, pinned in PROJECTS and fetched by apt-get from this host's mirror; or FOLDER, where
+     they are unpacked as NAME-VERSION. What they need comes from `libghc-*-dev`, and the command that installs what is
+     missing is printed first. All is done in a temporary folder that goes at the end
+out  a table: what became of each, and for the zips the medians of N rounds by turns, ours to cabal's; exit 1 when one
+     is not as PROJECTS expects it; N = 0 builds without comparing
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.support import Run, Workshop, make_workshop
+
+CABAL = ["cabal", "build", "--offline", "--disable-tests", "--disable-benchmarks"]
+
+
+class Project(NamedTuple):
+    """A source package of Debian, an executable of it, and what is to become of that."""
+
+    name: str
+    version: str  # Debian's, a whole one
+    executable: str
+    expected: str = "zip"  # or words of the refusal
+
+
+PROJECTS = [
+    Project("alex", "3.2.7.1-3", "alex"),
+    Project("happy", "1.20.0-1", "happy"),
+    Project("c2hs", "0.28.8-1", "c2hs"),
+    Project("cpphs", "1.20.9.1-2", "cpphs"),
+    Project("haskell-hpack", "0.34.7-1", "hpack"),
+    Project("haskell-hindent", "5.3.4-1", "hindent"),
+    Project("hscolour", "1.24.4-4", "HsColour"),
+    Project("haskell-skylighting", "0.12.3.1-1", "skylighting", "name that in `flags`"),
+    Project("haskell-markdown-unlit", "0.5.1-1", "markdown-unlit"),
+    Project("haskell-lazy-csv", "0.5.1-5", "csvSelect"),
+    Project("haskell-doctest", "0.18.2-1", "doctest"),
+]
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="place", type=Path, metavar="FOLDER")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--words", action="store_true")
+    parser.add_argument("names", nargs="*")
+    chosen = parser.parse_args()
+    wanted = [each for each in PROJECTS if not chosen.names or each.name in chosen.names]
+    with tempfile.TemporaryDirectory(prefix="projects-") as folder:
+        top = Path(folder)
+        place = chosen.place or fetched(top / "fetched", wanted)
+        if missing := missing_packages([place / source_folder(each) for each in wanted]):
+            print(f"missing here: apt-get install --no-install-recommends {' '.join(missing)}\n", flush=True)
+        print("| program | version | result | from nothing | nothing to do | one line |\n|---|---|---|---|---|---|")
+        right = [measured(top, place, each, chosen.rounds, words=chosen.words) for each in wanted]
+    load = os.getloadavg()[0]
+    print(f"\n{sum(right)} of {len(right)} as expected; seconds of cabal and of `doit zip`, load {load:.0f} at the end")
+    return 0 if all(right) else 1
+
+
+def source_folder(project: Project) -> str:
+    """The folder that dpkg-source unpacks into: the version without its epoch and Debian's revision."""
+    return f"{project.name}-{project.version.split(':')[-1].rpartition('-')[0]}"
+
+
+def fetched(into: Path, projects: list[Project]) -> Path:
+    """The sources, by apt-get from this host's mirrors, with lists of its own: nothing of the host changes."""
+    parts, lists = into / "parts", into / "lists/partial"
+    for folder in (parts, lists):
+        folder.mkdir(parents=True)
+    for given in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]:
+        if given.suffix in {".list", ".sources"} and given.is_file():
+            text = re.sub(r"(?m)^(Types:\s*|)deb(\s)", r"\1deb-src\2", given.read_text())
+            (parts / given.name).write_text(text)
+    options = ["-qq", "-o", "APT::Sandbox::User=root", "-o", "Dir::Etc::SourceList=/dev/null"]
+    options += ["-o", f"Dir::Etc::SourceParts={parts}", "-o", f"Dir::State::Lists={lists.parent}"]
+    subprocess.run(["apt-get", *options, "update"], check=True)
+    for each in projects:
+        subprocess.run(["apt-get", *options, "source", f"{each.name}={each.version}"], cwd=into, check=True)
+    return into
+
+
+def missing_packages(folders: list[Path]) -> list[str]:
+    """What the packages name in Build-Depends and is not installed."""
+    wanted: set[str] = set()
+    for folder in folders:
+        depends = re.search(r"(?ms)^Build-Depends:(.*?)^\w", (folder / "debian/control").read_text())
+        wanted |= set(re.findall(r"libghc-[a-z0-9-]+-dev|\b(?:alex|happy)\b", depends[1] if depends else ""))
+    query = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}, ${Provides}\n"]  # GHC has packages, too
+    done = subprocess.run(query, capture_output=True, text=True, check=True)
+    installed = {name for line in done.stdout.splitlines() if line[:2] == "ii" for name in re.split(r"[ ,]+", line)}
+    return sorted(wanted - installed)
+
+
+def measured(top: Path, place: Path, project: Project, rounds: int, *, words: bool) -> bool:
+    """Print a row of the table; whether it is as expected."""
+    body = f'source = "hs/{project.executable}"\nexecutable = "{project.executable}"'
+    made = make_workshop(top / project.name, it=body)
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "auto"'))
+    shutil.rmtree(made.folder / "hs")
+    source, plain = made.folder / "hs" / project.executable, top / f"{project.name}-plain"
+    for copy in (source, plain):
+        shutil.copytree(place / source_folder(project), copy, ignore=shutil.ignore_patterns("debian", ".pc"))
+    first, run = seconds_of(made, "zip:it")
+    result = (
+        f"zip, {(made.folder / 'build/it/lambda.zip').stat().st_size / 1e6:.1f} MB" if not run.code else refusal(run)
+    )
+    pair = Pair(made, source, plain, project.executable)
+    figures = compared(pair, rounds, first) if rounds and not run.code else f"{first:.1f} | | "
+    print(f"| {project.executable} | {project.name} {project.version} | {result} | {figures} |", flush=True)
+    if run.code and words:
+        print(run.err, flush=True)
+    for folder in (made.folder, plain):
+        shutil.rmtree(folder)
+    return result.startswith("zip") if project.expected == "zip" else project.expected in result
+
+
+def refusal(run: Run) -> str:
+    """What doit says last: the sentence, and the next act."""
+    lines = [line.strip() for line in run.err.splitlines() if line.strip() and not line.startswith(("-- ", ".  "))]
+    return " ".join(lines[-2:]).replace("|", "\\|")
+
+
+class Pair(NamedTuple):
+    """One program twice: in a project of ours, and in a folder where cabal alone builds it."""
+
+    made: Workshop
+    source: Path
+    plain: Path
+    executable: str
+
+
+def compared(pair: Pair, rounds: int, first: float) -> str:
+    """Seconds of cabal and of ours: from nothing once, then nothing to do and one line changed by turns."""
+    made, source, plain, executable = pair
+    home = plain.parent / "cabal-home"
+    home.mkdir(exist_ok=True)
+    (home / "config").write_text("-- none\n")
+
+    def cabal() -> float:
+        begun = time.monotonic()
+        environment = os.environ | {"CABAL_DIR": str(home)}
+        command = [*CABAL, f"exe:{executable}"]
+        done = subprocess.run(command, cwd=plain, env=environment, capture_output=True, text=True, check=False)
+        return time.monotonic() - begun if not done.returncode else float("nan")
+
+    theirs_first = cabal()
+    times: dict[str, list[float]] = {"plain": [], "ours": [], "plain rests": [], "ours rests": []}
+    for number in range(rounds):
+        for folder in (source, plain):
+            edit(main_module(folder, executable), number)
+        for suffix in ("", " rests"):
+            times[f"plain{suffix}"].append(cabal())
+            times[f"ours{suffix}"].append(seconds_of(made, "zip:it")[0])
+    cells = [(theirs_first, first)]
+    cells += [(median(times[f"plain{suffix}"]), median(times[f"ours{suffix}"])) for suffix in (" rests", "")]
+    return " | ".join(f"{theirs:.1f}, {ours:.1f} ({ours / theirs:.2f})" for theirs, ours in cells)
+
+
+def main_module(folder: Path, executable: str) -> Path:
+    """The file that holds the executable's main, as its cabal file says."""
+    text = next(folder.glob("*.cabal")).read_text()
+    section = re.search(rf"(?mis)^executable\s+{re.escape(executable)}\b(.*?)(?=^\S|\Z)", text)
+    assert section
+    name = re.search(r"(?mi)^\s*main-is:\s*(\S+)", section[1])
+    folders = re.search(r"(?mi)^\s*hs-source-dirs:\s*(\S+)", section[1])
+    assert name
+    return folder / (folders[1].rstrip(",") if folders else "") / name[1]
+
+
+def edit(main: Path, number: int) -> None:
+    """Another line at the end, which changes the program."""
+    text = main.read_text().split("\n-- round")[0].rstrip("\n")
+    main.write_text(f"{text}\n-- round {number}\nround{number} :: Int\nround{number} = {number}\n")
+
+
+def seconds_of(made: Workshop, task: str) -> tuple[float, Run]:
+    """How long doit takes, and what it did; it has an hour."""
+    begun = time.monotonic()
+    done = subprocess.run(
+        made.command(task),
+        cwd=made.folder,
+        env=made.environment(),
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=False,
+    )
+    return time.monotonic() - begun, Run(done.returncode, done.stdout, done.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
