@@ -73,7 +73,7 @@ def payloads(room: int) -> dict[str, list[bytes]]:
     programs = [path for path in programs if path.startswith(b"\x7fELF")]
     logs = [gzip.decompress(path.read_bytes()) for path in sorted(Path("/usr/share/doc").glob("*/changelog*.gz"))[:900]]
     return {
-        "Haskell programs": programs or list(files("bin/pandoc", room)),
+        "Haskell programs": programs[: 1 + room // 6_000_000],
         "libraries": libraries,
         "one program": [b"".join(libraries)],
         "GHC's archives": list(files("lib/ghc/**/*.a", room)),
