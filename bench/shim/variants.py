@@ -25,6 +25,7 @@ FLOOR = "C echo, in process (floor)"
 PERSISTENT, NATIVE = "bootstrap, persistent Haskell", "native: Haskell with lambda-run"
 COPY, FRAMES = "the same, an answer of its own", "bootstrap, persistent, plain frames"
 PER_EVENT, NOT_AHEAD = "bootstrap, process an event", "bootstrap, process an event, not ahead"
+PER_EVENT_C = "bootstrap, process an event, in C"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Variant:
 
 def compiled(folder: Path) -> None:
     """Our own programs."""
-    for name in ("api", "echo", "spawn"):
+    for name in ("api", "echo", "spawn", "interact"):
         subprocess.run(["gcc", "-O2", "-static", "-o", str(folder / name), str(PARTS / f"{name}.c")], check=True)
     for name in ("Echo", "Copy", "Frames", "Interact"):
         objects = folder / f"{name}.o"
@@ -72,6 +73,7 @@ def variants(folder: Path, peers: Path, *, with_node: bool = True) -> dict[str, 
         COPY: _native(folder, "copy", "Copy", ShimSettings("main", process=Process.PERSISTENT)),
         FRAMES: _native(folder, "frames", "Frames", ShimSettings("main", process=Process.PERSISTENT)),
         PER_EVENT: _native(folder, "per-event", "Interact", ShimSettings("main")),
+        PER_EVENT_C: _native(folder, "per-event-c", "interact", ShimSettings("main")),
         NOT_AHEAD: _native(folder, "not-ahead", "Interact", ShimSettings("main", prestart=False)),
     }
     if with_node:
