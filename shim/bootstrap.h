@@ -185,6 +185,7 @@ struct pace {
 
 void answer_is_due(struct pace *pace);
 void answer_came(struct pace *pace);
+bool answer_is_near(const struct pace *pace);
 
 /* ---- child.c ---- */
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -117,9 +118,20 @@ static bool await_program(const struct exchange *exchange)
 
 /* ---- per-event ---- */
 
+/* Between the end of stdout and that of the program are a few microseconds, less than falling asleep takes. */
+static bool look_for_end(const struct pace *pace)
+{
+    while (answer_is_near(pace) && !children_reap())
+        sched_yield();
+    return child.ended;
+}
+
 enum outcome per_event(struct exchange *exchange)
 {
+    static struct pace pace;
+    bool due = false;
     begin(exchange);
+    room_for(&exchange->answer, 2 * PIPE); /* for a short answer and the look behind it: the same memory each time */
     for (;;) {
         if (child.in >= 0 && (!feed(exchange) || is_fed(exchange)))
             child_close_in();
@@ -130,9 +142,15 @@ enum outcome per_event(struct exchange *exchange)
             if (outcome != GOING_ON)
                 return outcome;
         }
+        if (ended && due)
+            answer_came(&pace);
         if (ended)
             return ENDED;
-        if (!await_program(exchange))
+        if (!due && exchange->answered > 0 && child.in < 0) { /* its end follows directly on its answer */
+            answer_is_due(&pace);
+            due = true;
+        }
+        if (!(due && child.out < 0 && look_for_end(&pace)) && !await_program(exchange))
             return TIMED_OUT;
     }
 }

@@ -110,6 +110,12 @@ void answer_came(struct pace *pace)
     pace->slow = now_us() - pace->asked_us >= QUICK_US;
 }
 
+/* Whether it is worth to look for it rather than to sleep. */
+bool answer_is_near(const struct pace *pace)
+{
+    return !pace->slow && now_us() - pace->asked_us < QUICK_US;
+}
+
 static int spin_briefly(struct pollfd *all, nfds_t count)
 {
     int ready;
