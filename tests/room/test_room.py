@@ -220,6 +220,19 @@ def test_the_loaders_own_search_is_not_told() -> None:
     assert "my_x_datadir" in found[2].hint
 
 
+@pytest.mark.parametrize("top", ["", "/var/task"])
+@pytest.mark.parametrize("name", ["t.json", "a/b/t.json"])
+def test_the_data_variable_is_the_packages_folder_however_deep_the_file_lies(top: str, name: str) -> None:
+    folder = "/p/share/x86_64-linux-ghc-9.0.2/my-x-1.0"
+    (found,) = short_list([row(f"{top}{folder}/{name}")])
+    assert found.message == f"a asks for {top}{folder}/{name}, which is not there."
+    given = f"{folder}/{name}".removeprefix("/" if top else "")
+    assert found.hint == (
+        "Build it with `source`: its data files travel then. For one that is built already: "
+        f'include = ["{given}"], environment = {{ my_x_datadir = "/var/task{folder}" }}'
+    )
+
+
 @pytest.mark.skipif(not Path(fittings.LOCALE, "LC_CTYPE").exists(), reason="this host has no C.utf8")
 def test_a_room_has_the_one_locale_of_amazon_linux(task: Path) -> None:
     """Without it a Haskell program reads ASCII alone."""

@@ -112,21 +112,21 @@ def _asked_of(path: str, row: dict[str, Any]) -> Asked:
             message = f"{by} asks for {what} ({path}), and Lambda may have none; many programs go on without a word."
             return Asked(path, by, row["error"], message, f'include = ["{path}"], and tell the program where it lies.')
     why = "cannot be read by the function's user" if row["error"] == "EACCES" else "is not there"
-    variable = _data_variable(path)
-    below = f"{TASK}{path}" if not path.startswith(f"{TASK}/") else path
+    variable, folder = _data_variable(path)
+    below = f"{TASK}{folder}" if not folder.startswith(f"{TASK}/") else folder
     cure = (
         f'include = ["{path}"]' if not path.startswith(f"{TASK}/") else f'include = ["{path.removeprefix(f"{TASK}/")}"]'
     )
     if variable:
-        cure += f', environment = {{ {variable} = "{posixpath.dirname(below)}" }}'
+        cure += f', environment = {{ {variable} = "{below}" }}'
         cure = f"Build it with `source`: its data files travel then. For one that is built already: {cure}"
     return Asked(path, by, row["error"], f"{by} asks for {path}, which {why}.", cure)
 
 
-def _data_variable(path: str) -> str:
-    """The variable by which a Cabal package finds its data files, for a path in its share folder."""
-    found = re.search(r"/share/[^/]*ghc-[\d.]+[^/]*/([A-Za-z][A-Za-z0-9-]*)-[\d.]+/", path)
-    return f"{found[1].replace('-', '_')}_datadir" if found else ""
+def _data_variable(path: str) -> tuple[str, str]:
+    """The variable by which a Cabal package finds its data files, and their folder, for a path in its share folder."""
+    found = re.search(r"/share/[^/]*ghc-[\d.]+[^/]*/([A-Za-z][A-Za-z0-9-]*)-[\d.]+(?=/)", path)
+    return (f"{found[1].replace('-', '_')}_datadir", path[: found.end()]) if found else ("", "")
 
 
 def sentences(found: Sequence[Asked]) -> Iterator[str]:
