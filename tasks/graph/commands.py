@@ -28,7 +28,7 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from ..lib.base.errors import file_error
-from ..lib.base.streams import open_streams
+from ..lib.base.streams import open_streams, pass_by_temporary
 from .refusal import refuse
 
 COMMANDS = frozenset(command.get_name() for command in DoitMain.DOIT_CMDS)
@@ -42,6 +42,7 @@ folders: dict[str, str] = {}  # where the sources of a function are → its name
 def put_right() -> None:
     """From here on doit's commands answer in this way."""
     open_streams()
+    pass_by_temporary()
     DoitMain.BIN_NAME = "doit"
     DoitMain.run = _run
     DoitMain.process_args = _words

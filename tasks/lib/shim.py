@@ -70,6 +70,7 @@ NODE_HTTP_SOURCES = (
     "run-http.js",
 )
 FLAGS = ("-static", "-O2", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
+TEMPORARY = "Cannot create temporary file"  # gcc, of a TMPDIR that takes none
 MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
     "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH",
     "COMPILER_PATH", "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", "REALGCC", "DEPENDENCIES_OUTPUT",
@@ -152,6 +153,8 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
         if processes.run(command, cwd=sources, env=environment, log=said.append):
             if any(os.strerror(errno.ENOSPC) in line for line in said):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+            if any(TEMPORARY in line for line in said):
+                raise ToolError(f"{compiler[0]}: {said[0]}.", "Let TMPDIR name a folder where files can be made.")
             raise ToolError(
                 "\n".join([f"{compiler[0]} cannot make {target.name}:", *said]),
                 "apt-get install musl-tools brings a compiler that can; after an edit of shim/, mend it.",

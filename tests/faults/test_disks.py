@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,38 @@ def test_whatever_a_full_disk_stopped_goes_on_where_there_is_room(pre: Workshop,
         assert pre.good().ran == set()
     finally:
         subprocess.run(["umount", build], check=True)
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_socket, a_device])
+def test_what_is_no_file_among_the_sources_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("program/inner").mkdir(parents=True)
+    make(Path("program/inner/x"))
+    with pytest.raises(BuildError, match=r"program/inner/x is among the sources, and is no regular file"):
+        tree(Path("program"), Path("build"))
+
+
+def test_names_that_are_no_text_are_built_and_never_painted(tiny: Workshop) -> None:
+    strange = os.fsencode(tiny.folder / "hs/two") + b"/\xff\xfe.txt"
+    Path(os.fsdecode(strange)).write_text("x")
+    tiny.write("data/two\nlines\x1b[31m", "x")
+    tiny.write("lambda.toml", settings(two='source = "hs/two"\ninclude = ["data"]'))
+    run = tiny.good()
+    assert "binary:two" in run.ran
+    assert r"+two\x0alines\x1b[31m" in run.err
+    assert tiny.good().ran == set()

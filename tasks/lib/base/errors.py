@@ -100,8 +100,10 @@ def file_error(error: OSError) -> BuildError:
 
 
 def make_room(path: Path) -> str:
-    """The next act where the disk of a path is full."""
-    return f"Make room on the file system at {_mount_point(path)}, and run the same command again."
+    """The next act where the disk of a path is full, or that of what programs write meanwhile."""
+    places = (path, Path(os.environ.get("TMPDIR") or "/tmp"))  # noqa: S108 - where compilers write without asking
+    full = next((place for place in places if is_full(place)), path)
+    return f"Make room on the file system at {_mount_point(full)}, and run the same command again."
 
 
 def is_full(path: Path) -> bool:

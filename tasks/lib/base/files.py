@@ -61,7 +61,7 @@ def _temporary(target: Path) -> Path:
         derived.make_folder(derived.TEMPORARY)
         if folder.stat().st_dev == derived.TEMPORARY.stat().st_dev:  # else it could not be renamed
             folder = derived.TEMPORARY.absolute()
-    short = target.name.encode()[:64].decode(errors="ignore")  # a name may have 255 bytes, with ours in it
+    short = os.fsencode(target.name)[:64].decode(errors="ignore")  # a name may have 255 bytes, of any kind
     handle, name = tempfile.mkstemp(prefix=f".{short}.{os.getpid()}.", suffix=".tmp", dir=folder)
     os.close(handle)
     return Path(name)

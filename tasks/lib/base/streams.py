@@ -1,7 +1,7 @@
-"""The standard streams, whatever they were when this process was started.
+"""The standard streams and TMPDIR, whatever they were when this process was started.
 
-in   descriptors 0, 1 and 2, some of them perhaps closed (`doit >&-`, a service without a terminal)
-out  `open_streams()`: each leads somewhere
+in   descriptors 0, 1 and 2, some of them perhaps closed (`doit >&-`, a service without a terminal); TMPDIR
+out  `open_streams()`: each leads somewhere; `pass_by_temporary()`: TMPDIR names a folder, or nothing
 
 A closed one is taken by the next file that is opened, which then gets what our children print.
 """
@@ -23,3 +23,10 @@ def open_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - it has no name
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def pass_by_temporary() -> None:
+    """Forget a TMPDIR that is no folder or that nothing can be written to, as Python and gcc do, and GHC does not."""
+    folder = os.environ.get("TMPDIR")
+    if folder is not None and not (folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)):  # noqa: PTH112 - in each run of doit
+        del os.environ["TMPDIR"]

@@ -1,7 +1,7 @@
 """The files below a folder that may be sources: git's own answer where there is git, else all but derived folders.
 
 in   a folder, the folder of built files
-out  `source_files(place, derived)` → its files, each by the path it was asked with
+out  `source_files(place, derived)` → its files, each by the path it was asked with; BuildError for a pipe
 
 What git tracks is a source, and what it neither tracks nor ignores, too. Git is asked once for a folder tree, and runs
 no hook. Where there is no git, and among untracked files, a derived folder is known by what is in it, never by
@@ -16,9 +16,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 
+from ..base.errors import BuildError
 from ..base.files import is_file
 from ..base.walk import walk
 
@@ -50,7 +51,7 @@ def absolute(path: Path) -> str:
 
 
 def source_files(place: Path, derived: Path) -> Iterator[Path]:
-    """The files below `place`; none when nothing is there."""
+    """The files below `place`; none when nothing is there. BuildError for a pipe, a socket or a device."""
     if is_file(place):
         yield place
         return
@@ -82,7 +83,10 @@ def _output_files() -> tuple[str, ...]:
 
 
 def _is_source(path: Path, own: frozenset[str], below_own: tuple[str, ...]) -> bool:
-    """Whether a file is there and may be a source; looked at once a run, so text is cheaper than paths."""
+    """Whether a file is there and may be a source; looked at once a run, so text is cheaper than paths.
+
+    BuildError for a pipe, a socket or a device.
+    """
     name = path.name
     if name.startswith(MISLEADING) or name.endswith(("~", ".swp")):
         return False
@@ -97,6 +101,11 @@ def _is_source(path: Path, own: frozenset[str], below_own: tuple[str, ...]) -> b
         status = os.stat(whole)  # noqa: PTH116
     except (OSError, ValueError):
         return False
+    if not (S_ISREG(status.st_mode) or S_ISDIR(status.st_mode)):
+        raise BuildError(
+            f"{path} is among the sources, and is no regular file but a pipe, a socket or a device.",
+            "Remove it, or put it where no sources are.",
+        )
     return S_ISREG(status.st_mode) and f"{status.st_dev}:{status.st_ino}" not in _output_files()
 
 

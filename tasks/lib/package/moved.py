@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.files import human
+from ..gate.verdict import printable
 
 SHOWN = 4  # names of a kind; the others are counted
 
@@ -49,5 +50,5 @@ def difference(before: Summary | None, after: Summary) -> str:
 
 def _names(sign: str, names: Iterable[str]) -> list[str]:
     ordered = sorted(names)
-    shown = [f"{sign}{name.rpartition('/')[2]}" for name in ordered[:SHOWN]]
+    shown = [f"{sign}{printable(name.rpartition('/')[2])}" for name in ordered[:SHOWN]]
     return [*shown, *([f"{sign}{len(ordered) - SHOWN} more"] if len(ordered) > SHOWN else [])]
