@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import shutil
 import signal
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tests.support import Workshop, make_workshop, need
+from tests.support import ROOT, Workshop, make_workshop, need
 
 ENGINE = "tests/engine/"
 
@@ -22,8 +23,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")  # a busy one is no fault
 
 
-def pytest_configure() -> None:
-    """Started in the background or by nohup, signals are ignored, and by what the tests start, too: not here."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile what each project of a test has a copy of, once; and hear signals.
+
+    Started in the background or by nohup, signals are ignored, and by what the tests start, too: not here.
+    """
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(ROOT / "tasks", quiet=1)
     for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, lambda *_: None)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, action)

@@ -126,7 +126,7 @@ def make_workshop(folder: Path, **functions: str) -> Workshop:
     made = Workshop(folder)
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / part, folder / part)  # with its bytecode, which a run would else make each time
         else:
             shutil.copy(ROOT / part, folder / part)
     for name, body in functions.items():

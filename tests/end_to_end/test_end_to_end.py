@@ -26,7 +26,7 @@ def clone(folder: Path) -> Workshop:
     folder.mkdir(parents=True)
     for part in (*PARTS, "hs", "lambda.toml"):
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".stack-work"))
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns(".stack-work"))
         else:
             shutil.copy(ROOT / part, folder / part)
     settings = (folder / "lambda.toml").read_text()
