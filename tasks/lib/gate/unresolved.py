@@ -94,7 +94,7 @@ def _is_lost(
     """Whether no library has the symbol in that version; where the runtime's are not known so far, it may."""
     if any({symbol, need.version} <= words for words in names.values()) or need.version == PRIVATE:
         return False
-    if any(need.version in words for words in names.values()):
+    if any(need.version in words and AT_LEAST not in words for words in names.values()):
         return True
     return need.provider in travelling and need.version not in offered
 
