@@ -55,5 +55,5 @@ def test_names_of_the_runtime(architecture: str) -> None:
     assert "deflate" in names["libz.so.1"]
     assert "_ZNSt9exceptionD2Ev" in names["libstdc++.so.6"]
     assert {runtimes.AT_LEAST, "__gmpz_init"} <= names["libgmp.so.10"]
-    assert "libcurl.so.4" not in names
+    assert runtimes.AT_LEAST in names.get("libcurl.so.4", {runtimes.AT_LEAST}), "never taken for all of them"
     assert len(names) > 30

@@ -53,7 +53,11 @@ function __haskell_on_lambda
         {STAGES} | sort -u
     end
 end
-{chr(10).join(f"complete -c {name} -f -a '(__haskell_on_lambda)'" for name in COMMANDS)}
+function __haskell_on_lambda_first
+    test (count (commandline -opc)) -lt 2
+end
+{chr(10).join(f"complete -c {name} -a '(__haskell_on_lambda)'" for name in COMMANDS)}
+{chr(10).join(f"complete -c {name} -f -n __haskell_on_lambda_first" for name in COMMANDS)}
 """
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 READ_BY = {
