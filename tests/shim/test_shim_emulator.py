@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 import zipfile
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tasks.lib.local.emulator import Emulated
 from tasks.lib.local.function import Package
+from tasks.lib.local.rie import emulator
+from tasks.lib.platform.architecture import own_architecture
 from tests.shim.handlers import program
 from tests.shim.shims import Way, subject, ways
 from tests.support import ROOT
@@ -91,3 +100,36 @@ def test_a_native_program_is_served(way: Way, tmp_path: Path) -> None:
         assert running.invoke(b'"sleep"').function_error == "Function.Timeout"
         body = b'"' + b"x" * 6_000_000 + b'"'
         assert running.invoke(body).payload == body
+
+
+def test_the_api_takes_a_question_right_behind_an_answer(tmp_path: Path) -> None:
+    """Copies of the bootstrap send such a pipelined request; the emulator is AWS's own code of the API."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    api, door = (f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+    for each in sockets:
+        each.close()
+    bootstrap = tmp_path / "bootstrap"
+    bootstrap.write_text(f"#!{sys.executable}\n{(ROOT / 'tests/shim/programs/asks_ahead.py').read_text()}")
+    bootstrap.chmod(0o755)
+    command = [str(emulator(CACHE, own_architecture(), print)), str(bootstrap), "--runtime-api-address", api]
+    command[1:1] = ["--runtime-interface-emulator-address", door]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as running:
+        try:
+            for number in range(100):
+                event = json.dumps([number, "x" * (number * 3_000)]).encode()
+                assert invoked(door, event) == event
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def invoked(door: str, event: bytes) -> bytes:
+    """The answer of the emulator at `door`, asked again while nobody listens there."""
+    host, port = door.split(":")
+    for _ in range(100):
+        try:
+            connection = HTTPConnection(host, int(port), timeout=60)
+            connection.request("POST", "/2015-03-31/functions/function/invocations", event)
+            return connection.getresponse().read()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise AssertionError("the emulator does not listen")
