@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -84,6 +86,25 @@ def test_own_tasks_stand_beside_ours(app: Installed) -> None:
     listed = app.good("list", "-q", module="doit").out.split()
     assert {"mine", "zip", "deploy", "why"} <= set(listed)
     assert "mine ->" in app.good("dumpdb", module="doit").out
+
+
+@pytest.mark.parametrize(
+    "words", [("doit", "list"), ("-P", "-m", "doit"), ("haskell-on-lambda",), ("-m", "haskell_on_lambda")]
+)
+def test_ctrl_c_while_the_package_is_loaded_is_no_traceback(
+    repository: Installed, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """An environment whose last line, behind all that a package's install brings, is a Ctrl-C."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    (line,) = repository.site.glob("*haskell_on_lambda.pth")
+    shutil.copy(line, packages)
+    (packages / "zz.pth").write_text("import _signal; _signal.raise_signal(_signal.SIGINT)\n")
+    script = tmp_path / words[0]
+    script.write_text("raise SystemExit('not interrupted')\n")
+    command = [words[0] if words[0].startswith("-") else str(script), *words[1:]]
+    done = subprocess.run([tmp_path / "venv/bin/python", *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_site_packages_may_be_read_only(app: Installed) -> None:
