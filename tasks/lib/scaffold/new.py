@@ -16,6 +16,7 @@ from typing import Any
 from ..base.errors import UsageError, typable
 from ..base.files import write
 from ..base.resources import resource
+from ..build.host import package_indexes
 from ..settings.forms import FUNCTION_NAME
 from . import project
 from .templates import KINDS
@@ -69,6 +70,10 @@ def new(root: Path, name: str, kind: str) -> list[str]:
     project.add_function(root, name, {"source": place.as_posix(), **chosen.table})
     said.append(f"lambda.toml: [function.{name}]")
     said += project.complete(root)
+    if not package_indexes():
+        said.append(
+            typable(f"Its test, without Hackage's index: cd {place} && CABAL_CONFIG=/dev/null cabal test --offline")
+        )
     event = chosen.event.replace("'", "'\\''")
     return [*said, typable(f"Next: doit zip:{name}, then doit invoke:{name} --local --payload '{event}'")]
 

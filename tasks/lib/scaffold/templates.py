@@ -59,7 +59,7 @@ import qualified Data.ByteString.Char8 as B
 handler :: B.ByteString -> B.ByteString
 handler event = B.concat [B.pack "{\\"hello\\": ", if B.null event then B.pack "null" else event, B.pack "}"]
 """
-TEST = """-- | cabal test
+TEST = """-- | cabal test; where cabal never reached Hackage: CABAL_CONFIG=/dev/null cabal test --offline
 module Main (main) where
 
 import Control.Monad (unless)
@@ -120,7 +120,7 @@ import Handler (handler)
 main :: IO ()
 main = runJson (\\_ event -> pure (handler event))
 """
-TYPED_TEST = """-- | cabal test
+TYPED_TEST = """-- | cabal test; where cabal never reached Hackage: CABAL_CONFIG=/dev/null cabal test --offline
 module Main (main) where
 
 import Control.Monad (unless)
@@ -167,7 +167,7 @@ main = do
   port <- lookupEnv "PORT"
   run (maybe 8000 read port) application
 """
-SERVER_TEST = """-- | cabal test
+SERVER_TEST = """-- | cabal test; where cabal never reached Hackage: CABAL_CONFIG=/dev/null cabal test --offline
 module Main (main) where
 
 import Control.Monad (unless)
