@@ -46,6 +46,7 @@ KNOWN_SEGMENTS = frozenset(
     {*range(8), *range(0x6474E550, 0x6474E556), 0x70000001, 0x70000002, 0x65041580, 0x65A3DBE5, 0x65A3DBE6}
 )
 INSIDE = {P_TYPE["PT_DYNAMIC"], P_TYPE["PT_INTERP"], P_TYPE["PT_PHDR"], 0x6474E550, 0x6474E552, P_TYPE["PT_NOTE"]}
+MOST_MEMORY = 10_240 << 20  # bytes: of a function
 RELRO, TLS, LOAD = 0x6474E552, P_TYPE["PT_TLS"], P_TYPE["PT_LOAD"]
 DF_1_PIE, ET_EXEC, ET_DYN = 0x08000000, 2, 3
 NOBITS = S_TYPE["SHT_NOBITS"]
@@ -106,12 +107,7 @@ def _entry(image: Image, segments: list[Segment], loads: list[Segment], entry: i
 def _segments(segments: list[Segment], loads: list[Segment], phoff: int) -> Iterator[str]:
     end = 0
     for one in segments:
-        if one.type not in KNOWN_SEGMENTS or (one.type == LOAD and one.flags > X | W | R):
-            yield f"a program header of type {one.type:#x} with flags {one.flags:#x}"
-        if one.file_bytes > one.memory_bytes and one.type != P_TYPE["PT_NOTE"]:
-            yield "a segment is larger in the file than in memory"
-        if one.align & (one.align - 1):
-            yield f"a segment is aligned to {one.align}"
+        yield from _segment(one)
         if one.type == P_TYPE["PT_PHDR"] and one.offset != phoff:
             yield "PT_PHDR does not lead to the program headers"
         if one.type == LOAD:
@@ -125,6 +121,17 @@ def _segments(segments: list[Segment], loads: list[Segment], phoff: int) -> Iter
             ]  # fmt: skip
             if not within or one.vaddr - within[0].vaddr != one.offset - within[0].offset:
                 yield f"the segment of type {one.type:#x} does not lie in a loaded one"
+
+
+def _segment(one: Segment) -> Iterator[str]:
+    if one.type not in KNOWN_SEGMENTS or (one.type == LOAD and one.flags > X | W | R):
+        yield f"a program header of type {one.type:#x} with flags {one.flags:#x}"
+    if one.file_bytes > one.memory_bytes and one.type != P_TYPE["PT_NOTE"]:
+        yield "a segment is larger in the file than in memory"
+    if one.memory_bytes > MOST_MEMORY:
+        yield f"a segment of {one.memory_bytes} bytes of memory"
+    if one.align & (one.align - 1):
+        yield f"a segment is aligned to {one.align}"
 
 
 def _page_end(load: Segment) -> int:
@@ -222,7 +229,10 @@ def _by_address(tags: dict[int, int], allocated: list[Section]) -> Iterator[str]
             yield "DT_JMPREL and its section differ"
     if TAG["DT_RELA"] in tags and relocations:
         early = sum(one.size for one in relocations if one.address != late)
-        if tags[TAG["DT_RELA"]] != min(one.address for one in relocations) or tags.get(TAG["DT_RELASZ"]) not in {
+        nothing = not early and not tags.get(TAG["DT_RELASZ"])  # then linkers write no address
+        if (not nothing and tags[TAG["DT_RELA"]] != min(one.address for one in relocations)) or tags.get(
+            TAG["DT_RELASZ"]
+        ) not in {
             early,
             early + tags.get(TAG["DT_PLTRELSZ"], 0),
         }:

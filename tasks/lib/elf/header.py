@@ -58,9 +58,9 @@ def header(image: Image, file: File, wanted: Kind | None) -> tuple[Kind, int, in
     phentsize, phnum = rest[3:5]
     kind = Kind(bits, little, machine)
     loaded = e_type in (TYPE["ET_EXEC"], TYPE["ET_DYN"])
-    unsure = (
-        DoubtfulError if wanted is None and loaded else DamagedError
-    )  # the kernel does not look at all of a program's header
+    turned = not little and (int.from_bytes(machine.to_bytes(2, "little"), "big"), 64, True) in MACHINES
+    # the kernel does not look at all of a program's header
+    unsure = DoubtfulError if wanted is None and (loaded or turned) else DamagedError
     if version != 1:
         raise unsure(f"{path} is damaged: e_version is {version}, not 1.", REBUILD)
     if wanted is not None and machine != wanted.machine:

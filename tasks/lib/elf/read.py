@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -165,7 +166,8 @@ def _segments(image: Image, facts: dict[str, Any], table: bytes, wanted: Kind | 
         elif p_type == P_TYPE["PT_DYNAMIC"] and size:  # an empty one is as good as none
             address = vaddr
         elif p_type == interpreter:
-            facts["interpreter"] = _interpreter(image, offset, size)
+            with suppress(*() if wanted is None else (DamagedError,)):  # the loader does not look at a library's
+                facts["interpreter"] = _interpreter(image, offset, size)
         elif p_type == gnu_stack:
             stack = flags
         elif p_type == P_TYPE["PT_NOTE"]:
@@ -205,4 +207,6 @@ def _interpreter(image: Image, offset: int, size: int) -> str:
     name = image.at(offset, size)
     if name[-1:] != b"\0":
         raise DamagedError(f"{image.path} is damaged: its interpreter's name has no end.", REBUILD)
+    if not name[0]:
+        raise DamagedError(f"{image.path} is damaged: its interpreter has no name.", REBUILD)
     return os.fsdecode(name.split(b"\0")[0])

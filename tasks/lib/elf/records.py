@@ -37,6 +37,7 @@ INDEX_BITS = 0x7FFF
 MASK64 = (1 << 64) - 1
 FUNCTION = 2  # STT_FUNC
 WITHOUT_ADDEND = {5, 6, 1024, 1025}  # COPY and GLOB_DAT
+NAMING = SLOTS | WITHOUT_ADDEND  # of a symbol, always
 MASK = 0xFFFFFFFF  # the type in r_info
 
 
@@ -80,11 +81,12 @@ def _symbols(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Loade
         if (
             name >= size
             or info >> 4 not in BINDINGS
+            or (info >> 4 and not name)
             or info & 15 not in TYPES
             or (info >> 4 and other & ~0x80 not in {0, 3})
         ):
             yield "a symbol that no linker writes"
-        if section and section < 0xFF00 and info & 15 != 6 and not lowest <= value <= highest:  # noqa: PLR2004 - SHN_, STT_TLS
+        if section and section < 0xFF00 and info & 15 != 6 and (not value or not lowest <= value <= highest):  # noqa: PLR2004 - SHN_, STT_TLS
             yield "a symbol that lies in no segment"
     if symbols and any(symbols[0]):
         yield "its first symbol is not empty"
@@ -173,7 +175,7 @@ def _odd_types(records: list[tuple[int, ...]], kinds: set[int], symbols: list[tu
     """Types and symbols of relocations, and addends where there are none."""
     for _, info, addend in records:
         kind, symbol = info & MASK, info >> 32
-        if kind not in kinds or symbol >= len(symbols):
+        if kind not in kinds or symbol >= len(symbols) or (kind in NAMING and not symbol):
             yield f"a relocation of type {kind} that the loader does not know"
         elif addend and (kind in WITHOUT_ADDEND or (kind in ABSOLUTE and _is_foreign_function(symbols[symbol]))):
             yield "a relocation with an odd addend"

@@ -56,7 +56,7 @@ class Segment(NamedTuple):
 
 def is_misaligned(segments: Sequence[Segment]) -> bool:
     """True for what loaders before glibc 2.35 refuse in a library: they take p_align at its word."""
-    return any(one.align % PAGE_BYTES or (one.align and (one.vaddr - one.offset) % one.align) for one in segments)
+    return any(one.align % PAGE_BYTES or (one.vaddr - one.offset) & (one.align - 1) for one in segments)
 
 
 def check_size(path: str, segments: Sequence[Segment], size: int) -> None:

@@ -28,6 +28,7 @@ WEAK, LOCAL = enums.ENUM_ST_INFO_BIND["STB_WEAK"], enums.ENUM_ST_INFO_BIND["STB_
 TABLES = tuple(
     TAG[name] for name in ("DT_STRTAB", "DT_VERSYM", "DT_VERNEED", "DT_VERDEF", "DT_GNU_HASH", "DT_RELA", "DT_REL")
 )
+COPIES = {5, 1024}  # R_X86_64_COPY, R_AARCH64_COPY
 INDEX_BITS = 0x7FFF  # the bit above marks a hidden version
 
 
@@ -87,14 +88,16 @@ def count_of(image: Image) -> int:
     return int(last) + 1
 
 
-def relocation_symbols(file: File, path: str) -> frozenset[int]:
+def relocation_symbols(file: File, path: str) -> tuple[frozenset[int], frozenset[int]]:
     """Numbers of the symbols that DT_RELA and DT_REL name: those that are bound before the program begins.
 
-    What DT_JMPREL names may be bound at the first call. ElfError for a damaged file.
+    Of them those whose content a program copies from a library (COPY), which it defines only to have room for it. What
+    DT_JMPREL names may be bound at the first call. ElfError for a damaged file.
     """
     image = image_of(file, path)
     tags, word = image.tags, image.layout.word
     found: set[int] = set()
+    copied: set[int] = set()
     for table, bytes_tag, fields in (("DT_RELA", "DT_RELASZ", 3), ("DT_REL", "DT_RELSZ", 2)):
         if TAG[table] not in tags:
             continue
@@ -103,8 +106,11 @@ def relocation_symbols(file: File, path: str) -> frozenset[int]:
         size, big = fields * step, word.format.startswith(">")
         for at in range(0, len(content) - size + 1, size):
             info = int.from_bytes(content[at + step : at + 2 * step], "big" if big else "little")
-            found.add(info >> (32 if step == 8 else 8))  # noqa: PLR2004 - ELF64_R_SYM, ELF32_R_SYM
-    return frozenset(found)
+            number = info >> (32 if step == 8 else 8)  # noqa: PLR2004 - ELF64_R_SYM, ELF32_R_SYM
+            found.add(number)
+            if step == 8 and info & 0xFFFFFFFF in COPIES:  # noqa: PLR2004
+                copied.add(number)
+    return frozenset(found), frozenset(copied)
 
 
 def users(file: File, path: str, index: int) -> tuple[str, ...]:

@@ -35,3 +35,11 @@ def holding(problems: list[Problem], objects: Iterable[Loaded], tables: Tables) 
         return problems, []
     odd += [Unproved(Doubt.DAMAGED, one.file, one.message, one.hint) for one in problems if one.kind in OF_TABLES]
     return [one for one in problems if one.kind not in OF_TABLES], odd
+
+
+def holding_alone(problems: list[Problem], item: Loaded, tables: Tables) -> tuple[list[Problem], list[Unproved]]:
+    """Of what no loader prepares: without a dynamic segment it may be a program all the same, that relocates itself."""
+    odd = list(disagreements([item], tables))
+    if not odd or item.elf.dynamic:
+        return problems, odd
+    return [one for one in problems if one.kind is not Fault.FORM], odd

@@ -67,8 +67,8 @@ def proof_of(root: LambdaRoot, entry: Entry, tables: Tables) -> Proof:
     found = list(_form(root, entry, elf))
     if any(problem.kind in {Fault.ARCHITECTURE, Fault.FORM} for problem in found) or elf.is_static:
         here = Loaded(entry.name, path, elf, None, "program", TASK)
-        odd = tuple(damage.disagreements([here], tables))
-        return Proof(entry, (*found, *_processor(here)), odd, tuple(_notes(here)), None)
+        found, odd = damage.holding_alone(found, here, tables)
+        return Proof(entry, (*found, *_processor(here)), tuple(odd), tuple(_notes(here)), None)
     search = Search(
         library_path=entry.library_path, dlopen_names=entry.dlopen_names, cwd=entry.cwd, interpreter=entry.loader
     )

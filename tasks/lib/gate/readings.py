@@ -15,6 +15,8 @@ from .strings import NOTHING, Strings, strings
 from .verdict import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..elf.dynamic import VersionNeed
     from ..loader.closure import Loaded
     from ..sysroot.member import Member
@@ -31,7 +33,7 @@ class Readings:
         self._symbols: dict[object, Symbols] = {}
         self._strings: dict[object, Strings] = {}
         self._odd: dict[object, str] = {}
-        self._bound: dict[object, frozenset[int]] = {}
+        self._bound: dict[object, tuple[frozenset[int], frozenset[int]]] = {}
 
     def symbols(self, member: Member) -> Symbols:
         """All dynamic symbols but local ones, in table order."""
@@ -44,15 +46,15 @@ class Readings:
                 self._symbols[key] = ()
         return self._symbols[key]
 
-    def relocation_symbols(self, member: Member) -> frozenset[int]:
-        """Numbers of the symbols that are bound before main."""
+    def relocation_symbols(self, member: Member) -> tuple[frozenset[int], frozenset[int]]:
+        """Numbers of the symbols that are bound before main, and of those among them that are copied."""
         key = (member.root, member.path)
         if key not in self._bound:
             try:
                 with member.open() as file:
                     self._bound[key] = elf_symbols.relocation_symbols(file, member.path)
             except (ElfError, OSError):
-                self._bound[key] = frozenset()
+                self._bound[key] = (frozenset(), frozenset())
         return self._bound[key]
 
     def contradiction(self, member: Member) -> str:
@@ -107,4 +109,14 @@ class Tables:
     def bound_at_start(self, item: Loaded, number: int) -> bool:
         """Whether a symbol is looked up before main: data and addresses of functions always are."""
         member = self.root.member(item.path)
-        return item.elf.bind_now or (member is not None and number in self.readings.relocation_symbols(member))
+        return item.elf.bind_now or (member is not None and number in self.readings.relocation_symbols(member)[0])
+
+    def definitions(self, item: Loaded) -> Iterator[elf_symbols.Symbol]:
+        """What a file itself has for others: not the room that a program keeps for a library's variable."""
+        copied = self.copies(item)
+        return (symbol for symbol in self.of(item) if symbol.defined and symbol.number not in copied)
+
+    def copies(self, item: Loaded) -> frozenset[int]:
+        """Numbers of the variables that a program takes from a library."""
+        member = self.root.member(item.path) if item.needed_by is None else None
+        return self.readings.relocation_symbols(member)[1] if member is not None else frozenset()

@@ -11,7 +11,7 @@ one that is not known by name, nothing is said to be lost that has no version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from .versions import PACK_IT, printable_chain
 
 if TYPE_CHECKING:
     from ..elf.dynamic import VersionNeed
+    from ..elf.symbols import Symbol
     from ..loader.closure import Closure, Loaded
     from .lambda_root import LambdaRoot
     from .readings import Tables
@@ -61,20 +62,22 @@ def _losses(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost 
     real = [item for item in walked.objects if item.from_package]
     theirs = [item for item in walked.objects if not item.from_package]
     travelling = {name for item in real for name in (item.name, item.soname)}
-    defined = {symbol.name for item in real for symbol in tables.of(item) if symbol.defined}
     offered = {version for item in theirs for version in item.elf.defines or ()}
     known = root.platform.symbols
     names = {item.soname: known.get(item.soname, frozenset({AT_LEAST})) for item in theirs}
     unknown = tuple(sorted(soname for soname, words in names.items() if AT_LEAST in words))
-    defined = defined.union(*names.values())
-    own = {symbol.name for item in real for symbol in tables.of(item) if symbol.defined}
+    own = _definitions(real, tables)
+    defined = set(own).union(*names.values())
     for item in real:
         every = {need.index: need for need in item.elf.versions}
-        unsure = []
+        unsure: list[Symbol] = []
+        copied = tables.copies(item)
         for symbol in tables.of(item):
-            if symbol.defined or symbol.weak or symbol.name in own:
+            if (symbol.defined and symbol.number not in copied) or symbol.weak:
                 continue
             need = every.get(symbol.version)
+            if _is_defined(symbol.name, need, own):
+                continue
             if need is None and symbol.name not in defined and symbol.version <= 1:
                 unsure.append(symbol)
             elif need is not None and _is_lost(symbol.name, need, names, offered, travelling):
@@ -86,6 +89,20 @@ def _losses(root: LambdaRoot, walked: Closure, tables: Tables) -> Iterator[Lost 
         if unsure:
             lacking = sorted(symbol.name for symbol in at_start or unsure)
             yield Unsure(item, tuple(lacking), unknown, bool(at_start))
+
+
+def _definitions(real: Iterable[Loaded], tables: Tables) -> dict[str, list[frozenset[str] | None]]:
+    """Each name that the package defines → for each definition the versions that it can stand for; None: any."""
+    found: dict[str, list[frozenset[str] | None]] = {}
+    for item in real:
+        for symbol in tables.definitions(item):
+            found.setdefault(symbol.name, []).append(item.elf.defines if symbol.version > 1 else None)
+    return found
+
+
+def _is_defined(name: str, need: VersionNeed | None, own: Mapping[str, list[frozenset[str] | None]]) -> bool:
+    """Whether the package has it, as the loader compares: a versioned definition stands for no other version."""
+    return any(need is None or of is None or need.version in of for of in own.get(name, ()))
 
 
 def _is_lost(
