@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tasks.lib.check import command
-from tasks.lib.gate import readings
+from tasks.lib.gate import judge, readings
+from tasks.lib.gate.lambda_root import Contents
 from tasks.lib.gate.strings import PIECE_BYTES, Strings, strings
+from tasks.lib.platform.runtimes import platform
 from tasks.lib.sysroot.file import File, open_regular
+from tasks.lib.sysroot.member import Member
 from tests.support import need
 
 WHOLE = (b"\0libpq.so.5\0", b"\0/usr/share/zoneinfo/Europe/Berlin\0", b"\0Shift_JIS\0", b"\0gconv-modules\0")
@@ -65,3 +69,19 @@ def test_a_hole_costs_nothing_and_hides_nothing(tmp_path: Path) -> None:
         file.write(b"".join(WHOLE))
     with open_regular(str(path)) as opened:
         assert strings(opened, 1 << 30) == FOUND
+
+
+def test_a_note_goes_when_its_line_is_followed(tmp_path: Path) -> None:
+    """gcc -o bootstrap a.c: four kinds of data, and none once the package has each at the same path."""
+    named = ("/usr/share/zoneinfo/Europe/Berlin", "/etc/ssl/certs/a.crt", "/usr/share/fonts/a.ttf", "/usr/share/x/%s")
+    body = " ".join(f'puts("{name}");' for name in named)
+    (tmp_path / "a.c").write_text(f"#include <stdio.h>\nint main(void) {{ {body} return 0; }}")
+    subprocess.run([need("gcc"), "-o", tmp_path / "bootstrap", tmp_path / "a.c"], check=True)
+    members = {"bootstrap": Member.of((tmp_path / "bootstrap").read_bytes(), 0o755)}
+    where = platform("provided.al2023", "x86_64")
+    notes = [note.message for note in judge.foreign(Contents(members), where).notes if note.kind == "data"]
+    lines = [re.findall(r"include = \[(.*?)\]", note) for note in notes]
+    assert lines == [[f'"{path}"'] for path in (named[1], "/usr/share/x", named[2], named[0])]
+    assert 'TZDIR = "/var/task/usr/share/zoneinfo"' in notes[3]
+    members |= {name[1:].replace("%s", "y"): Member.of(b"", 0o644) for name in named}
+    assert [note for note in judge.foreign(Contents(members), where).notes if note.kind == "data"] == []

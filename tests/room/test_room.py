@@ -237,3 +237,26 @@ def test_the_data_variable_is_the_packages_folder_however_deep_the_file_lies(top
 def test_a_room_has_the_one_locale_of_amazon_linux(task: Path) -> None:
     """Without it a Haskell program reads ASCII alone."""
     assert (fittings.LOCALE, fittings.LOCALE) in fittings.binds(platform(PLATFORM, "x86_64"), task)
+
+
+def test_what_the_package_has_is_not_asked_for_again() -> None:
+    zone, cert = "/usr/share/zoneinfo/Europe/Berlin", "/etc/ssl/certs/ca-certificates.crt"
+    (asked,) = short_list([row(zone)])
+    assert asked.hint == f'include = ["{zone}"], and environment = {{ TZDIR = "/var/task/usr/share/zoneinfo" }}.'
+    found = short_list([row(zone), row(cert), row("/usr/share/x/y")], is_packed=lambda _: True)
+    assert not any("include" in item.hint for item in found)
+    assert found[0].hint == f'It lies at /var/task{zone}: environment = {{ TZDIR = "/var/task/usr/share/zoneinfo" }}.'
+    assert f'SSL_CERT_FILE = "/var/task{cert}"' in found[1].hint
+
+
+def test_encodings_are_told_once_and_not_where_they_travel() -> None:
+    rows = [row(f"/usr/lib/x86_64-linux-gnu/gconv/{name}") for name in ("gconv-modules", "gconv-modules.d")]
+    (asked,) = short_list(rows)
+    assert asked.hint == 'libc = "bundled" brings them.'
+    assert short_list([*rows, row("/var/task/lib/gconv/gconv-modules", "")]) == []
+
+
+def test_a_locale_is_told_once_and_c_never() -> None:
+    names = ("de_DE.UTF-8/LC_CTYPE", "de_DE.utf8/LC_CTYPE", "de/LC_CTYPE", "C.utf8/LC_CTYPE", "locale-archive")
+    (asked,) = short_list([row(f"/usr/lib/locale/{name}") for name in names])
+    assert "the locale de_DE.UTF-8;" in asked.message

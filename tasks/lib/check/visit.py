@@ -9,6 +9,7 @@ A zip's bootstrap gets the event by the Runtime API; a bare program on stdin, as
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -143,7 +144,13 @@ def _open_folders(folder: Path) -> None:
 def _outcome(seen: Seen, wanted: Visit, shims: Collection[str]) -> Ran:
     by_api = wanted.event is not None
     answered = seen.answer is not None and seen.failure is None if by_api else seen.status == 0
-    lost = short_list(seen.record, shims, outside=bool(room_problem()), programs=wanted.platform.programs)
+    lost = short_list(
+        seen.record,
+        shims,
+        outside=bool(room_problem()),
+        programs=wanted.platform.programs,
+        is_packed=lambda path: os.path.lexists(wanted.task / path.lstrip("/")),
+    )
     lines = [seen.room, *sentences(lost)]
     text = seen.stderr.decode("utf-8", "replace").strip()
     lines += [f"stderr   {printable(line)}" for line in text.splitlines()[-MOST_LINES:]] if not answered else []

@@ -8,10 +8,11 @@ Strings are hints, not proofs: `doit check --run` sees what is really asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from ..platform import outside
+from ..platform.layout import TASK
 from ..platform.libc import Tier, in_libc_family
 from .lambda_root import LambdaRoot, name_in_package
 from .verdict import Note, Topic, printable
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from .readings import Readings, Tables
 
 MOST_NAMES = 6  # in one note
-OF_GLIBC = (b"/usr/share/locale", b"/usr/share/zoneinfo", b"/usr/share/i18n")  # in every static program
+OF_GLIBC = (
+    b"/usr/share/locale",
+    b"/usr/lib/locale",
+    b"/usr/share/zoneinfo",
+    b"/usr/share/i18n",
+)  # in every static program
 PLAIN = frozenset({"libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libgcc_s.so"})
 
 
@@ -65,7 +71,7 @@ def _of_file(
         if {b"/etc/nsswitch.conf", b"/etc/resolv.conf"} <= said.marks:
             message = "its glibc is linked in, and names of hosts or users may open NSS modules of the runtime's glibc."
             yield Note(Topic.NSS, name, message)
-    elif encodings and "iconv_open" in (symbols or ()):
+    elif encodings and "iconv_open" in (symbols or ()) and not _has_gconv(root):
         message = f"it speaks of the encodings {', '.join(encodings)}, whose gconv modules the runtime may lack."
         yield Note(Topic.GCONV, name, f'{message} libc = "bundled" brings them.')
     if {"dlopen", "dlmopen"} & (symbols or set()):
@@ -73,31 +79,44 @@ def _of_file(
             if soname not in known and soname not in PLAIN and not in_libc_family(soname):
                 message = f"it may open {soname}, which neither the package nor {root.platform.runtime.id} has"
                 yield Note(Topic.DLOPEN, name, f'{message}: include = ["{soname}"]')
-    yield from _data(name, said.paths, static=static)
+    yield from _data(root, name, said.paths, static=static)
 
 
-def _data(name: str, named: Iterable[bytes], *, static: bool) -> Iterator[Note]:
-    """Paths outside the package, by kind."""
+def _has_gconv(root: LambdaRoot) -> bool:
+    return any("/gconv/" in path and path.endswith(".so") for path, _ in root.members())
+
+
+def _copies(root: LambdaRoot) -> set[str]:
+    """Paths outside the package, of files and folders, that it has below /var/task."""
+    found: set[str] = set()
+    for path, _ in root.members():
+        if path.startswith((f"{TASK}/usr/", f"{TASK}/etc/")):
+            parts = path.removeprefix(TASK).split("/")
+            found.update("/".join(parts[:end]) for end in range(3, len(parts) + 1))
+    return found
+
+
+def _data(root: LambdaRoot, name: str, named: Iterable[bytes], *, static: bool) -> Iterator[Note]:
+    """Paths outside the package, by kind; not those of which the package has a copy."""
     paths = [path for path in named if not (static and path.startswith(OF_GLIBC))]
     kinds: dict[str, list[str]] = {}
-    for path in _names(paths, 1000):
-        kind = (
-            "certificates" if re.search(r"/etc/(ssl|pki)|/usr/lib/ssl|ca-(bundle|certificates)|/certs?(/|$)", path)
-            else "time zones" if "zoneinfo" in path
-            else "fonts" if "font" in path
-            else "data"
-        )  # fmt: skip
-        if not path.startswith(("/usr/share/locale", "/usr/share/i18n")):
-            kinds.setdefault(kind, []).append(path)
+    held = _copies(root) if paths else ()
+    for path in dict.fromkeys(map(_without_holes, _names(paths, 1000))):
+        if path and not path.startswith(("/usr/share/locale", "/usr/share/i18n")) and path not in held:
+            kinds.setdefault(outside.kind(path), []).append(path)
     for kind, found in sorted(kinds.items()):
-        more = f" and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
-        listed = ", ".join(found[:MOST_NAMES])
-        message = f"it names {kind} outside the package ({listed}{more}), which Lambda may lack: "
-        yield Note(
-            Topic.DATA,
-            name,
-            f'{message}include = ["{found[0]}"] ships it below /var/task, where the program must look.',
-        )
+        listed = ", ".join(f'"{path}"' for path in found[:MOST_NAMES])
+        more = f" (and {len(found) - MOST_NAMES} more)" if len(found) > MOST_NAMES else ""
+        how = f": {setting}" if (setting := outside.setting(found[0])) else ""
+        message = f"it names {kind} outside the package, which Lambda may lack: include = [{listed}]{more} ships them"
+        yield Note(Topic.DATA, name, f"{message} below /var/task, where the program must look{how}.")
+
+
+def _without_holes(path: str) -> str:
+    """A path, or the folder before what a program fills in (`%s`); empty for a folder of everybody's."""
+    before, filled, _ = path.partition("%")
+    folder = before.rpartition("/")[0] if filled else path
+    return folder if folder.count("/") >= 3 else ""  # noqa: PLR2004 - /usr/share/x
 
 
 def _names(found: Iterable[bytes], most: int = MOST_NAMES) -> list[str]:

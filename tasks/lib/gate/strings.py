@@ -22,7 +22,7 @@ HOLE = bytes(PIECE_BYTES)
 OVERLAP_BYTES = 256  # no string that is looked for is longer
 NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+$%-:")
 SONAME = re.compile(rb"lib[A-Za-z0-9][A-Za-z0-9_+.-]{0,60}\.so(?:\.\d+)*(?=\0)")
-DATA = re.compile(rb"/(?:usr/(?:local/)?share|etc/(?:ssl|pki|fonts)|usr/lib/ssl)/[\x21-\x7e]{2,120}(?=\0)")
+DATA = re.compile(rb"/(?:usr/(?:local/)?share|etc/(?:ssl|pki|fonts)|usr/lib/(?:ssl|locale))/[\x21-\x7e]{2,120}(?=\0)")
 # ISO-8859-1 is left out: GHC has it built in, and every Haskell program names it
 ENCODING = re.compile(
     rb"(?:SHIFT[_-]?JIS|SJIS|CP(?:9\d\d|125\d|437|850)|EUC-?(?:JP|KR|CN|TW)|ISO-?8859-(?:[2-9]|1\d)|KOI8-[RU]|GB(?:K|18030)"

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..platform import outside as places
 from ..platform.layout import LIBRARY_PATH, OPT, PROGRAM_PATH, TASK
 
 LOST = frozenset({"ENOENT", "ENOTDIR", "EACCES", "EROFS", "EPERM"})
@@ -26,12 +27,8 @@ PROBES = ("/proc/", "/sys/", "/usr/lib/locale", "/usr/share/locale", "/dev/")
 PROBE_FILES = frozenset({
     "/etc/ld.so.preload", "/etc/ld.so.cache", "/etc/host.conf", "/etc/gai.conf", "/etc/localtime", "/etc/resolv.conf",
 })  # fmt: skip
-SILENT = (
-    (re.compile(r"/etc/(ssl|pki)|/cacerts|/certs?(/|$)|cert\.pem"), "certificates"),
-    (re.compile(r"zoneinfo"), "a time zone"),
-    (re.compile(r"/gconv"), "a text encoding"),
-    (re.compile(r"/fonts?(/|$)"), "fonts"),
-)
+SILENT = {"certificates": "certificates", "time zones": "a time zone", "fonts": "fonts", "terminals": "a terminal"}
+LOCALE = re.compile(r"/usr/(?:lib|share)/locale/(?!C[./]|POSIX/|locale[-.])([^/]+)/LC_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +48,30 @@ def short_list(
     *,
     outside: bool = False,
     programs: Collection[str] = (),
+    is_packed: Callable[[str], bool] = lambda _: False,
 ) -> list[Asked]:
     """The short list; `shims`: programs that are not told of; `outside`: what was found beside the zip counts too.
 
-    `programs`: names that the runtime has in /usr/bin.
+    `programs`: names that the runtime has in /usr/bin; `is_packed`: whether /var/task has a copy of a path.
     """
     last_found = {row["path"].rpartition("/")[2]: number for number, row in enumerate(record) if not row["error"]}
     found: dict[str, Asked] = {}
+    has_gconv = any("/gconv/" in row["path"] and row["path"].startswith(TASK) and not row["error"] for row in record)
     for number, row in enumerate(record):
         path, name = row["path"], row["path"].rpartition("/")[2]
         has_it = name in programs and posixpath.dirname(path) in PROGRAMS
         elsewhere = outside and not row["error"] and _is_outside(path) and not has_it
         if (row["error"] not in LOST and not elsewhere) or row["exe"] in shims or _is_noise(path, row):
             continue
+        if has_gconv and "/gconv" in path:  # its own are found
+            continue
         of_system = row["exe"].startswith("/usr/bin/") and not row["call"].startswith("exec")
         if of_system and posixpath.dirname(path) not in PROGRAMS:  # what the system's own programs probe for
             continue
         if last_found.get(name, -1) > number and (SHARED.search(name) or posixpath.dirname(path) in PROGRAMS):
             continue
-        told = _asked_of(path, row)
-        found.setdefault(f"{told.hint}{told.message}", told)
+        told = _asked_of(path, row, is_packed)
+        found.setdefault(told.hint + ("" if places.kind(path) == "locales" else told.message), told)  # a locale is one
     return list(found.values())
 
 
@@ -87,13 +88,13 @@ def _is_noise(path: str, row: dict[str, Any]) -> bool:
         path in PROBE_FILES
         or path in SEARCHED
         or loaders
-        or path.startswith(PROBES)
+        or (path.startswith(PROBES) and not LOCALE.match(path))
         or path.endswith("gconv-modules.cache")
         or (LEVELS.search(path) is not None and any(path.startswith(f"{each}/") for each in SEARCHED))
     )
 
 
-def _asked_of(path: str, row: dict[str, Any]) -> Asked:
+def _asked_of(path: str, row: dict[str, Any], is_packed: Callable[[str], bool]) -> Asked:
     by = posixpath.basename(row["exe"])
     if row["writes"] and row["error"] in {"EROFS", "EACCES", "EPERM"}:
         message = f"{by} writes to {path}, which is read-only on Lambda."
@@ -107,10 +108,8 @@ def _asked_of(path: str, row: dict[str, Any]) -> Asked:
     if SHARED.search(path):
         message = f"{by} opens the library {name}, which is not there."
         return Asked(name, by, row["error"], message, f'include = ["{name}"]')
-    for pattern, what in SILENT:
-        if pattern.search(path):
-            message = f"{by} asks for {what} ({path}), and Lambda may have none; many programs go on without a word."
-            return Asked(path, by, row["error"], message, f'include = ["{path}"], and tell the program where it lies.')
+    if (told := _silent_loss(path, by, row["error"], is_packed)) is not None:
+        return told
     why = "cannot be read by the function's user" if row["error"] == "EACCES" else "is not there"
     variable, folder = _data_variable(path)
     below = f"{TASK}{folder}" if not folder.startswith(f"{TASK}/") else folder
@@ -121,6 +120,27 @@ def _asked_of(path: str, row: dict[str, Any]) -> Asked:
         cure += f', environment = {{ {variable} = "{below}" }}'
         cure = f"Build it with `source`: its data files travel then. For one that is built already: {cure}"
     return Asked(path, by, row["error"], f"{by} asks for {path}, which {why}.", cure)
+
+
+def _silent_loss(path: str, by: str, error: str, is_packed: Callable[[str], bool]) -> Asked | None:
+    """What many programs do without in silence, and what the package has elsewhere."""
+    kind = places.kind(path)
+    if kind == "text encodings":
+        message = (
+            f"{by} asks for a text encoding (gconv), and Lambda may have none; many programs go on without a word."
+        )
+        return Asked(path, by, error, message, 'libc = "bundled" brings them.')
+    if locale := LOCALE.match(path):
+        message = f"{by} asks for the locale {locale[1]}; Lambda has C.UTF-8 and POSIX."
+        return Asked(path, by, error, message, "Ask for C.UTF-8, or ship the locale's folder and set LOCPATH.")
+    copied = path.startswith("/") and not path.startswith(TASK) and is_packed(path)
+    if kind in SILENT or copied:
+        message = f"{by} asks for {SILENT.get(kind, 'data')} ({path}), and Lambda may have none; "
+        message += "many programs go on without a word."
+        lies = f"It lies at {TASK}{path}" if copied else f'include = ["{path}"]'
+        how = places.setting(path) or "tell the program where it lies"
+        return Asked(path, by, error, message, f"{lies}{':' if copied else ', and'} {how}.")
+    return None
 
 
 def _data_variable(path: str) -> tuple[str, str]:
