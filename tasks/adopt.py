@@ -77,7 +77,7 @@ def adopt(project: Project, given: Any) -> dict[str, Any]:
     check(load.project_of(tomllib.loads(after.removeprefix("\ufeff")), SETTINGS.absolute(), None, after), label, aws)
     if given.code:
         take(found, Path(table["zip"]))
-    files.write(SETTINGS, after.encode())
+    files.write(SETTINGS.resolve(), after.encode())
     say(f"{SETTINGS}: [function.{label}]")
     if found.variables:
         say(f"environment: {', '.join(found.variables)}, left as on AWS and named in a comment")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .lib.base.errors import BuildError, ConfigError, UsageError, name_command
+from .lib.base.errors import BuildError, ConfigError, UsageError, file_error, name_command
 
 SETTINGS = "lambda.toml"
 HELP = """Takes any Haskell executable to AWS Lambda, and proves before the upload that it starts there.
@@ -26,8 +26,8 @@ HELP = """Takes any Haskell executable to AWS Lambda, and proves before the uplo
 
 
 def project_above(start: Path) -> Path | None:
-    """The nearest folder upwards, `start` included, that holds a lambda.toml; None when there is none."""
-    return next((folder for folder in (start, *start.parents) if (folder / SETTINGS).is_file()), None)
+    """The nearest folder upwards, `start` included, with a lambda.toml, be it no file; None when there is none."""
+    return next((folder for folder in (start, *start.parents) if os.path.lexists(folder / SETTINGS)), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name_command("haskell-on-lambda")
     try:
         code = without_project(words)
-    except BuildError as error:
+    except (BuildError, OSError) as failure:
+        error = file_error(failure) if isinstance(failure, OSError) else failure
         print(f"error: {error}", file=sys.stderr)
         return 3 if isinstance(error, ConfigError | UsageError) else 1
     return doit(words) if code is None else code

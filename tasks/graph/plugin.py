@@ -36,7 +36,7 @@ __all__ = [
     "TabCompletion",
 ]
 
-if os.path.isfile("lambda.toml"):  # noqa: PTH113 - in each run of doit
+if os.path.lexists("lambda.toml"):
     from .commands import put_right
 
     put_right()

@@ -147,6 +147,13 @@ def test_no_project_is_said_with_the_next_act(repository: Installed) -> None:
     assert "Traceback" not in run.err
 
 
+def test_settings_that_are_no_file_are_said(repository: Installed) -> None:
+    (repository.folder / "lambda.toml").mkdir()
+    run = repository.run("list")
+    assert run.code == 3
+    assert "lambda.toml is no file." in run.err
+
+
 def test_a_wrong_setting_is_said_without_a_dodo_file_too(app: Installed) -> None:
     app.write("lambda.toml", ONE + "memory = 1\n")
     run = app.run()

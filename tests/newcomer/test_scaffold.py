@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from tasks.lib.scaffold import init, new, project
 from tasks.lib.scaffold.executables import cabal_executables, hpack_executables, survey
 from tasks.lib.scaffold.templates import KINDS
 from tests.newcomer.installed import Installed
-from tests.support import TINY, need
+from tests.support import ROOT, TINY, need
 
 HOST = '\n[build]\nbuilder = "host"\n'
 
@@ -215,6 +218,56 @@ def test_init_without_a_program_names_new(tmp_path: Path) -> None:
 def test_a_name_is_made_of_any_text() -> None:
     assert project.function_name("my repo/prog") == "my-repo-prog"
     assert project.function_name("ä") == "function"
+
+
+@pytest.mark.parametrize("made", ["fifo", "folder", "nowhere"])
+@pytest.mark.parametrize("name", ["lambda.toml", "dodo.py", ".gitignore"])
+def test_what_is_no_file_is_said_and_left(tmp_path: Path, name: str, made: str) -> None:
+    """Before anything is written."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Main.hs").write_text(TINY)
+    path = tmp_path / name
+    if made == "fifo":
+        os.mkfifo(path)
+    elif made == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("no/where")
+    before = path.lstat().st_ino
+    for verb in (["init"], ["new", "one"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "tasks", *verb],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode == 3, run.stderr
+        assert re.search(rf"{name} (is no file|leads to no/where, where no file is)", run.stderr)
+        assert "\n  \u2192 " in run.stderr
+        assert "Traceback" not in run.stderr
+    assert path.lstat().st_ino == before
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted(["app", name])
+
+
+def test_a_table_is_written_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "kept.toml").write_text("# mine\n")
+    (tmp_path / "lambda.toml").symlink_to("kept.toml")
+    new.new(tmp_path, "a", "program")
+    assert (tmp_path / "lambda.toml").is_symlink()
+    assert "[function.a]" in (tmp_path / "kept.toml").read_text()
+
+
+def test_what_the_file_system_refuses_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Main.hs").write_text(TINY)
+    command = ["bash", "-c", f"ulimit -f 0; trap '' XFSZ; exec {sys.executable} -m tasks init"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert re.match(r"error: (.*: )?File too large\.\n  \u2192 ", run.stderr), run.stderr
 
 
 def test_a_symbolic_link_in_a_circle_ends(tmp_path: Path) -> None:

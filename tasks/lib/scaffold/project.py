@@ -6,6 +6,7 @@ out  the files, and the sentences that say what was done
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +15,9 @@ from typing import Any
 
 from ..base import toml
 from ..base.errors import ConfigError
-from ..base.files import write
+from ..base.files import is_file, write
 from ..settings.forms import FUNCTION_NAME
+from ..settings.text import read
 
 SETTINGS = "lambda.toml"
 HEADER = """# What is built and where it goes: a table [function.<name>] for each.
@@ -33,15 +35,13 @@ IGNORED = ("/build/", "/.doit.db*")
 
 
 def functions(folder: Path) -> dict[str, Any]:
-    """The tables [function.<name>] of a project; ConfigError when its lambda.toml is not TOML."""
-    try:
-        found = tomllib.loads((folder / SETTINGS).read_bytes().decode("utf-8-sig")).get("function", {})
-    except FileNotFoundError:
+    """The tables [function.<name>] of a project; ConfigError when its lambda.toml, or a file beside it, is none."""
+    for beside in (folder / "dodo.py", folder / ".gitignore"):
+        if os.path.lexists(beside) and not is_file(beside):  # a fifo would be waited for
+            raise ConfigError(f"{beside} is no file, and a project has one there.", "Move it away, then say it again.")
+    if not os.path.lexists(folder / SETTINGS):
         return {}
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{folder / SETTINGS} is not TOML: {error}.", "Mend that place, then say it again."
-        ) from error
+    found = read(folder / SETTINGS)[1].get("function", {})
     return dict(found) if isinstance(found, dict) else {}
 
 
@@ -49,7 +49,7 @@ def add_function(folder: Path, name: str, table: Mapping[str, Any]) -> None:
     """Append [function.<name>] to lambda.toml, or begin one, and keep what is there; ConfigError when it takes none."""
     path = folder / SETTINGS
     before = path.read_bytes().decode("utf-8") if path.exists() else HEADER
-    write(path, with_function(before, name, table).encode())
+    write(path.resolve(), with_function(before, name, table).encode())
 
 
 def with_function(before: str, name: str, table: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
@@ -83,7 +83,7 @@ def complete(folder: Path) -> Iterator[str]:
     lacking = [line for line in IGNORED if line.strip("/") not in known]
     if lacking:
         gap = end if before and not before.endswith("\n") else ""
-        write(ignore, (before + gap + end.join(lacking) + end).encode(errors="surrogateescape"))
+        write(ignore.resolve(), (before + gap + end.join(lacking) + end).encode(errors="surrogateescape"))
         yield f".gitignore: {' and '.join(lacking)} added"
 
 

@@ -6,17 +6,21 @@ out  `read(path)` → text and tables; ConfigError names the place, what is ther
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigError
+from ..base.files import is_file
 
 
 def read(path: Path) -> tuple[str, dict[str, Any]]:
     """The text and its tables; ConfigError when there is no such file, no UTF-8 or no TOML in it."""
-    if path.exists() and not path.is_file():  # a fifo would be waited for
+    if os.path.lexists(path) and not is_file(path):  # a fifo would be waited for
+        if path.is_symlink():
+            raise ConfigError(f"{path} leads to {path.readlink()}, where no file is.", "Mend the link, or remove it.")
         raise ConfigError(f"{path} is no file.", "Write it as one: a table [function.<name>] with source = …")
     try:
         content = path.read_bytes()
