@@ -39,12 +39,13 @@ class Checked:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file begins as a zip does; ElfError for one that cannot be read."""
+    """Whether a file begins as a zip does, or is called one and is no program; ElfError for one that cannot be read."""
     from ..sysroot.file import open_regular
 
     try:
         with open_regular(str(path)) as file:
-            return file.pread(4, 0) in ZIP_STARTS
+            start = file.pread(4, 0)
+            return start in ZIP_STARTS or (path.suffix == ".zip" and start != b"\x7fELF")
     except OSError as error:
         raise ElfError(f"{path} cannot be read: {error.strerror}.", "Name an executable or a zip.") from error
 

@@ -29,6 +29,10 @@ UNIX = 3  # "version made by" of a zip that knows modes
 CHUNK = 1 << 20
 SMALL = 1 << 16  # bytes; a larger member is unpacked to a file
 MOST_LINK_BYTES = 4096
+USUAL = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+UNUSUAL = {9: "deflate64", zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma", 93: "zstd", 95: "xz"}
+END, SPLIT = b"PK\5\6", b"PK\7\x08"
+MOST_END_BYTES = 22 + 65_535  # the end's record and a comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,36 @@ class Unpacked:
 def unpack(path: Path, folder: Path) -> Unpacked:
     """Extract into `folder` (empty, private); PackageError for a damaged, encrypted or lying zip."""
     try:
+        _check_ends(path)
         with zipfile.ZipFile(path) as archive:
             return _Unpacking(archive, path, folder).run()
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, RuntimeError) as error:
-        raise PackageError(f"{path} cannot be unzipped: {error}.", "Pack it anew.") from error
+        raise PackageError(
+            f"{path} cannot be unzipped: {error or 'it ends within a member'}.", "Pack it anew."
+        ) from error
     except OSError as error:
         raise PackageError(f"{path} cannot be read: {error.strerror}.", "Look at the file.") from error
+
+
+def _check_ends(path: Path) -> None:
+    """PackageError that names the cure for what is a zip, and no whole one by itself."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        file.seek(max(0, path.stat().st_size - MOST_END_BYTES))
+        end = file.read()
+    at = end.rfind(END)
+    if start == SPLIT or (at >= 0 and end[at + 4 : at + 8] not in {bytes(4), b"\xff" * 4}):
+        raise PackageError(f"{path} is one part of a split zip.", "Pack the content anew, as one zip.")
+    if at < 0:
+        raise PackageError(
+            f"{path} cannot be unzipped: its end is not there, so it was cut off, or something follows.",
+            "Pack or copy it anew.",
+        )
+    if start[:2] != END[:2]:
+        why = "begins with something else than its zip, as self-extracting ones do"
+        raise PackageError(
+            f"{path} {why}.", f"Pack its content anew: unzip {path} -d content; cd content; zip -qry ../whole.zip ."
+        )
 
 
 @dataclass
@@ -110,6 +138,10 @@ class _Unpacking:
         return "" if clean == "." else clean
 
     def _member(self, info: zipfile.ZipInfo, mode: int, number: int) -> Member:
+        if info.compress_type not in USUAL:
+            method = UNUSUAL.get(info.compress_type, f"method {info.compress_type}")
+            message = f"it is compressed by {method}; Lambda is known to take deflate, and what is only stored."
+            self.notes.append(Note(Topic.ZIP, printable(info.filename), message))
         if not mode:
             self.notes.append(
                 Note(Topic.MODE, printable(info.filename), "the zip gives it no mode; it will not be executable.")
