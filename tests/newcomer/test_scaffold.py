@@ -252,6 +252,16 @@ def test_what_is_no_file_is_said_and_left(tmp_path: Path, name: str, made: str) 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted(["app", name])
 
 
+def test_a_description_that_is_no_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Main.hs").write_text(TINY)
+    os.mkfifo(tmp_path / "app/app.cabal")
+    os.mkfifo(tmp_path / "cabal.project")
+    (tmp_path / "app/package.yaml").symlink_to("nowhere")
+    (tmp_path / "folder.cabal").mkdir()
+    assert [(item.folder, item.name) for item in survey(tmp_path).programs] == [(Path("app"), "app")]
+
+
 def test_a_table_is_written_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "kept.toml").write_text("# mine\n")
     (tmp_path / "lambda.toml").symlink_to("kept.toml")

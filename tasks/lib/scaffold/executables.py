@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..base.files import exists
+from ..base.files import exists, is_file
 from ..build.sources import PROJECT_FILES, lists_package
 
 SKIPPED = frozenset({"dist", "dist-newstyle", "node_modules", "build", "vendor"})
@@ -53,15 +53,16 @@ def survey(root: Path) -> Survey:
     left_out: list[tuple[Path, str]] = []
     packages: list[Path] = []
     loose: list[Path] = []
-    for place, below, names in os.walk(root):
+    for place, below, files in os.walk(root):
         below[:] = sorted(name for name in below if name not in SKIPPED and not name.startswith("."))
         folder = Path(place).relative_to(root)
         if folder.parts and exists(root / folder / ".git"):
             below[:] = []
             left_out.append((folder, "is a repository of its own"))
             continue
+        names = [name for name in files if not _describes(name) or is_file(root / folder / name)]  # not a fifo
         described = list(_executables_of(root / folder, sorted(names)))
-        if described or "package.yaml" in names or any(name.endswith(".cabal") for name in names):
+        if described or any(map(_describes, names)):
             packages.append(folder)
             if described and (project := _stranger_to(root, folder)):
                 left_out.append((folder, f"is not among the packages of {project}"))
@@ -77,10 +78,14 @@ def survey(root: Path) -> Survey:
     return Survey(sorted(programs), left_out)
 
 
+def _describes(name: str) -> bool:
+    return name == "package.yaml" or name.endswith(".cabal")
+
+
 def _stranger_to(root: Path, folder: Path) -> str:
     """The nearest project file above a package, where it does not list that; "" where it does, or there is none."""
     for above in (folder, *folder.parents):
-        files = [root / above / name for name in PROJECT_FILES if exists(root / above / name)]
+        files = [root / above / name for name in PROJECT_FILES if is_file(root / above / name)]
         if files:
             listed = above == folder or any(lists_package(file, root / folder) for file in files)
             return "" if listed else (above / files[-1].name).as_posix()
