@@ -30,7 +30,7 @@ def wait_for(condition: object, seconds: float = 30) -> None:
 def slow_ghc(tiny: Workshop, seconds: float) -> dict[str, str]:
     """A PATH on which ghc says that it has begun and takes its time; all is built with it."""
     real = need("ghc")
-    pause = f'case "$1" in --numeric-version) ;; *) touch "{tiny.folder}/begun"; sleep {seconds} ;; esac'
+    pause = f'case "$1" in --numeric-version | --print-*) ;; *) touch "{tiny.folder}/begun"; sleep {seconds} ;; esac'
     wrapper = tiny.write("slow/ghc", f'#!/bin/sh\n{pause}\nexec {real} "$@"\n')
     wrapper.chmod(0o755)
     environment = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
