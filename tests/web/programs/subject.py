@@ -56,7 +56,9 @@ def behave(connection, method, target, headers, body):
         reply(connection, "200 OK", [("Content-Type", "text/html; charset=utf-8")], 'grüße "\\ \n\x01 €😀'.encode())
     elif what == "heir":
         parent = os.getpid()
-        if os.fork() > 0:
+        if (heir := os.fork()) > 0:
+            while os.getsid(heir) != heir:  # with the group of one that has gone, all in it is killed
+                time.sleep(0.001)
             os._exit(0)
         os.setsid()
         while os.path.exists(f"/proc/{parent}") and " Z " not in open(f"/proc/{parent}/stat").read():
