@@ -98,10 +98,14 @@ def _header(head: tuple[Any, ...]) -> Iterator[str]:
 
 def _entry(image: Image, segments: list[Segment], loads: list[Segment], entry: int) -> Iterator[str]:
     """An address that is jumped to."""
-    if entry and not any(one.flags & X and one.vaddr <= entry < one.vaddr + one.file_bytes for one in loads):
+    if entry and not _is_in_code(loads, entry):
         yield "its entry is in no code"
     if why := within_a_function(image, segments, entry):
         yield f"its entry is {why}"
+
+
+def _is_in_code(loads: list[Segment], address: int) -> bool:
+    return any(one.flags & X and one.vaddr <= address < one.vaddr + one.file_bytes for one in loads)
 
 
 def _segments(segments: list[Segment], loads: list[Segment], phoff: int) -> Iterator[str]:
@@ -148,7 +152,7 @@ def _tags(image: Image, loads: list[Segment]) -> Iterator[str]:
         yield f"a dynamic tag {odd[0]:#x}"
     for name in ("DT_INIT", "DT_FINI"):
         at = tags.get(TAG[name])
-        if at and not any(one.flags & X and one.vaddr <= at < one.vaddr + one.file_bytes for one in loads):
+        if at and not _is_in_code(loads, at):
             yield f"{name} is in no code"
     if tags.get(TAG["DT_FLAGS"], 0) > 0x1F:  # noqa: PLR2004 - all flags that there are
         yield "DT_FLAGS has flags that there are not"
@@ -228,12 +232,8 @@ def _by_address(tags: dict[int, int], allocated: list[Section]) -> Iterator[str]
         if of_late is None or of_late.type != S_TYPE["SHT_RELA"] or of_late.size != tags.get(TAG["DT_PLTRELSZ"]):
             yield "DT_JMPREL and its section differ"
     if TAG["DT_RELA"] in tags and relocations:
-        early = sum(one.size for one in relocations if one.address != late)
-        nothing = not early and not tags.get(TAG["DT_RELASZ"])  # then linkers write no address
-        if (not nothing and tags[TAG["DT_RELA"]] != min(one.address for one in relocations)) or tags.get(
-            TAG["DT_RELASZ"]
-        ) not in {
-            early,
-            early + tags.get(TAG["DT_PLTRELSZ"], 0),
-        }:
+        early, size = sum(one.size for one in relocations if one.address != late), tags.get(TAG["DT_RELASZ"])
+        starts_elsewhere = tags[TAG["DT_RELA"]] != min(one.address for one in relocations)
+        nothing = not early and not size  # then linkers write no address
+        if (starts_elsewhere and not nothing) or size not in {early, early + tags.get(TAG["DT_PLTRELSZ"], 0)}:
             yield "DT_RELA and its sections differ"

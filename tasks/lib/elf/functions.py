@@ -9,29 +9,19 @@ Rules: LSB's "Exception Frames" and `.eh_frame_hdr`; the one encoding that GNU's
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from .tables import DamagedError
 
 if TYPE_CHECKING:
+    from .headers import Segment
     from .tables import Image
 
 EH_FRAME_HDR = 0x6474E550
 VERSION_AND_ENCODINGS = b"\x01\x1b\x03\x3b"  # pointers of 4 bytes, from here; a sorted table, from its beginning
 MOST_FUNCTIONS = 1 << 17
-
-
-class Segment(Protocol):
-    """A program header."""
-
-    @property
-    def type(self) -> int:
-        """PT_."""
-
-    @property
-    def vaddr(self) -> int:
-        """Where it lies."""
 
 
 def within_a_function(image: Image, segments: Sequence[Segment], address: int) -> str:
@@ -45,16 +35,10 @@ def within_a_function(image: Image, segments: Sequence[Segment], address: int) -
         if not count or count > MOST_FUNCTIONS:
             return ""
         table = image.at(at + 12, 8 * count)
-        low, high = 0, count
-        while low < high:  # the last function that begins at the address or before
-            middle = (low + high) // 2
-            if struct.unpack_from("<i", table, 8 * middle)[0] + header <= address:
-                low = middle + 1
-            else:
-                high = middle
-        if not low:
+        behind = bisect_right(range(count), address, key=lambda at: struct.unpack_from("<i", table, 8 * at)[0] + header)
+        if not behind:  # every function begins later
             return ""
-        start, described = (value + header for value in struct.unpack_from("<ii", table, 8 * (low - 1)))
+        start, described = (value + header for value in struct.unpack_from("<ii", table, 8 * (behind - 1)))
         size = struct.unpack("<I", image.at(image.offset(described) + 12, 4))[0]
     except DamagedError:
         return ""

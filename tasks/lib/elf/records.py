@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from elftools.elf import enums
 
@@ -21,6 +21,7 @@ from .symbols import count_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .headers import Segment
     from .tables import Image
 
 TAG = enums.ENUM_D_TAG
@@ -41,23 +42,7 @@ NAMING = SLOTS | WITHOUT_ADDEND  # of a symbol, always
 MASK = 0xFFFFFFFF  # the type in r_info
 
 
-class Loaded(Protocol):
-    """A PT_LOAD."""
-
-    @property
-    def flags(self) -> int:
-        """PF_."""
-
-    @property
-    def vaddr(self) -> int:
-        """Where it lies."""
-
-    @property
-    def memory_bytes(self) -> int:
-        """Its size there."""
-
-
-def contradictions(image: Image, loads: Sequence[Loaded]) -> Iterator[str]:
+def contradictions(image: Image, loads: Sequence[Segment]) -> Iterator[str]:
     """What disagrees in the tables of a dynamic segment."""
     tags = image.tags
     if TAG["DT_SYMTAB"] not in tags or TAG["DT_STRTAB"] not in tags:
@@ -73,7 +58,7 @@ def contradictions(image: Image, loads: Sequence[Loaded]) -> Iterator[str]:
     yield from _relocations(image, symbols, loads)
 
 
-def _symbols(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Loaded]) -> Iterator[str]:
+def _symbols(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Segment]) -> Iterator[str]:
     size = image.tags.get(TAG["DT_STRSZ"], 0)
     lowest = min(one.vaddr for one in loads)
     highest = max(one.vaddr + one.memory_bytes for one in loads)
@@ -135,7 +120,7 @@ def _definitions(image: Image, records: int, known: set[int]) -> Iterator[str]:
         at += following
 
 
-def _relocations(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Loaded]) -> Iterator[str]:
+def _relocations(image: Image, symbols: list[tuple[int, ...]], loads: Sequence[Segment]) -> Iterator[str]:
     tags, machine = image.tags, int.from_bytes(image.at(18, 2), "little")
     for table, size, kinds in (("DT_RELA", "DT_RELASZ", EARLY), ("DT_JMPREL", "DT_PLTRELSZ", LATE)):
         total = tags.get(TAG[size], 0)
@@ -195,7 +180,7 @@ def _late(records: list[tuple[int, ...]]) -> Iterator[str]:
         yield "slots of functions that do not follow each other"
 
 
-def _odd_targets(records: list[tuple[int, ...]], image: Image, loads: Sequence[Loaded]) -> Iterator[str]:
+def _odd_targets(records: list[tuple[int, ...]], image: Image, loads: Sequence[Segment]) -> Iterator[str]:
     """Where relocations write, and what relative ones write there."""
     tags = image.tags
     textrel = TAG["DT_TEXTREL"] in tags or tags.get(TAG["DT_FLAGS"], 0) & 4
