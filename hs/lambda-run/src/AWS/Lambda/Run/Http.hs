@@ -85,9 +85,10 @@ next :: Api -> IO Reply
 next api = do
   out <- readIORef (asked api)
   writeIORef (asked api) False
-  if out then coming `catch` \Gone -> hangUp api >> request api "GET" nextPath [] B.empty else request api "GET" nextPath [] B.empty
+  if out then coming `catch` \Gone -> hangUp api >> ask else ask
   where
     coming = connectionOf api >>= replyOf api . snd
+    ask = request api "GET" nextPath [] B.empty
 
 nextPath :: ByteString
 nextPath = "invocation/next"
