@@ -38,6 +38,8 @@ REFUSED = re.compile(
 FILE_MISSED = re.compile(
     r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist"
 )
+OTHER_RESOLVER = 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
+SEE_ABOVE = "The compiler's message is above. What was built before is still there."
 NO_LISTS = 2  # exit code of a look-up where nothing can be looked up
 MESSAGE = re.compile(r"^[\w./-]+\.l?hs(?=:\d+:)")  # what GHC puts before a message, relative to where it was run
 
@@ -66,12 +68,11 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound_in_the_way(job, conflict)
-    act = act_for(unwrapped)
-    if not act and (missing := UNKNOWN_PACKAGE.search(text)):
+    if act := act_for(unwrapped):
+        return act
+    if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
-    if not act and cannot_work(lines):
-        return 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
-    return act or "The compiler's message is above. What was built before is still there."
+    return OTHER_RESOLVER if cannot_work(lines) else SEE_ABOVE
 
 
 def _unknown(machine: Machine, missing: re.Match[str]) -> str:
