@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any, BinaryIO, Self
 
-from tests.shim.messages import PREFIX, Event, Headers, Post, chunks, read_body, read_headers
+from tests.shim.messages import DAMAGED, PREFIX, Event, Headers, Post, chunks, read_body, read_headers
 
 
 class RuntimeApi:
@@ -179,3 +179,12 @@ class RuntimeApi:
             if manner == "drip":
                 time.sleep(0.001)
         return manner not in {"closing", "cut", "vanish"}  # vanish: without a word
+
+
+def refuse_damaged_bodies(api: RuntimeApi) -> None:
+    """Each of DAMAGED is an error at once, answered one time, and the event behind them all is served."""
+    for body, headers in DAMAGED:
+        answer = api.ask(body, manner="raw", headers=headers, deadline_s=900)
+        assert answer.error_type == "Runtime.TruncatedEvent", headers
+    assert api.ask(b"1").body == b"1"
+    assert len(api.posts) == len(DAMAGED) + 1

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.shim.handlers import program
-from tests.shim.messages import DAMAGED
-from tests.shim.runtime_api import RuntimeApi
+from tests.shim.runtime_api import RuntimeApi, refuse_damaged_bodies
 from tests.shim.shims import Start, Way, running, ways, workshop
 from tests.support import ROOT, need
 
@@ -141,11 +140,7 @@ def test_a_truncated_event_is_answered_as_an_error(way: Way, run_handler: Start,
 @native
 def test_a_body_whose_end_nobody_knows_is_an_error_at_once(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):
-        for body, headers in DAMAGED:
-            answer = api.ask(body, manner="raw", headers=headers, deadline_s=900)
-            assert answer.error_type == "Runtime.TruncatedEvent", headers
-        assert api.ask(b"1").body == b"1"
-        assert len(api.posts) == len(DAMAGED) + 1
+        refuse_damaged_bodies(api)
 
 
 @native
