@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from elftools.elf import enums
 
 from ..base.errors import ElfError
+from ..platform import limits
 from . import records
 from .functions import within_a_function
 from .headers import Section, Segment
@@ -46,7 +47,6 @@ KNOWN_SEGMENTS = frozenset(
     {*range(8), *range(0x6474E550, 0x6474E556), 0x70000001, 0x70000002, 0x65041580, 0x65A3DBE5, 0x65A3DBE6}
 )
 INSIDE = {P_TYPE["PT_DYNAMIC"], P_TYPE["PT_INTERP"], P_TYPE["PT_PHDR"], 0x6474E550, 0x6474E552, P_TYPE["PT_NOTE"]}
-MOST_MEMORY = 10_240 << 20  # bytes: of a function
 RELRO, TLS, LOAD = 0x6474E552, P_TYPE["PT_TLS"], P_TYPE["PT_LOAD"]
 DF_1_PIE, ET_EXEC, ET_DYN = 0x08000000, 2, 3
 NOBITS = S_TYPE["SHT_NOBITS"]
@@ -132,7 +132,7 @@ def _segment(one: Segment) -> Iterator[str]:
         yield f"a program header of type {one.type:#x} with flags {one.flags:#x}"
     if one.file_bytes > one.memory_bytes and one.type != P_TYPE["PT_NOTE"]:
         yield "a segment is larger in the file than in memory"
-    if one.memory_bytes > MOST_MEMORY:
+    if one.memory_bytes > limits.MOST_MEMORY_MB << 20:
         yield f"a segment of {one.memory_bytes} bytes of memory"
     if one.align & (one.align - 1):
         yield f"a segment is aligned to {one.align}"

@@ -35,8 +35,10 @@ def stream_of(piece: bytes, *, is_last: bool) -> bytes:
     """The piece deflated: as the end of a member's stream, or as a part, never an empty one, that another follows."""
     import deflate
 
-    stream = bytes(deflate.deflate_compress(piece, _level(piece)))
-    return stream if is_last else _open_ended(stream, piece)
+    stream = deflate.deflate_compress(piece, _level(piece))
+    if not is_last:
+        _open(stream, piece)
+    return bytes(stream)
 
 
 def _level(piece: bytes) -> int:
@@ -52,22 +54,24 @@ def _level(piece: bytes) -> int:
     return QUICK_LEVEL if shrinks else LEVEL
 
 
-def _open_ended(stream: bytes, content: bytes) -> bytes:
-    """The same stream without its end: what follows it continues it."""
+def _open(stream: bytearray, content: bytes) -> None:
+    """Take a stream's end away: what follows continues it. Done in its place, since each worker would hold a copy."""
     import deflate
 
     bit = _last_block(stream, content)
-    opened = bytearray(stream)
-    opened[bit >> 3] &= ~(1 << (bit & 7))
+    stream[bit >> 3] &= ~(1 << (bit & 7))
     for padding in (b"", b"\0"):  # the three bits before EMPTY_BLOCK are in the last byte, or take another
-        joined = bytes(opened) + padding + EMPTY_BLOCK
+        length = len(stream)
+        stream += padding + EMPTY_BLOCK + LAST_EMPTY_BLOCK
         with suppress(deflate.DeflateError):
-            if deflate.deflate_decompress(joined + LAST_EMPTY_BLOCK, len(content)) == content:
-                return joined
+            if deflate.deflate_decompress(stream, len(content)) == content:
+                del stream[-len(LAST_EMPTY_BLOCK) :]
+                return
+        del stream[length:]
     raise AssertionError("an open deflate stream does not hold its content")
 
 
-def _last_block(stream: bytes, content: bytes) -> int:
+def _last_block(stream: bytearray, content: bytes) -> int:
     """The bit at which the last block of a stream begins."""
     bit, at = 0, 0
     while not stream[bit >> 3] >> (bit & 7) & 1:
@@ -75,7 +79,7 @@ def _last_block(stream: bytes, content: bytes) -> int:
     return bit
 
 
-def _end(stream: bytes, bit: int, content: bytes, at: int) -> tuple[int, int]:
+def _end(stream: bytearray, bit: int, content: bytes, at: int) -> tuple[int, int]:
     """Where the block that begins at a bit, and at a place of the content, ends."""
     place, shift, last = bit >> 3, bit & 7, 1  # told that it is the last block, inflate stops behind it
     if int.from_bytes(stream[place : place + 2], "little") >> shift & 0b110 == STORED:
@@ -93,7 +97,7 @@ def _end(stream: bytes, bit: int, content: bytes, at: int) -> tuple[int, int]:
         place, at, last = place + FED_BYTES, at + len(found), 0
 
 
-def _bytes_from_bit(part: bytes, shift: int, last: int) -> bytes:
+def _bytes_from_bit(part: bytes | bytearray, shift: int, last: int) -> bytes:
     """So many bits later, as many bytes as inflate is given at once; `last` sets the first bit."""
     number = int.from_bytes(part, "little") >> shift | last
     return (number & (1 << 8 * FED_BYTES) - 1).to_bytes(min(len(part), FED_BYTES), "little")
