@@ -192,6 +192,7 @@ bool answer_is_near(const struct pace *pace);
 struct child {
     pid_t pid;   /* 0: none */
     int in, out; /* our ends of its stdin and stdout; -1 when closed */
+    int far_in;  /* persistent: its own end of its stdin, which tells what it has not read */
     bool ended;  /* it is a zombie, and `status` is what waitpid will say */
     int status;
     bool served; /* persistent: it has answered an event */

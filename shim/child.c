@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,9 +28,12 @@
 #endif
 // clang-format on
 
-enum { STOP_MS = 250 }; /* Lambda's own patience after SIGTERM is 300 ms or more */
+enum {
+    STOP_MS = 250,        /* Lambda's own patience after SIGTERM is 300 ms or more */
+    SOCKET_ROOM = 1 << 18 /* more would not stay in the processor's cache from the writing to the reading */
+};
 
-struct child child = {.in = -1, .out = -1};
+struct child child = {.in = -1, .out = -1, .far_in = -1};
 
 static char *program;
 static char *command[64];
@@ -287,8 +291,29 @@ static __attribute__((noinline)) int start_server_with(char *const variables[])
     if (error && pid > 0)
         waitpid(pid, NULL, 0);
     if (!error)
-        child = (struct child){.pid = pid, .in = -1, .out = -1};
+        child = (struct child){.pid = pid, .in = -1, .out = -1, .far_in = -1};
     return error;
+}
+
+static void close_once(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
+
+/* Two ends, to be read at [0] and written to at [1]. A persistent program gets sockets: their bytes cost two thirds of a
+   pipe's. Each carries one direction only, so that an end of file is one. A program of one event keeps its pipes, for what
+   opens /dev/stdin by name. */
+static int make_pair(int ends[2])
+{
+    if (SHIM_PROCESS != PERSISTENT)
+        return pipe2(ends, O_CLOEXEC);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return -1;
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &(int){SOCKET_ROOM}, sizeof(int)); /* as far as net.core.wmem_max allows */
+    shutdown(ends[0], SHUT_WR);
+    return 0;
 }
 
 /* Not inlined: what lives in the frame of a vfork must not be anybody else's. */
@@ -297,9 +322,9 @@ static __attribute__((noinline)) int start_with(char *const variables[])
     int in[2], out[2];
     if (SHIM_PROCESS == HTTP)
         return start_server_with(variables);
-    if (pipe2(in, O_CLOEXEC))
+    if (make_pair(in))
         return errno;
-    if (pipe2(out, O_CLOEXEC)) {
+    if (make_pair(out)) {
         int error = errno;
         close(in[0]);
         close(in[1]);
@@ -311,9 +336,9 @@ static __attribute__((noinline)) int start_with(char *const variables[])
         exec_child(in[0], out[1], variables, &error);
     if (pid < 0)
         error = errno;
-    close(in[0]);
     close(out[1]);
     if (error) {
+        close(in[0]);
         close(in[1]);
         close(out[0]);
         if (pid > 0)
@@ -322,7 +347,9 @@ static __attribute__((noinline)) int start_with(char *const variables[])
     }
     fcntl(in[1], F_SETFL, O_NONBLOCK);
     fcntl(out[0], F_SETFL, O_NONBLOCK);
-    child = (struct child){.pid = pid, .in = in[1], .out = out[0]};
+    child = (struct child){.pid = pid, .in = in[1], .out = out[0], .far_in = in[0]};
+    if (SHIM_PROCESS != PERSISTENT)
+        close_once(&child.far_in);
     return 0;
 }
 
@@ -348,13 +375,6 @@ int child_start(char *const more[])
     return error;
 }
 
-static void close_once(int *descriptor)
-{
-    if (*descriptor >= 0)
-        close(*descriptor);
-    *descriptor = -1;
-}
-
 /* End of file on its stdin. */
 void child_close_in(void)
 {
@@ -378,7 +398,8 @@ void child_kill(void)
         waitpid(child.pid, NULL, 0);
     child_close_in();
     child_close_out();
-    child = (struct child){.in = -1, .out = -1};
+    close_once(&child.far_in);
+    child = (struct child){.in = -1, .out = -1, .far_in = -1};
 }
 
 /* Reap orphans of earlier programs, and see whether ours has ended: child_kill reaps that one, when its answer is on its

@@ -1,4 +1,4 @@
-/* One event in, one answer out, both at the same time: pipes hold 64 KiB, and a program may answer while it reads.
+/* One event in, one answer out, both at the same time: pipes and sockets hold little, and a program may answer while it reads.
 
    per-event   stdin gets the event and its end; all of stdout, to the end of the program, is the answer.
    persistent  stdin gets a frame, `<request id> <length>` on a line and then the event; a frame of the same form and the
@@ -18,6 +18,7 @@
 enum {
     PIPE = 65536, /* what a pipe holds */
     WIDE_PIPE = 1 << 20,
+    PIECE = 1 << 20,                   /* of an answer, at most, that is read at once */
     HEAD = ID_LIMIT + TYPE_LIMIT + 32, /* a frame's head is shorter */
     LENGTH_DIGITS = 10,
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
@@ -28,18 +29,13 @@ enum {
 /* ---- both ways ---- */
 
 /* A wide pipe spares the two of us most of our turns; the kernel may refuse, and then it takes more of them. */
-static void widen_pipe(int descriptor, size_t size)
-{
-    if (size > PIPE && fcntl(descriptor, F_GETPIPE_SZ) < WIDE_PIPE)
-        fcntl(descriptor, F_SETPIPE_SZ, WIDE_PIPE);
-}
-
-static void begin(const struct exchange *exchange)
+static void widen_pipe(const struct exchange *exchange)
 {
     size_t size = 0;
     for (int i = exchange->from; i < exchange->to; i++)
         size += exchange->parts[i].iov_len;
-    widen_pipe(child.in, size);
+    if (size > PIPE && fcntl(child.in, F_GETPIPE_SZ) < WIDE_PIPE)
+        fcntl(child.in, F_SETPIPE_SZ, WIDE_PIPE);
 }
 
 /* Hand over what the program takes now; false when it has closed its stdin. */
@@ -61,12 +57,12 @@ static bool feed(struct exchange *exchange)
     return true;
 }
 
-/* Asked while its stdin is open still: what it did not read pinned in the pipe. */
+/* What it did not read waits at its own end of the socket still; ours would count it in buffers, not in bytes. */
 static void see_unread(struct exchange *exchange)
 {
     int waiting;
-    if (child.in >= 0 && child.served)
-        exchange->unread = ioctl(child.in, FIONREAD, &waiting) == 0 && (size_t)waiting == exchange->fed;
+    if (child.far_in >= 0 && child.served)
+        exchange->unread = ioctl(child.far_in, FIONREAD, &waiting) == 0 && (size_t)waiting == exchange->fed;
 }
 
 static bool is_fed(const struct exchange *exchange)
@@ -130,7 +126,7 @@ enum outcome per_event(struct exchange *exchange)
 {
     static struct pace pace;
     bool due = false;
-    begin(exchange);
+    widen_pipe(exchange);
     room_for(&exchange->answer, 2 * PIPE); /* for a short answer and the look behind it: the same memory each time */
     for (;;) {
         if (child.in >= 0 && (!feed(exchange) || is_fed(exchange)))
@@ -315,7 +311,6 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
             } else if (frames.place == ANSWER) {
                 if (!SHIM_STREAM)
                     room_for(&exchange->answer, frames.left);
-                widen_pipe(child.out, frames.left);
             }
         } else {
             size_t part = frames.left < size - at ? frames.left : size - at;
@@ -344,7 +339,7 @@ static enum outcome read_frames(struct exchange *exchange)
     enum outcome outcome = GOING_ON;
     do {
         if (frames.place == ANSWER) {
-            most = frames.left < WIDE_PIPE ? frames.left : WIDE_PIPE;
+            most = frames.left < PIECE ? frames.left : PIECE;
             size = read_out(room_for(&exchange->answer, most), most);
             if (size > 0) {
                 frames.left -= (size_t)size;
@@ -384,7 +379,6 @@ enum outcome persistent(struct exchange *exchange)
 {
     static struct pace pace;
     bool due = false;
-    begin(exchange);
     begin_line();
     for (;;) {
         if (child.in >= 0 && !feed(exchange)) {

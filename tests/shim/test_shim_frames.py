@@ -109,3 +109,19 @@ def test_an_event_that_meets_a_program_on_its_way_out_is_served(
         for _ in range(20):
             assert api.ask({"do": f"leave{slow}"}).body == b'"bye"'
             assert api.ask({"do": "count"}).body == b"0"
+
+
+@pytest.mark.parametrize("way", [way for way in CHECKED if "persistent" in str(way) and way.shim != "node"], ids=str)
+@pytest.mark.parametrize("size", [0, 2_000_000])
+def test_only_an_event_of_which_nothing_was_read_goes_to_the_next_program(
+    way: Way, size: int, start: Start, api: RuntimeApi
+) -> None:
+    event = {"do": "count", "more": "x" * size}
+    with start(way):
+        assert api.ask({"do": "leave-slowly"}).body == b'"bye"'
+        assert api.ask(event).body == b"0"
+        assert api.ask({"do": "leave-with-a-byte"}).body == b'"bye"'
+        answer = api.ask(event)
+        assert answer.error_type == "Function.ExitError"
+        assert "exit code 5" in answer.error_message
+        assert api.ask(event).body == b"0"

@@ -203,6 +203,10 @@ static void act(const char *deed, const char *event, size_t size)
         answer_text("\"bye\"");
         usleep(5000);
         exit(0);
+    } else if (is(deed, "leave-with-a-byte")) {
+        char byte;
+        answer_text("\"bye\"");
+        exit(read(STDIN_FILENO, &byte, 1) == 1 ? 5 : 6);
     } else if (is(deed, "stray-group")) {
         setpgid(0, getppid());
         sleep(60);
