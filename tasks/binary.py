@@ -45,10 +45,6 @@ def stage(project: Project, function: Function) -> Stage:
         unreadable, sources = error, Tree(Path(function.source or ""), ())
 
     def make() -> str:
-        from .lib.build import haskell
-        from .lib.build.datafiles import data_files
-        from .lib.build.job import Job
-
         if unreadable:
             raise unreadable
 
@@ -57,6 +53,10 @@ def stage(project: Project, function: Function) -> Stage:
 
         machine = builder.machine_for(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
+        from .lib.build import haskell  # while this host tries what it was asked for
+        from .lib.build.datafiles import data_files
+        from .lib.build.job import Job
+
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
         options, static = project.build.ghc_options, function.libc.is_linked_in
         job = Job(

@@ -42,7 +42,7 @@ def assembler_options(machine: Machine, log: Log) -> tuple[str, ...]:
     """Options for GHC, once the program is there; none, with a warning, where it cannot be made."""
     made = f"{machine.workspace}/.tools/{mark()}"
     said: list[str] = []
-    if machine.run(["sh", "-c", MAKE, "sh", made, source()], "/", said.append):
+    if not machine.is_program(made) and machine.run(["sh", "-c", MAKE, "sh", made, source()], "/", said.append):
         log("warning: no assembler that makes each build the same to the byte could be compiled here:")
         log("  " + " ".join(said)[-300:])
         return ()

@@ -37,7 +37,7 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
         if not _build(machine, job, folder, log):
             return None
         made = dict(_executables_in_plan(machine, folder)).get(job.executable, "")
-        if made and machine.run(["test", "-x", made], folder, log) == 0:
+        if made and machine.is_program(made):
             return made
         machine.run(["rm", "-rf", "dist-newstyle"], folder, log)
     return ""

@@ -1,8 +1,8 @@
 """One fixed name for the folder that is built in, so that a Paths_ module holds the same path in every clone.
 
 in   the folder that holds the copies of the sources and cabal's own folder
-out  `hindrance(folder)` → why it cannot be had here, or ""; `enter(parent, folder)` → words before a command that let
-     it see `parent` at PLACE
+out  `hindrance(folder)` → why it cannot be had here, or ""; `ask(folder)` begins to try that;
+     `enter(parent, folder)` → words before a command that let it see `parent` at PLACE
 
 A mount namespace gives the name: a bind that only the command and its children see, and that goes with them. It is
 tried, since no setting tells for sure whether it is allowed; nothing is remembered from run to run.
@@ -35,12 +35,22 @@ def hindrance(parent: Path) -> str:
     needed = [parent, Path.home(), *(Path(found).resolve() for tool in TOOLS if (found := shutil.which(tool)))]
     if inside := [path for path in needed if path.is_relative_to(PLACE)]:
         return f"{inside[0]} lies below {PLACE}"
-    parent.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run(
-            [*enter(parent, str(PLACE)), "true"], capture_output=True, text=True, check=False, timeout=20
-        )
+        asked = ask(parent)
+        try:
+            _, words = asked.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            asked.kill()
+            raise
     except (OSError, subprocess.SubprocessError) as error:
         return f"no mount namespace could be made ({error})"
-    said = done.stderr.strip().splitlines()
-    return f"no mount namespace could be made ({said[0] if said else done.returncode})" if done.returncode else ""
+    said = words.strip().splitlines()
+    return f"no mount namespace could be made ({said[0] if said else asked.returncode})" if asked.returncode else ""
+
+
+@cache
+def ask(parent: Path) -> subprocess.Popen[str]:
+    """Try it, beside what this process does meanwhile; OSError where there is no `unshare`."""
+    parent.mkdir(parents=True, exist_ok=True)
+    command = [*enter(parent, str(PLACE)), "true"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -217,7 +217,7 @@ def _stripped_executable(machine: Machine, job: Job, folder: str, made: str) -> 
     said: list[str] = []
     if made and machine.run([*STRIP, "-o", stripped, made], folder, said.append) == 0:
         return stripped
-    if made and machine.run(["test", "-x", made], folder, said.append) == 0:
+    if made and machine.is_program(made):
         why = " ".join(said)
         act = full_disk(machine, job, why) or "Look at strip's words; doit doctor tells its version."
         raise CompileError(f"{made} cannot be stripped: {why}", act)

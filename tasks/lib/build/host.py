@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base import processes
+from ..base import derived, processes
 from ..base.files import PROGRAM_MODE, replacement, write
 from ..base.locks import lock_of
 from ..base.processes import Log
+from ..base.walk import is_program
 from ..platform.architecture import own_architecture
 from ..settings.words import Builder
 from . import fixed
@@ -77,6 +78,8 @@ class Host:
         """The versions of what is installed; a missing tool has none."""
         from .machine import Toolchain
 
+        with suppress(OSError):  # said when a build wants it
+            fixed.ask(self._parent)
         versions = tool_versions(self._cabal.parent / "versions.json")
         libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
@@ -100,9 +103,13 @@ class Host:
         into = Path(self._real, name)
         with lock_of(Path(self._real, ".locks", name)) as lock:
             self._locks = [lock]
-            processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
+            ended = Path(self._real, f"{name}.ended")
+            if not ended.exists() and into.is_dir():
+                processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
+            derived.remove(ended)
             folder = mirror(sources, into, Path(self._real, f"{name}.sources"), f"{settings} {self.workspace}")
             yield f"{self.workspace}/{folder.relative_to(self._real)}"
+            write(ended, b"")  # no compiler was cut short, so that the next build need not look for what one left
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the workspace; ToolError when it is not installed."""
@@ -119,6 +126,11 @@ class Host:
     def ensure_package_index(self, _: Log) -> bool:
         """What cabal keeps in a home folder is the person's own."""
         return not self.offline
+
+    def is_program(self, path: str) -> bool:
+        """Whether there is an executable file."""
+        file = self._on_disk(path)
+        return file.is_file() and is_program(file)
 
     def read(self, path: str) -> bytes | None:
         """A file's content."""

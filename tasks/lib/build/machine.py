@@ -81,6 +81,9 @@ class Machine(Protocol):
     def ensure_package_index(self, log: Log) -> bool:
         """Fetch the package index where this machine may do so by itself; True if there is one now."""
 
+    def is_program(self, path: str) -> bool:
+        """Whether there is an executable file."""
+
     def read(self, path: str) -> bytes | None:
         """A small file's content, None when it is not there."""
 

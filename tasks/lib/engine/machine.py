@@ -216,6 +216,10 @@ class Docker:
         self.offline = box.run(command, WORKSPACE, log) != 0
         return not self.offline
 
+    def is_program(self, path: str) -> bool:
+        """Whether there is an executable file."""
+        return self.run(["test", "-x", path, "-a", "-f", path], "/", lambda _: None) == 0
+
     def read(self, path: str) -> bytes | None:
         """A file's content."""
         held = io.BytesIO()
