@@ -67,7 +67,7 @@ def stage(project: Project, function: Function) -> Stage:
                 dlopen_names=members.libraries(function.include),
                 layers=laid.layers,
             )
-            verdict = judge.with_findings(verdict, laid.notes, laid.problems)
+            verdict = judge.with_findings(verdict, laid.notes, laid.problems, laid.unproved)
         if verdict.problems:
             raise judge.error(verdict)
         for lack in verdict.unproved:

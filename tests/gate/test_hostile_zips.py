@@ -220,6 +220,7 @@ def base(parts: Path, task: Path) -> None:
     (task / "settings.sh").write_text("A=1\n")
 
 
+BOOTSTRAPS = ("/var/task/bootstrap", "/opt/bootstrap")
 Shape = Callable[[Path, Path], Any]  # changes the tree; the parts, the task root
 
 
@@ -464,15 +465,17 @@ SHAPES: dict[str, Shape] = {
 }  # fmt: skip
 
 
-def started(root: Path) -> tuple[bool, str]:
-    """As Lambda: execve of the bootstrap, by a user who owns nothing there."""
+def started(root: Path, handler: str = "") -> tuple[bool, str]:
+    """As Lambda: execve of the bootstrap, in the zip or in a layer, by a user who owns nothing there."""
     environment = {
+        **({"_HANDLER": handler} if handler else {}),
         "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
         "LAMBDA_TASK_ROOT": "/var/task",
         "LD_LIBRARY_PATH": f"{FOLDER}:/var/task:/var/task/lib:/opt/lib",
     }
 
     (root / "dev/null").chmod(0o666)
+    bootstrap = next((path for path in BOOTSTRAPS if os.path.lexists(f"{root}{path}")), BOOTSTRAPS[0])
 
     def become() -> None:
         kernel.unshare(kernel.NEWNS)  # /proc for $ORIGIN; it goes with the process
@@ -486,7 +489,7 @@ def started(root: Path) -> tuple[bool, str]:
 
     try:
         done = subprocess.run(
-            ["/var/task/bootstrap"], env=environment, preexec_fn=become, stdin=subprocess.DEVNULL,
+            [bootstrap], env=environment, preexec_fn=become, stdin=subprocess.DEVNULL,
             capture_output=True, check=False, timeout=30,
         )  # fmt: skip
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import zipfile
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base.errors import PackageError
-from tasks.lib.package.unzip import unpack
+from tasks.lib.package.unzip import Unpacked, unpack
 from tests.support import need
 
 SPLIT = {"a part": lambda zipped: b"PK\7\x08" + zipped, "the last": lambda zipped: zipped[:-18] + b"\1" + zipped[-17:]}
@@ -50,8 +51,35 @@ def test_an_end_that_is_not_there_is_named(tmp_path: Path, zipped: bytes, change
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_what_lambda_is_not_known_to_take_is_noted(tmp_path: Path, method: int) -> None:
+def test_what_lambda_is_not_known_to_take_is_not_proved(tmp_path: Path, method: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo("a"), b"x" * 1000, method)
-    noted = [note.message for note in unpack(tmp_path / "a.zip", tmp_path).notes if "compressed by" in note.message]
-    assert bool(noted) is (method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+    doubted = [lack for lack in unpack(tmp_path / "a.zip", tmp_path).unproved if "compressed by" in lack.message]
+    assert bool(doubted) is (method not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
+
+@pytest.mark.parametrize("comment", [b"see PK\5\6", b"see PK\5\6" + b"." * 100])
+def test_an_end_within_the_comment_is_named(tmp_path: Path, zipped: bytes, comment: bytes) -> None:
+    content = zipped[:-2] + len(comment).to_bytes(2, "little") + comment
+    assert "a comment with the mark of a zip's end" in refusal(tmp_path, content).message
+
+
+def with_mode(tmp_path: Path, **modes: int) -> Unpacked:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, mode in modes.items():
+            info = zipfile.ZipInfo(name.replace("_", "/"))
+            info.create_system, info.external_attr = 3, mode << 16
+            archive.writestr(info, "/tmp" if stat.S_ISLNK(mode) else "x")
+    return unpack(tmp_path / "a.zip", tmp_path)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+def test_what_is_no_file_is_left_out_and_noted(tmp_path: Path, kind: int) -> None:
+    found = with_mode(tmp_path, bootstrap=stat.S_IFREG | 0o755, odd=kind | 0o644)
+    assert set(found.contents.members) == {"bootstrap"}
+    assert [note.file for note in found.notes] == ["odd"]
+
+
+def test_a_file_behind_a_link_is_not_proved(tmp_path: Path) -> None:
+    found = with_mode(tmp_path, lib=stat.S_IFLNK | 0o777, lib_deep_file=stat.S_IFREG | 0o644)
+    assert [(lack.file, "behind the link lib" in lack.message) for lack in found.unproved] == [("lib/deep/file", True)]

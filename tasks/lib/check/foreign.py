@@ -33,5 +33,5 @@ def doubts(path: Path, function: Function, layers: Sequence[Path]) -> Iterator[s
         odd = [*archive.problems, *laid.problems]
         if odd or found.problems:
             raise judge.error(judge.nothing(where, odd) if odd else found)
-        for lack in found.unproved:
+        for lack in (*archive.unproved, *laid.unproved, *found.unproved):
             yield f"not proved: {lack.file}: {lack.message}\n  → {lack.hint}"

@@ -141,7 +141,7 @@ def zip_file(path: Path, chosen: argparse.Namespace) -> Checked:
             shims = ("/var/task/bootstrap",) if any(item.role is Role.BOOTSTRAP for item in found.objects) else ()
             how = How(event_of(chosen.run), chosen.memory_mb, chosen.timeout_s, handler, shims)
             ran = run_zip(archive.contents, laid.layers.contents or Contents({}), where, how)
-        found = judge.with_findings(found, [*archive.notes, *laid.notes])
+        found = judge.with_findings(found, [*archive.notes, *laid.notes], (), [*archive.unproved, *laid.unproved])
     lines = [*tree(found.objects), f"libc = {found.libc}", *sayings(found.problems, found.unproved, found.notes)]
     lines.append(last_line(path.name, where, found))
     document = {"file": printable(str(path)), "kind": "zip", **asdict(found)}

@@ -22,7 +22,7 @@ from ..platform.runtimes import Platform, platform
 from . import later, node, own
 from .call import NAME_THE_LAYER, Entry
 from .inventory import elf_files, too_large
-from .lambda_root import NO_LAYERS, Contents, LambdaRoot, Layers
+from .lambda_root import NO_LAYERS, Contents, LambdaRoot, Layers, name_in_package
 from .launch import Launch
 from .objects import floors, idle, objects
 from .proof import Proof, proof_of
@@ -145,12 +145,14 @@ def nothing(where: Platform, problems: Sequence[Problem]) -> Verdict:
     return _verdict_on(empty, {}, Findings(problems=list(problems)), "")
 
 
-def with_findings(found: Verdict, notes: Iterable[Note], problems: Iterable[Problem] = ()) -> Verdict:
+def with_findings(
+    found: Verdict, notes: Iterable[Note], problems: Iterable[Problem] = (), unproved: Iterable[Unproved] = ()
+) -> Verdict:
     """The verdict with what somebody else saw."""
-    together = (*problems, *found.problems)
-    word = outcome(together, found.unproved)
-    everything = _in_order((*notes, *found.notes))
-    return replace(found, problems=together, notes=everything, verdict=word, starts=word is Outcome.STARTS)
+    faults, doubts = (*problems, *found.problems), (*unproved, *found.unproved)
+    word = outcome(faults, doubts)
+    told = _in_order((*notes, *found.notes))
+    return replace(found, problems=faults, unproved=doubts, notes=told, verdict=word, starts=word is Outcome.STARTS)
 
 
 def _verdict_on(
@@ -167,6 +169,8 @@ def _verdict_on(
         found.problems += [item for item in proof.problems if item not in found.problems]
         found.unproved += [item for item in proof.unproved if item not in found.unproved]
         found.notes += [item for item in proof.notes if item not in found.notes]
+    if starts_helpers:
+        found.unproved += _not_to_be_run(root, elves, starts_helpers)
     helpers = [proof_of(root, entry, tables) for entry in _helpers(root, elves, found.entries, proofs)]
     for helper in helpers:
         name = printable(helper.entry.name)
@@ -212,6 +216,16 @@ def _helpers(
         ours = elf.kind.architecture == root.platform.architecture and member is not None and member.is_program
         if ours and elf.is_program and path not in started and not LOADER.fullmatch(path.rpartition("/")[2]):
             yield Entry(path, Role.HELPER, library_path)
+
+
+def _not_to_be_run(root: LambdaRoot, elves: Mapping[str, Elf], by: str) -> Iterator[Unproved]:
+    """Programs that somebody may start, and that have no permission for it."""
+    for path, member in root.members():
+        elf = elves.get(path)
+        ours = elf is not None and elf.kind.architecture == root.platform.architecture and elf.is_program
+        if ours and not member.is_program and not LOADER.fullmatch(path.rpartition("/")[2]):
+            message = f"it may start {printable(name_in_package(path))}, which has no permission to be executed."
+            yield Unproved(Doubt.SCRIPT, by, message, "Pack it with mode 0755.")
 
 
 def _libc(proofs: Sequence[Proof], program: str) -> Libc:

@@ -57,6 +57,7 @@ class Doubt(StrEnum):
     SCRIPT = "script"
     SYMBOLS = "symbols"
     VERSIONS = "versions"
+    ZIP = "zip"
 
 
 class Topic(StrEnum):

@@ -19,7 +19,7 @@ from ..gate.lambda_root import NO_LAYERS, Contents, Layers
 from .unzip import unpack
 
 if TYPE_CHECKING:
-    from ..gate.verdict import Note, Problem
+    from ..gate.verdict import Note, Problem, Unproved
     from ..sysroot.member import Member
 
 
@@ -30,6 +30,7 @@ class BelowOpt:
     layers: Layers = NO_LAYERS
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unproved: tuple[Unproved, ...] = ()
 
 
 @contextmanager
@@ -50,6 +51,7 @@ def below_opt(zips: Sequence[Path], *, unread: bool = False) -> Iterator[BelowOp
             Layers(merged_contents([one.contents for one in found]), unread),
             tuple(note for one in found for note in one.notes),
             tuple(problem for one in found for problem in one.problems),
+            tuple(doubt for one in found for doubt in one.unproved),
         )
 
 
