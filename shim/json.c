@@ -35,16 +35,34 @@ static inline uint64_t next(uint64_t bits, uint64_t run, uint64_t *carry)
 }
 
 /* Whether the number of ones up to and with a place is odd. */
-static inline uint64_t odd_ones_up_to(uint64_t bits)
+static inline __attribute__((always_inline)) uint64_t odd_ones_up_to(uint64_t bits)
 {
     for (int distance = 1; distance < 64; distance *= 2)
         bits ^= bits << distance;
     return bits;
 }
 
+/* Those of the bits that the mask has, together at the low end. */
+static inline uint64_t compressed(uint64_t bits, uint64_t mask)
+{
+    uint64_t all = 0;
+    for (int at = 0; mask; mask &= mask - 1)
+        all |= (bits >> __builtin_ctzll(mask) & 1) << at++;
+    return all;
+}
+
+/* And back to the places of the mask. */
+static inline uint64_t expanded(uint64_t bits, uint64_t mask)
+{
+    uint64_t all = 0;
+    for (; mask; mask &= mask - 1, bits >>= 1)
+        all |= mask & -mask & -(bits & 1);
+    return all;
+}
+
 /* ---- brackets ---- */
 
-enum { BRACKETS = 63 };
+enum { BRACKETS = 63, KEPT = 32, GROUP = 4 };
 
 /* No value is open: the text has not begun, or its value has ended. */
 static bool is_outermost(const struct json_scan *scan)
@@ -62,16 +80,31 @@ static unsigned brackets_in(uint64_t braces)
     return BRACKETS - (unsigned)__builtin_clzll(braces);
 }
 
+/* The outer ones of many brackets are laid aside, half a number at a time, so that none goes in and out at the border. */
+static void lay_aside(struct json_scan *scan)
+{
+    const uint64_t aside = scan->braces >> KEPT;
+    append(&scan->outer, &aside, sizeof aside);
+    scan->braces = (scan->braces & ((UINT64_C(1) << KEPT) - 1)) | UINT64_C(1) << KEPT;
+}
+
+static void take_back(struct json_scan *scan)
+{
+    const unsigned there = brackets_in(scan->braces);
+    uint64_t aside;
+    scan->outer.size -= sizeof aside;
+    memcpy(&aside, scan->outer.data + scan->outer.size, sizeof aside);
+    scan->braces = (scan->braces ^ UINT64_C(1) << there) | aside << there;
+}
+
 /* `count` brackets of one kind are opened. */
 static void go_in(struct json_scan *scan, bool brace, unsigned count)
 {
     scan->wrong |= scan->opened && is_outermost(scan); /* a second value */
     scan->opened = true;
     while (count > 0) {
-        if (brackets_in(scan->braces) == BRACKETS) {
-            append(&scan->outer, &scan->braces, sizeof scan->braces);
-            scan->braces = 1;
-        }
+        if (brackets_in(scan->braces) == BRACKETS)
+            lay_aside(scan);
         unsigned room = BRACKETS - brackets_in(scan->braces), some = room < count ? room : count;
         scan->braces = ((scan->braces + brace) << some) - brace;
         count -= some;
@@ -85,10 +118,8 @@ static void go_out(struct json_scan *scan, bool brace, unsigned count)
         scan->wrong |= (scan->braces ^ -(uint64_t)brace) & ((UINT64_C(1) << some) - 1);
         scan->braces >>= some;
         count -= some;
-        if (scan->braces == 1 && scan->outer.size > 0) {
-            scan->outer.size -= sizeof scan->braces;
-            memcpy(&scan->braces, scan->outer.data + scan->outer.size, sizeof scan->braces);
-        }
+        if (scan->braces == 1 && scan->outer.size > 0)
+            take_back(scan);
     }
     scan->wrong |= count;
 }
@@ -102,43 +133,111 @@ static uint64_t place_alike(struct json_scan *scan, uint64_t all, bool opened, b
     return -before ^ -(before ^ is_in_object(scan)) << turn;
 }
 
-/* One after the other; next to nothing here is a branch that can be guessed wrong. */
-static inline __attribute__((always_inline)) uint64_t place_each(struct json_scan *scan, uint64_t all, uint64_t open,
-                                                                 uint64_t brace)
+/* What up to four brackets in a row do, told by a table: to guess each of them cost more than all the rest. */
+struct group {
+    unsigned char pops, pop_mask, pop_kinds; /* brackets of before that it closes, and their kinds, the innermost lowest */
+    unsigned char pushes, push_kinds;        /* those that it leaves open */
+    unsigned char wrong;                     /* it closes one of its own as another kind */
+    unsigned char known;                     /* behind which of them we are in an object that it opens itself */
+    unsigned char row;                       /* for the others: of `objects` */
+};
+static struct group groups[GROUP << 2 * GROUP];
+static unsigned char objects[GROUP << GROUP]
+                            [1 << (GROUP + 1)]; /* by the brackets of before: behind which we are in one of those */
+
+/* `opens`, `kinds`: a bit for each bracket, the first the lowest. */
+static const struct group *group_of(uint64_t opens, uint64_t kinds, unsigned count)
 {
-    uint64_t in_object = is_in_object(scan), object = -in_object, braces = scan->braces;
-    for (; all; all &= all - 1) {
-        const int place = __builtin_ctzll(all);
-        const uint64_t is_open = open >> place & 1, is_brace = brace >> place & 1, before = in_object;
-        if (__builtin_expect(is_open ? braces == 1 || braces >> BRACKETS : braces <= 3, 0)) { /* beyond the number */
-            scan->braces = braces;
-            (is_open ? go_in : go_out)(scan, is_brace, 1);
-            braces = scan->braces;
-            in_object = is_in_object(scan);
-        } else {
-            scan->wrong |= (braces ^ is_brace) & ~is_open & 1;
-            braces = is_open ? braces << 1 | is_brace : braces >> 1;
-            in_object = braces & 1;
-        }
-        object ^= -(before ^ in_object) << place;
-    }
-    scan->braces = braces;
-    return object;
+    const uint64_t mask = (1 << GROUP) - 1;
+    return groups + ((count - 1) << 2 * GROUP | (kinds & mask) << GROUP | (opens & mask));
 }
 
-/* Go in and out of the brackets: which bytes stand directly in an object, and, as the result, which in no bracket at all. */
-static inline __attribute__((always_inline)) uint64_t place_brackets(struct json_scan *scan, uint64_t open, uint64_t close,
-                                                                     uint64_t brace, uint64_t *in_object)
+static void make_group(unsigned opens, unsigned kinds, unsigned count)
 {
-    const uint64_t all = open | close;
-    uint64_t outside = is_outermost(scan) ? (all & -all) - 1 : 0;
-    if (all & (all - 1) && (!open || !close) && (!(all & brace) || !(all & ~brace)))
-        *in_object = place_alike(scan, all, open, all & brace);
+    struct group *group = groups + (group_of(opens, kinds, count) - groups);
+    unsigned char own[GROUP], level = 0, open = 0;
+    group->row = (unsigned char)((count - 1) << GROUP | opens);
+    memset(objects[group->row], 0, sizeof *objects);
+    for (unsigned i = 0; i < count; i++) {
+        const unsigned char kind = kinds >> i & 1;
+        if (opens >> i & 1)
+            own[open++] = kind;
+        else if (open > 0)
+            group->wrong |= own[--open] ^ kind;
+        else
+            group->pop_kinds |= (unsigned char)(kind << level++);
+        if (open > 0)
+            group->known |= (unsigned char)(own[open - 1] << i);
+        for (unsigned before = 0; open == 0 && before < sizeof *objects; before++)
+            objects[group->row][before] |= (unsigned char)((before >> level & 1) << i);
+    }
+    group->pops = level;
+    group->pop_mask = (unsigned char)((1 << level) - 1);
+    group->pushes = open;
+    for (unsigned i = 0; i < open; i++)
+        group->push_kinds |= (unsigned char)(own[i] << (open - 1 - i));
+}
+
+/* Once. */
+static void make_groups(void)
+{
+    for (unsigned count = 1; count <= GROUP && !groups[sizeof groups / sizeof *groups - 1].pushes; count++)
+        for (unsigned i = 0; i < 1 << 2 * GROUP; i++)
+            make_group(i & ((1 << GROUP) - 1), i >> GROUP, count);
+}
+
+/* The number is at one of its ends, and there is more of it. */
+static __attribute__((noinline)) bool moved_from_end(struct json_scan *scan)
+{
+    const bool full = brackets_in(scan->braces) >= BRACKETS - GROUP;
+    if (full)
+        lay_aside(scan);
+    else if (scan->outer.size > 0)
+        take_back(scan);
     else
-        *in_object = place_each(scan, all, open, brace);
-    if (all && is_outermost(scan))
-        outside |= UINT64_MAX << (63 - __builtin_clzll(all));
-    return outside;
+        return false;
+    return true;
+}
+
+/* The same, one by one, next to the outermost. */
+static __attribute__((noinline)) uint64_t place_few(struct json_scan *scan, uint64_t opens, uint64_t kinds, unsigned count)
+{
+    uint64_t in_object = 0;
+    for (unsigned i = 0; i < count; i++) {
+        (opens >> i & 1 ? go_in : go_out)(scan, kinds >> i & 1, 1);
+        in_object |= is_in_object(scan) << i;
+    }
+    return in_object;
+}
+
+/* Some brackets, told as those of a group: behind which of them we are in an object. */
+static inline __attribute__((always_inline)) uint64_t place_groups(struct json_scan *scan, uint64_t opens, uint64_t kinds,
+                                                                   unsigned count)
+{
+    const uint64_t deepest = UINT64_C(1) << (BRACKETS - GROUP);
+    uint64_t in_object = 0, braces = scan->braces, wrong = 0;
+    for (unsigned at = 0; at < count;) {
+        const unsigned some = count - at < GROUP ? count - at : GROUP;
+        const struct group *group = group_of(opens >> at, kinds >> at, some);
+        uint64_t rest = braces >> group->pops, here;
+        if (__builtin_expect(rest - 2 >= deepest - 2, 0)) { /* beyond the number */
+            scan->braces = braces;
+            const bool again = moved_from_end(scan);
+            here = again ? 0 : place_few(scan, opens >> at, kinds >> at, some);
+            braces = scan->braces;
+            if (again)
+                continue;
+        } else {
+            wrong |= ((braces ^ group->pop_kinds) & group->pop_mask) | group->wrong;
+            here = group->known | objects[group->row][braces % sizeof *objects];
+            braces = rest << group->pushes | group->push_kinds;
+        }
+        in_object |= here << at;
+        at += GROUP;
+    }
+    scan->braces = braces;
+    scan->wrong |= wrong;
+    return in_object;
 }
 
 /* ---- the text ---- */
@@ -147,20 +246,29 @@ static inline __attribute__((always_inline)) uint64_t place_brackets(struct json
 #include "json_block.h"
 #ifdef __x86_64__
 #pragma GCC push_options
-#pragma GCC target("avx2,bmi")
+#pragma GCC target("avx2,bmi,bmi2,popcnt,pclmul")
 #define WIDTH 32
 #include "json_block.h"
 #pragma GCC pop_options
 #endif
 
+#ifdef __x86_64__
+static bool wide_vectors(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("pclmul");
+}
+#endif
+
 static void scan_on(struct json_scan *scan, const char *text, size_t size, bool ended)
 {
     const unsigned char *bytes = (const unsigned char *)text;
-    if (!scan->begun)
+    if (!scan->begun) {
+        make_groups();
         scan->carry[VALUE] = scan->braces = 1;
+    }
     scan->begun = true;
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")) {
+    if (wide_vectors()) {
         scan_blocks_32(scan, bytes, size, ended);
         return;
     }

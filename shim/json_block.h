@@ -11,11 +11,20 @@
 #define NAMED(name) NAMED_FOR(name, WIDTH)
 #define lanes NAMED(lanes)
 #define bits_of NAMED(bits_of)
+#define place_brackets NAMED(place_brackets)
 #define check_utf8 NAMED(check_utf8)
 #define escaped_bytes NAMED(escaped_bytes)
 #define check_numbers NAMED(check_numbers)
 #define scan_block NAMED(scan_block)
 #define scan_blocks NAMED(scan_blocks)
+
+/* What the processor can do in one step. */
+#if WIDTH == 32
+typedef long long double_word __attribute__((vector_size(16)));
+#define odd_ones_up_to(bits) ((uint64_t)__builtin_ia32_pclmulqdq128((double_word){(long long)(bits)}, (double_word){-1}, 0)[0])
+#define compressed(bits, mask) __builtin_ia32_pext_di(bits, mask)
+#define expanded(bits, mask) __builtin_ia32_pdep_di(bits, mask)
+#endif
 
 typedef unsigned char lanes __attribute__((vector_size(WIDTH), aligned(1), may_alias));
 
@@ -54,6 +63,26 @@ static inline __attribute__((always_inline)) uint64_t bits_of(const lanes *bytes
         }                                                                                                                      \
         bits_of(found);                                                                                                        \
     })
+
+/* Go in and out of the brackets: which bytes stand directly in an object, and, as the result, which in no bracket at all. */
+static inline __attribute__((always_inline)) uint64_t place_brackets(struct json_scan *scan, uint64_t open, uint64_t close,
+                                                                     uint64_t brace, uint64_t *in_object)
+{
+    const uint64_t all = open | close, first = is_in_object(scan);
+    uint64_t outside = is_outermost(scan) ? (all & -all) - 1 : 0;
+    if (!all) {
+        *in_object = -first;
+    } else if (all & (all - 1) && (!open || !close) && (!(all & brace) || !(all & ~brace))) {
+        *in_object = place_alike(scan, all, open, all & brace);
+    } else {
+        const uint64_t behind_each =
+            place_groups(scan, compressed(open, all), compressed(brace, all), (unsigned)__builtin_popcountll(all));
+        *in_object = odd_ones_up_to(expanded(behind_each ^ (behind_each << 1 | first), all)) ^ -first;
+    }
+    if (all && is_outermost(scan))
+        outside |= UINT64_MAX << (63 - __builtin_clzll(all));
+    return outside;
+}
 
 /* UTF-8 (RFC 3629), from the single bits of the bytes: 110..., 1110... and 11110... lead, 10... follows, and overlong forms,
    surrogates and what lies above U+10FFFF are told by the four highest bits that a first and a second byte leave open. */
@@ -147,8 +176,7 @@ static inline __attribute__((always_inline)) void scan_block(struct json_scan *s
                                                              const unsigned char *at)
 {
     uint64_t *carry = scan->carry;
-    lanes block[64 / WIDTH];
-    memcpy(block, bytes, sizeof block);
+    const lanes *block = (const lanes *)bytes;
 
     if (bits_of(block) | carry[FOLLOWERS])
         check_utf8(scan, block);
@@ -217,9 +245,13 @@ static void scan_blocks(struct json_scan *scan, const unsigned char *text, size_
 #undef lanes
 #undef bits_of
 #undef WHERE
+#undef place_brackets
 #undef check_utf8
 #undef escaped_bytes
 #undef check_numbers
 #undef scan_block
 #undef scan_blocks
+#undef odd_ones_up_to
+#undef compressed
+#undef expanded
 #undef WIDTH
