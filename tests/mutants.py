@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tests.mutants MODULE TESTS [COUNT] [SEED]       tasks/lib/package/zip.py tests/package 40
 
-in   a module, the tests that should hold it, how many places to change, the seed of their choice
+in   a module, its tests (in quotes, when several files), how many places to change, the seed of their choice
 out  a line for each mutant that no test noticed, with its place; the score at the end; exit 1 when any was not
 
 Each mutant is one change: a comparison turned or moved by one, a number one more, a condition not or never true, an
@@ -18,13 +18,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-MOST_S = 600  # for one run of the tests: a mutant that never ends has been noticed
+LEFT = (".git", ".venv", "build")  # at the top of the repository; tests/build and tasks/lib/build are none of them
+PATIENCE = 5  # times the tests' own time: a mutant that never ends has been noticed
+LEAST_S = 60
 COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -86,17 +89,29 @@ def left_out(index: int) -> Callable[[Any], object]:
     return lambda twin: twin.body.__setitem__(index, ast.Pass())
 
 
-def is_noticed(folder: Path, tests: str) -> bool:
-    """Whether a test fails there."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", tests]
+def copied(folder: Path) -> Path:
+    """A copy of the repository, less what is built or downloaded."""
+    made = folder / "repository"
+
+    def left(inside: str, names: list[str]) -> set[str]:
+        bytecode = {name for name in names if name == "__pycache__" or name.endswith("_cache")}
+        return bytecode | (set(LEFT) if Path(inside) == ROOT else set())
+
+    shutil.copytree(ROOT, made, ignore=left, symlinks=True)
+    return made
+
+
+def failure(folder: Path, tests: str, most_s: float | None = None) -> str:
+    """What the tests say there when one of them fails, or none ends in so many seconds; else nothing."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", *tests.split()]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, check=False, timeout=MOST_S, text=True
+            command, cwd=folder, env=environment, capture_output=True, check=False, timeout=most_s, text=True
         )
     except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        return "it does not end"
+    return done.stdout + done.stderr if done.returncode else ""
 
 
 def main(module: str, tests: str, count: str = "40", seed: str = "1") -> int:
@@ -104,16 +119,16 @@ def main(module: str, tests: str, count: str = "40", seed: str = "1") -> int:
     chosen = list(mutants(ast.parse((ROOT / module).read_text())))
     Random(seed).shuffle(chosen)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name, "repository")
-        left = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache")
-        shutil.copytree(ROOT, folder, ignore=left, symlinks=True)
-        if is_noticed(folder, tests):
-            sys.exit(f"{tests} fails without a change")
+        folder = copied(Path(name))
+        start = time.monotonic()
+        if said := failure(folder, tests):
+            sys.exit(f"{tests} fails without a change:\n{said[-3000:]}")
+        most_s = max(LEAST_S, PATIENCE * (time.monotonic() - start))
         noticed = 0
         chosen = chosen[: int(count)]
         for where, tree in chosen:
             (folder / module).write_text(ast.unparse(tree))
-            seen = is_noticed(folder, tests)
+            seen = bool(failure(folder, tests, most_s))
             noticed += seen
             if not seen:
                 print(f"{module}, {where}: no test noticed", flush=True)
