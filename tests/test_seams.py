@@ -1,8 +1,9 @@
-"""Four seams: each kind of thing is done in one place, and who does it elsewhere has a reason here."""
+"""Six seams: each kind of thing is done in one place, and who does it elsewhere has a reason here."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,35 @@ WALKERS = {
     "lib/scaffold/executables.py": "looks for something to propose, in folders of a person's own",
 }
 ACCESS: dict[str, str] = {}
+TEMPORARIES = {
+    "lib/base/files.py": "the seam itself: a full disk is said of the folder",
+    "lib/engine/ssh.py": "a socket, for this user alone",
+    "lib/local/folders.py": "locked as long as its process lives",
+    "lib/sysroot/tar.py": "lives as long as its tree, and says a full disk of the folder",
+}
+WRITERS = {  # what a disk refuses them names no file unless they see to it
+    "lib/base/files.py": "the seam itself",
+    "lib/base/derived.py": "its own list, by a function that names it",
+    "graph/failures.py": "/dev/null",
+    "binary.py": "inside naming and replacement",
+    "lib/build/alike.py": "inside replacement",
+    "lib/build/host.py": "inside replacement",
+    "lib/engine/container.py": "inside replacement and spool",
+    "lib/engine/image.py": "in memory",
+    "lib/engine/image_root.py": "inside replacement",
+    "lib/engine/registry.py": "inside replacement",
+    "lib/engine/ssh.py": "its log, inside its folder",
+    "lib/local/rie.py": "inside scratch and replacement",
+    "lib/local/function.py": "inside room_or_error",
+    "lib/package/oci.py": "inside replacement",
+    "lib/package/unzip.py": "into the folder of scratch",
+    "lib/package/zip.py": "inside replacement",
+    "lib/room/helper.py": "into the folder of scratch, in a process of the room",
+    "lib/room/inside.py": "inside the room",
+    "lib/room/room.py": "into the folder of scratch",
+    "lib/sysroot/tar.py": "inside full_at",
+}
+MODE = re.compile(r"[wax]b?\+?|r[b+]*\+[b+]*")
 
 
 def calls(text: str) -> set[str]:
@@ -56,6 +86,21 @@ def calls(text: str) -> set[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             above = node.func.value
             found.add(f"{above.id if isinstance(above, ast.Name) else ''}.{node.func.attr}")
+    return found
+
+
+def writes(text: str) -> set[str]:
+    """Every call that writes a file: by its method, or by the mode that it opens one with."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        given = [*node.args, *(word.value for word in node.keywords if word.arg == "mode")]
+        modes = [arg.value for arg in given if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+        opens = name == "open" and any(MODE.fullmatch(mode) for mode in modes)
+        if opens or name in {"write_text", "write_bytes", "copyfile", "copyfileobj", "copytree", "extract"}:
+            found.add(name)
     return found
 
 
@@ -72,6 +117,7 @@ SEAMS: list[tuple[str, dict[str, str], Callable[[str], bool]]] = [
     ("removal", REMOVERS, lambda call: call.split(".")[1] in {"rmtree", "unlink", "rmdir", "removedirs"}),
     ("walks", WALKERS, lambda call: call == "os.walk" or call.endswith(".rglob")),
     ("x bits", ACCESS, lambda call: call == "os.access"),
+    ("temporary files", TEMPORARIES, lambda call: call.startswith("tempfile.")),
 ]
 
 
@@ -80,7 +126,14 @@ def test_a_seam_is_not_passed_by(what: str, known: dict[str, str], belongs: Call
     assert users(belongs) - known.keys() == set(), f"{what} have a place of their own: see tests/test_seams.py"
 
 
+def test_whoever_writes_a_file_sees_to_it_that_a_full_disk_names_it() -> None:
+    found = {path.relative_to(TASKS).as_posix() for path in TASKS.rglob("*.py") if writes(path.read_text())}
+    assert found == WRITERS.keys(), "files are written by base/files.py: see tests/test_seams.py"
+
+
 def test_the_seams_see_what_passes_them_by() -> None:
     text = "import os, subprocess\nsubprocess.run(['x'])\nPath('a').unlink()\nos.walk('.')\nos.access('a', os.X_OK)\n"
-    found = calls(text)
-    assert [any(belongs(call) for call in found) for _, _, belongs in SEAMS] == [True] * 4
+    found = calls(f"{text}tempfile.mkdtemp()\n")
+    assert [any(belongs(call) for call in found) for _, _, belongs in SEAMS] == [True] * 5
+    assert writes("p.open('ab')\n") == writes("open(p, mode='r+b')\n") == {"open"}
+    assert writes("p.write_text(x)\np.open('rb')\np.open()\n") == {"write_text"}

@@ -9,7 +9,6 @@ Plain `doit` loads dodo.py after it has read its options, and for `dumpdb` not a
 from __future__ import annotations
 
 import json
-import os
 import re
 import sqlite3
 import sys
@@ -28,7 +27,7 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from ..lib.base.errors import file_error
-from ..lib.base.streams import open_streams, pass_by_temporary
+from ..lib.base.streams import give_up_output, open_streams, pass_by_temporary
 from .refusal import refuse
 
 COMMANDS = frozenset(command.get_name() for command in DoitMain.DOIT_CMDS)
@@ -114,11 +113,12 @@ def _to_the_end(act: Callable[[], Any]) -> Any:
         code = act()
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        give_up_output()
         return 0
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        print(f"ERROR: {file_error(error)}", file=sys.stderr)
+        said = file_error(error)
+        give_up_output()
+        print(f"ERROR: {said}", file=sys.stderr)
         return 3
     return code
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..lib.base.errors import UsageError
+from ..lib.base.streams import give_up_output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -25,7 +26,10 @@ def refuse(message: str, hint: str) -> None:
     if "--json" in sys.argv and not _refused:
         _refused.append(message)
         problem = {"task": "", "message": message, "hint": hint}
-        print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
+        try:
+            print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
+        except OSError:  # nobody reads it, or its disk is full: stderr says what is wrong
+            give_up_output()
 
 
 def parser(name: str) -> ArgumentParser:

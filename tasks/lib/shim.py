@@ -70,6 +70,7 @@ NODE_HTTP_SOURCES = (
     "run-http.js",
 )
 FLAGS = ("-static", "-O2", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
+NO_ROOM = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded", errno.EFBIG: "File size limit"}
 TEMPORARY = "Cannot create temporary file"  # gcc, of a TMPDIR that takes none
 MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
     "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH",
@@ -151,8 +152,9 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
         said: list[str] = []
         environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
         if processes.run(command, cwd=sources, env=environment, log=said.append):
-            if any(os.strerror(errno.ENOSPC) in line for line in said):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+            for number, words in NO_ROOM.items():
+                if any(words in line for line in said):
+                    raise OSError(number, os.strerror(number), str(target))
             if any(TEMPORARY in line for line in said):
                 raise ToolError(f"{compiler[0]}: {said[0]}.", "Let TMPDIR name a folder where files can be made.")
             raise ToolError(

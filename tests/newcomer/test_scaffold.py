@@ -69,8 +69,24 @@ def test_a_name_or_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already"):
         new.new(tmp_path, "a", "program")
     (tmp_path / "b").mkdir()
+    (tmp_path / "b/other").write_text("")
     with pytest.raises(UsageError, match="exists"):
         new.new(tmp_path, "b", "program")
+
+
+def test_a_program_that_was_made_in_half_is_made_whole_by_the_same_command(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "half").mkdir()
+    new.new(tmp_path / "whole", "a", "typed")
+    new.new(tmp_path / "half", "a", "typed")
+    files = sorted(path for path in (tmp_path / "half").rglob("*") if path.is_file())
+    for path in files[1::2]:
+        path.unlink()
+    (tmp_path / "half/lambda.toml").unlink(missing_ok=True)
+    new.new(tmp_path / "half", "a", "typed")
+    for path in (tmp_path / "whole").rglob("*"):
+        if path.is_file():
+            assert (tmp_path / "half" / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes()
 
 
 def test_init_finds_the_programs_of_a_repository_and_changes_nothing_the_second_time(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ import shutil
 import stat
 import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -96,11 +96,22 @@ def note(target: Path) -> None:
         if not _noted:
             _noted.update(_read())
             if not os.path.lexists(TAG):
-                TAG.write_text(TAG_TEXT)
+                with _of(TAG):
+                    TAG.write_text(TAG_TEXT)
         if (name := inside.as_posix()) not in _noted:
-            with MANIFEST.open("a", encoding="utf-8") as file:
+            with _of(MANIFEST), MANIFEST.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(name) + "\n")
             _noted.add(name)
+
+
+@contextmanager
+def _of(path: Path) -> Iterator[None]:
+    """What the disk refuses this module names its file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def made_files() -> list[Path]:
@@ -194,7 +205,8 @@ def tidy() -> None:
     with _guard, suppress(FileNotFoundError):
         if left:
             fresh = MANIFEST.with_name(f"{MANIFEST.name}.new")
-            fresh.write_text("".join(json.dumps(name) + "\n" for name in sorted(left)))
+            with _of(fresh):
+                fresh.write_text("".join(json.dumps(name) + "\n" for name in sorted(left)))
             fresh.replace(MANIFEST)
         else:
             MANIFEST.unlink(missing_ok=True)

@@ -23,7 +23,10 @@ import re
 import shutil
 from pathlib import Path
 
+from .streams import give_up_output
+
 ROOM_BYTES = 64 << 10
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no room, by the disk, a quota or a limit
 COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
 _command = ["doit"]
 
@@ -92,18 +95,36 @@ class UsageError(BuildError):
 
 def file_error(error: OSError) -> BuildError:
     """What the file system would not do: which file, and, where a disk is full, which disk."""
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    message = f"{where}{error.strerror}."
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return BuildError(message, make_room(Path(os.fsdecode(error.filename)) if where else Path()))
-    return BuildError(message, "Mend that and run the same command again.")
+    if error.errno in FULL and error.filename is None:  # files are named where they are written; see test_seams.py
+        return BuildError(
+            f"What is printed cannot be written to {give_up_output()}: {error.strerror}.",
+            "Lead it to a place with room, and run the same command again.",
+        )
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    return BuildError(f"{path}{': ' * bool(path)}{error.strerror}.", _next_act(error.errno, Path(path)))
+
+
+def _next_act(number: int | None, path: Path) -> str:
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return make_room(path)
+    if number == errno.EFBIG:
+        return "Raise the limit on the size of a file (`ulimit -f unlimited`), and run the same command again."
+    if number == errno.EROFS:
+        return f"Let the file system at {_mount_point(path)} be written to, and run the same command again."
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return "Raise the limit on open files (`ulimit -n 1024`), and run the same command again."
+    return "Mend that and run the same command again."
 
 
 def make_room(path: Path) -> str:
-    """The next act where the disk of a path is full, or that of what programs write meanwhile."""
+    """The next act where the disk of a path is full, or that of what programs write meanwhile.
+
+    A program that found none has removed its own temporary file since, so that both may have room by now.
+    """
     places = (path, Path(os.environ.get("TMPDIR") or "/tmp"))  # noqa: S108 - where compilers write without asking
-    full = next((place for place in places if is_full(place)), path)
-    return f"Make room on the file system at {_mount_point(full)}, and run the same command again."
+    full = [place for place in places if is_full(place)][:1] or places
+    mounts = " or at ".join(dict.fromkeys(str(_mount_point(place)) for place in full))
+    return f"Make room on the file system at {mounts}, and run the same command again."
 
 
 def is_full(path: Path) -> bool:

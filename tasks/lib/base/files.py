@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from . import derived
+from .errors import FULL, BuildError, file_error
 
 FILE_MODE, PROGRAM_MODE = 0o644, 0o755
 PIECE_BYTES = 1 << 20
@@ -52,6 +53,61 @@ def naming(path: Path) -> Iterator[None]:
         if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def scratch(purpose: str) -> Iterator[Path]:
+    """A folder for this user alone, below TMPDIR, that goes at the end; a full disk is said of it."""
+    above = temporary_folder()
+    with full_at(above), tempfile.TemporaryDirectory(prefix=f"{purpose}-", dir=above) as name:
+        yield Path(name)
+
+
+@contextmanager
+def spool(in_memory: int = 0, folder: Path | None = None) -> Iterator[IO[bytes]]:
+    """A file without a name, which goes at the end, in `folder` or below TMPDIR; a full disk is said of it.
+
+    `in_memory`: bytes that it holds before it takes any room on the disk.
+    """
+    above = folder or temporary_folder()
+    with full_at(above), tempfile.SpooledTemporaryFile(max(in_memory, 1), dir=str(above)) as file:
+        if not in_memory:
+            file.rollover()
+        yield cast("IO[bytes]", file)
+
+
+def temporary_folder() -> Path:
+    """TMPDIR or what stands for it; BuildError where no folder takes a file."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        tried = ", ".join(dict.fromkeys(tempfile._candidate_tempdir_list()))  # type: ignore[attr-defined]  # noqa: SLF001
+        raise BuildError(
+            f"No folder takes a temporary file; tried {tried}.", "Let TMPDIR name one where files can be made."
+        ) from error
+
+
+@contextmanager
+def full_at(folder: Path) -> Iterator[None]:
+    """A disk without room, said of no file, is that of this folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            error.filename = str(folder)
+        raise
+
+
+@contextmanager
+def room_or_error(folder: Path) -> Iterator[None]:
+    """A disk without room is a BuildError at once: for what works outside tasks, and goes on."""
+    try:
+        with full_at(folder):
+            yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise file_error(error) from error
 
 
 def _temporary(target: Path) -> Path:

@@ -1,7 +1,8 @@
 """The standard streams and TMPDIR, whatever they were when this process was started.
 
 in   descriptors 0, 1 and 2, some of them perhaps closed (`doit >&-`, a service without a terminal); TMPDIR
-out  `open_streams()`: each leads somewhere; `pass_by_temporary()`: TMPDIR names a folder, or nothing
+out  `open_streams()`: each leads somewhere; `pass_by_temporary()`: TMPDIR names a folder, or nothing;
+     `give_up_output()`: stdout leads nowhere from then on
 
 A closed one is taken by the next file that is opened, which then gets what our children print.
 """
@@ -23,6 +24,16 @@ def open_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - it has no name
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def give_up_output() -> str:
+    """Let stdout lead to /dev/null from now on; where it led, for people."""
+    try:
+        place = os.readlink("/proc/self/fd/1")  # noqa: PTH115 - no path is made of it
+    except OSError:
+        place = ""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return place if place.startswith("/") else "standard output"
 
 
 def pass_by_temporary() -> None:

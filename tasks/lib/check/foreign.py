@@ -6,11 +6,11 @@ out  `doubts(...)`: what could not be proved, in sentences; GateError when it wo
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.files import scratch
 from ..gate import judge
 from ..package import unzip
 from ..package.layers import below_opt
@@ -26,9 +26,8 @@ def doubts(path: Path, function: Function, layers: Sequence[Path]) -> Iterator[s
     GateError when it would not start, PackageError for no zip.
     """
     where = platform(function.runtime, function.architecture)
-    unpacked = tempfile.TemporaryDirectory(prefix="check-")
-    with unpacked as folder, below_opt(layers, unread=function.layers_unread) as laid:
-        archive = unzip.unpack(path, Path(folder))
+    with scratch("check") as folder, below_opt(layers, unread=function.layers_unread) as laid:
+        archive = unzip.unpack(path, folder)
         found = judge.foreign(archive.contents, where, layers=laid.layers, handler=function.handler)
         odd = [*archive.problems, *laid.problems]
         if odd or found.problems:

@@ -6,12 +6,12 @@ out  `executable(…)`, `zip_file(…)` → Checked: exit code, lines for people
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..base.errors import ElfError, UsageError
+from ..base.files import scratch
 from ..gate.verdict import Outcome, Role, printable
 from ..platform.runtimes import ARCHITECTURES, Platform, platform
 from .options import NATIVE, NODE
@@ -118,10 +118,10 @@ def zip_file(path: Path, chosen: argparse.Namespace) -> Checked:
     if chosen.pack_to:
         raise UsageError("--pack-to takes an executable, and this is a zip.", "Leave it out.")
     with (
-        tempfile.TemporaryDirectory(prefix="check-") as folder,
+        scratch("check") as folder,
         below_opt(chosen.layer, unread=chosen.layers_unread) as laid,
     ):
-        archive = unzip.unpack(path, Path(folder))
+        archive = unzip.unpack(path, folder)
         odd = [*archive.problems, *laid.problems]
         where, handler = _surroundings(archive, chosen)
         if odd:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,8 +72,8 @@ def run_zip(contents: Contents, layer: Contents, where: Platform, how: How) -> R
         raise UsageError(
             "--run starts bootstraps, and this zip is for Node.", "Use doit invoke --local, with AWS's client."
         )
-    with tempfile.TemporaryDirectory(prefix="check-") as folder:
-        task, opt = Path(folder) / "task", Path(folder) / "opt"
+    with files.scratch("check") as folder:
+        task, opt = folder / "task", folder / "opt"
         lay(contents, task)
         lay(layer, opt)
         place = TASK if (task / BOOTSTRAP).exists() else OPT
@@ -95,12 +94,12 @@ def run_program(program: Path, found: Needed, sysroot: Sysroot, where: Platform,
     """Start a program with what travels, as the shim does."""
     from ..libs.packed import pack
 
-    with tempfile.TemporaryDirectory(prefix="check-") as folder:
-        task = Path(folder) / "task"
-        pack(found, sysroot, Path(folder) / LIB)
+    with files.scratch("check") as folder:
+        task = folder / "task"
+        pack(found, sysroot, folder / LIB)
         for item in found.pack:
             mode = files.PROGRAM_MODE if item.executable else files.FILE_MODE
-            files.write(task / zip_name(item.name), (Path(folder) / LIB / item.name).read_bytes(), mode)
+            files.write(task / zip_name(item.name), (folder / LIB / item.name).read_bytes(), mode)
         files.write(task / program.name, program.read_bytes(), files.PROGRAM_MODE)
         _open_folders(task)
         loader = next((item.name for item in found.pack if LOADER.fullmatch(item.name)), "")

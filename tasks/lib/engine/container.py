@@ -18,12 +18,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from ..base import processes
 from ..base.errors import EngineError
-from ..base.files import PROGRAM_MODE, replacement
+from ..base.files import PROGRAM_MODE, replacement, spool
 from ..build.fixed import PLACE
 from .image import NAME, PROJECT
 
@@ -138,7 +137,7 @@ class Container:
 
     def put(self, members: Iterable[tuple[str, bytes | Path, int]], folder: str) -> None:
         """Write files below a folder that is there: (relative path, content or file to copy, mode)."""
-        with SpooledTemporaryFile(IN_MEMORY) as packed:
+        with spool(IN_MEMORY) as packed:
             with tarfile.open(fileobj=packed, mode="w|") as archive:
                 for name, content, mode in members:
                     _add(archive, name, content, mode)

@@ -9,14 +9,13 @@ A password goes to the engine with its one request, and nowhere else; what was l
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import EngineError
-from ..base.files import is_file, replacement
+from ..base.files import is_file, replacement, spool
 from ..package import oci
 from . import find as engines
 from .client import Client, MissingError, connect
@@ -101,7 +100,7 @@ def push(archive: Path, base: Path | None, image: oci.Image, repository: str, au
 
 def _load(engine: Client, archive: Path, base: Path | None, name: str) -> None:
     doing = f"loading {name}"
-    with tempfile.TemporaryFile(dir=archive.parent) as whole:  # without a name: nothing is left of it
+    with spool(folder=archive.parent) as whole:  # without a name: nothing is left of it
         oci.join_layers(archive, base, whole)
         whole.seek(0)
         with engine.errors_while(doing):

@@ -14,6 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ..base.files import room_or_error, temporary_folder
 from .watched import end_marked
 
 PREFIX = "haskell-on-lambda-"
@@ -24,7 +25,9 @@ class Folder:
     """A folder for one unpacked function. Its lock goes with the process, by whatever way that goes."""
 
     def __init__(self, name: str) -> None:
-        new = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}{name}-")).resolve()
+        above = temporary_folder()
+        with room_or_error(above):
+            new = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}{name}-", dir=above)).resolve()
         self._lock = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.path = new.rename(new.with_name(new.name.removeprefix("new-")))  # locked before any sweep can see it
@@ -50,7 +53,7 @@ def dies_with_us() -> list[str]:
 
 def sweep() -> None:
     """Remove what killed processes of this user left."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for path in temporary_folder().glob(f"{PREFIX}*"):
         with suppress(OSError):  # somebody else's, in use, or just gone
             if path.stat().st_uid == os.getuid():
                 _remove_unlocked(path)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InvokeError, ToolError
-from ..base.files import PROGRAM_MODE
+from ..base.files import PROGRAM_MODE, room_or_error
 from ..base.resources import resource
 from ..platform.architecture import own_architecture, with_elf_machine
 from ..platform.layout import BOOTSTRAP, LIBRARY_PATH, OPT, RUNTIME, TASK
@@ -67,11 +67,12 @@ def lay_out(package: Package, folder: Path) -> Path:
         if not archive.exists():
             raise InvokeError(f"There is no layer {archive}.", "Correct layer_zips in lambda.toml.")
     task, opt = folder / folders.TASK, folder / "opt"
-    for place, zips in ((task, (package.zip,)), (opt, package.layers)):
-        place.mkdir()
-        place.chmod(PROGRAM_MODE)  # whatever the umask: the function's user is another one
-        for archive in zips:
-            unpack(archive, place)
+    with room_or_error(folder):
+        for place, zips in ((task, (package.zip,)), (opt, package.layers)):
+            place.mkdir()
+            place.chmod(PROGRAM_MODE)  # whatever the umask: the function's user is another one
+            for archive in zips:
+                unpack(archive, place)
     return task
 
 

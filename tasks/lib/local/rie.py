@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import ToolError
-from ..base.files import PROGRAM_MODE, replacement
+from ..base.files import PROGRAM_MODE, replacement, scratch
 
 VERSION = "1.170.0"
 SHA256 = "24ebaf5ecba38dc1758089968cb89ab61e124b84e92a344fc7a2771a47f4d0bf"
@@ -32,8 +31,8 @@ def emulator(cache: Path, architecture: str, log: Log) -> Path:
     if target.exists():
         return target
     log(f"fetching the Lambda emulator (once, 8 MB: aws-sam-cli {VERSION})")
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = wheel_of_the_emulator(Path(folder))
+    with scratch("emulator") as folder:
+        wheel = wheel_of_the_emulator(folder)
         with zipfile.ZipFile(wheel) as archive, replacement(target, PROGRAM_MODE) as temporary:
             temporary.write_bytes(archive.read(MEMBER.format(architecture=architecture)))
     return target

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import json
 import re
-import tempfile
 import urllib.parse
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ToolError, UsageError
-from ..base.files import write
+from ..base.files import scratch, write
 from .fronts import events
 from .fronts.request import HttpRequest
 from .rie import VERSION, wheel_of_the_emulator
@@ -68,7 +67,7 @@ def _catalogue(cache: Path, log: Callable[[str], None]) -> Mapping[str, Any]:
     kept = cache / f"sample-events-{VERSION}.json"
     if not kept.exists():
         log(f"fetching AWS's sample events (once: aws-sam-cli {VERSION})")
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel_of_the_emulator(Path(folder))) as wheel:
+        with scratch("samples") as folder, zipfile.ZipFile(wheel_of_the_emulator(folder)) as wheel:
             mapping = json.loads(wheel.read(f"{FOLDER}event-mapping.json"))
             found = {name: _fill(wheel, service, mapping[service][event]) for name, (service, event) in SAMPLES.items()}
         write(kept, json.dumps(found).encode())

@@ -6,7 +6,6 @@ out  `below_opt(zips)` → BelowOpt, as long as its `with` lasts
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import PackageError
-from ..base.files import exists
+from ..base.files import exists, scratch
 from ..gate.lambda_root import NO_LAYERS, Contents, Layers
 from .unzip import unpack
 
@@ -39,12 +38,12 @@ def below_opt(zips: Sequence[Path], *, unread: bool = False) -> Iterator[BelowOp
     if not zips:
         yield BelowOpt(Layers(unread=unread))
         return
-    with tempfile.TemporaryDirectory(prefix="layers-") as folder:
+    with scratch("layers") as folder:
         found = []
         for number, path in enumerate(zips):
             if not exists(path):
                 raise PackageError(f"There is no layer {path}.", "Correct layer_zips in lambda.toml, or --layer.")
-            place = Path(folder) / str(number)
+            place = folder / str(number)
             place.mkdir()
             found.append(unpack(path, place))
         yield BelowOpt(

@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..base.errors import PackageError
+from ..base.errors import FULL, PackageError
 from ..base.files import FILE_MODE
 from ..gate.lambda_root import Contents
 from ..gate.verdict import Doubt, Fault, Note, Problem, Topic, Unproved, printable
@@ -59,6 +59,8 @@ def unpack(path: Path, folder: Path) -> Unpacked:
             f"{path} cannot be unzipped: {error or 'it ends within a member'}.", "Pack it anew."
         ) from error
     except OSError as error:
+        if error.errno in FULL:  # of the folder's disk
+            raise
         raise PackageError(f"{path} cannot be read: {error.strerror}.", "Look at the file.") from error
 
 

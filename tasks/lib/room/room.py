@@ -16,7 +16,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ToolError
+from ..base.files import scratch
 from ..platform.architecture import own_architecture
 from ..platform.layout import LIBRARY_PATH, LINKS, OPT, PROGRAM_PATH, RUNTIME, TASK
 from ..platform.limits import LEAST_MEMORY_MB, LEAST_TMP_MB
@@ -74,10 +74,10 @@ def room_problem() -> str:
     """Why there can be no room on this machine, in a sentence with its cure; empty where there can be one."""
     if sys.platform != "linux":
         return "room: none here (this is no Linux)."
-    with tempfile.TemporaryDirectory(prefix="room-") as folder:
-        spec = _spec(Path(folder), None, room=True)
+    with scratch("room") as folder:
+        spec = _spec(folder, None, room=True)
         spec["command"] = ["/nothing"]
-        found = _run(spec, Path(folder), b"", 5)[0]
+        found = _run(spec, folder, b"", 5)[0]
     if not found["problem"]:
         return ""
     cures = [
@@ -109,9 +109,9 @@ def visit(wanted: Visit) -> Seen:
     problem = room_problem()
     if not problem:
         modes.as_others_see(wanted.task, *([wanted.layers] if wanted.layers else []))
-    with tempfile.TemporaryDirectory(prefix="room-") as folder:
-        spec = _spec(Path(folder), wanted, room=not problem)
-        found, stdout, stderr = _run(spec, Path(folder), wanted.stdin, wanted.timeout_s)
+    with scratch("room") as folder:
+        spec = _spec(folder, wanted, room=not problem)
+        found, stdout, stderr = _run(spec, folder, wanted.stdin, wanted.timeout_s)
         rows = _rows(Path(spec["record"]), "" if not problem else str(wanted.task))
     glibc = os.confstr("CS_GNU_LIBC_VERSION") or "another C library"
     plainly = f"{problem} It ran in a plain folder, and files found outside the zip are listed instead."

@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..base.errors import ElfError
+from ..base.errors import FULL, ElfError, is_full
+from ..base.files import full_at, temporary_folder
 from .file import File
 from .root import Rooted
 
@@ -44,6 +45,8 @@ class Tar(Rooted):
                 for info in archive:
                     self._add(_inside(start, info.name), start, info)
         except (tarfile.TarError, EOFError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:  # of the disk that it was unpacked to
+                raise
             raise ElfError(f"{path} is no tar archive that can be read: {error}.", "Name a folder or a tar.") from error
 
     def _add(self, path: str, start: str, info: TarInfo) -> None:
@@ -108,7 +111,7 @@ def _plain(path: Path) -> IO[bytes]:
         plain.seek(0)
         return plain
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the tree
-    with plain, packed(path) as stream:
+    with plain, packed(path) as stream, full_at(temporary_folder()):
         shutil.copyfileobj(stream, unpacked)
     unpacked.seek(0)
     return unpacked
@@ -126,6 +129,8 @@ def _zstd(path: Path) -> IO[bytes]:
     unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the tree
     done = subprocess.run([program, "-dcq", "--", path], stdout=unpacked, stderr=subprocess.PIPE, check=False)
     if done.returncode:
+        if is_full(temporary_folder()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(temporary_folder()))
         raise OSError(done.stderr.decode(errors="replace").strip() or "zstd failed")
     unpacked.seek(0)
     return unpacked
