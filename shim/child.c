@@ -41,6 +41,8 @@ static char **environment; /* without the variables of a single event */
 static size_t environment_size;
 static cpu_set_t processors; /* that we were given */
 static bool pinned;          /* we keep to one of them */
+static sigset_t ignored;     /* signals that whoever started us ignores: a program is not to inherit that */
+static bool ignores;
 extern char **environ;
 
 static char *join(const char *one, const char *two, const char *three)
@@ -131,8 +133,31 @@ static size_t point_to_data(const char *root, bool sets)
     return count;
 }
 
+static void find_ignored(void)
+{
+    sigemptyset(&ignored);
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            ignores = sigaddset(&ignored, number) == 0;
+    }
+}
+
+/* SIGPIPE is ignored by us. */
+static void reset_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    for (int number = 1; ignores && number < NSIG; number++)
+        if (sigismember(&ignored, number) == 1)
+            signal(number, SIG_DFL);
+}
+
 void child_prepare(void)
 {
+    find_ignored();
     static const char *const ways[] = {"per-event", "persistent", "native", "http"};
     const char *root = is_set("LAMBDA_TASK_ROOT") ? getenv("LAMBDA_TASK_ROOT") : "/var/task";
     size_t count = 0;
@@ -196,10 +221,7 @@ const char *child_program(void)
 /* native: become the program; returns errno when that fails. */
 int child_become(void)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    reset_signals();
     execve(command[0], command, environment);
     int error = errno;
     signal(SIGPIPE, SIG_IGN);
@@ -263,11 +285,9 @@ static char **environment_with(char *const more[])
 /* Between vfork and exec: our memory is the child's, so it touches nothing and leaves by _exit. */
 static void exec_child(int in, int out, char *const variables[], volatile int *error)
 {
-    sigset_t none;
-    sigemptyset(&none);
     if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && dup2(in, STDIN_FILENO) >= 0 &&
-        dup2(out, STDOUT_FILENO) >= 0 && dup2(log_descriptor(), STDERR_FILENO) >= 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
-        sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
+        dup2(out, STDOUT_FILENO) >= 0 && dup2(log_descriptor(), STDERR_FILENO) >= 0) {
+        reset_signals();
         if (pinned)
             sched_setaffinity(0, sizeof processors, &processors);
         memory_hand_on();

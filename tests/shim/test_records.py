@@ -142,7 +142,8 @@ def test_a_streams_sample_is_records() -> None:
     inner = event["Records"][0]["kinesis"]
     assert seen["payload"].encode("latin-1") == base64.b64decode(inner["data"])
     assert (seen["key"], seen["number"]) == (inner["partitionKey"], inner["sequenceNumber"])
-    inner["approximateArrivalTimestamp"] = 1480641523.477
+    inner |= {"approximateArrivalTimestamp": 1480641523.477, "data": "AAE"}  # without padding
+    assert found("kinesis", event)[0]["payload"] == "\0\1"
     assert found("kinesis", event)[0]["time"] == "2016-12-02T01:18:43.477Z"
 
 

@@ -56,6 +56,17 @@ def test_a_bundled_loader_starts_the_program(
 
 
 @both
+def test_a_program_ignores_no_signal_that_its_starter_ignores(way: Way, start: Start, api: RuntimeApi) -> None:
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)}
+    try:
+        with start(way):
+            assert api.ask({"do": "ignored"}).json() == [0]
+    finally:
+        for number, before in kept.items():
+            signal.signal(number, before)
+
+
+@both
 def test_a_missing_library_is_named(way: Way, start: Start, api: RuntimeApi, tmp_path: Path) -> None:
     (tmp_path / "gone.c").write_text("int gone(void) { return 0; }\n")
     (tmp_path / "main.c").write_text("int gone(void); int main(void) { return gone(); }\n")

@@ -222,6 +222,14 @@ static void act(const char *deed, const char *event, size_t size)
             put(id, strlen(id)), put(" error 8\n", 9), put("no \"way\"", 8);
         else
             fputs("no \"way\"", stderr), exit(1);
+    } else if (is(deed, "ignored")) {
+        char text[400] = "[0";
+        for (int number = 1; number < 65; number++) {
+            struct sigaction action;
+            if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+                sprintf(text + strlen(text), ",%d", number);
+        }
+        answer_text(strcat(text, "]"));
     } else if (is(deed, "environment")) {
         answer_environment();
     } else if (is(deed, "descriptors")) {

@@ -1,4 +1,4 @@
--- | Base64 as RFC 4648 has it, with padding.
+-- | Base64 as RFC 4648 has it, with padding; read without it, too.
 module AWS.Lambda.Run.Base64
   ( encode,
     decode,
@@ -26,9 +26,15 @@ encode bytes = fst (B.unfoldrN ((B.length bytes + 2) `div` 3 * 4) digit 0)
         bits = byte from `shiftL` 16 .|. byte (from + 1) `shiftL` 8 .|. byte (from + 2) :: Int
     byte i = if i < B.length bytes then fromIntegral (B.unsafeIndex bytes i) else 0
 
--- | Text as bytes; 'Nothing' for what is no base64, down to the bits that padding leaves over.
+-- | Text as bytes; 'Nothing' for what is no base64, down to the bits that padding leaves over. Where there is no padding at
+-- all, as some senders have it, it is not missed.
 decode :: ByteString -> Maybe ByteString
 decode text
+  | C.notElem '=' text = padded (text <> C.replicate (negate (B.length text) `mod` 4) '=')
+  | otherwise = padded text
+
+padded :: ByteString -> Maybe ByteString
+padded text
   | B.length text `mod` 4 /= 0 || B.any (> 63) values || padding > 2 = Nothing
   | encode bytes /= text = Nothing
   | otherwise = Just bytes

@@ -12,6 +12,7 @@ module AWS.Lambda.Run.Descriptor
     writeAll,
     takeOver,
     openNothing,
+    Waiting (..),
     connectTo,
     close,
     Gone (..),
@@ -30,9 +31,10 @@ import Data.IORef
 import Data.Word (Word8)
 import Foreign.C.Error (eAGAIN, eINTR, getErrno, throwErrno, throwErrnoIfMinus1)
 import Foreign.C.String (CString, withCString)
-import Foreign.C.Types (CInt (..), CSize (..))
+import Foreign.C.Types (CInt (..), CLong, CSize (..))
 import Foreign.ForeignPtr (ForeignPtr, withForeignPtr)
 import Foreign.Marshal.Alloc (allocaBytes)
+import Foreign.Marshal.Array (withArray)
 import Foreign.Marshal.Utils (with)
 import Foreign.Ptr (Ptr, castPtr, plusPtr)
 import Foreign.Storable (pokeByteOff)
@@ -59,7 +61,7 @@ newReader descriptor = Reader descriptor <$> newIORef B.empty <*> B.mallocByteSt
 chunk :: Int
 chunk = 16384
 
--- | Run a call until no signal interrupts it; the waiting is for descriptors that somebody made non-blocking.
+-- | Run a call until no signal interrupts it; the waiting is for descriptors whose calls wait briefly, or not at all.
 retrying :: String -> IO () -> IO CSsize -> IO Int
 retrying name waiting call = go
   where
@@ -157,20 +159,30 @@ takeOver standard replacement = do
 openNothing :: IO Descriptor
 openNothing = throwErrnoIfMinus1 "open" (withCString "/dev/null" (\path -> c_open path o_RDONLY))
 
+-- | Whether a call on a connection waits itself. That stops the other threads of the runtime without @-threaded@, so it is for
+-- a millisecond at most; but what comes within that, as most of what the API says does, costs one call in place of three and
+-- a turn of the scheduler.
+data Waiting = Briefly | Never
+  deriving (Eq)
+
 -- | A TCP connection to an IPv4 address, without Nagle's delay.
-connectTo :: [Word8] -> Int -> IO Descriptor
-connectTo address port = do
+connectTo :: Waiting -> [Word8] -> Int -> IO Descriptor
+connectTo waiting address port = do
   descriptor <- throwErrnoIfMinus1 "socket" (c_socket 2 (1 + 0o2000000) 0) -- AF_INET, SOCK_STREAM + SOCK_CLOEXEC
   let name = B.pack ([2, 0, fromIntegral (port `shiftR` 8), fromIntegral port] ++ address ++ replicate 8 0)
       connecting = do
         _ <- B.unsafeUseAsCStringLen name $ \(pointer, size) ->
           throwErrnoIfMinus1 "connect" (c_connect descriptor (castPtr pointer) (fromIntegral size))
-        with 1 $ \one -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor 6 1 one 4) -- TCP_NODELAY
+        with 1 $ \one -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor 6 1 (castPtr (one :: Ptr CInt)) 4) -- TCP_NODELAY
   _ <- connecting `onException` close descriptor
-  flags <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_GETFL 0)
-  -- A wait in read would stop the other threads of the runtime without -threaded.
-  _ <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_SETFL (flags .|. o_NONBLOCK))
+  if waiting == Briefly then mapM_ (limit descriptor) [c_SO_RCVTIMEO, c_SO_SNDTIMEO] else neverWait descriptor
   pure descriptor
+  where
+    limit descriptor option =
+      withArray [0, 1000] $ \time -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor c_SOL_SOCKET option (castPtr (time :: Ptr CLong)) 16)
+    neverWait descriptor = do
+      flags <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_GETFL 0)
+      () <$ throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_SETFL (flags .|. o_NONBLOCK))
 
 -- | No error where it is closed already.
 close :: Descriptor -> IO ()
@@ -186,6 +198,12 @@ foreign import capi "fcntl.h value F_GETFL" f_GETFL :: CInt
 
 foreign import capi "fcntl.h value F_SETFL" f_SETFL :: CInt
 
+foreign import capi "sys/socket.h value SOL_SOCKET" c_SOL_SOCKET :: CInt
+
+foreign import capi "sys/socket.h value SO_RCVTIMEO" c_SO_RCVTIMEO :: CInt
+
+foreign import capi "sys/socket.h value SO_SNDTIMEO" c_SO_SNDTIMEO :: CInt
+
 foreign import capi unsafe "fcntl.h open" c_open :: CString -> CInt -> IO CInt
 
 -- "safe": they wait, and with the threaded runtime the program's other threads go on meanwhile.
@@ -197,7 +215,7 @@ foreign import ccall safe "connect" c_connect :: CInt -> Ptr () -> CInt -> IO CI
 
 foreign import ccall unsafe "socket" c_socket :: CInt -> CInt -> CInt -> IO CInt
 
-foreign import ccall unsafe "setsockopt" c_setsockopt :: CInt -> CInt -> CInt -> Ptr CInt -> CInt -> IO CInt
+foreign import ccall unsafe "setsockopt" c_setsockopt :: CInt -> CInt -> CInt -> Ptr () -> CInt -> IO CInt
 
 foreign import ccall unsafe "close" c_close :: CInt -> IO CInt
 

@@ -46,6 +46,7 @@ data Api = Api
     address :: [Word8],
     port :: !Int,
     connection :: IORef (Maybe (Descriptor, Reader)),
+    waiting :: !Waiting,
     behind :: !ByteString,
     asked :: IORef Bool
   }
@@ -56,7 +57,7 @@ data Reply = Reply {replyStatus :: !Int, replyHeaders :: [(ByteString, ByteStrin
 -- | At @host:port@, not connected yet; an 'IOException' where that is no address.
 newApi :: String -> IO Api
 newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
-  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure B.empty <*> newIORef False
+  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure Briefly <*> pure B.empty <*> newIORef False
   _ -> ioError (userError ("AWS_LAMBDA_RUNTIME_API=" ++ location ++ " is no IPv4 address and port"))
   where
     (name, rest) = break (== ':') location
@@ -72,9 +73,9 @@ addressOf text = case traverse number (C.split '.' (C.pack text)) of
       _ -> Nothing
 
 -- | Ask for the next event directly behind each answer: of several at once Lambda counts on each to wait, and refuses an
--- event that meets none.
+-- event that meets none. And none of them may hold up the others.
 askAhead :: Api -> Api
-askAhead api = api {behind = nextHead api}
+askAhead api = api {waiting = Never, behind = nextHead api}
 
 -- | The same connection, for an answer behind which nothing is asked.
 notAhead :: Api -> Api
@@ -179,7 +180,7 @@ connectionOf api = readIORef (connection api) >>= maybe dial pure
   where
     dial = nowMs >>= go
     go begun = do
-      made <- try (connectTo (address api) (port api)) :: IO (Either IOException Descriptor)
+      made <- try (connectTo (waiting api) (address api) (port api)) :: IO (Either IOException Descriptor)
       now <- nowMs
       case made of
         Right descriptor -> do
