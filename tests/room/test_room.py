@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,26 @@ def test_where_namespaces_are_forbidden_it_says_so_and_records_all_the_same(tmp_
     told = json.loads(done.stdout)["files"][0]["run"]
     assert told["room"].startswith("room: none here (namespaces are forbidden: unshare: Operation not permitted)")
     assert [item["path"] for item in told["asked"]] == ["/usr/share/gone/x"]
+
+
+def test_without_a_room_writes_beside_tmp_are_told_and_a_layers_folder_is_opt(tmp_path: Path) -> None:
+    source = """#include <stdio.h>
+    int main(void) {
+        fopen("here.txt", "w"); fopen("/var/task/there.txt", "w"); fopen("/tmp/free-of-lambda-room", "w");
+        remove("/tmp/free-of-lambda-room");
+        return 1;
+    }"""
+    (tmp_path / "a.c").write_text(source)
+    subprocess.run([need("gcc"), "-o", tmp_path / "bootstrap", tmp_path / "a.c"], check=True)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "bootstrap", "bootstrap")
+    words = [sys.executable, "-c", FORBID, str(ROOT), "--json", "--run", "{}", str(tmp_path / "a.zip")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)["files"][0]["run"]["asked"]
+    assert [(item["path"], item["error"]) for item in told] == [
+        ("/var/task/here.txt", "EROFS"),
+        ("/var/task/there.txt", "EROFS"),
+    ]
 
 
 PIVOT_ROOT = FORBID.replace("272", "155").replace("165", "155")

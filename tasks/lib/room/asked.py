@@ -27,6 +27,7 @@ PROBES = ("/proc/", "/sys/", "/usr/lib/locale", "/usr/share/locale", "/dev/")
 PROBE_FILES = frozenset({
     "/etc/ld.so.preload", "/etc/ld.so.cache", "/etc/host.conf", "/etc/gai.conf", "/etc/localtime", "/etc/resolv.conf",
 })  # fmt: skip
+WRITABLE = ("/tmp/", "/dev/", "/proc/")  # noqa: S108 - a function's own
 SILENT = {"certificates": "certificates", "time zones": "a time zone", "fonts": "fonts", "terminals": "a terminal"}
 LOCALE = re.compile(r"/usr/(?:lib|share)/locale/(?!C[./]|POSIX/|locale[-.])([^/]+)/LC_")
 
@@ -50,14 +51,15 @@ def short_list(
     programs: Collection[str] = (),
     is_packed: Callable[[str], bool] = lambda _: False,
 ) -> list[Asked]:
-    """The short list; `shims`: programs that are not told of; `outside`: what was found beside the zip counts too.
+    """The short list; `shims`: programs that are not told of.
 
+    `outside`: there was no room, and what was found beside the zip counts, too, or was written there;
     `programs`: names that the runtime has in /usr/bin; `is_packed`: whether /var/task has a copy of a path.
     """
     last_found = {row["path"].rpartition("/")[2]: number for number, row in enumerate(record) if not row["error"]}
     found: dict[str, Asked] = {}
     has_gconv = any("/gconv/" in row["path"] and row["path"].startswith(TASK) and not row["error"] for row in record)
-    for number, row in enumerate(record):
+    for number, row in enumerate(map(_as_in_a_room, record) if outside else record):
         path, name = row["path"], row["path"].rpartition("/")[2]
         has_it = name in programs and posixpath.dirname(path) in PROGRAMS
         elsewhere = outside and not row["error"] and _is_outside(path) and not has_it
@@ -73,6 +75,11 @@ def short_list(
         told = _asked_of(path, row, is_packed)
         found.setdefault(told.hint + ("" if places.kind(path) == "locales" else told.message), told)  # a locale is one
     return list(found.values())
+
+
+def _as_in_a_room(row: dict[str, Any]) -> dict[str, Any]:
+    """What was written beside /tmp, or would have been in a folder that is not here, is refused on Lambda."""
+    return {**row, "error": "EROFS"} if row["writes"] and not row["path"].startswith(WRITABLE) else row
 
 
 def _is_outside(path: str) -> bool:

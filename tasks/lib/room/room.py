@@ -112,7 +112,8 @@ def visit(wanted: Visit) -> Seen:
     with scratch("room") as folder:
         spec = _spec(folder, wanted, room=not problem)
         found, stdout, stderr = _run(spec, folder, wanted.stdin, wanted.timeout_s)
-        rows = _rows(Path(spec["record"]), "" if not problem else str(wanted.task))
+        places = {str(wanted.task): TASK, **({str(wanted.layers): OPT} if wanted.layers else {})} if problem else {}
+        rows = _rows(Path(spec["record"]), places)
     glibc = os.confstr("CS_GNU_LIBC_VERSION") or "another C library"
     plainly = f"{problem} It ran in a plain folder, and files found outside the zip are listed instead."
     sentence = (
@@ -139,8 +140,8 @@ def _bytes_of(text: str | None) -> bytes | None:
     return None if text is None else base64.b64decode(text)
 
 
-def _rows(record: Path, task: str) -> tuple[dict[str, Any], ...]:
-    """The record, with paths as they are on Lambda."""
+def _rows(record: Path, places: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
+    """The record, with paths as they are on Lambda; `places`: folder here → folder there."""
     try:
         lines = record.read_text().splitlines()
     except OSError:
@@ -152,8 +153,9 @@ def _rows(record: Path, task: str) -> tuple[dict[str, Any], ...]:
         except ValueError:  # cut off by a kill
             continue
         for key in ("path", "exe"):
-            if task and (row[key] == task or row[key].startswith(f"{task}/")):
-                row[key] = TASK + row[key].removeprefix(task)
+            for here, there in places.items():
+                if f"{row[key]}/".startswith(f"{here}/"):
+                    row[key] = there + row[key].removeprefix(here)
         found.append(row)
     return tuple(found)
 
