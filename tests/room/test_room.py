@@ -241,6 +241,11 @@ def test_the_loaders_own_search_is_not_told() -> None:
     assert "my_x_datadir" in found[2].hint
 
 
+def test_a_search_that_the_end_of_the_run_cut_off_is_not_told() -> None:
+    found = row("/usr/lib64/libx.so.1", "")
+    assert short_list([row("/var/task/libx.so.1"), found, row("/var/task/libx.so.1")]) == []
+
+
 @pytest.mark.parametrize("top", ["", "/var/task"])
 @pytest.mark.parametrize("name", ["t.json", "a/b/t.json"])
 def test_the_data_variable_is_the_packages_folder_however_deep_the_file_lies(top: str, name: str) -> None:

@@ -48,7 +48,10 @@ def wheel_of_the_emulator(folder: Path) -> Path:
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     wheels = list(folder.glob("*.whl"))
     if result.returncode or not wheels:
-        said = [line for line in result.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
+        told = [line for line in result.stderr.splitlines() if line.strip()]
+        said = [line for line in told if line.startswith("ERROR") or "No module" in line]
+        if said == ["ERROR: Exception:"]:  # pip's own fault, whose last line names it
+            said = told[-1:]
         raise ToolError(
             f"The Lambda emulator cannot be fetched: {' '.join(said) or result.stderr.strip()}",
             "It needs pip and the package index once; later runs use the copy. "

@@ -57,6 +57,7 @@ def short_list(
     `programs`: names that the runtime has in /usr/bin; `is_packed`: whether /var/task has a copy of a path.
     """
     last_found = {row["path"].rpartition("/")[2]: number for number, row in enumerate(record) if not row["error"]}
+    loaded = {(row["exe"], row["path"].rpartition("/")[2]) for row in record if not row["error"]}
     found: dict[str, Asked] = {}
     has_gconv = any("/gconv/" in row["path"] and row["path"].startswith(TASK) and not row["error"] for row in record)
     for number, row in enumerate(map(_as_in_a_room, record) if outside else record):
@@ -71,6 +72,8 @@ def short_list(
         if of_system and posixpath.dirname(path) not in PROGRAMS:  # what the system's own programs probe for
             continue
         if last_found.get(name, -1) > number and (SHARED.search(name) or posixpath.dirname(path) in PROGRAMS):
+            continue
+        if SHARED.search(name) and (row["exe"], name) in loaded:  # a second process of it, ended with the run
             continue
         told = _asked_of(path, row, is_packed)
         found.setdefault(told.hint + ("" if places.kind(path) == "locales" else told.message), told)  # a locale is one
