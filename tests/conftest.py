@@ -13,9 +13,26 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests import store
+from tests.store import made_once
 from tests.support import ROOT, Workshop, make_workshop, need
 
 ENGINE = "tests/engine/"
+LONGEST = (  # the first to begin, by their measured processor time; the others follow as they are named
+    "end_to_end/test_end_to_end.py",
+    "engine/",
+    "newcomer/test_scaffold.py",
+    "shim/test_shim_processes.py",
+    "graph/test_state.py",
+    "graph/test_graph.py",
+    "shim/test_shim.py",
+    "graph/test_bad_input.py",
+    "graph/test_commands.py",
+    "shim/test_shim_contract.py",
+    "newcomer/test_package.py",
+    "shim/test_lambda_run.py",
+    "local/test_local.py",
+)
 
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -30,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(ROOT / "tasks", quiet=1)
+        folder = store.begin()
+        config.add_cleanup(lambda: store.end(folder))
     for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, lambda *_: None)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, action)
@@ -43,13 +62,19 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Workers take files as they come."""
+    """Workers take files in the order of the collection."""
+    config.option.loadscopereorder = False
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest room first, or a worker would be alone with it at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(ENGINE))
+    """The longest files first, or a worker would be alone with one at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        place = item.nodeid.removeprefix("tests/")
+        return next((number for number, name in enumerate(LONGEST) if place.startswith(name)), len(LONGEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture
@@ -59,13 +84,11 @@ def workshop(tmp_path: Path) -> Callable[..., Workshop]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def built() -> Workshop:
     """Two built functions, `one` on Node and `two` on the native bootstrap; shared, so not to be changed."""
     need("ghc")
     one = 'source = "hs/one"\nruntime = "nodejs24.x"\ninput = "envelope"\nmemory_mb = 128'
-    made = make_workshop(tmp_path_factory.mktemp("built") / "project", one=one, two='source = "hs/two"')
-    made.good()
-    return made
+    return Workshop(made_once("built", lambda folder: make_workshop(folder, one=one, two='source = "hs/two"').good()))
 
 
 @pytest.fixture

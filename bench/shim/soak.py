@@ -124,7 +124,8 @@ def main() -> None:
     parser.add_argument("--process", choices=tuple(LOADS), default="persistent")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    made = {"native": program, "http": subject}.get(given.process)
+    programs: dict[str, Callable[[], Path]] = {"native": program, "http": subject}
+    made = programs.get(given.process)
     way = http_way(given.shim) if given.process == "http" else ways((given.shim,), process=given.process)[0]
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from tasks.graph import task as adapter
 from tasks.graph.state import ContentChecker
 from tasks.lib.base import derived
-from tests.support import TINY, Workshop, need
+from tests.support import TINY, Run, Workshop, need
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:
@@ -27,15 +28,39 @@ def wait_for(condition: object, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def slow_ghc(tiny: Workshop, seconds: float) -> dict[str, str]:
-    """A PATH on which ghc says that it has begun and takes its time; all is built with it."""
-    real = need("ghc")
-    pause = f'case "$1" in --numeric-version | --print-*) ;; *) touch "{tiny.folder}/begun"; sleep {seconds} ;; esac'
-    wrapper = tiny.write("slow/ghc", f'#!/bin/sh\n{pause}\nexec {real} "$@"\n')
+HELD = """#!/bin/sh
+case "$PWD" in *hs-two*)
+    touch "{here}/begun"
+    for turn in $(seq 600); do test -e "{here}/go" && break; sleep 0.1; done
+esac
+exec {ghc} "$@"
+"""
+
+
+def held_ghc(tiny: Workshop) -> dict[str, str]:
+    """A PATH on which ghc, at work for `two`, says that it has begun and waits to be let go; all is built with it."""
+    wrapper = tiny.write("held/ghc", HELD.format(here=tiny.folder, ghc=need("ghc")))
     wrapper.chmod(0o755)
     environment = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    let_go(tiny)
     tiny.good(**environment)
+    (tiny.folder / "go").unlink()
+    (tiny.folder / "begun").unlink(missing_ok=True)
     return environment
+
+
+def let_go(tiny: Workshop) -> None:
+    (tiny.folder / "go").touch()
+
+
+def waiting_run(tiny: Workshop, environment: dict[str, str]) -> Run:
+    """A run that begins while ghc is held, which is let go when the run says that it waits."""
+    run, said = tiny.start("zip:two", **environment), []
+    for line in run.stderr or ():
+        said.append(line)
+        if "waiting" in line:
+            let_go(tiny)
+    return Run(run.wait(timeout=60), "", "".join(said))
 
 
 def program(text: str) -> str:
@@ -47,11 +72,12 @@ def answer(tiny: Workshop) -> str:
 
 
 def test_a_source_edited_while_it_is_built_is_built_again(tiny: Workshop) -> None:
-    environment = slow_ghc(tiny, 2)
+    environment = held_ghc(tiny)
     tiny.write("hs/two/Main.hs", program("first"))
     run = tiny.start("zip:two", **environment)
     wait_for((tiny.folder / "begun").exists)
     tiny.write("hs/two/Main.hs", program("second"))
+    let_go(tiny)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 0, err
     assert "binary:two" in tiny.good("zip:two", **environment).ran
@@ -87,7 +113,7 @@ def test_kill_9_is_mended_by_the_next_run(tiny: Workshop, delay_s: float) -> Non
 
 
 def test_finished_tasks_stay_finished_after_kill_9(tiny: Workshop) -> None:
-    environment = slow_ghc(tiny, 5)
+    environment = held_ghc(tiny)
     tiny.write("hs/one/Main.hs", program("one"))
     tiny.write("hs/two/Main.hs", program("two"))
     run = tiny.start("zip:one", "zip:two", **environment)
@@ -97,17 +123,18 @@ def test_finished_tasks_stay_finished_after_kill_9(tiny: Workshop) -> None:
             break
     run.kill()
     run.communicate()
+    let_go(tiny)
     again = tiny.good("zip:one", "zip:two", **environment)
     assert len(again.ran & {"zip:one", "zip:two"}) == 1
 
 
 def test_a_second_run_waits_for_the_first(tiny: Workshop) -> None:
-    environment = slow_ghc(tiny, 2)
+    environment = held_ghc(tiny)
     tiny.write("hs/two/Main.hs", program("x"))
     first = tiny.start("zip:two", **environment)
     wait_for((tiny.folder / "begun").exists)
-    second = tiny.good("zip:two", **environment)
-    assert "waiting" in second.err
+    second = waiting_run(tiny, environment)
+    assert (second.code, "waiting" in second.err) == (0, True), second.err
     assert second.ran == set(), "the first run has done it all"
     assert first.wait(timeout=60) == 0
 
@@ -117,7 +144,7 @@ def test_a_second_run_waits_for_the_first(tiny: Workshop) -> None:
 def test_a_signal_ends_all_and_says_how_to_go_on(
     tiny: Workshop, number: signal.Signals, code: int, workers: tuple[str, ...]
 ) -> None:
-    environment = slow_ghc(tiny, 30)
+    environment = held_ghc(tiny)
     good = (tiny.folder / "build/two/lambda.zip").read_bytes()
     tiny.write("hs/two/Main.hs", program("x"))
     run = tiny.start(*workers, "zip:two", **environment)
@@ -144,15 +171,18 @@ def children_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 4000), (20, 300), (4096, 12000), (5000, None)])
-def test_a_damaged_database_begins_anew(tiny: Workshop, start: int, end: int | None) -> None:
-    database = tiny.folder / ".doit.db"
+def test_a_damaged_database_begins_anew(workshop: Callable[..., Workshop], start: int, end: int | None) -> None:
+    function = 'binary = "/bin/true"\nruntime = "nodejs24.x"'  # nothing is compiled for it
+    made = workshop(**dict.fromkeys("abc", function))
+    made.good()
+    database = made.folder / ".doit.db"
     content = bytearray(database.read_bytes())
     content[start:end] = b"x" * (end - start) if end else b""
     database.write_bytes(content)
-    run = tiny.good()
+    run = made.good()
     assert "was damaged and begins anew" in run.err
     assert "Traceback" not in run.err
-    assert tiny.good().ran == set()
+    assert made.good().ran == set()
 
 
 def test_a_database_that_cannot_be_opened_is_named(tiny: Workshop) -> None:
@@ -203,12 +233,13 @@ def test_a_touched_file_is_read_once_and_known_from_then_on(tiny: Workshop) -> N
 
 
 def test_a_build_that_outlives_its_doit_is_waited_for(tiny: Workshop) -> None:
-    environment = slow_ghc(tiny, 3)
+    environment = held_ghc(tiny)
     tiny.write("hs/two/Main.hs", program("first"))
     run = tiny.start("zip:two", **environment)
     wait_for((tiny.folder / "begun").exists)
     run.kill()
-    run.communicate()
+    run.wait()
     tiny.write("hs/two/Main.hs", program("second"))
-    assert "waiting for the build" in tiny.good("zip:two", **environment).err
+    second = waiting_run(tiny, environment)
+    assert (second.code, "waiting for the build" in second.err) == (0, True), second.err
     assert answer(tiny) == "second\n"

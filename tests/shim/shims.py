@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any
 from tasks.lib import shim
 from tasks.lib.settings.words import Process
 from tasks.lib.shim import ShimSettings
+from tests.store import alone_at, made_once
 from tests.support import ROOT, lacking, need
 
 SHIM = ROOT / "shim"
@@ -26,49 +26,51 @@ CHECKED = ("gcc", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undef
 
 
 @cache
-def workshop() -> Path:
-    """A folder for what is compiled once for all tests; it goes with the process."""
-    folder = tempfile.TemporaryDirectory(prefix="shims-")
-    workshop.folder = folder  # type: ignore[attr-defined] # kept alive until the end
-    return Path(folder.name)
-
-
-@cache
 def subject() -> Path:
     """The program that does what its event asks for."""
-    target = workshop() / "subject"
-    subprocess.run([need("gcc"), "-O1", "-o", target, PROGRAMS / "subject.c"], check=True)
-    return target
+    command = [need("gcc"), "-O1", str(PROGRAMS / "subject.c"), "-o"]
+    return made_once("subject", lambda target: subprocess.run([*command, target], check=True))
 
 
 @cache
+def haskell_program(name: str, source: Path, *options: str) -> Path:
+    """A Haskell program with these options for ghc, such as where lambda-run is; lacking packages skip (CI: fail).
+
+    Programs with the same options for the compiler have one folder of objects: lambda-run is compiled once for all.
+    """
+
+    def make(target: Path) -> None:
+        compiling = [option for option in options if option != "-threaded"]
+        objects = made_once("objects", Path.mkdir, compiling)
+        command = [need("ghc"), "-v0", *options, "-outputdir", str(objects), "-o", str(target), str(source)]
+        with alone_at(objects):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode and "Could not find module" in done.stderr:
+            lacking(f"{name} needs a package of tests/packages.txt: {done.stderr}")
+        assert done.returncode == 0, done.stderr
+
+    return made_once(name, make, options)
+
+
 def typed_program(source: Path) -> Path:
-    """A Haskell program, compiled with the sources of lambda-run and lambda-run-aeson and without a warning."""
-    target = workshop() / f"typed-{source.parent.name}-{source.stem}"
+    """One that is compiled with the sources of lambda-run and lambda-run-aeson and without a warning."""
     sources = "-i" + ":".join(str(ROOT / "hs" / name / "src") for name in ("lambda-run", "lambda-run-aeson"))
-    objects = ["-outputdir", f"{target}-objects", "-o", str(target)]
-    command = [need("ghc"), "-v0", "-O0", "-Wall", "-Werror", sources, *objects, str(source)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "Could not find module ‘Data.Aeson’" in result.stderr:
-        lacking("libghc-aeson-dev is not installed")
-    assert result.returncode == 0, result.stderr
-    return target
+    name = f"typed-{source.parent.name}-{source.stem}"
+    return haskell_program(name, source, "-O0", "-Wall", "-Werror", sources)
 
 
 @cache
 def bootstrap(settings: ShimSettings, *, checked: bool = False) -> Path:
     """The native shim; `checked`: with the sanitizers."""
-    target = workshop() / f"bootstrap-{abs(hash((settings, checked)))}"
     if checked:
-        compile_checked(settings, target)
-    else:
-        shim.bootstrap(SHIM, settings, target, shim.compilers("x86_64"))
-    return target
+        return made_once("checked", lambda target: compile_checked(settings, target), settings)
+    compiler = shim.compilers("x86_64")
+    return made_once("bootstrap", lambda target: shim.bootstrap(SHIM, settings, target, compiler), settings)
 
 
 def compile_checked(settings: ShimSettings, target: Path) -> None:
     """The bootstrap as a dynamic program that stops at the first thing the sanitizers see."""
-    flags = ["-O1", *(flag for flag in shim.FLAGS if flag not in {"-static", "-s", "-O2"})]  # half the time of -O2
+    flags = ["-O0", *(flag for flag in shim.FLAGS if flag not in {"-static", "-s", "-O2"})]  # a third of -O1's time
     files = [word for name in shim.sources_of(settings)[:-1] for word in ("-include", name)]
     command = [*CHECKED, *flags, *shim._macros(settings), *files, "-o", str(target), shim.SOURCES[-1]]
     subprocess.run(command, cwd=SHIM, check=True)

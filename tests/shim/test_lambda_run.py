@@ -13,8 +13,8 @@ import pytest
 
 from tests.shim.handlers import program
 from tests.shim.runtime_api import RuntimeApi, refuse_damaged_bodies
-from tests.shim.shims import Start, Way, running, ways, workshop
-from tests.support import ROOT, need
+from tests.shim.shims import Start, Way, haskell_program, running, ways
+from tests.support import ROOT
 
 NATIVE = ways(process="native")
 
@@ -226,8 +226,6 @@ def test_a_shell_gets_the_answer() -> None:
 
 
 def test_the_modules_own_suite_passes() -> None:
-    suite = workshop() / "suite"
-    command = [need("ghc"), "-v0", f"-i{ROOT}/hs/lambda-run/src", "-outputdir", str(workshop() / "suite-objects")]
-    subprocess.run([*command, "-o", str(suite), str(ROOT / "hs/lambda-run/test/Main.hs")], check=True)
+    suite = haskell_program("suite", ROOT / "hs/lambda-run/test/Main.hs", "-O1", f"-i{ROOT}/hs/lambda-run/src")
     result = subprocess.run([suite], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout

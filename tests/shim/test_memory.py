@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,9 @@ from tasks.lib.settings.words import Process
 from tasks.lib.shim import ShimSettings
 from tests.shim.messages import Event
 from tests.shim.runtime_api import RuntimeApi
-from tests.shim.shims import PROGRAMS, Start, Way, workshop
-from tests.support import ROOT, need
+from tests.shim.shims import PROGRAMS, Start, Way, haskell_program
+from tests.store import script_once
+from tests.support import ROOT
 
 WAY = Way("checked", ShimSettings("main", process=Process.PERSISTENT))
 LARGE = 3_000_000
@@ -25,19 +24,11 @@ LARGE = 3_000_000
 @cache
 def sharing() -> Path:
     """The program that does with the memory what its event asks for, under this very Python."""
-    target = workshop() / "sharing"
-    text = (PROGRAMS / "sharing.py").read_text()
-    target.write_text(text.replace("/usr/bin/env python3", sys.executable, 1))
-    target.chmod(0o755)
-    return target
+    return script_once("sharing", PROGRAMS / "sharing.py")
 
 
-@cache
 def keeping() -> Path:
-    target = workshop() / "keeping"
-    command = [need("ghc"), "-v0", "-O1", f"-i{ROOT}/hs/lambda-run/src", "-outputdir", f"{target}-objects"]
-    subprocess.run([*command, "-o", str(target), str(PROGRAMS / "Keeping.hs")], check=True)
-    return target
+    return haskell_program("keeping", PROGRAMS / "Keeping.hs", "-O1", f"-i{ROOT}/hs/lambda-run/src")
 
 
 def event(what: str, size: int = LARGE) -> bytes:

@@ -213,7 +213,7 @@ def test_the_program_inherits_three_descriptors_and_the_memory(way: Way, start: 
 
 
 @some_ways
-@pytest.mark.parametrize("name", ["two words", "it's", 'a"b', "$& $1 $$ $`", "ü-λ", "back\\slash", "%s%n", "-x"])
+@pytest.mark.parametrize("name", ["two words, it's a\"b $& $1 $$ $` ü-λ back\\slash %s%n", "-x"])
 def test_any_file_name_will_do(way: Way, name: str, start: Start, api: RuntimeApi) -> None:
     with start(way.but(main=name)):
         assert api.ask(b"1").body == b"1"

@@ -211,8 +211,10 @@ def test_programs_that_end_before_their_event_are_not_kept(way: Way, start: Star
 
 
 @pytest.mark.parametrize("way", ways(), ids=str)
-def test_ten_thousand_events_leak_nothing(way: Way, start: Start, api: RuntimeApi) -> None:
-    count, warm = 10_000, 2_000
+def test_thousands_of_events_leak_nothing(way: Way, start: Start, api: RuntimeApi) -> None:
+    """A program of Node an event costs most of it; bench/shim/soak.py is the long form, of a million."""
+    is_dear = (way.shim, way.settings.process) == ("node", "per-event")
+    count, warm = (4_000, 1_000) if is_dear else (10_000, 2_000)
     steady = {"NODE_OPTIONS": "--max-semi-space-size=1"}  # else V8 takes its time to come to rest
     with start(way, variables=steady) as shim:
         for number in range(count):
@@ -223,8 +225,8 @@ def test_ten_thousand_events_leak_nothing(way: Way, start: Start, api: RuntimeAp
             api.posts.clear()
             if number == warm:
                 before = at_rest(shim.descriptors), shim.memory_kb()
-        # A program being started has up to four; one kept in a thousand events would be eight.
-        wait_until(lambda: shim.descriptors() <= before[0] + (8 if way.shim == "node" else 4))
+        # A program being started has up to four; one kept in some hundred events would be more.
+        wait_until(lambda: shim.descriptors() <= before[0] + 4)
         wait_until(lambda: not shim.zombies())
         assert len(shim.children()) <= 1
         assert shim.memory_kb() < before[1] + (12_000 if way.shim == "node" else 100)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +19,9 @@ from tasks.lib.settings.words import Process, Response
 from tasks.lib.shim import HttpSettings, ShimSettings
 from tests.shim.messages import Post
 from tests.shim.runtime_api import RuntimeApi
-from tests.shim.shims import Running, Way, running, workshop
-from tests.support import ROOT, lacking, need
+from tests.shim.shims import Running, Way, haskell_program, running
+from tests.store import script_once
+from tests.support import ROOT
 
 ALL = tuple(FRONTS)
 SHIMS = ("checked", "node")
@@ -31,26 +30,15 @@ SHIMS = ("checked", "node")
 @cache
 def subject() -> Path:
     """The server that behaves as its path asks, under this very Python."""
-    target = workshop() / "server"
-    text = (Path(__file__).parent / "programs/subject.py").read_text()
-    target.write_text(text.replace("/usr/bin/env python3", sys.executable, 1))
-    target.chmod(0o755)
-    return target
+    return script_once("server", Path(__file__).parent / "programs/subject.py")
 
 
-@cache
 def haskell(name: str) -> Path:
     """A server in Haskell, of hs/ or of tests/web/programs; a test that lacks its packages is skipped (CI: fails)."""
     source = next(
         path for path in (ROOT / f"hs/{name}/Main.hs", Path(__file__).parent / f"programs/{name}.hs") if path.exists()
     )
-    target = workshop() / f"hs-{name}"
-    words = [need("ghc"), "-v0", "-outputdir", str(workshop() / f"hs-{name}.o"), "-o", str(target), str(source)]
-    made = subprocess.run(words, capture_output=True, text=True, check=False)
-    if made.returncode and "Could not find module" in made.stderr:
-        lacking(f"{name} needs a package of tests/packages.txt: {made.stderr}")
-    assert made.returncode == 0, made.stderr
-    return target
+    return haskell_program(name, source)
 
 
 def http_way(
