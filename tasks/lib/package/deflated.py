@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from zlib import _Decompress as Inflater
 
 LEVEL, QUICK_LEVEL = 8, 7
-SAMPLE_BYTES = 1 << 16
-FORM = f"{LEVEL}-{QUICK_LEVEL}-{SAMPLE_BYTES}"  # what decides the bytes, with libdeflate's version
+SAMPLE_BYTES, FEW_BYTES = 1 << 16, 48  # looked at; different ones
+FORM = f"{LEVEL}-{QUICK_LEVEL}-{SAMPLE_BYTES}-{FEW_BYTES}"  # what decides the bytes, with libdeflate's version
 PIECE_BYTES = 4 << 20  # of a member that are packed at once; another size is another zip
 WINDOW_BYTES = 1 << 15  # how far back deflate refers
 FED_BYTES, NEAR_BYTES = 1 << 14, 8  # given to inflate at once; looked at for the end of a block
@@ -42,41 +42,44 @@ def stream_of(piece: bytes, *, is_last: bool) -> bytes:
 
 
 def _level(piece: bytes) -> int:
-    """As small as zip -9, and quick: where a part of it shrinks to less than an eighth, a lower level is both.
+    """As small as zip -9, and as quick as zip -6: the lower level where the higher one looks at many more places.
 
-    There, in archives, logs and markup, the higher one looks at many more places, for two hundredths (bench/zip.py).
+    That is where a part of it has few different bytes, as records, tables and numbers have, or shrinks to less than an
+    eighth, as archives do. There the higher level takes twice the time, for two hundredths (bench/zip.py).
     """
     import deflate
 
     middle = piece[len(piece) // 2 :][:SAMPLE_BYTES]
+    few = len(piece) > SAMPLE_BYTES and len(set(middle)) <= FEW_BYTES
     is_sampled = len(piece) >= 8 * SAMPLE_BYTES  # what is smaller would be packed for nothing
     shrinks = is_sampled and len(deflate.deflate_compress(middle, QUICK_LEVEL)) < len(middle) / 8
-    return QUICK_LEVEL if shrinks else LEVEL
+    return QUICK_LEVEL if few or shrinks else LEVEL
 
 
 def _open(stream: bytearray, content: bytes) -> None:
     """Take a stream's end away: what follows continues it. Done in its place, since each worker would hold a copy."""
     import deflate
 
-    bit = _last_block(stream, content)
+    bit, end = _last_block(stream, content)
     stream[bit >> 3] &= ~(1 << (bit & 7))
-    for padding in (b"", b"\0"):  # the three bits before EMPTY_BLOCK are in the last byte, or take another
-        length = len(stream)
-        stream += padding + EMPTY_BLOCK + LAST_EMPTY_BLOCK
-        with suppress(deflate.DeflateError):
-            if deflate.deflate_decompress(stream, len(content)) == content:
-                del stream[-len(LAST_EMPTY_BLOCK) :]
-                return
-        del stream[length:]
+    before_empty_block = (end + 3 + 7) >> 3  # its three bits are in the last byte, or take another
+    stream += bytes(before_empty_block - len(stream)) + EMPTY_BLOCK + LAST_EMPTY_BLOCK
+    with suppress(deflate.DeflateError):
+        if deflate.deflate_decompress(stream, len(content)) == content:
+            del stream[-len(LAST_EMPTY_BLOCK) :]
+            return
     raise AssertionError("an open deflate stream does not hold its content")
 
 
-def _last_block(stream: bytearray, content: bytes) -> int:
-    """The bit at which the last block of a stream begins."""
+def _last_block(stream: bytearray, content: bytes) -> tuple[int, int]:
+    """The bits at which the last block of a stream begins and ends."""
     bit, at = 0, 0
-    while not stream[bit >> 3] >> (bit & 7) & 1:
-        bit, at = _end(stream, bit, content, at)
-    return bit
+    while True:
+        is_last = stream[bit >> 3] >> (bit & 7) & 1
+        end, at = _end(stream, bit, content, at)
+        if is_last:
+            return bit, end
+        bit = end
 
 
 def _end(stream: bytearray, bit: int, content: bytes, at: int) -> tuple[int, int]:
