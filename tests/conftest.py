@@ -61,6 +61,7 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
         return ENGINE if nodeid.startswith(ENGINE) else nodeid.split("::", 1)[0]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Workers take files in the order of the collection."""
     config.option.loadscopereorder = False
