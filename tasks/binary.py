@@ -58,6 +58,8 @@ def stage(project: Project, function: Function) -> Stage:
         from .lib.build.job import Job
 
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
+        if note := sources.lfs_note:
+            warn(function.name, note)
         options, static = project.build.ghc_options, function.libc.is_linked_in
         job = Job(
             *(sources, function.executable, project.build.tool, options, target, static),
@@ -91,7 +93,8 @@ def stage(project: Project, function: Function) -> Stage:
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
         | {"flags": function.flags, "constraints": function.constraints}
         | {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
-        | builder.compiling(project.build),
+        | builder.compiling(project.build)
+        | builder.surroundings(project.build, products.IMAGE),
         copied=lambda: outside,
         action=make,
     )
@@ -117,6 +120,8 @@ def prebuilt(function: Function) -> Stage:
     def make() -> str:
         if not files.is_file(given):
             raise BuildError(f"There is no file {given}.", "Correct `binary` of the function in lambda.toml.")
+        if files.is_lfs_pointer(given):
+            raise BuildError(f"{given} is a Git LFS pointer and not the program.", files.LFS_PULL)
         with files.replacement(target, files.PROGRAM_MODE) as temporary:
             shutil.copyfile(given, temporary)
         return f"{given} → {target}  {size(target)}, prebuilt"

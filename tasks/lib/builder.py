@@ -7,6 +7,7 @@ out  `machine_for(build, …)` → the Machine that builds now; `recorded_machin
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -136,6 +137,23 @@ def toolchain_files(build: Build, record: Path) -> list[Path]:
     from .build import tools
 
     return tools.toolchain_files() if on_host(build, record) else []
+
+
+def surroundings(build: Build, record: Path) -> dict[str, Any]:
+    """What of this host decides over an executable, and is no file: which programs are meant, and variables."""
+    if not on_host(build, record):
+        return {}
+    from .build import tools
+
+    return {"programs": [str(path) for path in tools.toolchain_files()], "variables": tools.variables(os.environ)}
+
+
+def chosen_versions(build: Build, record: Path) -> dict[str, Any]:
+    """The versions of this host's tools that choose them anew in each run."""
+    from .build import tools
+
+    found = tools.chosen_versions() if on_host(build, record) else {}
+    return {"chosen": found} if found else {}
 
 
 def _host(workspace: Path, cache: Path) -> Host:

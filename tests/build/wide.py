@@ -1,6 +1,7 @@
 """The long walk: random edits of many families at once; every few builds one is compared with that from nothing.
 
-    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES] [docker]      KIND: ghc, ghc-reads, cabal, stack
+    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES] [docker]      KIND: ghc, ghc-reads, cabal, stack,
+                                                                      mixed, mixed-stack
 
 in   a kind of project, how many builds after edits, the seed of chance; in a container, where that is said
 out  a line a comparison with the counts; at a difference the first edit that made one, both sources kept in ./differs,
@@ -23,11 +24,11 @@ from random import Random
 from tasks.lib.build.host import Host
 from tasks.lib.build.machine import Machine
 from tests.build.families import Families
+from tests.build.mixture import Mixture
 from tests.build.walking import build_digest
 
 LONGEST = 10  # builds between two comparisons
 Place = tuple[Callable[[str], Machine], Callable[[str], None]]  # what builds, by name; what removes all it built
-KINDS = ("ghc", "ghc-reads", "cabal", "stack")
 CABAL = """cabal-version: 2.4
 name: p
 version: 1
@@ -61,7 +62,11 @@ class WideWalk:
     ) -> None:
         self.kind, self.machine, self.empty = kind, machine, empty
         self.chance = Random(seed)
-        self.program = Families(self.chance, families, reads=kind != "ghc")
+        self.program: Families | Mixture
+        if kind.startswith("mixed"):
+            self.program = Mixture(self.chance, described=kind == "mixed-stack")
+        else:
+            self.program = Families(self.chance, families, reads=kind != "ghc")
         self.builds = self.compared = self.edits = self.failed = 0
         self.history: list[tuple[str, dict[str, str], str | None]] = []
 
@@ -112,11 +117,14 @@ class WideWalk:
 def write(folder: Path, files: dict[str, str]) -> None:
     """Make a folder hold just these, and leave what is as it was."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name not in files:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and str(path.relative_to(folder)) not in files:
             path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
     for name, text in files.items():
         path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 

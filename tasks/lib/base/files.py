@@ -20,6 +20,8 @@ from .errors import FULL, BuildError, file_error
 
 FILE_MODE, PROGRAM_MODE = 0o644, 0o755
 PIECE_BYTES = 1 << 20
+LFS, LFS_BYTES = b"version https://git-lfs.github.com/spec/", 1024  # how a pointer begins; it is shorter than that
+LFS_PULL = "Fetch what it stands for: `git lfs pull`."
 
 
 @contextmanager
@@ -167,6 +169,15 @@ def as_json(value: Any) -> bytes:
 def write_json(target: Path, value: Any) -> bool:
     """Write `value` with `as_json`; True if the file changed."""
     return write(target, as_json(value))
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is what Git LFS keeps in place of another that was not fetched (git-lfs, docs/spec.md)."""
+    with suppress(OSError, ValueError):
+        if path.stat().st_size <= LFS_BYTES:
+            with path.open("rb") as file:
+                return file.read(len(LFS)) == LFS
+    return False
 
 
 def exists(path: Path) -> bool:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..base.errors import BuildError
+from ..base.files import LFS_PULL, is_lfs_pointer
 from ..platform.layout import TASK
 from ..settings.words import Builder
 from .hints import is_known
@@ -119,6 +121,8 @@ def _matches(description: Path, pattern: str) -> list[Path]:
 def _of_project(description: Path, patterns: list[str]) -> dict[str, Content]:
     folder = _data_dir(description)
     files = [path for pattern in patterns for path in _matches(description, pattern)]
+    if pointer := next(filter(is_lfs_pointer, files), None):
+        raise BuildError(f"{description} has {pointer} as data, which is a Git LFS pointer and not the file.", LFS_PULL)
     return {os.path.relpath(path, folder): path.read_bytes for path in files}
 
 

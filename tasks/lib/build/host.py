@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ from ..platform.architecture import own_architecture
 from ..settings.words import Builder
 from . import fixed
 from .copy import copy_name, mirror
+from .outside import TRACE, Outside
 from .sources import Tree
 from .stale import rm_half_written_interfaces
-from .tools import package_database, tool_versions
+from .tools import TOOLS, chooses, package_database, tool_versions, variables
 
 if TYPE_CHECKING:
     from ..sysroot.root import Sysroot
@@ -43,11 +45,15 @@ class Host:
         self._parent = self._real.parent
         self._cabal = (cache / "cabal").resolve()
         self._locks: list[int] = []
+        self._outside: Outside | None = None
+        self._trace = ""
         self.offline = not package_indexes()
 
     @cached_property
     def unfixed_reason(self) -> str:
         """Why this host cannot build at the one place that is the same for all clones; "" where it can."""
+        if choosing := [tool for tool in TOOLS if chooses(tool)]:
+            return f"the folder that it runs in decides which {choosing[0]} is meant"
         return fixed.hindrance(self._parent) if self._cabal.is_relative_to(self._parent) else "the cache lies elsewhere"
 
     @property
@@ -72,6 +78,8 @@ class Host:
             write(self._cabal / "config", b"-- none\n")
             seen = fixed.PLACE / self._cabal.relative_to(self._parent) if self._is_fixed else self._cabal
             given["CABAL_DIR"] = str(seen)
+        if self._trace and " " not in self._trace:  # a blank ends the name, to the compiler
+            given[TRACE] = self._trace
         return given
 
     def toolchain(self, _: Log) -> Toolchain:
@@ -85,9 +93,9 @@ class Host:
         return Toolchain(self.name, "", own_architecture(), libc or "no glibc", versions)
 
     def outside(self) -> list[Path]:
-        """Files of this host whose change means that other packages are installed."""
+        """Files of this host that the last build depended on: installed packages, programs, headers, settings."""
         cache = package_database(self._cabal.parent / "versions.json")
-        return [cache] if cache else []
+        return [*([cache] if cache else []), *(self._outside.files() if self._outside else [])]
 
     def sysroot(self) -> Sysroot:
         """This host's own file system."""
@@ -107,8 +115,18 @@ class Host:
             if not ended.exists() and into.is_dir():
                 processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
             derived.remove(ended)
-            folder = mirror(sources, into, Path(self._real, f"{name}.sources"), f"{settings} {self.workspace}")
-            yield f"{self.workspace}/{folder.relative_to(self._real)}"
+            manifest, trace = Path(self._real, f"{name}.sources"), f"{name}.read"
+            outside = Outside(Path(self._real, f"{name}.outside"), self._real / trace, sources, self.environment)
+            if anew := outside.has_changed():
+                derived.remove(manifest)
+            given = sha256(repr(variables(self.environment)).encode()).hexdigest()[:16]
+            folder = mirror(sources, into, manifest, f"{settings} {self.workspace} {given}")
+            outside.begin(anew=anew)
+            self._outside, self._trace = outside, f"{self.workspace}/{trace}"
+            try:
+                yield f"{self.workspace}/{folder.relative_to(self._real)}"
+            finally:
+                outside.keep()
             write(ended, b"")  # no compiler was cut short, so that the next build need not look for what one left
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:

@@ -63,7 +63,7 @@ class Machine(Protocol):
         """Make the toolchain ready, and say what it is; what takes long tells `log` about it."""
 
     def outside(self) -> list[Path]:
-        """Files of the host that say which packages the compiler finds; none where the image says it."""
+        """Files of the host that the last build depended on, and are no sources; none where the image says it."""
 
     def sysroot(self) -> Sysroot:
         """The file system that executables made here find their libraries in."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import BuildError
-from ..base.files import exists
+from ..base.files import exists, is_lfs_pointer
 from .listing import absolute, source_files
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
@@ -28,6 +28,7 @@ ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a 
 LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 PACKAGES, EXTRA_DEPS = LIST.format("packages"), LIST.format("extra-deps")
 WORDS = r"[\s,'\"\[\]]+"
+SHOWN = 3  # names in a note
 MOST_FILES = 100_000  # of one program
 
 
@@ -50,6 +51,18 @@ class Tree(Files):
     def inside(self, path: Path) -> Path:
         """Where a source, or a folder of them, lies in the copy."""
         return Path(os.path.relpath(absolute(path), self.base))
+
+    @property
+    def lfs_note(self) -> str:
+        """A sentence about sources that Git LFS has not fetched; "" when all are there."""
+        found = [path for path in self.files if is_lfs_pointer(path)]
+        if not found:
+            return ""
+        names, are = ", ".join(map(str, found[:SHOWN])), "is a pointer" if len(found) == 1 else "are pointers"
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        return (
+            f"{names}{more} {are} of Git LFS, not the content; if the program has it compiled in, run `git lfs pull`."
+        )
 
     def require(self) -> None:
         """BuildError when there is nothing to build."""

@@ -181,17 +181,18 @@ def _reads(package: Package, sources: Tree, reads: Callable[[str], bool]) -> boo
         or path.suffix in YAML
     ]
     found = [UNBUILT.sub("", path.read_text(errors="replace")) for path in described if path.exists()]
-    tools = {tool for text in found for field in TOOLS_FIELD.findall(text) for tool in _tools(field)} - GENERATORS
+    tools = {tool for text in found for tool in named_tools(text)} - GENERATORS
     if tools - HEADER_READERS or (tools and reads("CPP")):
         return True
     return any(RUNS_AS_A_WHOLE.search(text) or reads(text) for text in found)
 
 
-def _tools(field: str) -> Iterator[str]:
-    """The programs of a field: `alex:alex >=3, happy`, of hpack `- alex`."""
-    for item in re.split(r"[,\n]", re.sub(r"(?m)\s(?:--|#).*$", "", field)):
-        if named := re.match(r"[\s\[\-\"']*(?:[\w-]+:)?([\w-]+)", item):
-            yield named[1].lower()
+def named_tools(text: str) -> Iterator[str]:
+    """The build tools that a description names: `alex:alex >=3, happy`, of hpack `- alex`."""
+    for field in TOOLS_FIELD.findall(text):
+        for item in re.split(r"[,\n]", re.sub(r"(?m)\s(?:--|#).*$", "", field)):
+            if named := re.match(r"[\s\[\-\"']*(?:[\w-]+:)?([\w-]+)", item):
+                yield named[1].lower()
 
 
 def _name(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import PackageError
-from ..base.files import FILE_MODE, PIECE_BYTES, PROGRAM_MODE, exists, is_file
+from ..base.files import FILE_MODE, LFS_PULL, PIECE_BYTES, PROGRAM_MODE, exists, is_file, is_lfs_pointer
 from ..base.walk import is_program, walk
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def included_files(include: Sequence[str], source: Path) -> dict[str, Path]:
             beside = source / pattern
             hint = f"Write {str(beside)!r}: paths start at lambda.toml." if exists(beside) else "Correct it there."
             raise PackageError(f"`include` names {pattern!r} in lambda.toml, and there is no such file.", hint)
+        if pointer := next(filter(is_lfs_pointer, files), None):
+            raise PackageError(f"`include` brings {pointer}, which is a Git LFS pointer and not the file.", LFS_PULL)
         found |= {_name(file, source): file for file in files}
     return found
 

@@ -1,0 +1,159 @@
+"""What a build on this host reads besides its sources: programs, C headers and libraries, settings of cabal and stack.
+
+in   a Tree, the environment of the build, a record beside the copy of the sources
+out  `Outside(…)`: `.has_changed()`, before a build; `.keep()`, after it; `.files()`, for whoever asks whether to build
+
+Neither GHC nor cabal looks at any of these again, so a copy is made anew once one of them has another content. Which
+headers were read the C compiler says itself: gcc and clang add them to the file that SUNPRO_DEPENDENCIES names (GCC's
+manual, "Environment Variables"), for macros of GHC and for hsc2hs, too. What lies in GHC's package database has its own
+witness (tools.py), and so has the library that travels (needed_libs.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ..base import derived
+from ..base.files import sha256, write_json
+from .sources import Tree
+from .stale import named_tools
+from .tools import program_files
+
+TRACE = "SUNPRO_DEPENDENCIES"
+C_TOOLS = ("gcc", "as", "ld", "strip")
+BY_ENDING = {".x": "alex", ".y": "happy", ".ly": "happy", ".hsc": "hsc2hs", ".chs": "c2hs", ".cpphs": "cpphs"}
+FIELD = r"(?im)^\s*(?:-\s*)?{}:(.*(?:\n(?!\s*[\w-]+\s*:(?:\s|$)).*)*)"
+LIBRARIES, FOLDERS, PKG_CONFIG = (
+    re.compile(FIELD.format(name)) for name in ("extra-libraries", "extra-lib-dirs", "pkgconfig-depends")
+)
+WORD = re.compile(r"[^\s,\[\]\"'()&|]+")
+LIB_PLACES = ("/usr/local/lib", "/usr/lib", "/usr/lib/*-linux-gnu", "/usr/lib64")
+PC_PLACES = ("/usr/local/lib/pkgconfig", "/usr/lib/pkgconfig", "/usr/lib/*/pkgconfig", "/usr/share/pkgconfig")
+
+
+class Outside:
+    """The record of one copy. `trace`: the file, beside the copy, where the C compiler tells what it reads."""
+
+    def __init__(self, record: Path, trace: Path, sources: Tree, environment: Mapping[str, str]) -> None:
+        self._record, self._trace = record, trace
+        self._named = sorted({*_programs(sources), *_c_files(sources, environment), *_settings(environment)})
+        self._known: dict[str, list[object] | None] = {}
+
+    def has_changed(self) -> bool:
+        """Whether a file that the last build read is another one, or nobody knows which it read."""
+        try:
+            self._known = dict(json.loads(self._record.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return True
+        if any(path not in self._known for path in self._named):
+            return True
+        late = self._trace.stat().st_mtime_ns if self._trace.exists() else 0  # of a build that was cut short
+        return any(_changed_since(path, late) for path in self._traced()) or any(
+            _is_other(path, known) for path, known in self._known.items()
+        )
+
+    def begin(self, *, anew: bool) -> None:
+        """Before the compilers start; `anew`: nothing that was read before counts."""
+        if anew:
+            self._known = {path: _state(path, self._known.get(path)) for path in self._named}
+            derived.remove(self._trace)
+            write_json(self._record, self._known)
+
+    def keep(self) -> None:
+        """Remember what was read by now."""
+        found = {path: _state(path, self._known.get(path)) for path in self._known}
+        found |= {path: _state(path, None) for path in {*self._traced(), *self._named} if path not in found}
+        self._known = found
+        write_json(self._record, found)
+        derived.remove(self._trace)
+
+    def files(self) -> list[Path]:
+        """All that was read."""
+        return [Path(path) for path in self._known]
+
+    def _traced(self) -> set[str]:
+        """The files that the C compiler told of; its own temporary ones, and the sources, are none of them."""
+        try:
+            text = self._trace.read_text(errors="replace").replace("\\\n", " ")
+        except OSError:
+            return set()
+        words = {word.replace("\\ ", " ") for word in re.findall(r"(?:\\ |\S)+", text)}
+        own = str(self._trace.parent)
+        return {word for word in words if word.startswith("/") and not word.startswith(own) and os.path.isfile(word)}  # noqa: PTH113
+
+
+def _state(path: str, known: list[object] | None) -> list[object] | None:
+    """A file's stat and hash; None where there is none. What is as it was is not read again."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    now: list[object] = [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
+    return known if known and known[:4] == now else [*now, sha256(Path(path))]
+
+
+def _is_other(path: str, known: list[object] | None) -> bool:
+    now = _state(path, known)
+    return (now or [None])[-1] != (known or [None])[-1]
+
+
+def _changed_since(path: str, time_ns: int) -> bool:
+    return os.stat(path).st_ctime_ns > time_ns  # noqa: PTH116
+
+
+def _programs(sources: Tree) -> Iterator[str]:
+    """The programs that compile and link, and those that make modules of these sources."""
+    names = {*C_TOOLS, *(BY_ENDING[path.suffix] for path in sources.files if path.suffix in BY_ENDING)}
+    names |= {tool for text in _descriptions(sources) for tool in named_tools(text)}
+    for name in names:
+        yield from map(str, program_files(name))
+
+
+def _c_files(sources: Tree, environment: Mapping[str, str]) -> Iterator[str]:
+    """C libraries that a description names, wherever the linker may find them, and what pkg-config knows of them."""
+    for text in _descriptions(sources):
+        own = [sources.folder / word for word in _words(FOLDERS, text)]
+        places = [*own, *map(Path, filter(None, environment.get("LIBRARY_PATH", "").split(":")))]
+        for name in _words(LIBRARIES, text):
+            for ending in ("so", "a"):
+                yield from _existing([*places, *_glob(LIB_PLACES)], f"lib{name}.{ending}")
+        places = [Path(place) for place in environment.get("PKG_CONFIG_PATH", "").split(":") if place]
+        for name in _words(PKG_CONFIG, text):
+            yield from _existing([*places, *_glob(PC_PLACES)], f"{name}.pc")
+
+
+def _settings(environment: Mapping[str, str]) -> Iterator[str]:
+    """The person's own settings of cabal and stack, whether they are there or not."""
+    home = Path.home()
+    config = Path(environment.get("XDG_CONFIG_HOME", home / ".config"))
+    cabal = Path(environment.get("CABAL_DIR", home / ".cabal"))
+    yield environment.get("CABAL_CONFIG", str(cabal / "config"))
+    yield from (str(config / "cabal/config"), "/etc/stack/config.yaml", str(config / "stack/config.yaml"))
+    yield str(Path(environment.get("STACK_ROOT", home / ".stack"), "config.yaml"))
+
+
+def _descriptions(sources: Tree) -> list[str]:
+    described = [path for path in sources.files if path.suffix == ".cabal" or path.name == "package.yaml"]
+    return [path.read_text(errors="replace") for path in described if path.exists()]
+
+
+def _words(field: re.Pattern[str], text: str) -> list[str]:
+    values = (re.sub(r"(?m)(?:\s|^)(?:--|#).*$", "", value) for value in field.findall(text))
+    return [word for value in values for word in WORD.findall(value) if word != "-"]
+
+
+def _glob(places: Iterable[str]) -> Iterator[Path]:
+    for place in places:
+        yield from sorted(Path("/").glob(place.removeprefix("/")))
+
+
+def _existing(places: Iterable[Path], name: str) -> Iterator[str]:
+    for place in places:
+        with suppress(OSError, ValueError):
+            if (place / name).is_file():
+                yield str((place / name).resolve())

@@ -1,0 +1,149 @@
+"""What a build reads besides its sources: programs, headers, settings, variables; and files that were not fetched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.lib.build.outside import Outside
+from tasks.lib.build.sources import tree
+from tasks.lib.build.tools import chooses, program_files
+from tests.build.trees import BUILD, put
+from tests.support import Workshop, need
+
+MACRO = "{-# LANGUAGE CPP #-}\nmodule Main (main) where\n#include <own.h>\nmain :: IO ()\nmain = print (N :: Int)\n"
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+def program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def says(made: Workshop, name: str = "f") -> str:
+    return subprocess.run(
+        [made.folder / f"build/{name}/{name}"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_a_header_of_the_system_is_read_anew(workshop: Callable[..., Workshop]) -> None:
+    """So is one of another folder that a variable names."""
+    need("ghc")
+    made = workshop(f='source = "hs/f"')
+    made.write("hs/f/Main.hs", MACRO)
+    for place, number in (("one", 1), ("one", 2), ("two", 3)):
+        made.write(f"{place}/own.h", f"#define N {number}\n")
+        assert "binary:f" in made.good("binary", CPATH=str(made.folder / place)).ran
+        assert says(made) == str(number)
+        assert made.good("binary", CPATH=str(made.folder / place)).ran == set()
+
+
+def test_another_build_tool_makes_its_modules_anew(workshop: Callable[..., Workshop]) -> None:
+    need("cabal")
+    made = workshop(f='source = "hs/f"')
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "cabal"'))
+    made.write(
+        "hs/f/f.cabal",
+        "cabal-version: 2.4\nname: f\nversion: 1\nexecutable f\n  main-is: Main.hs\n  other-modules: L\n"
+        "  build-depends: base\n  default-language: Haskell2010\n",
+    )
+    made.write("hs/f/Main.hs", "module Main (main) where\nimport L\nmain :: IO ()\nmain = print n\n")
+    made.write("hs/f/L.x", "nothing that it looks at")
+    path = f"{made.folder}/bin:{os.environ['PATH']}"
+    for number in (1, 2):
+        text = (
+            'case "$*" in --version) echo "Alex version 3.2.7.1"; exit;; esac; while test "$1" != -o; do shift; done\n'
+        )
+        module = f"module L (n) where\\nn :: Int\\nn = {number}\\n"
+        program(made.folder / "bin/alex", f"{text}printf '{module}' > \"$2\"")
+        assert "binary:f" in made.good("binary", PATH=path).ran
+        assert says(made) == str(number)
+        assert made.good("binary", PATH=path).ran == set()
+
+
+def test_a_shim_that_chooses_is_asked_each_time_and_runs_where_it_was_asked(workshop: Callable[..., Workshop]) -> None:
+    """As asdf and its like do: its own file stays, and a file above the folder it runs in says which version it is."""
+    ghc = need("ghc")
+    made = workshop(f='source = "hs/f"')
+    made.write("hs/f/Main.hs", MACRO.replace("#include <own.h>\n", ""))
+    shim = 'here=$PWD; while test ! -e "$here/.choice" && test "$here" != /; do here=$(dirname "$here"); done\n'
+    shim += 'read -r v < "$here/.choice"; exec "$(dirname "$0")/../versions/$v" "$@"'
+    program(made.folder / "bin/ghc", shim)
+    for number in (1, 2):
+        said = f'case "$*" in --numeric-version) echo 9.0.{number + 1};; *) exec {ghc} -DN={number} "$@";; esac'
+        program(made.folder / f"versions/{number}", said)
+    path = f"{made.folder}/bin:{os.environ['PATH']}"
+    for number in (1, 2, 1):
+        made.write(".choice", f"{number}\n")
+        assert made.good("binary", PATH=path).ran == {"image", "binary:f"}
+        assert says(made) == str(number)
+        assert made.good("binary", PATH=path).ran == set()
+
+
+def test_what_path_leads_to_is_followed_to_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link, and a script that names a file or its folder; not one that decides when it is run."""
+    real = tmp_path / "ghc/9.2.8/bin/ghc-9.2.8"
+    program(tmp_path / "x", "")
+    real.parent.mkdir(parents=True)
+    real.write_bytes(b"\x7fELF")
+    real.chmod(0o755)
+    bin_folder = tmp_path / "bin"
+    monkeypatch.setenv("PATH", str(bin_folder))
+    script = bin_folder / "ghc"
+    for number, text in enumerate((f'exec "{real}" "$@"', f'exedir="{real.parent}"\nexec "$exedir/ghc-9.2.8"'), 1):
+        monkeypatch.setenv("PATH", f"{bin_folder}{'/' * number}")  # what was found is known by PATH
+        program(script, text)
+        if number == 2:
+            script.rename(bin_folder / "ghc-9.2.8")
+            script.symlink_to("ghc-9.2.8")
+        assert program_files("ghc")[-1] == real
+        assert not chooses("ghc")
+        script.unlink()
+    for number, text in enumerate((f"exec {tmp_path}/x exec ghc", "exec stack exec ghc"), 3):
+        monkeypatch.setenv("PATH", f"{bin_folder}{'/' * number}")
+        program(script, text)
+        assert chooses("ghc")
+        script.unlink()
+    script.symlink_to(tmp_path / "mise")
+    (tmp_path / "mise").write_bytes(b"\x7fELF")
+    (tmp_path / "mise").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_folder}//////")
+    assert chooses("ghc")
+    assert not chooses("none")
+
+
+def test_libraries_that_a_description_names_are_watched(here: Path) -> None:
+    text = "executable f\n  extra-libraries: own,\n    other\n  extra-lib-dirs: lib\n  pkgconfig-depends: own-1 >= 2\n"
+    put("f/f.cabal", text=text)
+    put("f/lib/libown.a", "f/lib/libother.so", "pc/own-1.pc")
+    environment = {"PKG_CONFIG_PATH": f"{here}/pc"}
+    outside = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), environment)
+    assert outside.has_changed()
+    outside.begin(anew=True)
+    outside.keep()
+    found = {path.name for path in outside.files()}
+    assert {"libown.a", "libother.so", "own-1.pc", "config.yaml"} <= found
+    again = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), environment)
+    assert not again.has_changed()
+    Path("f/lib/libown.a").touch()
+    assert not again.has_changed()
+    Path("pc/own-1.pc").write_text("x")
+    assert again.has_changed()
+
+
+def test_files_that_git_lfs_has_not_fetched_are_named(workshop: Callable[..., Workshop]) -> None:
+    made = workshop(f='source = "hs/f"\ninclude = ["data"]')
+    made.write("data/big.bin", LFS)
+    run = made.doit("zip:f")
+    assert run.code == 1
+    assert "data/big.bin, which is a Git LFS pointer" in run.err
+    assert "`git lfs pull`" in run.err
+    made.write("data/big.bin", "content")
+    made.write("hs/f/mail.txt", LFS)
+    assert "hs/f/mail.txt is a pointer of Git LFS" in made.good("zip:f").err
