@@ -44,13 +44,17 @@ import Lexer
 }}
 %name calculate
 %tokentype {{ Token }}
-%error {{ const 0 }}
+%error {{ failed }}
 %token
   number {{ Number $$ }}
   '+' {{ Plus }}
 %%
 Sum : Sum '+' number {{ $1 + $3 + {n} }}
     | number {{ $1 }}
+{{
+failed :: [Token] -> a
+failed _ = error "no sum"
+}}
 """
 TABLE = '{{-# LANGUAGE CPP #-}}\nmodule Table where\n#include "own.h"\ntable :: [Int]\ntable = map (* OWN) [{n} .. 9]\n'
 FOREIGN = """module Outer where

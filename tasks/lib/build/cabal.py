@@ -13,8 +13,9 @@ from contextlib import suppress
 
 from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
-from .job import Job, no_such_executable, quoted_options
-from .machine import Machine
+from .job import EXECUTABLES, Job, no_such_executable, quoted_options
+from .machine import BIN, Machine
+from .stale import named_tools
 
 NO_TARGET = re.compile(
     r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
@@ -28,11 +29,22 @@ rm -f made.project.freeze; test ! -e cabal.project.freeze || cat cabal.project.f
 """
 
 
+# A field of the person's own is nothing to cabal, which then looks for these programs in PATH, as it did before 2.0.
+# What was made so is kept, with its time: a newer description would be configured anew
+IN_PATH = r"""
+for tool in $1; do command -v "$tool" >/dev/null || exit 0; done
+sed -E 's/^([[:space:]]*)build-tool-depends:/\1x-build-tool-depends:/I' "$2" > "$3.new"
+cmp -s "$3.new" "$3" || cat "$3.new" > "$3"
+rm "$3.new"; cp -p "$3" "$2"
+"""
+
+
 def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     """Build one executable; what cabal calls up to date and is not there was cut short by a kill, and is built anew.
 
     BuildError when the project makes no executable of that name.
     """
+    _take_tools_in_path(machine, job, folder, log)
     for _ in range(2):
         if not _build(machine, job, folder, log):
             return None
@@ -41,6 +53,20 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
             return made
         machine.run(["rm", "-rf", "dist-newstyle"], folder, log)
     return ""
+
+
+def _take_tools_in_path(machine: Machine, job: Job, folder: str, log: Log) -> None:
+    """Let installed build tools do where there is no index: cabal's solver knows only those of packages."""
+    if not machine.offline:
+        return
+    top = folder.removesuffix(f"/{job.sources.inside(job.sources.folder)}")
+    texts = {path: path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"}
+    own = {name.lower() for text in texts.values() for name in (*NAME.findall(text), *EXECUTABLES.findall(text))}
+    for path, text in texts.items():
+        tools = set(named_tools(text))
+        if "build-tool-depends" in text.lower() and tools and not tools & own:
+            copy, kept = f"{top}/{job.sources.inside(path)}", f"{folder}/{BIN}/{path.name}"
+            machine.run(["sh", "-c", IN_PATH, "sh", " ".join(sorted(tools)), copy, kept], folder, log)
 
 
 def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:

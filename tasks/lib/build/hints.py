@@ -19,6 +19,7 @@ from .job import Job
 from .machine import Machine
 from .signs import act_for
 from .stack import cannot_work
+from .stale import UNBUILT, named_tools
 
 UNKNOWN_PACKAGE = re.compile(
     r"unknown package: (?P<solver>[\w-]+)|Could not find module .(?P<module>[\w.]+)|needed.*but the (?P<stack>[\w-]+)"
@@ -64,7 +65,7 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     if act := full_disk(machine, job, text) or _left_out(job, text):
         return act
     if found := TOOL.search(text):
-        tool = found["solver"] or found["cabal"]
+        tool = _missing_tool(machine, job) or found["solver"] or found["cabal"]
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound_in_the_way(job, conflict)
@@ -73,6 +74,16 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
     return OTHER_RESOLVER if cannot_work(lines) else SEE_ABOVE
+
+
+def _missing_tool(machine: Machine, job: Job) -> str:
+    """The first build tool that the descriptions name and PATH has not; the solver may speak of another one."""
+    texts = [path.read_text(errors="replace") for path in job.descriptions]
+    tools = sorted({tool for text in texts for tool in named_tools(UNBUILT.sub("", text))})
+    said: list[str] = []
+    look = 'for tool; do command -v "$tool" >/dev/null || echo "$tool"; done'
+    machine.run(["sh", "-c", look, "sh", *tools], machine.workspace, said.append)
+    return next((line for line in said if line in tools), "")
 
 
 def _unknown(machine: Machine, missing: re.Match[str]) -> str:

@@ -57,7 +57,7 @@ def source_files(place: Path, derived: Path) -> Iterator[Path]:
         return
     own = [name for name in _own(derived, Path.cwd()) if not f"{absolute(place)}/".startswith(f"{name}/")]
     ours = frozenset(own), tuple(f"{name}/" for name in own)
-    tracked = _by_git(place)
+    tracked = _by_git(place, derived)
     for path in _walk(place, derived) if tracked is None else tracked:
         if _is_source(path, *ours):
             yield path
@@ -145,7 +145,7 @@ def _leads_out(link: Path, place: Path, derived: Path) -> bool:
     return real.is_relative_to(built) or any(folder.is_relative_to(real) for folder in [built, *above])
 
 
-def _by_git(place: Path) -> list[Path] | None:
+def _by_git(place: Path, derived: Path) -> list[Path] | None:
     """Git's answer for a folder; None where there is no git, or where git leaves out the folder as a whole."""
     whole = absolute(place)
     top = _top(whole)
@@ -157,20 +157,20 @@ def _by_git(place: Path) -> list[Path] | None:
     if listing is None:
         return None
     made: list[Path] = []
-    derived: dict[str, bool] = {}
+    known: dict[str, bool] = {}
     for path in listing.inside(whole):
         relative = path[len(whole.rstrip("/")) + 1 :]
         if os.path.isdir(path):  # noqa: PTH112 - a submodule, another repository, or a link to a folder
             if _is_this_tool(Path(path)):
                 continue
             if os.path.islink(path):  # noqa: PTH114
-                made += [] if _leads_out(place / relative, place, Path()) else _walk(place / relative, Path())
+                made += [] if _leads_out(place / relative, place, derived) else _walk(place / relative, derived)
             else:
                 inner = place / relative
-                below = _by_git(inner) if (inner / ".git").exists() else None
-                made += list(_walk(inner, Path())) if below is None else below
+                below = _by_git(inner, derived) if (inner / ".git").exists() else None
+                made += list(_walk(inner, derived)) if below is None else below
             continue
-        if path in listing.untracked and _is_below_derived(relative, whole, derived):
+        if path in listing.untracked and _is_below_derived(relative, whole, known):
             continue
         made.append(place / relative)
     return made or None
