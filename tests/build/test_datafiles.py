@@ -65,6 +65,15 @@ def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_p
     assert f'include = ["{folder}"]' in note
 
 
+def test_a_package_that_was_installed_without_data_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pandoc-types: it has a Paths_ module, no data, and nobody has a package of them."""
+    made = wanting(job(), b"dep_x_datadir", b"", b"/nowhere/share/dep-x")
+    monkeypatch.setattr(datafiles, "is_known", lambda *_: False)
+    assert gathered(made) == ({}, [])
+    monkeypatch.setattr(datafiles, "is_known", lambda *_: None)  # nobody can tell
+    assert len(gathered(made)[1]) == 1
+
+
 def test_data_that_the_distribution_has_in_a_package_of_their_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Debian's libghc-pandoc-dev is without the templates, which pandoc-data has."""
     asked: list[str] = []

@@ -107,7 +107,10 @@ def test_a_cabal_file_that_hpack_wrote_is_there_for_cabal(here: Path) -> None:
     assert names("f") == ["f/Main.hs", "f/f.cabal", "f/package.yaml"]
 
 
-def test_a_linked_folder_belongs_to_the_sources(here: Path) -> None:
+@pytest.mark.parametrize("with_git", [False, True])
+def test_a_linked_folder_belongs_to_the_sources(here: Path, *, with_git: bool) -> None:
+    if with_git:
+        subprocess.run([need("git"), "init", "-q"], check=True)
     put("shared/Lib/A.hs", "f/Main.hs")
     Path("f/Lib").symlink_to("../shared/Lib")
     assert names("f") == ["f/Lib/A.hs", "f/Main.hs"]

@@ -60,16 +60,22 @@ def data_files(machine: Machine, job: Job, environment: Collection[str]) -> Data
     for name, folder in folders.items():
         if files := _of_machine(machine, folder):
             found[name] = files
-        else:
-            notes.append(_nothing_there(machine, name, folder))
+        elif note := _nothing_there(machine, name, folder):
+            notes.append(note)
     return Data({name: files for name, files in found.items() if files}, notes, [*map(Path, folders.values())])
 
 
 def _nothing_there(machine: Machine, name: str, folder: str) -> str:
-    """What to do about an installed package without its data: Debian has them in a package of their own, if at all."""
+    """What to do about an installed package without its data: Debian has them in a package of their own, if at all.
+
+    "" for one that has none: whoever installs data makes their folder, and no package is known to bring it.
+    """
     package = f"{name.replace('_', '-')}-data"
     said = f"the package {name} looks for its data in {folder}, and there are none. If the program reads them, "
-    if is_known(machine, package):
+    known = is_known(machine, package)
+    if known is False and machine.run(["test", "-d", folder], machine.workspace, lambda _: None):
+        return ""
+    if known:
         where = f"add {package} to `packages` of [build] in lambda.toml"
         return said + (where if machine.name == Builder.DOCKER else f"apt-get install {package}") + ", and build again."
     include = json.dumps([folder])
