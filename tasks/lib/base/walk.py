@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from stat import S_ISDIR
 
 MOST_WAYS = 100  # to one folder: folders that link to each other have more than anybody means
 NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
@@ -27,12 +28,12 @@ def walk(place: Path, enter: Callable[[Path], bool] = lambda _: True) -> Iterato
     def below(path: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
         try:
             status = path.stat()
-            names = sorted(entry.name for entry in os.scandir(path)) if path.is_dir() else None
+            entries = sorted(os.scandir(path), key=lambda entry: entry.name) if S_ISDIR(status.st_mode) else None
         except OSError as error:
             if error.errno in NOT_THERE:
                 return
             raise
-        if names is None:
+        if entries is None:
             yield path
             return
         identity = status.st_dev, status.st_ino
@@ -41,9 +42,12 @@ def walk(place: Path, enter: Callable[[Path], bool] = lambda _: True) -> Iterato
         ways[identity] += 1
         if ways[identity] > MOST_WAYS:
             raise OSError(errno.ELOOP, "Its folders link to each other without end", str(place))
-        for name in names:
-            inner = path / name
-            if not inner.is_dir() or enter(inner):
+        for entry in entries:
+            inner = path / entry.name
+            is_link = entry.is_symlink()  # the folder's own list tells, and of most files that is enough
+            if not is_link and not entry.is_dir(follow_symlinks=False):
+                yield inner
+            elif (is_link and not inner.is_dir()) or enter(inner):
                 yield from below(inner, (*above, identity))
 
     return below(place, ())

@@ -53,7 +53,7 @@ class Outside:
         if any(path not in self._known for path in self._named):
             return True
         late = self._trace.stat().st_mtime_ns if self._trace.exists() else 0  # of a build that was cut short
-        return any(_changed_since(path, late) for path in self._traced()) or any(
+        return any(_changed_since(path, late) for path in self._headers()) or any(
             _is_other(path, known) for path, known in self._known.items()
         )
 
@@ -67,7 +67,7 @@ class Outside:
     def keep(self) -> None:
         """Remember what was read by now."""
         found = {path: _state(path, self._known.get(path)) for path in self._known}
-        found |= {path: _state(path, None) for path in {*self._traced(), *self._named} if path not in found}
+        found |= {path: _state(path, None) for path in {*self._headers(), *self._named} if path not in found}
         self._known = found
         write_json(self._record, found)
         derived.remove(self._trace)
@@ -76,7 +76,7 @@ class Outside:
         """All that was read."""
         return [Path(path) for path in self._known]
 
-    def _traced(self) -> set[str]:
+    def _headers(self) -> set[str]:
         """The files that the C compiler told of; its own temporary ones, and the sources, are none of them."""
         try:
             text = self._trace.read_text(errors="replace").replace("\\\n", " ")
