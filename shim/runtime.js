@@ -40,6 +40,7 @@ async function post(route, value, headers = {}, tries = 2) {
   try {
     const { status, body: why } = await reply;
     if (status >= 300) process.stderr.write(`runtime.js: the Runtime API answered ${status}: ${why}\n`);
+    if (status >= 500) process.exit(1); // it is beyond repair, and wants us to go
   } catch (error) {
     if (tries > 1) return post(route, value, headers, tries - 1);
     process.stderr.write(`runtime.js: the Runtime API hung up on the answer: ${error.message}\n`);

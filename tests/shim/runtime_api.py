@@ -165,13 +165,16 @@ class RuntimeApi:
         if manner == "shouting":
             pairs = [(name.upper(), f"  {value} \t") for name, value in reversed(pairs)]
         head = b"".join(f"{name}:{value}\r\n".encode() for name, value in pairs)
-        head = b"HTTP/1.1 100 Continue\r\n\r\n" * (manner == "shouting") + b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
+        interim = b"\r\nHTTP/1.1 100 Continue\r\n\r\n" if manner == "shouting" else b""
+        head = interim + b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
         pieces: Iterable[bytes] = [head, body]
         if manner == "chunked":
             pieces = [head, *chunks(body, 1000)]
         elif manner == "drip":
             whole = head + body
             pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+        elif manner == "chatty":
+            pieces = [head + body + b"HTTP/1.1 202 of nothing"]
         elif manner == "cut":
             pieces = [head, body[: len(body) // 2]]
         for piece in pieces:

@@ -194,7 +194,7 @@ def test_the_context_is_whole(way: Way, run_handler: Start, api: RuntimeApi) -> 
 
 
 @native
-@pytest.mark.parametrize("manner", ["chunked", "shouting", "drip", "closing", "hangup"])
+@pytest.mark.parametrize("manner", ["chunked", "shouting", "chatty", "drip", "closing", "hangup"])
 def test_servers_of_all_manners_are_understood(way: Way, manner: str, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):
         for size in (1, 5000):

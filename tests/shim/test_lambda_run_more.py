@@ -155,6 +155,17 @@ def test_the_invocation_id_goes_back(way: Way, run_handler: Start, api: RuntimeA
 
 
 @native
+@pytest.mark.parametrize("name", ["", "a/../b", "a b"])
+def test_an_event_without_a_usable_id_ends_the_program(
+    way: Way, name: str, run_handler: Start, api: RuntimeApi
+) -> None:
+    api.events.put(Event(b"1", id=name))
+    with run_handler(way) as shim:
+        assert shim.process.wait(20) == 1
+    assert api.posts == []
+
+
+@native
 def test_threads_answer_several_events_at_once(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     if way.shim == "node":
         return  # Node's runtime knows no managed instances

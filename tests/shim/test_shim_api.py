@@ -31,7 +31,7 @@ streams_and_checked = pytest.mark.parametrize("way", [*CHECKED, *ways(("checked"
 
 
 @checked
-@pytest.mark.parametrize("manner", ["sized", "chunked", "shouting", "drip", "closing", "hangup"])
+@pytest.mark.parametrize("manner", ["sized", "chunked", "shouting", "chatty", "drip", "closing", "hangup"])
 def test_any_framing_of_the_event_is_understood(way: Way, manner: str, start: Start, api: RuntimeApi) -> None:
     with start(way):
         for size in (0, 1, 3000, 70_000 if manner != "drip" else 5000):

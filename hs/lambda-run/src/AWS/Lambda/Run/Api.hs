@@ -20,6 +20,7 @@ import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
 import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
+import Data.Char (isAlphaNum, isAscii)
 import Data.IORef
 import Data.List (intersperse)
 import Foreign.C.Types (CInt (..))
@@ -69,7 +70,7 @@ serveAlone location asking constants setTrace handler = do
     let context = contextOf constants (replyHeaders reply)
         path = "invocation/" <> requestId context
         invocation = [("Lambda-Runtime-Invocation-Id", value) | Just value <- [header "lambda-runtime-invocation-id" (replyHeaders reply)]]
-    when (B.null (requestId context)) $ giveUp "sent an event without a request id"
+    unless (isUsable (requestId context)) $ giveUp "sent an event without a usable request id"
     setTrace (traceId context)
     stream <- newStream api (path <> "/response") invocation
     let complain to failure = do
@@ -100,6 +101,10 @@ serveAlone location asking constants setTrace handler = do
       logAt Warn context [] ("lambda-run: the Runtime API answered " <> C.pack (show (replyStatus told)) <> " to " <> path)
   where
     giveUp what = ioError (userError ("the Runtime API " ++ what))
+
+-- | It becomes a piece of a path.
+isUsable :: ByteString -> Bool
+isUsable name = not (B.null name) && B.length name < 511 && C.all (\c -> isAscii c && (isAlphaNum c || c `elem` ("-_.:" :: String))) name
 
 -- | A streamed answer: the request begins with its first piece. The second is true while a piece is on its way.
 data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Bool) !(IORef Bool)

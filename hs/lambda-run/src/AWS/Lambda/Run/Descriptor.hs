@@ -6,6 +6,7 @@ module AWS.Lambda.Run.Descriptor
   ( Reader,
     Descriptor,
     newReader,
+    hasWords,
     readLine,
     readExactly,
     readAll,
@@ -86,6 +87,14 @@ readSome (Reader descriptor early memory) = do
       size <- readInto descriptor pointer chunk
       B.packCStringLen (castPtr pointer, size)
     else ready <$ writeIORef early B.empty
+
+-- | Whether something can be read from the socket now, its end among that.
+hasWords :: Reader -> IO Bool
+hasWords (Reader descriptor early memory) = do
+  ready <- readIORef early
+  if B.null ready
+    then (>= 0) <$> withForeignPtr memory (\pointer -> c_recv descriptor pointer 1 (c_MSG_PEEK .|. c_MSG_DONTWAIT))
+    else pure True
 
 -- | The next line without its line break (and carriage return); 'Nothing' at the end.
 readLine :: Reader -> IO (Maybe ByteString)
@@ -205,6 +214,12 @@ foreign import capi "sys/socket.h value SO_RCVTIMEO" c_SO_RCVTIMEO :: CInt
 foreign import capi "sys/socket.h value SO_SNDTIMEO" c_SO_SNDTIMEO :: CInt
 
 foreign import capi unsafe "fcntl.h open" c_open :: CString -> CInt -> IO CInt
+
+foreign import capi "sys/socket.h value MSG_PEEK" c_MSG_PEEK :: CInt
+
+foreign import capi "sys/socket.h value MSG_DONTWAIT" c_MSG_DONTWAIT :: CInt
+
+foreign import ccall unsafe "recv" c_recv :: CInt -> Ptr Word8 -> CSize -> CInt -> IO CSsize
 
 -- "safe": they wait, and with the threaded runtime the program's other threads go on meanwhile.
 foreign import ccall safe "read" c_read :: CInt -> Ptr Word8 -> CSize -> IO CSsize

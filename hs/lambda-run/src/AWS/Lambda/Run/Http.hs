@@ -23,7 +23,7 @@ import AWS.Lambda.Run.Context (nowMs)
 import AWS.Lambda.Run.Descriptor
 import Control.Concurrent (threadDelay)
 import Control.Exception (Handler (..), IOException, catch, catches, throwIO, try)
-import Control.Monad (unless)
+import Control.Monad (unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
@@ -117,7 +117,7 @@ request api method path more content = attempt (1 :: Int)
   where
     attempt again = exchange `catch` retry again
     exchange = do
-      (descriptor, reader) <- connectionOf api
+      (descriptor, reader) <- silentConnectionOf api
       sendAll descriptor `catch` ignore -- it may have said why before it hung up
       if method == "POST" then verdict api reader else replyOf api reader
     -- What stands behind goes out with the last of the content.
@@ -144,7 +144,7 @@ beginChunks api path more first = begin `catch` \problem -> ignore problem >> ha
   where
     -- The connection may have died while the handler worked.
     begin = do
-      (descriptor, _) <- connectionOf api
+      (descriptor, _) <- silentConnectionOf api
       writeAll descriptor (headOf api "POST" path (more ++ [("Transfer-Encoding", "chunked")])) (chunk first)
 
 -- | One more chunk; nothing for none.
@@ -189,6 +189,15 @@ connectionOf api = readIORef (connection api) >>= maybe dial pure
         Left problem
           | now - begun > (2000 :: Int64) -> throwIO problem
           | otherwise -> threadDelay 5000 >> go begun
+
+-- | The same for a request. A server that speaks before it was asked has hung up, or is out of step: what it says would be
+-- taken for the reply.
+silentConnectionOf :: Api -> IO (Descriptor, Reader)
+silentConnectionOf api = do
+  kept <- readIORef (connection api)
+  speaks <- maybe (pure False) (hasWords . snd) kept
+  when speaks (hangUp api)
+  connectionOf api
 
 readReply :: Reader -> IO Reply
 readReply reader = do
@@ -235,7 +244,7 @@ foreign import ccall unsafe "strncasecmp" c_strncasecmp :: CString -> CString ->
 -- | Status and headers; what comes before the final reply (1xx) is passed over.
 readHead :: Reader -> IO (Int, [(ByteString, ByteString)])
 readHead reader = do
-  line <- needed
+  line <- statusLine
   fields <- readFields
   case C.readInt (B.drop 9 line) of
     Just (code, _)
@@ -244,6 +253,7 @@ readHead reader = do
     Nothing -> throwIO Gone
   where
     needed = readLine reader >>= maybe (throwIO Gone) pure
+    statusLine = needed >>= \line -> if B.null line then statusLine else pure line -- an empty line before it is an old habit
     readFields = do
       line <- needed
       if B.null line
