@@ -112,12 +112,13 @@ def shared() -> Iterator[Engine]:
             own.stop()
 
 
-def base(engine: Engine, suite: str) -> str:
-    """A Debian base in the engine, made by mmdebstrap; the name of its image."""
-    name = f"haskell-on-lambda-test-base:{suite}"
+def base(engine: Engine, suite: str, package: str = "") -> str:
+    """A Debian base in the engine, made by mmdebstrap, maybe with one package more; the name of its image."""
+    tag = f"{suite}-{package}" if package else suite
+    name = f"haskell-on-lambda-test-base:{tag}"
     if docker(engine, "image", "ls", "-q", name):
         return name
-    archive = KEPT / f"{suite}.tar"
+    archive = KEPT / f"{tag}.tar"
     if not archive.exists():
         need("mmdebstrap")
         KEPT.mkdir(exist_ok=True)
@@ -128,6 +129,7 @@ def base(engine: Engine, suite: str) -> str:
             "--variant=apt",
             '--aptopt=Acquire::Languages "none"',
             *LEAN,
+            *([f"--include={package}"] if package else []),
             suite,
             str(part),
         ]
