@@ -27,7 +27,7 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from ..lib.base.errors import file_error
-from ..lib.base.streams import give_up_output, open_streams, pass_by_temporary
+from ..lib.base.streams import give_up_output, open_streams, pass_by_temporary, speak_utf8
 from .refusal import refuse
 
 COMMANDS = frozenset(command.get_name() for command in DoitMain.DOIT_CMDS)
@@ -41,6 +41,7 @@ folders: dict[str, str] = {}  # where the sources of a function are → its name
 def put_right() -> None:
     """From here on doit's commands answer in this way."""
     open_streams()
+    speak_utf8()
     pass_by_temporary()
     DoitMain.BIN_NAME = "doit"
     DoitMain.run = _run

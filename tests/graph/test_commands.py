@@ -102,6 +102,16 @@ def test_a_reader_that_goes_away_is_no_error(tiny: Workshop, command: str) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("text", ["[tool.doit", "[tool]\ndoit = 3\n"])
+def test_a_pyproject_that_doit_cannot_read_is_a_sentence(tiny: Workshop, text: str) -> None:
+    tiny.write("pyproject.toml", text)
+    command = [sys.executable, "-m", "tasks", "list"]
+    done = subprocess.run(command, cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: [tool.doit] of pyproject.toml, or doit.cfg, cannot be read: ")
+    assert "Traceback" not in done.stderr
+
+
 def test_what_a_person_chooses_in_pyproject_counts(tiny: Workshop) -> None:
     tiny.write("pyproject.toml", '[tool.doit]\ndefault_tasks = ["why"]\n')
     assert "would rest" in tiny.good().out

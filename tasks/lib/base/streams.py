@@ -1,7 +1,8 @@
 """The standard streams and TMPDIR, whatever they were when this process was started.
 
 in   descriptors 0, 1 and 2, some of them perhaps closed (`doit >&-`, a service without a terminal); TMPDIR
-out  `open_streams()`: each leads somewhere; `pass_by_temporary()`: TMPDIR names a folder, or nothing;
+out  `open_streams()`: each leads somewhere; `speak_utf8()`: texts are UTF-8;
+     `pass_by_temporary()`: TMPDIR names a folder, or nothing;
      `give_up_output()`: stdout leads nowhere from then on
 
 A closed one is taken by the next file that is opened, which then gets what our children print.
@@ -9,9 +10,13 @@ A closed one is taken by the next file that is opened, which then gets what our 
 
 from __future__ import annotations
 
+import io
+import locale
 import os
 import sys
+from contextlib import suppress
 
+UTF8 = frozenset({"utf-8", "utf8"})
 MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 
@@ -24,6 +29,16 @@ def open_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - it has no name
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def speak_utf8() -> None:
+    """Read and write texts as UTF-8 under any locale; what a stream cannot show becomes a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() not in UTF8:
+            stream.reconfigure(errors="replace")
+    if locale.getencoding().lower() not in UTF8:  # open() asks this, too
+        with suppress(locale.Error):  # a C library without it, whose files are ASCII's
+            locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
 
 
 def give_up_output() -> str:
