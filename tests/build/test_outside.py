@@ -51,7 +51,7 @@ def test_another_build_tool_makes_its_modules_anew(workshop: Callable[..., Works
     made.write(
         "hs/f/f.cabal",
         "cabal-version: 2.4\nname: f\nversion: 1\nexecutable f\n  main-is: Main.hs\n  other-modules: L\n"
-        "  build-depends: base\n  build-tool-depends: alex:alex >= 3\n  default-language: Haskell2010\n",
+        "  build-depends: base\n  build-tool-depends: alex:alex >= 3\n  build-tools: alex\n\nflag x\n  manual: True\n",
     )
     made.write("hs/f/Main.hs", "module Main (main) where\nimport L\nmain :: IO ()\nmain = print n\n")
     made.write("hs/f/L.x", "nothing that it looks at")

@@ -33,7 +33,7 @@ rm -f made.project.freeze; test ! -e cabal.project.freeze || cat cabal.project.f
 # What was made so is kept, with its time: a newer description would be configured anew
 IN_PATH = r"""
 for tool in $1; do command -v "$tool" >/dev/null || exit 0; done
-sed -E 's/^([[:space:]]*)build-tool-depends:/\1x-build-tool-depends:/I' "$2" > "$3.new"
+sed -E 's/^([[:space:]]*)(build-tools?(-depends)?[[:space:]]*:)/\1x-\2/I' "$2" > "$3.new"
 cmp -s "$3.new" "$3" || cat "$3.new" > "$3"
 rm "$3.new"; cp -p "$3" "$2"
 """
@@ -64,7 +64,7 @@ def _take_tools_in_path(machine: Machine, job: Job, folder: str, log: Log) -> No
     own = {name.lower() for text in texts.values() for name in (*NAME.findall(text), *EXECUTABLES.findall(text))}
     for path, text in texts.items():
         tools = set(named_tools(text))
-        if "build-tool-depends" in text.lower() and tools and not tools & own:
+        if tools and not tools & own:
             copy, kept = f"{top}/{job.sources.inside(path)}", f"{folder}/{BIN}/{path.name}"
             machine.run(["sh", "-c", IN_PATH, "sh", " ".join(sorted(tools)), copy, kept], folder, log)
 

@@ -21,13 +21,12 @@ from pathlib import Path
 from ..base import derived
 from ..base.files import sha256, write_json
 from .sources import Tree
-from .stale import named_tools
+from .stale import FIELD, named_tools
 from .tools import program_files
 
 TRACE = "SUNPRO_DEPENDENCIES"
 C_TOOLS = ("gcc", "as", "ld", "strip")
 BY_ENDING = {".x": "alex", ".y": "happy", ".ly": "happy", ".hsc": "hsc2hs", ".chs": "c2hs", ".cpphs": "cpphs"}
-FIELD = r"(?im)^\s*(?:-\s*)?{}:(.*(?:\n(?!\s*[\w-]+\s*:(?:\s|$)).*)*)"
 LIBRARIES, FOLDERS, PKG_CONFIG = (
     re.compile(FIELD.format(name)) for name in ("extra-libraries", "extra-lib-dirs", "pkgconfig-depends")
 )

@@ -48,7 +48,12 @@ INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", r
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
 RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type:\s*(?!Simple)\w|custom-setup)")
-TOOLS_FIELD = re.compile(r"(?im)^\s*build-tools?(?:-depends)?:(.*(?:\n(?!\s*[\w-]+\s*:(?:\s|$)).*)*)")
+# A field of a cabal file or of package.yaml: what is indented below it, or a list, up to another field or a condition
+FIELD = (
+    r"(?im)^[ \t]*(?:-[ \t]*)?{}[ \t]*:"
+    r"(.*(?:\n(?![ \t]*(?:[\w-]+[ \t]*:(?:\s|$)|(?:if|elif|else|when)\b))(?:[ \t].*|-.*|))*)"
+)
+TOOLS_FIELD = re.compile(FIELD.format("build-tools?(?:-depends)?"))
 UNBUILT = re.compile(r"(?ims)^(?:test-suite|benchmark)\b.*?(?=^\S|\Z)")  # sections of a cabal file
 GENERATORS = frozenset({"alex", "happy"})  # read a grammar alone, whose change is one of the whole package
 HEADER_READERS = frozenset({"c2hs", "hsc2hs", "cpphs"})
