@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.stage import Stage, group
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
+    here = builder.surroundings(project.build, products.IMAGE)
     stages = (
-        prebuilt(function) if function.binary else stage(project, function) for function in project.built_functions
+        prebuilt(function) if function.binary else stage(project, function, here)
+        for function in project.built_functions
     )
     return group("binary", "each function's executable: its sources → build/<fn>/<executable>", stages)
 
 
-def stage(project: Project, function: Function) -> Stage:
-    """Build the sources."""
+def stage(project: Project, function: Function, here: dict[str, Any]) -> Stage:
+    """Build the sources. `here`: what of this host decides, and is no file."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
     outside: list[Path] = []  # files and folders of this host that the build depends on
     unreadable: OSError | BuildError | None = None
@@ -94,7 +96,7 @@ def stage(project: Project, function: Function) -> Stage:
         | {"flags": function.flags, "constraints": function.constraints}
         | {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
         | builder.compiling(project.build)
-        | builder.surroundings(project.build, products.IMAGE),
+        | here,
         copied=lambda: outside,
         action=make,
     )
