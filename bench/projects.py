@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from math import isnan
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -188,7 +189,10 @@ def compared(pair: Pair, rounds: int, first: float) -> str:
             times[f"ours{suffix}"].append(seconds_of(made, "zip:it")[0])
     cells = [(theirs_first, first)]
     cells += [(median(times[f"plain{suffix}"]), median(times[f"ours{suffix}"])) for suffix in (" rests", "")]
-    return " | ".join(f"{theirs:.1f}, {ours:.1f} ({ours / theirs:.2f})" for theirs, ours in cells)
+    return " | ".join(
+        f"{theirs:.1f}, {ours:.1f} ({ours / theirs:.2f})" if not isnan(theirs) else f"cabal fails, {ours:.1f}"
+        for theirs, ours in cells
+    )
 
 
 def main_module(folder: Path, executable: str) -> Path:

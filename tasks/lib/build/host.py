@@ -125,8 +125,11 @@ class Host:
             self._outside, self._trace = outside, f"{self.workspace}/{trace}"
             try:
                 yield f"{self.workspace}/{folder.relative_to(self._real)}"
-            finally:
-                outside.keep()
+            except BaseException:
+                with suppress(OSError):  # a full disk has been told of
+                    outside.keep()
+                raise
+            outside.keep()
             write(ended, b"")  # no compiler was cut short, so that the next build need not look for what one left
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
