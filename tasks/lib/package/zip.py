@@ -86,24 +86,24 @@ def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
             f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {largest}.",
             "Ship less with `include`, or move large files to a layer or to S3.",
         )
-    jobs = [(members[name], number) for name in largest_first for number in range(_pieces_of(members[name]))]
+    jobs = [(members[name], number, sizes[name]) for name in largest_first for number in range(_pieces_of(sizes[name]))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # what fails ends the rest: pool.map takes back what has not begun
         sums = pool.map(_crc, map(members.__getitem__, largest_first))
-        kept = pool.map(lambda job: _packed_piece(job[0], job[1], cache), jobs)
-        made = [_member_of(name, members[name], next(sums), kept) for name in largest_first]
+        kept = pool.map(lambda job: _packed_piece(job[0], job[1], job[2], cache), jobs)
+        made = [_member_of(name, members[name], sizes[name], next(sums), kept) for name in largest_first]
     return sorted(made, key=lambda part: part.name)
 
 
-def _pieces_of(member: Member) -> int:
-    """How many pieces a member has; one that is empty has one, too."""
-    return max(1, -(-member.size // deflated.PIECE_BYTES))
+def _pieces_of(size: int) -> int:
+    """How many pieces a member of so many bytes has; one that is empty has one, too."""
+    return max(1, -(-size // deflated.PIECE_BYTES))
 
 
-def _packed_piece(member: Member, number: int, cache: Path) -> Path | bytes:
+def _packed_piece(member: Member, number: int, size: int, cache: Path) -> Path | bytes:
     """A piece's packed bytes, or the file that holds them: of a small one it takes longer to write than to pack."""
     import deflate
 
-    is_last = number == _pieces_of(member) - 1
+    is_last = number == _pieces_of(size) - 1
     with member.open() as file:
         content = file.pread(deflated.PIECE_BYTES, number * deflated.PIECE_BYTES)
     if len(content) <= SMALL_BYTES:
@@ -123,10 +123,9 @@ def _crc(member: Member) -> int:
     return found
 
 
-def _member_of(name: str, member: Member, crc: int, pieces: Iterator[Path | bytes]) -> _Packed:
+def _member_of(name: str, member: Member, size: int, crc: int, pieces: Iterator[Path | bytes]) -> _Packed:
     """A member, whose packed pieces are the next ones."""
-    kept = list(islice(pieces, _pieces_of(member)))
-    size = member.size
+    kept = list(islice(pieces, _pieces_of(size)))
     packed_size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in kept)
     method = DEFLATED if packed_size < size else STORED
     chosen = packed_size if method == DEFLATED else size
