@@ -392,6 +392,7 @@ static bool is_usable(const char *id)
    wants us to go, and asking again would spin. */
 bool api_next(struct event *event)
 {
+    static struct pace body_pace;
     struct reply reply;
     forget(event);
     if (connection >= 0 && input_from == input_to && !loop_wait_one(connection, POLLIN, now_ms() + IDLE_MS)) {
@@ -408,7 +409,9 @@ bool api_next(struct event *event)
     failures = 0;
     if (SHIM_PROCESS == PERSISTENT)
         memory_lend(&event->body, reply.sized ? reply.size : 0);
+    answer_is_due(&body_pace); /* it follows on its head */
     event->whole = !reply.damaged && read_body(&reply, &event->body);
+    answer_came(&body_pace);
     memory_settle(&event->body);
     if (reply.status != 200)
         fail("the Runtime API answered GET next with %d: %.*s", reply.status, SHOWN(event->body));

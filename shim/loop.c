@@ -108,6 +108,7 @@ void answer_is_due(struct pace *pace)
 void answer_came(struct pace *pace)
 {
     pace->slow = now_us() - pace->asked_us >= QUICK_US;
+    eager_until = 0;
 }
 
 /* Whether it is worth to look for it rather than to sleep. */
