@@ -160,6 +160,7 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
         ("* Missing (or bad) C library: x\nThis problem can", "host", "", "no libx.so here"),
         ("* Missing (or bad) header file: x.h\nThis", "host", "", "no x.h here"),
         ("because it is marked as\n'buildable: False' within the", "host", "", "name that in `flags`"),
+        ("The package location 'vendor/l' does not\nexist.", "host", "", "git submodule update --init"),
         ("cabal: Ambiguous target 'exe:p'. It could be:", "host", "", "make an executable p"),
         ("HttpExceptionRequest Request {", "host", "", "resolver: ghc-"),
         ("Main.hs:1:1: error: parse error", "host", "", "above"),

@@ -95,6 +95,14 @@ SIGNS = (
         ),
     ),
     (
+        r"The package (?:location|directory) '(?P<a>[^']+)' does not (?:exist|contain any)",
+        "",
+        (
+            "{a} has no package. If it is a submodule, `git submodule update --init` fetches it; else correct "
+            "`packages` of cabal.project."
+        ),
+    ),
+    (
         r"Ambiguous target 'exe:(?P<a>[^']+)'",
         "",
         "Several packages of the project make an executable {a}: name the folder of one in `source`, or rename one.",
