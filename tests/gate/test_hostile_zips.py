@@ -170,6 +170,10 @@ SCRIPTS = {  # beside them: bin/prog, bin/static, bin/needs (libfoo.so.1), bin/o
     "xargs": "#!/bin/sh\necho | xargs ./bin/prog\n",
     "timeout bad": "#!/bin/sh\nexec timeout ./bin/prog\n",
     "and chain": "#!/bin/sh\nexport A=1 && export B=2 && exec ./bin/prog\n",
+    "reads what is not there": "#!/bin/sh\nexec ./bin/prog < /nonexistent\n",
+    "reads nothing": "#!/bin/sh\nexec ./bin/prog < /dev/null\n",
+    "back from a file": "#!/bin/sh\nexec $0/../bin/prog\n",
+    "back from a folder": "#!/bin/sh\nexec bin/../bin/prog\n",
     "or chain": "#!/bin/sh\nexport A=1 || exit 1\nexec ./bin/prog\n",
 }  # fmt: skip
 NOT_PROVED = frozenset({
@@ -184,6 +188,7 @@ NOT_PROVED = frozenset({
     "LD_AUDIT", "LD_TRACE", "loader unknown option", "loader preload", "loader bare name", "env -0", "last fails",
     "missing then good", "set -n", "sh -n", "sh -s", "shebang busybox", "printf", "redirect in missing",
     "redirect task", "mkdir task", "chmod", "cp to tmp", "ln tmp", "xargs", "timeout bad",
+    "reads what is not there", "no entry", "no entry, static",
 })  # fmt: skip
 
 
@@ -402,6 +407,8 @@ SHAPES: dict[str, Shape] = {
     "a program for another processor": changed(lambda content: content[:18] + FOREIGN + content[20:]),
     "a header alone": changed(lambda content: content[:64]),
     "no magic": changed(lambda content: b"\0" + content[1:]),
+    "no entry": changed(lambda content: content[:24] + bytes(8) + content[32:]),
+    "no entry, static": changed(lambda content: content[:24] + bytes(8) + content[32:], "static"),
     "something behind the program": changed(lambda content: content + b"PK\5\6" + bytes(500)),
     "an absolute runpath": built("-Wl,-rpath,/var/task/own", also=moved("own/libfoo.so.1")),
     "an absolute rpath": built("-Wl,--disable-new-dtags,-rpath,/var/task/own", also=moved("own/libfoo.so.1")),

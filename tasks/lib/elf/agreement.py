@@ -68,8 +68,10 @@ def _all(image: Image, file: File) -> Iterator[str]:
     loads = [one for one in segments if one.type == LOAD]
     yield from _header(head)
     yield from _segments(segments, loads, phoff)
-    yield from _entry(image, segments, loads, entry)
     movable, base = image.tags.get(TAG["DT_FLAGS_1"], 0) & DF_1_PIE, loads[0].vaddr
+    yield from _entry(image, segments, loads, entry)
+    if not entry and (kind == ET_EXEC or movable):  # of a library nobody asks for one
+        yield "it has no entry"
     odd = base and not movable and TAG["DT_DEBUG"] in image.tags
     if (kind == ET_EXEC and (movable or not base)) or (kind == ET_DYN and odd):
         yield "its type and its addresses do not fit"

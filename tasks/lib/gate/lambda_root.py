@@ -145,6 +145,10 @@ class LambdaRoot(Rooted, StandIns):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         return node if isinstance(node, str) else None
 
+    def _leave(self, path: str) -> None:
+        if isinstance(self._nodes.get(path), Member) or path in self._runtime:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+
     def open(self, path: str) -> File:
         """A member's bytes; IsADirectoryError, FileNotFoundError, PermissionError as the function's user gets them."""
         real = self.canonical(path)

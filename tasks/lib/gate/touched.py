@@ -9,13 +9,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from ..platform.layout import TASK
+from ..platform.layout import OPT, TASK
 from .expansion import UNKNOWN, Variables
 from .lambda_root import LambdaRoot, name_in_package
 from .shell import Command
 from .verdict import printable
 
 TMP = "/tmp/"  # noqa: S108 - of a function
+THERE = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/proc/", "/etc/passwd")
 WRITABLE = (TMP, "/dev/", "/proc/self/fd/")
 MAKE_IT = "Write to /tmp itself, where a folder need not be made."
 OF_MODES = ("chmod", "chown")  # the first word says what becomes of the files
@@ -41,6 +42,13 @@ def faults(
             yield f"line {command.line}: it writes below {printable(folder)}, which something has to make.", MAKE_IT
     for word in command.reads:
         path = variables.path(variables.one(word))
-        if UNKNOWN not in path and path.startswith(f"{TASK}/") and root.member(path) is None:
-            name = printable(name_in_package(path))
+        if UNKNOWN in path or path.startswith(THERE):
+            continue
+        name = printable(name_in_package(path))
+        if not path.startswith((f"{TASK}/", f"{OPT}/")):
+            yield (
+                f"line {command.line}: it reads {name}, and whether Lambda has that is not known here.",
+                "Pack that file.",
+            )
+        elif root.member(path) is None:
             yield f"line {command.line}: it reads {name}, which is not in the package.", "Pack that file."

@@ -116,6 +116,7 @@ class Rooted(Sysroot):
             if part in {"", "."}:
                 continue
             if part == "..":
+                self._leave("/" + "/".join(done))
                 del done[-1:]
                 continue
             done.append(part)
@@ -128,6 +129,9 @@ class Rooted(Sysroot):
             done = [] if target.startswith("/") else done[:-1]
             pending.extend(target.split("/")[::-1])
         return "/" + "/".join(done)
+
+    def _leave(self, path: str) -> None:
+        """Before `..`: NotADirectoryError where `path` is known to be no folder."""
 
     def _link(self, path: str) -> str | None:
         if path not in self._targets:
