@@ -25,6 +25,8 @@ from ..lib.base.errors import is_full, make_room
 from .lock import lock, was_alone
 from .state import has_begun, refreshed
 
+COLUMNS = ["task_id", "task_data"]
+
 
 def remember() -> None:
     """Write what is known of the finished tasks now, so that a kill loses no more than the task at work."""
@@ -45,25 +47,39 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
         connection: sqlite3.Connection = _doits_open(database, name)
     except (DatabaseException, sqlite3.OperationalError) as error:
         reason = error.__context__ or error
+        if getattr(reason, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:  # another backend of doit's, perhaps
+            return _aside(database, name)
         if _is_damaged(reason):
             return _anew(database, name)
         raise InvalidDodoFile(
-            f"{Path(name).absolute()} cannot be opened: {reason}.\n  → "
-            + (make_room(Path(name)) if is_full(Path(name)) else "doit has to be able to write it and its folder.")
+            f"{Path(name).absolute()} cannot be opened: {reason}.\n  → {_cure(Path(name))}"
         ) from error
     try:
         connection.execute("select task_id, task_data from doit limit 1")
+        columns = [row["name"] for row in connection.execute("pragma table_info(doit)")]
+        is_foreign = columns != COLUMNS  # another version of doit's has more
     except sqlite3.OperationalError:  # somebody else's database
-        connection.close()
-        aside = Path(f"{name}.other")
-        Path(name).replace(aside)
-        print(
-            f"{name} is of another kind: it is {aside} now, and finished work is looked at once more.", file=sys.stderr
-        )
-        return _open(database, name)
+        is_foreign = True
     except sqlite3.DatabaseError:  # damaged further on: said when that is read
-        pass
+        is_foreign = False
+    if is_foreign:
+        connection.close()
+        return _aside(database, name)
     return connection
+
+
+def _cure(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        return f"Move it away: it is no file. {path} is where doit keeps what is done."
+    return make_room(path) if is_full(path) else "doit has to be able to write it and its folder."
+
+
+def _aside(database: SqliteDB, name: str) -> sqlite3.Connection:
+    """An empty database in place of somebody else's, which is kept."""
+    aside = Path(f"{name}.other")
+    Path(name).replace(aside)
+    print(f"{name} is of another kind: it is {aside} now, and finished work is looked at once more.", file=sys.stderr)
+    return _open(database, name)
 
 
 def _read(database: SqliteDB, task: str) -> dict[str, Any]:

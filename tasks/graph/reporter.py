@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from .state import before
 AT_ONCE_S = 0.1
 PLAIN, RED, GREEN, YELLOW, DIM = "\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m"
 
+GONE = r"Dependent file '(.*)' does not exist"  # doit's word for it
 WRONG_INPUT = 3  # exit code: lambda.toml, or the command line
 
 
@@ -115,12 +117,14 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         bars.remove(task.name)
         cause = getattr(fail, "cause", None)
         message, hint = (cause.message, cause.hint) if cause else (fail.get_msg(), "")
+        if gone := re.search(GONE, message):
+            message, hint = f"{gone[1]} was there when this run began, and is gone.", "Run the same command again."
         self.wrong_input = self.wrong_input and isinstance(cause, ConfigError | UsageError)
         self.errors.append({"task": task.name, "message": message, "hint": hint})
         if cause is not None:
             self.write(f"{coloured_text('error', RED, self.outstream)} in {task.name}: {cause}\n")
-        elif "Dependent file" in fail.get_msg():
-            self.write(f"{coloured_text('error', RED, self.outstream)} in {task.name}: {fail.get_msg()}\n")
+        elif gone:
+            self.write(f"{coloured_text('error', RED, self.outstream)} in {task.name}: {message}\n  → {hint}\n")
         elif fail.get_name() != "UnmetDependency":
             self.write("")
             super().add_failure(task, fail)

@@ -1,8 +1,10 @@
 """Kills, pairs and storms: doit is killed at any moment, alone or with others at work; the next run mends it.
 
-    .venv/bin/python -m tests.faults.kills FOLDER [rounds] [seed] [watched]   in a built project; build/ is made anew
+    .venv/bin/python -m tests.faults.kills FOLDER [rounds] [seed] [word …]
 
-in   a project that builds; rounds; the seed of the moments; `watched`: beside runs `doit local --watch`, which builds
+in   a project that builds, whose build/ is made anew, or a folder that is not there yet, where one is made; rounds, or
+     minutes (`15m`); the seed of the moments. Words: `watched`: beside runs `doit local --watch`, which builds;
+     `cabal`, `container`: what is made is built by cabal, or by ghc in a container of an engine of its own
 out  a line a kind with its count; exit 1 at the first wrong zip, leftover or failure, with its seed
 
 After each blow one plain run has to end well with the same zips as before, a second one has to do nothing, and nothing
@@ -11,12 +13,20 @@ half-written may be left. In CI tests/faults/test_kills.py runs a few rounds of 
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+
+from tests.support import make_workshop
 
 BLOWS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
@@ -28,7 +38,17 @@ class WrongError(Exception):
 class Harness:
     """One project, and the zips that it must always come to."""
 
-    def __init__(self, folder: Path, command: list[str], seed: int, *, watched: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: list[str],
+        seed: int,
+        *,
+        watched: bool = False,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.environment |= environment
         self.folder, self.command, self.watched = folder, command, watched
         self.chance = random.Random(seed)
         started = time.monotonic()
@@ -46,7 +66,9 @@ class Harness:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a doit."""
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        return subprocess.Popen([*self.command, *words], cwd=self.folder, text=True, **quiet)  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+            [*self.command, *words], cwd=self.folder, env=self.environment, text=True, **quiet
+        )
 
     def run(self, *words: str) -> str:
         """A doit that ends well; what it said."""
@@ -99,12 +121,81 @@ class Harness:
         return rounds * processes
 
 
-def main(folder: str, rounds: str = "60", seed: str = "1", watched: str = "") -> None:
+KINDS = (("kills", 1), ("pairs", 2), ("storms of six", 6))
+CABAL = """cabal-version: 2.4
+name: one
+version: 1
+executable one
+  main-is: Main.hs
+  other-modules: Other
+  build-depends: base
+  default-language: Haskell2010
+"""
+MAIN = """module Main (main) where
+import Other (other)
+main :: IO ()
+main = interact other
+"""
+OTHER = """module Other (other) where
+other :: String -> String
+other = id
+"""
+
+
+@contextmanager
+def made(folder: Path, words: Collection[str]) -> Iterator[dict[str, str]]:
+    """A project in a new folder, as the words want it; the variables of its environment."""
+    if folder.exists():
+        yield {}
+        return
+    if "container" in words:
+        from tests.engine import engines
+        from tests.engine.project_fixture import make_room, toolchain_image
+
+        with engines.shared() as engine, tempfile.TemporaryDirectory() as beside:
+            toolchain = toolchain_image(Path(beside, "toolchain"), engine, engines.base(engine, "bookworm"))
+            room = make_room(folder, engine, toolchain, one='source = "hs/one"', two='source = "hs/two"')
+            room.write("ghc-centos/Dockerfile", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
+            try:
+                yield {"DOCKER_HOST": engine.address}
+            finally:
+                room.purge()
+        return
+    project = make_workshop(folder, one='source = "hs/one"', two='source = "hs/two"')
+    if "cabal" in words:
+        project.write("hs/one/one.cabal", CABAL)
+        project.write("hs/one/Main.hs", MAIN)
+        project.write("hs/one/Other.hs", OTHER)
+        settings = (folder / "lambda.toml").read_text()
+        project.write("lambda.toml", settings.replace('tool = "ghc"\n', ""))
+        shutil.rmtree(folder / "hs/two")
+        project.write("lambda.toml", (folder / "lambda.toml").read_text().partition("[function.two]")[0])
+    yield {}
+
+
+def main(folder: str, rounds: str = "60", seed: str = "1", *words: str) -> None:
     """A long run; started in the background, signals are ignored, and would be by what is struck, too: not here."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    harness = Harness(Path(folder), [sys.executable, "-m", "doit"], int(seed), watched=bool(watched))
-    for what, processes in (("kills", 1), ("pairs", 2), ("storms of six", 6)):
-        print(f"{what}: {harness.storm(int(rounds) // processes or 1, processes)} runs struck, all mended", flush=True)
+    with made(Path(folder), words) as environment:
+        command = [sys.executable, "-m", "doit"]
+        watched = "watched" in words
+        harness = Harness(Path(folder), command, int(seed), watched=watched, environment=environment)
+        counts = dict.fromkeys((what for what, _ in KINDS), 0)
+        for what, processes in _turns(rounds):
+            counts[what] += harness.storm(1, processes)
+    for what, count in counts.items():
+        print(f"{what}: {count} runs struck, all mended", flush=True)
+
+
+def _turns(rounds: str) -> Iterator[tuple[str, int]]:
+    """The kinds, as often as each has its rounds, or in turn until so many minutes are over."""
+    if rounds.endswith("m"):
+        end = time.monotonic() + 60 * float(rounds[:-1])
+        while time.monotonic() < end:
+            yield from KINDS
+    else:
+        for kind in KINDS:
+            yield from [kind] * (int(rounds) // kind[1] or 1)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -88,14 +90,47 @@ def test_a_damaged_row_is_forgotten_and_the_run_goes_on(pre: Workshop, task: str
     assert pre.good().ran == set()
 
 
-def test_a_foreign_database_is_put_aside(pre: Workshop) -> None:
-    (pre.folder / ".doit.db").unlink()
-    with sqlite3.connect(pre.folder / ".doit.db") as database:
+def of_somebody(path: Path) -> None:
+    with sqlite3.connect(path) as database:
         database.execute("create table doit (other text)")
+
+
+def of_a_newer_doit(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("create table doit (task_id text primary key, task_data text, version int not null)")
+        database.execute("insert into doit values ('zip:pre', '{}', 3)")
+
+
+def of_the_json_backend(path: Path) -> None:
+    path.write_text('{"zip:pre": {"_values_:": {}}, "image": {"checker:": "MD5Checker"}}')
+
+
+def of_the_dbm_backend(path: Path) -> None:
+    path.write_bytes(b"\xce\x9a\x57\x13" + bytes(range(256)) * 64)
+
+
+@pytest.mark.parametrize("make", [of_somebody, of_a_newer_doit, of_the_json_backend, of_the_dbm_backend])
+def test_a_database_of_another_kind_is_put_aside(pre: Workshop, make: Callable[[Path], None]) -> None:
+    path = pre.folder / ".doit.db"
+    path.unlink()
+    make(path)
+    before = path.read_bytes()
     said(pre.good(), ".doit.db.other")
     assert pre.good().ran == set()
-    with sqlite3.connect(pre.folder / ".doit.db.other") as database:
-        assert database.execute("select * from doit").fetchall() == []
+    assert (pre.folder / ".doit.db.other").read_bytes() == before
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_database_that_is_no_file_is_named_with_the_next_act(pre: Workshop, make: Callable[[Path], None]) -> None:
+    path = pre.folder / ".doit.db"
+    path.rename(pre.folder / "kept")
+    make(path)
+    run = pre.doit()
+    assert run.code == 3
+    said(run, ".doit.db cannot be opened", "→ Move it away: it is no file.")
+    path.rename(pre.folder / "moved")
+    (pre.folder / "kept").rename(path)
+    assert pre.good().ran == set()
 
 
 def test_a_waiting_clean_holds_no_lock_of_the_database(pre: Workshop) -> None:
@@ -157,3 +192,23 @@ def test_a_fifo_as_lambda_toml_is_refused_at_once(pre: Workshop) -> None:
     run = pre.doit("list")
     assert run.code == 3
     said(run, "lambda.toml", "→")
+
+
+AMID = """
+
+def task_amid():
+    return {"actions": ["rm gone"]}
+
+
+def task_later():
+    return {"actions": ["true"], "file_dep": ["gone"], "task_dep": ["amid"]}
+"""
+
+
+def test_a_file_that_vanishes_amid_a_run_is_named_and_the_next_run_goes_well(pre: Workshop) -> None:
+    pre.write("dodo.py", (pre.folder / "dodo.py").read_text() + AMID)
+    pre.write("gone", "")
+    run = pre.doit("later")
+    assert run.code != 0
+    said(run, "gone was there when this run began, and is gone.\n  → Run the same command again.")
+    assert pre.good().ran == set()

@@ -16,7 +16,7 @@ import pytest
 from tasks.lib.base.errors import InvokeError, ToolError
 from tasks.lib.local import emulator, rie
 from tasks.lib.local import function as unpacked
-from tasks.lib.local.function import Package
+from tasks.lib.local.function import Package, unpack
 from tests.shim.shims import Way, subject, ways
 from tests.support import ROOT, need
 
@@ -182,6 +182,40 @@ def test_missing_node_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         pass
 
 
+def zip_of(path: Path, *members: tuple[str, str, bool]) -> Path:
+    """A zip of (name, content, whether it is a link), in this order."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content, is_link in members:
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777 if is_link else 0o100644) << 16
+            archive.writestr(info, content)
+    return path
+
+
+def test_no_member_goes_behind_a_link_out_of_the_package(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    link = ("lnk", str(outside), True)
+    with pytest.raises(InvokeError, match="lnk"):
+        unpack(zip_of(tmp_path / "one.zip", ("lnk/kept", "x", False), link), tmp_path / "one")
+    two = tmp_path / "two"
+    unpack(zip_of(tmp_path / "two.zip", link, ("file", str(outside / "kept"), True)), two)
+    for member in (("lnk/kept", "x", False), ("lnk/inner", "x", True), ("lnk/new/deep", "x", False)):
+        with pytest.raises(InvokeError, match="below a link that leads out"):
+            unpack(zip_of(tmp_path / "layer.zip", member), two)
+    unpack(zip_of(tmp_path / "layer.zip", ("file", "x", False)), two)
+    assert (two / "file").read_text() == "x"
+    assert {path.name: path.read_text() for path in outside.iterdir()} == {"kept": "kept"}
+
+
+def test_a_link_within_the_package_is_followed_by_a_later_layer(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    unpack(zip_of(tmp_path / "one.zip", ("lib", "lib64", True), ("lib64/a", "a", False)), out)
+    unpack(zip_of(tmp_path / "two.zip", ("lib/b", "b", False)), out)
+    assert sorted(path.name for path in (out / "lib64").iterdir()) == ["a", "b"]
+
+
 def test_modes_and_links_of_the_zip_are_kept(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name, mode in {"program": 0o100755, "data": 0o100644, "link": stat.S_IFLNK | 0o777}.items():
@@ -220,7 +254,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
 from tasks.lib.local.emulator import Emulated
-from tasks.lib.local.function import Package
+from tasks.lib.local.function import Package, unpack
 package = Package("killed", Path({str(one.zip)!r}), "provided.al2023", "bootstrap")
 running = Emulated(package, Path({str(CACHE)!r}), lambda line: None)
 running.__enter__()

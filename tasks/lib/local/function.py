@@ -77,28 +77,52 @@ def lay_out(package: Package, folder: Path) -> Path:
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """The zip's members with the modes they have in it, as Lambda lays them out; InvokeError for a zip that is none."""
+    """The zip's members with the modes they have in it, as Lambda lays them out; InvokeError for a zip that is none.
+
+    Links are made last, and none leads a member out of the folder, nor one that an earlier layer has left there.
+    """
     modes: dict[Path, int] = {}
+    links: list[zipfile.ZipInfo] = []
     try:
         with zipfile.ZipFile(package) as archive:
             for member in archive.infolist():
-                path, mode = Path(archive.extract(member, folder)), member.external_attr >> 16
+                mode = member.external_attr >> 16
+                if stat.S_ISLNK(mode):
+                    links.append(member)
+                    continue
+                _make_place(package, member.filename, folder)
+                path = Path(archive.extract(member, folder))
                 for above in path.relative_to(folder).parents:
                     modes.setdefault(folder / above, PROGRAM_MODE)
-                if stat.S_ISLNK(mode):
-                    target = path.read_text()
-                    path.unlink()
-                    path.symlink_to(target)
-                elif mode:
+                if mode:
                     modes[path] = stat.S_IMODE(mode)
+            for path in sorted(modes, reverse=True):  # a folder after what lies in it
+                path.chmod(modes[path])
+            for member in links:
+                place = _make_place(package, member.filename, folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.is_dir():
+                    raise InvokeError(f"{package} has {member.filename!r} as a folder and as a link.", "Pack it anew.")
+                place.unlink(missing_ok=True)
+                place.symlink_to(archive.read(member).decode())
     except FileNotFoundError as error:
         raise InvokeError(f"{package} does not exist.", "Run doit, which builds it.") from error
     except zipfile.BadZipFile as error:
         raise InvokeError(
             f"{package} is no zip: {error}.", f"Remove it and run doit, which builds it: {package}"
         ) from error
-    for path in sorted(modes, reverse=True):  # a folder after what lies in it
-        path.chmod(modes[path])
+
+
+def _make_place(package: Path, name: str, folder: Path) -> Path:
+    """Where a member goes, free of a link of that name; InvokeError where its folder is not in ours."""
+    path = folder.joinpath(*(part for part in name.split("/") if part not in {"", ".", ".."}))  # as zipfile has it
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
+        raise InvokeError(
+            f"{package} has {name!r} below a link that leads out of it.", "Pack it anew without that link."
+        )
+    if path.is_symlink():
+        path.unlink()
+    return path
 
 
 def command(package: Package, root: Path) -> list[str]:
