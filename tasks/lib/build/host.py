@@ -134,6 +134,8 @@ class Host:
 
     def run(self, command: Sequence[str], folder: str, log: Log) -> int:
         """Run a command in a folder of the workspace; ToolError when it is not installed."""
+        if command[0] == "cabal":
+            self._make_store()
         with ExitStack() as stack:
             keep = list(self._locks)
             if command[0] == "stack" and not any(stack_root().glob("setup-exe-cache/*/*")):
@@ -143,6 +145,15 @@ class Host:
                     [*fixed.enter(self._parent, folder), *command], log=log, env=self.environment, keep=keep
                 )
             return processes.run(command, log=log, cwd=Path(folder), env=self.environment, keep=keep)
+
+    def _make_store(self) -> None:
+        """Make cabal's store of this GHC where there is none: two that find none make it at once, and one fails."""
+        store = self._cabal / "store" / f"ghc-{tool_versions(self._cabal.parent / 'versions.json')['ghc']}"
+        if self.offline and not (store / "package.db").exists():
+            with lock_of(Path(self._real, ".locks", "store")):
+                if not (store / "package.db").exists():
+                    derived.make_folder(store)
+                    processes.run(["ghc-pkg", "init", str(store / "package.db")], log=lambda _: None)
 
     def ensure_package_index(self, _: Log) -> bool:
         """What cabal keeps in a home folder is the person's own."""
