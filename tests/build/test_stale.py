@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tasks.lib.build.assembler import SOURCE
 from tasks.lib.build.sources import Tree
-from tasks.lib.build.stale import Package, delete_outputs, output_globs, rm_half_written_interfaces, stale_modules
+from tasks.lib.build.stale import (
+    Package,
+    delete_outputs,
+    mains_apart,
+    output_globs,
+    rm_half_written_interfaces,
+    stale_modules,
+)
 from tests.support import Workshop, need
 
 PROGRAM = {
@@ -176,6 +184,32 @@ def test_only_outputs_of_compilers_go(here: Path) -> None:
     delete_outputs(here, output_globs(made, [Path("A.hs")]))
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
+
+
+@pytest.mark.parametrize(
+    ("changed", "more", "spared"),
+    [
+        ("app/Main.hs", "", True),
+        ("src/A.hs", "", False),
+        ("app/Main.hs", "build/Main.dyn_hi", False),
+        ("app/Main.hs", "l/inner/build/inner/Main.hi", False),
+    ],
+    ids=["a main", "a module", "the library has one", "an inner library has one"],
+)
+def test_a_library_that_has_no_main_is_not_looked_at_for_one(
+    here: Path, changed: str, more: str, *, spared: bool
+) -> None:
+    made = sources(**{"p.cabal": "name: p\n", "src/A.hs": "module A where\n", "app/Main.hs": "main = print 1\n"})
+    outputs = here / "dist-newstyle/build/x86_64-linux/ghc-9/p-1"
+    library, program = outputs / "cache/build", outputs / "x/p/cache/build"
+    for path in (library, program, outputs / "x/p/build/p/p-tmp/Main.hi", *([outputs / more] if more else [])):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    delete_outputs(here, output_globs(made, [Path(changed)], apart=partial(mains_apart, here)))
+    assert (library.exists(), program.exists()) == (spared, False)
+    library.touch()
+    delete_outputs(here, output_globs(made, [Path(changed)], apart=partial(mains_apart, here)))
+    assert not library.exists(), "the program's record is gone: that build was cut short, or of the package as a whole"
 
 
 def test_an_interface_without_its_object_goes(here: Path) -> None:

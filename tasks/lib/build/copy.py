@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from ..base.files import FILE_MODE, PROGRAM_MODE, sha256, write
 from ..base.files import copy as copy_file
 from .machine import BIN
 from .sources import Tree
-from .stale import OUTPUTS, delete_outputs, output_globs
+from .stale import OUTPUTS, delete_outputs, mains_apart, output_globs
 
 LONGEST = 100  # bytes of a copy's name that are the folder's
 SETTINGS = "//settings"  # a name in the manifest that no file has
@@ -102,7 +102,8 @@ def mirror(sources: Tree, into: Path, manifest: Path, settings: str) -> Path:
         if changed.all:
             derived.remove(into)
         else:
-            delete_outputs(into, output_globs(sources, changed.files, settings))
+            apart = partial(mains_apart, into)
+            delete_outputs(into, output_globs(sources, changed.files, settings, apart))
         _remove_strangers(into, {str(sources.inside(file)) for file in sources.files})
         for file in sources.files:
             copy = into / sources.inside(file)

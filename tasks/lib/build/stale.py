@@ -2,6 +2,7 @@
 
 in   the sources, and those of them that changed
 out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them
+     `mains_apart(folder, package)` → whether a changed Main is no concern of the package's library
      `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, cut short while compiled
 
 GHC reads a module's old interface when it compiles the module anew, and names things in another order then. Without it
@@ -35,6 +36,8 @@ PROJECT = frozenset({"stack.yaml", "stack.yaml.lock", "cabal.project", "cabal.pr
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("cache/build", "stack-build-caches/*")
+PARTS = ("x", "t", "b")  # cabal's folders of executables, test-suites and benchmarks, each with a record of its own
+PARTS_RECORDS = (*(f"{part}/*/cache/build" for part in PARTS), "stack-build-caches/*")
 YAML = frozenset({".yaml", ".yml"})  # hpack takes defaults from any of them
 MODULE = re.compile(r"^[>{\s]*module\s+([A-Z][\w.']*)", re.MULTILINE)
 IMPORT = re.compile(
@@ -66,12 +69,16 @@ class Package(NamedTuple):
     name: str
 
 
-def output_globs(sources: Tree, changed: Iterable[Path], settings: str = "") -> list[str]:
+def output_globs(
+    sources: Tree, changed: Iterable[Path], settings: str = "", apart: Callable[[Package], bool] = lambda _: False
+) -> list[str]:
     """Shell patterns, relative to the copy, of what must be forgotten before these sources are compiled.
 
-    `settings`: of the build; options for GHC among them may let every module read files.
+    `settings`: of the build; options for GHC among them may let every module read files. `apart`: see `mains_apart`;
+    where nothing but a Main has changed, cabal is spared the look at a library that does not read it.
     """
     found = stale_modules(sources, changed, settings)
+    spared = next((package for package in found if found == {package: {"Main"}} and apart(package)), None)
     globs: list[str] = []
     for package, modules in sorted(found.items()):
         folder = sources.inside(package.folder)
@@ -79,10 +86,21 @@ def output_globs(sources: Tree, changed: Iterable[Path], settings: str = "") -> 
         places = [f"{here}.stack-work/*", f"{here}.ghc", f"*dist-newstyle/build/*/{package.name}-[0-9]*"]
         if not package.name:
             places = ["*.stack-work/*", "*dist-newstyle/*", "*.ghc", "*.ghc/*"]
+        records = PARTS_RECORDS if package == spared else RECORDS
         names = ["*"] if modules is None else sorted(name.replace(".", "/") for name in modules)
         made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
-        globs += [f"{place}/{name}" for place in places for name in (*made, *RECORDS)]
+        globs += [f"{place}/{name}" for place in places for name in (*made, *records)]
     return globs
+
+
+def mains_apart(folder: Path, package: Package) -> bool:
+    """Whether cabal keeps a record for each executable of a package in this copy, and none of its libraries has a Main.
+
+    It does not where it builds a package as a whole; and where a build was cut short, the record is not there.
+    """
+    made = [path for place in folder.rglob("dist-newstyle") for path in place.glob(f"build/*/*/{package.name}-[0-9]*")]
+    mains = [path.relative_to(each).parts[0] for each in made for path in each.rglob("Main.*hi")]
+    return bool(made) and all(any(each.glob("x/*/cache/build")) for each in made) and set(mains) <= {*PARTS}
 
 
 def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") -> dict[Package, set[str] | None]:
