@@ -32,7 +32,7 @@ REMOVERS = {
     "graph/database.py": ".doit.db, beside build/",
     "lib/build/copy.py": "the copy of the sources, in .work",
     "lib/build/haskell.py": "its own probe",
-    "lib/build/stale.py": "compilers' outputs, in .work",
+    "lib/build/outputs.py": "compilers' outputs, in .work",
     "lib/check/visit.py": "a member that was judged, below TMPDIR",
     "lib/engine/ssh.py": "its socket, below TMPDIR",
     "lib/local/folders.py": "unpacked functions, below TMPDIR",
@@ -41,7 +41,7 @@ REMOVERS = {
 WALKERS = {
     "lib/base/walk.py": "the seam itself",
     "lib/build/copy.py": "the copy of the sources, in .work",
-    "lib/build/stale.py": "compilers' outputs, in .work",
+    "lib/build/outputs.py": "compilers' outputs, in .work",
     "lib/local/folders.py": "an unpacked function, below TMPDIR",
     "lib/room/modes.py": "folders of an unpacked function too, and no links",
     "lib/check/visit.py": "a folder that somebody asked about, with its own word for what cannot be read",

@@ -10,15 +10,9 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.build.assembler import SOURCE
+from tasks.lib.build.outputs import delete_outputs, mains_apart, output_globs, rm_half_written_interfaces
 from tasks.lib.build.sources import Tree
-from tasks.lib.build.stale import (
-    Package,
-    delete_outputs,
-    mains_apart,
-    output_globs,
-    rm_half_written_interfaces,
-    stale_modules,
-)
+from tasks.lib.build.stale import Package, stale_modules
 from tests.support import Workshop, need
 
 PROGRAM = {

@@ -26,8 +26,8 @@ from ..base import derived
 from ..base.files import FILE_MODE, PROGRAM_MODE, sha256, write
 from ..base.files import copy as copy_file
 from .machine import BIN
+from .outputs import OUTPUTS, delete_outputs, mains_apart, output_globs
 from .sources import Tree
-from .stale import OUTPUTS, delete_outputs, mains_apart, output_globs
 
 LONGEST = 100  # bytes of a copy's name that are the folder's
 SETTINGS = "//settings"  # a name in the manifest that no file has

@@ -23,9 +23,9 @@ from ..platform.architecture import own_architecture
 from ..settings.words import Builder
 from . import fixed
 from .copy import copy_name, mirror
+from .outputs import rm_half_written_interfaces
 from .outside import TRACE, Outside
 from .sources import Tree
-from .stale import rm_half_written_interfaces
 from .tools import TOOLS, chooses, package_database, tool_versions, variables
 
 if TYPE_CHECKING:

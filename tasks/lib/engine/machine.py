@@ -29,8 +29,8 @@ from ..base.locks import lock_of
 from ..base.resources import resource
 from ..build.copy import Changes, changes, copy_name, manifest_text, mode, partial_manifest
 from ..build.machine import Toolchain
+from ..build.outputs import rm_half_written_interfaces
 from ..build.sources import Tree
-from ..build.stale import rm_half_written_interfaces
 from ..build.tools import TOOLS
 from ..platform.architecture import architecture_of
 from ..settings.words import Builder

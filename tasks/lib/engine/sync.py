@@ -23,8 +23,8 @@ from pathlib import Path
 
 from ..build.copy import SETTINGS, Changes
 from ..build.machine import BIN
+from ..build.outputs import OUTPUTS, output_globs
 from ..build.sources import Tree
-from ..build.stale import OUTPUTS, output_globs
 
 # What was a folder until now, and is a file: cp would not replace it
 CLEARED = 'into=$1; shift; for file; do test ! -d "$into/$file" || rm -rf "$into/$file"; done'

@@ -1,0 +1,86 @@
+"""What a compiler left from earlier builds, and must not see again, so that the same sources give the same bytes.
+
+in   the sources, and those of them that changed
+out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them
+     `mains_apart(folder, package)` → whether a changed Main is no concern of the package's library
+     `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, cut short while compiled
+
+Which modules they are of, stale.py says.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from .sources import Tree
+from .stale import Package, stale_modules
+
+OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
+MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie", ".hi-boot", ".o-boot"})
+# What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
+# are not; and it may be older than the executable, which they would take for that of an edit undone since
+RECORDS = ("cache/build", "stack-build-caches/*")
+PARTS = ("x", "t", "b")  # cabal's folders of executables, test-suites and benchmarks, each with a record of its own
+PARTS_RECORDS = (*(f"{part}/*/cache/build" for part in PARTS), "stack-build-caches/*")
+
+
+def output_globs(
+    sources: Tree, changed: Iterable[Path], settings: str = "", apart: Callable[[Package], bool] = lambda _: False
+) -> list[str]:
+    """Shell patterns, relative to the copy, of what must be forgotten before these sources are compiled.
+
+    `settings`: of the build; options for GHC among them may let every module read files. `apart`: see `mains_apart`;
+    where nothing but a Main has changed, cabal is spared the look at a library that does not read it.
+    """
+    found = stale_modules(sources, changed, settings)
+    spared = next((package for package in found if found == {package: {"Main"}} and apart(package)), None)
+    globs: list[str] = []
+    for package, modules in sorted(found.items()):
+        folder = sources.inside(package.folder)
+        here = "" if folder == Path() else f"{folder}/"
+        places = [f"{here}.stack-work/*", f"{here}.ghc", f"*dist-newstyle/build/*/{package.name}-[0-9]*"]
+        if not package.name:
+            places = ["*.stack-work/*", "*dist-newstyle/*", "*.ghc", "*.ghc/*"]
+        records = PARTS_RECORDS if package == spared else RECORDS
+        names = ["*"] if modules is None else sorted(name.replace(".", "/") for name in modules)
+        made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
+        globs += [f"{place}/{name}" for place in places for name in (*made, *records)]
+    return globs
+
+
+def mains_apart(folder: Path, package: Package) -> bool:
+    """Whether cabal keeps a record for each executable of a package in this copy, and none of its libraries has a Main.
+
+    It does not where it builds a package as a whole; and where a build was cut short, the record is not there.
+    """
+    made = [path for place in folder.rglob("dist-newstyle") for path in place.glob(f"build/*/*/{package.name}-[0-9]*")]
+    mains = [path.relative_to(each).parts[0] for each in made for path in each.rglob("Main.*hi")]
+    return bool(made) and all(any(each.glob("x/*/cache/build")) for each in made) and set(mains) <= {*PARTS}
+
+
+def rm_half_written_interfaces(folder: Path | str) -> str:
+    """A shell command that removes the interfaces below a copy whose object is not there.
+
+    GHC writes the interface first. What stack installs has its objects in an archive, and stays.
+    """
+    rest = 'for hi; do test -e "${hi%hi}o" || rm -f "$hi"; done'
+    inside = " -o ".join(f"-path '*/{name}/*'" for name in OUTPUTS)
+    found = (
+        f"-path '*/install/*' -prune -o -type f -name '*hi' \\( {inside} \\) -exec sh -c {shlex.quote(rest)} sh {{}} +"
+    )
+    place = shlex.quote(str(folder))
+    return f"test ! -d {place} || find {place} {found}"
+
+
+def delete_outputs(folder: Path, globs: list[str]) -> None:
+    """Remove what these patterns match below a copy."""
+    gone = re.compile("|".join(fnmatch.translate(pattern) for pattern in globs) or r"\Z.")
+    for name in {*OUTPUTS} if globs and folder.is_dir() else ():
+        for place in folder.rglob(name):
+            for path in place.rglob("*"):
+                if gone.match(str(path.relative_to(folder))) and path.is_file():
+                    path.unlink()
