@@ -26,12 +26,13 @@ from .job import GHC_RESOLVER, Job, main_module, no_such_executable, refuse_what
 from .machine import BIN, Machine, Toolchain
 from .stack import cannot_work, failed_elsewhere, with_stack
 
-PLACES = re.compile(r"(?<=\S)\s+\( \S+, .*\)$")  # after a module's name: its source and where its object goes
+PLACES = re.compile(r"(?<=\S)\s+\( .*, .* \)(?=$| \[)")  # after a module's name: its source, and where its object goes
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 Way = Callable[[Machine, Job, str, Log], "str | None"]
 TELLING = re.compile(r"\bwarning\b|\berror\b|^\s*\[ *\d+ of *\d+\] |waiting for", re.IGNORECASE)
 EMPTY_WORDS = re.compile(
-    r"Warning: (?:Installation path|.*not on the PATH|No remote package)|Copied executables|WARNING: Installation path"
+    r"Warning: (?:Installation path|.*not on the PATH|No remote package|.*extraneous version range)"
+    r"|Copied executables|WARNING: Installation path"
 )
 
 
