@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .graph.verb import Documents, Line, Verb, json_option, parse_with
 from .lib.base import files, toml
 from .lib.base.errors import DeployError, UsageError
+from .lib.base.typed import typed_path
 from .lib.scaffold import project as scaffold
 from .lib.settings import load
 from .lib.settings.forms import ALIAS, FUNCTION_NAME
@@ -48,8 +49,8 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--alias", help="manage this alias of it; default: $LATEST")
     code = parser.add_mutually_exclusive_group()
     code.add_argument("--code", action="store_true", help="fetch its zip, and deploy that from now on")
-    code.add_argument("--source", metavar="DIR", help="build it from this folder from now on")
-    code.add_argument("--binary", metavar="FILE", help="pack this executable from now on")
+    code.add_argument("--source", metavar="DIR", type=typed_path, help="build it from this folder from now on")
+    code.add_argument("--binary", metavar="FILE", type=typed_path, help="pack this executable from now on")
     json_option(parser)
 
 
@@ -104,7 +105,7 @@ def refuse_environment(below: Mapping[str, Any]) -> None:
 def code_of(given: Any, label: str) -> dict[str, Any]:
     """Where the code comes from: a folder, a file, the zip of AWS, or AWS, where it is left alone."""
     if given.source or given.binary:
-        return {"source": given.source} if given.source else {"binary": given.binary}
+        return {"source": str(given.source)} if given.source else {"binary": str(given.binary)}
     return {"zip": f"{label}.zip" if given.code else ""}
 
 

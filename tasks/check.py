@@ -35,6 +35,13 @@ def define(project: Project) -> Verb:
     return Verb("check", doc, Line(words_of), act, needs=lambda words: [] if set(words) - {"--json"} else zips)
 
 
+def without_project(words: list[str]) -> int:
+    """`haskell-on-lambda check FILE` where there is no lambda.toml."""
+    from .lib.check import command
+
+    return command.run(words_of("haskell-on-lambda check", words), sys.stdout)
+
+
 def words_of(name: str, words: list[str]) -> list[str]:
     """The words as they are: the module that reads them is loaded when it has to; SystemExit for `--help` alone."""
     if words == ["--help"]:

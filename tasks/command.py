@@ -1,6 +1,6 @@
 """`haskell-on-lambda`: doit for a project that has a lambda.toml, from its folder or any below; dodo.py is not needed.
 
-in   the command line, as doit takes it; `init` and `new` work where there is no project yet
+in   the command line, as doit takes it; `init`, `new`, `doctor` and `check FILE` work where there is no project yet
 out  doit's exit code
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .lib.base.errors import BuildError, ConfigError, UsageError, file_error, name_command
+from .lib.base.typed import stand_in
 
 SETTINGS = "lambda.toml"
 HELP = """Takes any Haskell executable to AWS Lambda, and proves before the upload that it starts there.
@@ -20,6 +21,7 @@ HELP = """Takes any Haskell executable to AWS Lambda, and proves before the uplo
   haskell-on-lambda doctor      what this machine has and lacks, with the command that mends it
   haskell-on-lambda init        in a Haskell repository: write lambda.toml and dodo.py for its executables
   haskell-on-lambda new NAME    a first program of your own: doit new --help shows the kinds
+  haskell-on-lambda check FILE  would it start there? any executable or zip, whoever built it
   haskell-on-lambda             every zip; beside a dodo.py that init writes, `doit` is the same
   haskell-on-lambda list        the tasks; each of doit's commands works, too
 """
@@ -64,10 +66,10 @@ def without_project(words: list[str]) -> int | None:
 
         os.chdir(project_above(Path.cwd()) or Path.cwd())
         return new.run(words[1:])
-    if first == "doctor" and project_above(Path.cwd()) is None:
-        from . import doctor
+    if first in {"doctor", "check"} and project_above(Path.cwd()) is None:
+        from . import check, doctor
 
-        return doctor.without_project(words[1:])
+        return doctor.without_project(words[1:]) if first == "doctor" else check.without_project(words[1:])
     return None
 
 
@@ -81,6 +83,7 @@ def doit(words: list[str]) -> int:
             file=sys.stderr,
         )
         return 3
+    stand_in(Path.cwd())
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     sys.argv[1:] = words

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.verb import Line, Verb, parse_with
+from .lib.base.typed import typed_path
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -24,9 +25,8 @@ def define(project: Project) -> Verb:
     def act(given: Any) -> None:
         from .lib.base import files
 
-        target = Path(given.file)
-        files.write(target, drawn(project, with_ages=True).encode())
-        print(target)
+        files.write(given.file, drawn(project, with_ages=True).encode())
+        print(given.file)
 
     return Verb(
         "graph",
@@ -61,7 +61,7 @@ def drawn(project: Project, *, with_ages: bool) -> str:
 def options(parser: ArgumentParser) -> None:
     """`doit graph [FILE]`."""
     parser.description = "Draw the tasks of this project; nothing is run."
-    parser.add_argument("file", metavar="FILE", nargs="?", default=str(products.BUILD / "graph.svg"))
+    parser.add_argument("file", metavar="FILE", nargs="?", type=typed_path, default=products.BUILD / "graph.svg")
 
 
 def size(targets: tuple[Path, ...]) -> str:

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from doit import get_var
+from doit import get_initial_workdir, get_var
 from doit.exceptions import InvalidDodoFile
 
 from ..lib.base import secrets
 from ..lib.base.errors import BuildError
 from ..lib.base.processes import end_on_signals
+from ..lib.base.typed import stand_in
 from ..lib.settings.load import Project, load
 from .commands import folders, put_right
 from .failures import speak
@@ -44,6 +45,7 @@ def load_project() -> Project:
     end_on_signals()
     speak()
     put_right()
+    stand_in(get_initial_workdir() or Path.cwd())
     try:
         project = settings_now()
     except BuildError as error:

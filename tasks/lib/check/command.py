@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..base.errors import BuildError, UsageError
@@ -74,11 +73,11 @@ def _all(chosen: argparse.Namespace, errors: TextIO) -> Iterator[Checked]:
     if chosen.pack_to and len(chosen.files) > 1:
         raise UsageError("--pack-to takes one executable.", "Check the others by themselves.")
     root = at(chosen.sysroot)
-    for name in chosen.files:
+    for path in chosen.files:
+        name = str(path)
         if len(chosen.files) > 1:
             print(f"checking {printable(name)}", file=errors)
         try:
-            path = Path(name)
             yield zip_file(path, chosen) if is_zip(path) else executable(path, chosen, root, errors)
         except BuildError as error:
             print(f"ERROR: {printable(error.message)}\n  → {printable(error.hint)}", file=errors)

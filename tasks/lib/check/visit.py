@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base import files
 from ..base.errors import UsageError
+from ..base.typed import typed_path
 from ..gate.verdict import printable
 from ..libs.bundle import zip_name
 from ..platform.layout import BOOTSTRAP, LIB, LIBRARY_PATH, LOADER, OPT, TASK
@@ -55,7 +56,7 @@ class Ran:
 def event_of(word: str) -> bytes:
     """The event as it stands, or `@file`; UsageError for a file that cannot be read or for no JSON."""
     try:
-        content = Path(word[1:]).read_bytes() if word.startswith("@") else word.encode()
+        content = typed_path(word[1:]).read_bytes() if word.startswith("@") else word.encode()
         json.loads(content)
     except OSError as error:
         raise UsageError(

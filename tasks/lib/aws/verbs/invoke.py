@@ -10,11 +10,11 @@ import base64
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base import secrets
 from ...base.errors import InvokeError, UsageError
+from ...base.typed import typed_path
 from ...platform.limits import EVENT_BYTES, LONGEST_S
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def payload(given: str | None) -> bytes:
         if given == "-":
             event = sys.stdin.buffer.read()
         else:
-            event = Path(given[1:]).read_bytes() if given.startswith("@") else given.encode()
+            event = typed_path(given[1:]).read_bytes() if given.startswith("@") else given.encode()
     except OSError as error:
         raise UsageError(
             f"The payload {given} cannot be read: {error.strerror}.", "Name a file: --payload @FILE."
