@@ -189,6 +189,7 @@ NOT_PROVED = frozenset({
     "missing then good", "set -n", "sh -n", "sh -s", "shebang busybox", "printf", "redirect in missing",
     "redirect task", "mkdir task", "chmod", "cp to tmp", "ln tmp", "xargs", "timeout bad",
     "reads what is not there", "no entry", "no entry, static",
+    "a link by way of the process", "libraries by way of the process",
 })  # fmt: skip
 
 
@@ -395,6 +396,10 @@ SHAPES: dict[str, Shape] = {
     "a link to itself": linked("bootstrap"),
     "a link above the root": linked("../../../../var/task/bin/prog"),
     "a link to a program": linked("bin/link"),
+    "a link by way of the process": linked("/proc/self/cwd/bin/prog"),
+    "libraries by way of the process": built(
+        "-Wl,-rpath,/var/task/by", also=both(moved("own/libfoo.so.1"), link("by", "/proc/self/cwd/own"))
+    ),
     "a folder": folder("bootstrap"),
     "in another case": lambda parts, task: shutil.copy(parts / "prog", task / "Bootstrap"),
     "a library in another case": both(bootstrap("needs"), moved("lib/libFoo.so.1")),

@@ -111,6 +111,16 @@ def foreign(
 ) -> Verdict:
     """The verdict on anybody's zip, with its layers; the first entry is what the bootstrap starts at last."""
     root = LambdaRoot(zipped, where, layers)
+    found = _foreign(root, where, layers, handler, dlopen_names)
+    link = next(root.links_into_proc(), "") if found.problems else ""
+    if not link:
+        return found
+    message = f"it leads into /proc, where each process finds something else; if nothing: {found.problems[0].message}"
+    doubt = Unproved(Doubt.ZIP, printable(name_in_package(link)), message, "Let it lead to the file itself.")
+    return with_findings(replace(found, problems=()), (), unproved=(doubt,))
+
+
+def _foreign(root: LambdaRoot, where: Platform, layers: Layers, handler: str, dlopen_names: tuple[str, ...]) -> Verdict:
     elves, notes = elf_files(root)
     found = Findings(notes=notes)
     found.problems += too_large(root)

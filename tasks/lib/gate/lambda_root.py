@@ -104,6 +104,13 @@ class LambdaRoot(Rooted, StandIns):
             if isinstance(node, int) and path.startswith((f"{TASK}/", f"{OPT}/")):
                 yield path, node
 
+    def links_into_proc(self) -> Iterator[str]:
+        """The links of the zip and of the layers that lead below /proc: elsewhere for each process."""
+        for path, node in self._nodes.items():
+            packed = isinstance(node, str) and path.startswith((f"{TASK}/", f"{OPT}/"))
+            if packed and self.destination(path).startswith("/proc/"):
+                yield path
+
     def member(self, path: str) -> Member | None:
         """The file at a path, links followed; None when there is none, or none that can be reached."""
         try:
