@@ -1,7 +1,7 @@
 """The long walk: random edits of many families at once; every few builds one is compared with that from nothing.
 
-    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES] [docker]      KIND: ghc, ghc-reads, cabal, stack,
-                                                                      mixed, mixed-stack
+    .venv/bin/python -m tests.build.wide KIND BUILDS [SEED] [FAMILIES] [docker]
+                              KIND: ghc, ghc-reads, cabal, library, stack, mixed, mixed-stack
 
 in   a kind of project, how many builds after edits, the seed of chance; in a container, where that is said
 out  a line a comparison with the counts; at a difference the first edit that made one, both sources kept in ./differs,
@@ -40,6 +40,21 @@ executable p
   include-dirs: .
   default-language: Haskell2010
 """
+LIBRARY = """cabal-version: 2.4
+name: p
+version: 1
+library
+  exposed-modules: Paths_p, {modules}
+  autogen-modules: Paths_p
+  build-depends: base, template-haskell
+  include-dirs: .
+  default-language: Haskell2010
+executable p
+  main-is: Main.hs
+  hs-source-dirs: app
+  build-depends: base, p
+  default-language: Haskell2010
+"""
 HPACK = """name: p
 version: '1'
 dependencies: [base, template-haskell]
@@ -66,8 +81,9 @@ class WideWalk:
         if kind.startswith("mixed"):
             self.program = Mixture(self.chance, described=kind == "mixed-stack")
         else:
-            self.program = Families(self.chance, families, reads=kind != "ghc")
+            self.program = Families(self.chance, families, reads=kind not in {"ghc", "library"})
         self.builds = self.compared = self.edits = self.failed = 0
+        self.remark = ""  # behind the program's Main; changed for itself half of the time
         self.history: list[tuple[str, dict[str, str], str | None]] = []
 
     def sources(self) -> dict[str, str]:
@@ -75,6 +91,9 @@ class WideWalk:
         files = self.program.files()
         if self.kind == "cabal":
             files["p.cabal"] = CABAL.format(modules=", ".join(sorted(self.program.modules())))
+        if self.kind == "library":
+            files["p.cabal"] = LIBRARY.format(modules=", ".join(sorted(self.program.modules())))
+            files["app/Main.hs"] = files.pop("Main.hs") + self.remark
         if self.kind == "stack":
             files |= {"package.yaml": HPACK, "stack.yaml": "resolver: ghc-9.0.2\n"}
         return files
@@ -83,7 +102,7 @@ class WideWalk:
         """A few builds, each after edits; the last one is compared."""
         self.history = self.history[-1:]
         for _ in range(self.chance.randint(1, LONGEST)):
-            done = self.program.edit()
+            done = self.edit()
             files = self.sources()
             found = self.built("walk", files)
             self.history.append((done, files, found))
@@ -93,6 +112,13 @@ class WideWalk:
         self.compared += 1
         if self.history[-1][2] != self.from_nothing(self.history[-1][1]):
             raise DifferenceError(self.first_difference())
+
+    def edit(self) -> str:
+        """What was done: edits of the program, or of its Main alone."""
+        if self.kind != "library" or self.chance.random() < 0.5:
+            return self.program.edit()
+        self.remark = "" if self.remark else f"-- {self.builds}\nremark :: Int\nremark = {self.builds}\n"
+        return "Main alone"
 
     def first_difference(self) -> str:
         """The first of the last builds that is not as from nothing: what was edited before it."""
