@@ -18,9 +18,11 @@ from ..base.processes import Log
 from .machine import Machine
 
 SOURCE = Path(__file__).with_name("assembler.c")
-# In the folder of the copies, whose name is the same in every clone. Two builds may want it at once.
+# In the folder of the copies, whose name is the same in every clone. Two builds may want it at once. Which headers it
+# reads does not count for the program whose build makes it (outside.py)
 MAKE = r"""
 test -x "$1" && exit 0
+unset SUNPRO_DEPENDENCIES
 c=$(ghc --info 2>/dev/null | sed -n 's/.*("C compiler command","\([^"]*\)").*/\1/p'); c=${c:-gcc}
 mkdir -p "${1%/*}" && printf %s "$2" | "$c" -std=gnu11 -O2 -x c "-DCC=\"$c\"" -o "$1.$$" - && mv "$1.$$" "$1"
 """

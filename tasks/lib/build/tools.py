@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from ..base import processes
+from ..base.errors import BuildError
 from ..base.files import write_json
 
 TOOLS = ("ghc", "cabal", "stack")
@@ -101,8 +102,12 @@ def tool_versions(record: Path) -> dict[str, str]:
 
 def chosen_versions() -> dict[str, str]:
     """What the tools that choose their version say here and now; none, where there are no such."""
-    choosing = [tool for tool in TOOLS if chooses(tool)]
-    return {tool: _answer(*_identity(tool), tool) for tool in choosing}
+    found: dict[str, str] = {}
+    for tool in filter(chooses, TOOLS):
+        found[tool] = ""
+        with suppress(BuildError):  # said by the task that needs it
+            found[tool] = _answer(*_identity(tool), tool)
+    return found
 
 
 def package_database(record: Path) -> Path | None:
