@@ -17,7 +17,7 @@ from .graph.stage import Stage, group
 from .graph.task import Tasks, show, task, warn
 from .lib import builder
 from .lib.base import derived, files
-from .lib.base.errors import BuildError
+from .lib.base.errors import BuildError, naming
 from .lib.build.sources import Tree, tree
 from .lib.settings.words import Builder
 
@@ -70,7 +70,7 @@ def stage(project: Project, function: Function, here: dict[str, Any]) -> Stage:
         )
         logged.parent.mkdir(parents=True, exist_ok=True)
         fresh = logged.with_suffix(".new")  # line by line: what compilers print may be larger than memory
-        with files.naming(logged), fresh.open("w") as record:
+        with naming(logged), fresh.open("w") as record:
             try:
                 tool = haskell.build(machine, toolchain, job, log, lambda line: print(line, file=record))
             finally:

@@ -35,14 +35,10 @@ def project_above(start: Path) -> Path | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        words = in_folder(words)
-    except OSError as failure:
-        print(f"error: {file_error(failure)}", file=sys.stderr)
-        return 3
     if shutil.which("doit") is None:  # pipx and uv put a package's own scripts on PATH, and none of what it needs
         name_command("haskell-on-lambda")
     try:
+        words = in_folder(words)
         code = without_project(words)
     except (BuildError, OSError) as failure:
         error = file_error(failure) if isinstance(failure, OSError) else failure
@@ -52,14 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def in_folder(words: list[str]) -> list[str]:
-    """Go to the folder of a leading `-d DIR`, doit's own option, and take it away; OSError where that cannot be."""
+    """Go to the folder of a leading `-d DIR`, doit's own option, and take it away; UsageError where that cannot be."""
     if words[:1] in (["-d"], ["--dir"]) and len(words) > 1:
         folder, rest = words[1], words[2:]
     elif words and words[0].startswith("--dir="):
         folder, rest = words[0].removeprefix("--dir="), words[1:]
     else:
         return words
-    os.chdir(folder)
+    try:
+        os.chdir(folder)
+    except OSError as failure:
+        raise UsageError(f"{folder}: {failure.strerror}.", "Mend that and run the same command again.") from failure
     return rest
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.base import files
+from tasks.lib.base import errors, files
 
 
 def test_an_equal_file_is_left_untouched(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_copy_that_is_equal_already_is_left_untouched_and_one_that_is_not_is_m
 
 def test_an_error_keeps_the_file_that_it_names_and_gets_one_where_it_has_none(tmp_path: Path) -> None:
     for error, named in ((OSError(28, "x"), str(tmp_path)), (OSError(28, "x", "own"), "own"), (OSError("x"), None)):
-        with pytest.raises(OSError, match="x") as raised, files.naming(tmp_path):
+        with pytest.raises(OSError, match="x") as raised, errors.naming(tmp_path):
             raise error
         assert raised.value.filename == named
 

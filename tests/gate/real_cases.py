@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
+from tests.support import lacking, need
 
 ALL = os.environ.get("GATE_ZIPS") == "all"
 SAMPLE = 120
@@ -79,3 +83,13 @@ class Case:
 def cases() -> list[Case]:
     everything = [Case(*parts) for parts in product(STARTS, PROGRAMS, LIBRARIES, PACKERS)]
     return everything if ALL else random.Random(19).sample(everything, SAMPLE)
+
+
+def installed_packers(folder: Path, script: str, packers: Iterable[str]) -> Path:
+    """A script of Node beside the packers that it uses; nothing of them is run by the installation."""
+    (folder / "pack.cjs").write_text(script)
+    words = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *packers]
+    done = subprocess.run([need("npm"), *words], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lacking(f"npm has no packers for us: {done.stderr[-200:]}")
+    return folder / "pack.cjs"

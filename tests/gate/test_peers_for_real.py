@@ -20,7 +20,7 @@ from tasks.lib.gate.lambda_root import Layers
 from tasks.lib.package import unzip
 from tasks.lib.platform import runtimes
 from tasks.lib.platform.runtimes import Platform
-from tests.gate.real_cases import SOURCE
+from tests.gate.real_cases import SOURCE, installed_packers
 from tests.gate.test_containers_for_real import unpacked
 from tests.gate.test_hostile_zips import parts as parts  # noqa: PLC0414 - a fixture
 from tests.gate.test_hostile_zips import started
@@ -111,13 +111,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def node_packers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """npm install jszip adm-zip fflate."""
-    folder = tmp_path_factory.mktemp("packers")
-    (folder / "pack.cjs").write_text(NODE)
-    words = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *PACKERS]
-    done = subprocess.run([need("npm"), *words], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lacking(f"npm has no packers for us: {done.stderr[-200:]}")
-    return folder / "pack.cjs"
+    return installed_packers(tmp_path_factory.mktemp("packers"), NODE, PACKERS)
 
 
 def held(

@@ -34,10 +34,11 @@ from tests.gate.real_cases import (
     STARTS,
     Case,
     cases,
+    installed_packers,
 )
 from tests.libs.test_bundle import FOLDER, platform_of
 from tests.libs.test_bundle import root as root  # noqa: PLC0414 - the fixture
-from tests.support import lacking, need
+from tests.support import need
 
 pytestmark = pytest.mark.slow
 
@@ -99,13 +100,7 @@ def tree(case: Case, made: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def node_packers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """npm install archiver yazl."""
-    folder = tmp_path_factory.mktemp("packers")
-    (folder / "pack.cjs").write_text(NODE)
-    words = ["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *NODE_PACKERS]
-    done = subprocess.run([need("npm"), *words], cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lacking(f"npm has no packers for us: {done.stderr[-200:]}")
-    return folder / "pack.cjs"
+    return installed_packers(tmp_path_factory.mktemp("packers"), NODE, NODE_PACKERS)
 
 
 def zipped(case: Case, folder: Path, target: Path, node_packers: Path) -> Path:

@@ -20,10 +20,12 @@ import shutil
 import stat
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+
+from .errors import naming
 
 BUILD = Path("build")
 SCRATCH = (".work", ".cache", ".tmp")
@@ -96,22 +98,12 @@ def note(target: Path) -> None:
         if not _noted:
             _noted.update(_read())
             if not os.path.lexists(TAG):
-                with _of(TAG):
+                with naming(TAG):
                     TAG.write_text(TAG_TEXT)
         if (name := inside.as_posix()) not in _noted:
-            with _of(MANIFEST), MANIFEST.open("a", encoding="utf-8") as file:
+            with naming(MANIFEST), MANIFEST.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(name) + "\n")
             _noted.add(name)
-
-
-@contextmanager
-def _of(path: Path) -> Iterator[None]:
-    """What the disk refuses this module names its file."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
 
 
 def made_files() -> list[Path]:
@@ -205,7 +197,7 @@ def tidy() -> None:
     with _guard, suppress(FileNotFoundError):
         if left:
             fresh = MANIFEST.with_name(f"{MANIFEST.name}.new")
-            with _of(fresh):
+            with naming(fresh):
                 fresh.write_text("".join(json.dumps(name) + "\n" for name in sorted(left)))
             fresh.replace(MANIFEST)
         else:

@@ -21,6 +21,8 @@ import errno
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .streams import give_up_output
@@ -91,6 +93,17 @@ class DeployError(BuildError):
 
 class UsageError(BuildError):
     """The command line asks for something that does not exist."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that names no file names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def file_error(error: OSError) -> BuildError:

@@ -47,17 +47,6 @@ def replacement(target: Path, mode: int = FILE_MODE) -> Iterator[Path]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """An OSError that names no file names this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(path)
-        raise
-
-
-@contextmanager
 def scratch(purpose: str) -> Iterator[Path]:
     """A folder for this user alone, below TMPDIR, that goes at the end; a full disk is said of it."""
     above = temporary_folder()

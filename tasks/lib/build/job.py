@@ -45,7 +45,7 @@ class Job:
     @property
     def descriptions(self) -> list[Path]:
         """Cabal files and package.yaml of all packages in the tree."""
-        return [path for path in self.sources.files if path.suffix == ".cabal" or path.name == "package.yaml"]
+        return self.sources.descriptions
 
     @property
     def hpack_alone(self) -> bool:

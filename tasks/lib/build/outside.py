@@ -40,7 +40,9 @@ class Outside:
 
     def __init__(self, record: Path, trace: Path, sources: Tree, environment: Mapping[str, str]) -> None:
         self._record, self._trace = record, trace
-        self._named = sorted({*_programs(sources), *_c_files(sources, environment), *_settings(environment)})
+        described = [path.read_text(errors="replace") for path in sources.descriptions if path.exists()]
+        read = _c_files(sources.folder, described, environment)
+        self._named = sorted({*_programs(sources, described), *read, *_settings(environment)})
         self._known: dict[str, list[object] | None] = {}
 
     def has_changed(self) -> bool:
@@ -105,18 +107,18 @@ def _changed_since(path: str, time_ns: int) -> bool:
     return os.stat(path).st_ctime_ns > time_ns  # noqa: PTH116
 
 
-def _programs(sources: Tree) -> Iterator[str]:
+def _programs(sources: Tree, described: list[str]) -> Iterator[str]:
     """The programs that compile and link, and those that make modules of these sources."""
     names = {*C_TOOLS, *(BY_ENDING[path.suffix] for path in sources.files if path.suffix in BY_ENDING)}
-    names |= {tool for text in _descriptions(sources) for tool in named_tools(text)}
+    names |= {tool for text in described for tool in named_tools(text)}
     for name in names:
         yield from map(str, program_files(name))
 
 
-def _c_files(sources: Tree, environment: Mapping[str, str]) -> Iterator[str]:
+def _c_files(folder: Path, described: list[str], environment: Mapping[str, str]) -> Iterator[str]:
     """C libraries that a description names, wherever the linker may find them, and what pkg-config knows of them."""
-    for text in _descriptions(sources):
-        own = [sources.folder / word for word in _words(FOLDERS, text)]
+    for text in described:
+        own = [folder / word for word in _words(FOLDERS, text)]
         places = [*own, *map(Path, filter(None, environment.get("LIBRARY_PATH", "").split(":")))]
         for name in _words(LIBRARIES, text):
             for ending in ("so", "a"):
@@ -134,11 +136,6 @@ def _settings(environment: Mapping[str, str]) -> Iterator[str]:
     yield environment.get("CABAL_CONFIG", str(cabal / "config"))
     yield from (str(config / "cabal/config"), "/etc/stack/config.yaml", str(config / "stack/config.yaml"))
     yield str(Path(environment.get("STACK_ROOT", home / ".stack"), "config.yaml"))
-
-
-def _descriptions(sources: Tree) -> list[str]:
-    described = [path for path in sources.files if path.suffix == ".cabal" or path.name == "package.yaml"]
-    return [path.read_text(errors="replace") for path in described if path.exists()]
 
 
 def _words(field: re.Pattern[str], text: str) -> list[str]:

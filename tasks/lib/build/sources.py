@@ -53,6 +53,11 @@ class Tree(Files):
         return Path(os.path.relpath(absolute(path), self.base))
 
     @property
+    def descriptions(self) -> list[Path]:
+        """Cabal files and package.yaml of all packages in the tree."""
+        return [path for path in self.files if path.suffix == ".cabal" or path.name == "package.yaml"]
+
+    @property
     def lfs_note(self) -> str:
         """A sentence about sources that Git LFS has not fetched; "" when all are there."""
         found = [path for path in self.files if is_lfs_pointer(path)]
@@ -105,7 +110,7 @@ def extra_deps(sources: Tree) -> list[Path]:
     text = project.read_text(errors="replace") if project in sources.files else ""
     named = {word for found in re.finditer(EXTRA_DEPS, text) for word in re.split(WORDS, found["list"])} - {"", "-"}
     folders = {os.path.normpath(sources.folder / word) for word in named}
-    described = {path.parent for path in sources.files if path.suffix == ".cabal" or path.name == "package.yaml"}
+    described = {path.parent for path in sources.descriptions}
     return sorted(place for place in described if str(place) in folders)
 
 

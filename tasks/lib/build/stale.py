@@ -110,8 +110,7 @@ def _is_module(path: Path) -> bool:
 
 def _packages(sources: Tree) -> list[Package]:
     """The packages of the tree, the deepest first; one for all of it where sources lie across their borders."""
-    described = [path for path in sources.files if path.suffix == ".cabal" or path.name == "package.yaml"]
-    texts = {path: path.read_text(errors="replace") for path in described if path.exists()}
+    texts = {path: path.read_text(errors="replace") for path in sources.descriptions if path.exists()}
     crossing = any(re.search(r"(?m)^\s*(?:-\s*)?(?:hs-)?source-dirs:[^\n]*\.\.", text) for text in texts.values())
     if crossing or not texts:
         return [Package(Path(sources.base), "")]

@@ -111,7 +111,7 @@ def foreign(
 ) -> Verdict:
     """The verdict on anybody's zip, with its layers; the first entry is what the bootstrap starts at last."""
     root = LambdaRoot(zipped, where, layers)
-    found = _foreign(root, where, layers, handler, dlopen_names)
+    found = _foreign(root, handler, dlopen_names)
     link = next(root.links_into_proc(), "") if found.problems else ""
     if not link:
         return found
@@ -120,7 +120,7 @@ def foreign(
     return with_findings(replace(found, problems=()), (), unproved=(doubt,))
 
 
-def _foreign(root: LambdaRoot, where: Platform, layers: Layers, handler: str, dlopen_names: tuple[str, ...]) -> Verdict:
+def _foreign(root: LambdaRoot, handler: str, dlopen_names: tuple[str, ...]) -> Verdict:
     elves, notes = elf_files(root)
     found = Findings(notes=notes)
     found.problems += too_large(root)
@@ -129,11 +129,11 @@ def _foreign(root: LambdaRoot, where: Platform, layers: Layers, handler: str, dl
         found.problems += own.problems(root, ours)
         found.entries += own.entries(root, elves, ours, dlopen_names)
         return _verdict_on(root, elves, found, ours)
-    if where.runtime.on_node:
+    if root.platform.runtime.on_node:
         found.problems += node.problems(root, handler)
         return _verdict_on(root, elves, found, "", node.starts_programs(root, handler))
     start = next((path for path in (f"{TASK}/{BOOTSTRAP}", f"{OPT}/{BOOTSTRAP}") if root.member(path)), "")
-    if not start and layers.unread:
+    if not start and root.layers.unread:
         found.unproved.append(Unproved(Doubt.LAYER, BOOTSTRAP, "only a layer can hold it.", NAME_THE_LAYER))
     else:
         found.problems += own.bootstrap(root)
