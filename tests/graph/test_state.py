@@ -10,12 +10,13 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from hashlib import md5
 from pathlib import Path
 
 import pytest
 
 from tasks.graph import task as adapter
-from tasks.graph.state import ContentChecker
+from tasks.graph.state import ContentChecker, fingerprints, is_intact, stat_of
 from tasks.lib.base import derived
 from tests.support import TINY, Run, Workshop, need
 
@@ -233,6 +234,16 @@ def test_a_touched_file_is_read_once_and_known_from_then_on(tiny: Workshop) -> N
     with sqlite3.connect(tiny.folder / ".doit.db") as database:
         row = database.execute("select task_data from doit where task_id = 'binary:two'").fetchone()
     assert json.loads(row[0])["hs/two/Main.hs"][0] == source.stat().st_mtime_ns
+
+
+def test_a_file_that_rests_is_not_read_for_its_fingerprint(tmp_path: Path) -> None:
+    header = tmp_path / "stdio.h"
+    header.write_text("old")
+    known = [*(stat_of(str(header)) or ()), "of an earlier run"]
+    assert is_intact({"intact": {str(header): known}}, [], tuple)
+    assert fingerprints([header]) == {str(header): known}
+    header.write_text("new")
+    assert fingerprints([header])[str(header)][4] == md5(b"new", usedforsecurity=False).hexdigest()
 
 
 def test_a_build_that_outlives_its_doit_is_waited_for(tiny: Workshop) -> None:

@@ -11,6 +11,7 @@ Which modules they are of, stale.py says.
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from .sources import Tree
 from .stale import Package, stale_modules
 
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
+OUTPUTS_INSIDE = re.compile(rf"/(?:{'|'.join(map(re.escape, OUTPUTS))})/")
 MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie", ".hi-boot", ".o-boot"})
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
@@ -79,8 +81,9 @@ def rm_half_written_interfaces(folder: Path | str) -> str:
 def delete_outputs(folder: Path, globs: list[str]) -> None:
     """Remove what these patterns match below a copy."""
     gone = re.compile("|".join(fnmatch.translate(pattern) for pattern in globs) or r"\Z.")
-    for name in {*OUTPUTS} if globs and folder.is_dir() else ():
-        for place in folder.rglob(name):
-            for path in place.rglob("*"):
-                if gone.match(str(path.relative_to(folder))) and path.is_file():
-                    path.unlink()
+    start = len(str(folder)) + 1
+    for place, _, names in os.walk(folder) if globs else ():
+        if OUTPUTS_INSIDE.search(f"{place}/"):
+            for path in (f"{place}/{name}" for name in names):
+                if gone.match(path[start:]) and os.path.isfile(path):  # noqa: PTH113
+                    os.unlink(path)  # noqa: PTH108 - thousands of files, in every build
