@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from doit.globals import Globals
 from doit.task import Task
 
-from ..lib.base import toml
+from ..lib.base import asked, toml
 from ..lib.base.errors import UsageError
 from . import recipe as code
 from .reporter import Reporter
@@ -128,9 +128,9 @@ def _files(known: dict[str, Any], arguments: Any) -> Iterator[str]:
     targets = {str(path) for path in arguments[0]}
     for name, kept in known.items():
         if not is_same(Path(name), kept):
-            which = "which it made, " if name in targets else ""
-            gone = stat_of(name) is None
-            yield f"{name}, {which}{'is not there' if gone else f'is not as it was{_age(name)}'}"
+            which = ", which it made," if name in targets else ""
+            gone = stat_of(name) is None and not asked.is_asked(name)
+            yield f"{asked.described(name)}{which} {'is not there' if gone else f'is not as it was{_age(name)}'}"
     for path in arguments[1]():
         if str(path) not in known:
             yield f"{path} is new{_age(str(path))}"

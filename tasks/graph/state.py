@@ -15,6 +15,8 @@ from typing import Any
 from doit.dependency import FileChangedChecker, get_file_md5
 from doit.task import Task
 
+from ..lib.base import asked
+
 Stat = tuple[int, int, int, int]
 _digests: dict[tuple[Any, ...], str] = {}  # (path, *stat) → MD5, for this run
 _remembered: dict[str, Any] = {}  # path → its fingerprint of an earlier run
@@ -77,12 +79,14 @@ def is_intact(values: Mapping[str, Any], targets: Sequence[str], watches: Callab
 
 
 def fingerprints(paths: Iterable[Path]) -> dict[str, Any]:
-    """The fingerprint of each path."""
+    """The fingerprint of each path, and of what is asked for and no file (lib/base/asked.py)."""
     return {str(path): fingerprint(path) for path in paths}
 
 
 def fingerprint(path: Path) -> Any:
     """A file's stat and MD5, a folder's as a tree of them."""
+    if asked.is_asked(str(path)):
+        return asked.digest(str(path))
     if path.is_dir():
         return {entry.name: fingerprint(entry) for entry in sorted(path.iterdir(), key=lambda entry: entry.name)}
     stat = stat_of(str(path))
@@ -94,6 +98,8 @@ def fingerprint(path: Path) -> Any:
 
 def is_same(name: Path | str, known: Any) -> bool:
     """Whether a path still has the content of its fingerprint; OSError for a folder that cannot be read."""
+    if asked.is_asked(str(name)):
+        return bool(asked.digest(str(name)) == known)
     try:
         status = os.stat(name)  # noqa: PTH116 - once per target and run
     except OSError:

@@ -13,9 +13,16 @@ from tasks.lib.build.outside import Outside
 from tasks.lib.build.sources import tree
 from tasks.lib.build.tools import chooses, program_files
 from tests.build.trees import BUILD, put
-from tests.support import Workshop, need
+from tests.support import Workshop, make_workshop, need
 
 MACRO = "{-# LANGUAGE CPP #-}\nmodule Main (main) where\n#include <own.h>\nmain :: IO ()\nmain = print (N :: Int)\n"
+READING = """{-# LANGUAGE CPP, TemplateHaskell #-}
+module Main (main) where
+import Language.Haskell.TH
+#include <own.h>
+main :: IO ()
+main = putStrLn ($(runIO (readFile "TOP/word") >>= litE . stringL) ++ show (N :: Int))
+"""
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
 
 
@@ -41,6 +48,60 @@ def test_a_header_of_the_system_is_read_anew(workshop: Callable[..., Workshop]) 
         assert "binary:f" in made.good("binary", CPATH=str(made.folder / place)).ran
         assert says(made) == str(number)
         assert made.good("binary", CPATH=str(made.folder / place)).ran == set()
+
+
+ASKING = """{-# LANGUAGE TemplateHaskell #-}
+module Main (main) where
+import Control.Exception
+import Data.List
+import Language.Haskell.TH
+import System.Directory
+import System.Environment
+main :: IO ()
+main = putStrLn $(runIO (do
+  text <- readFile "TOP/word" `catch` \\e -> pure (const "none" (e :: SomeException))
+  word <- lookupEnv "OWN_WORD"
+  names <- listDirectory "TOP/folder"
+  pure (intercalate "," ([text, maybe "-" id word] ++ sort names))) >>= litE . stringL)
+"""
+
+
+def test_what_code_asks_for_while_it_is_compiled_counts(
+    workshop: Callable[..., Workshop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files, folders and variables that nothing else tells of."""
+    need("ghc")
+    top = tmp_path / "else where"
+    (top / "folder").mkdir(parents=True)
+    made = workshop(f='source = "hs/f"')
+    made.write("hs/f/Main.hs", ASKING.replace("TOP", str(top)))
+    monkeypatch.delenv("OWN_WORD", raising=False)
+    words: dict[str, str] = {}
+    for expected in ("none,-", "one,-", "one,b", "one,b,x", "two,b,x"):
+        text, *rest = expected.split(",")
+        if text != "none":
+            (top / "word").write_text(text)
+        words = {"OWN_WORD": rest[0]} if rest[0] != "-" else {}
+        if rest[1:]:
+            (top / "folder/x").write_text("")
+        assert "binary:f" in made.good("binary", **words).ran
+        assert says(made) == expected
+        assert made.good("binary", **words).ran == set()
+    assert "the variable OWN_WORD is not as it was" in made.good("why", OWN_WORD="c").out
+
+
+def test_what_is_read_counts_in_a_folder_with_blanks_that_has_no_fixed_name(tmp_path: Path) -> None:
+    need("ghc")
+    made = make_workshop(tmp_path / "a folder: with blanks", f='source = "hs/f"')
+    made.write("hs/f/Main.hs", READING.replace("TOP", str(tmp_path)))
+    program(tmp_path / "bin/unshare", "exit 1")
+    for header, word in ((1, "a"), (2, "a"), (2, "b")):
+        (tmp_path / "own.h").write_text(f"#define N {header}\n")
+        (tmp_path / "word").write_text(word)
+        words = {"CPATH": str(tmp_path), "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+        assert "binary:f" in made.good("binary", **words).ran
+        assert says(made) == f"{word}{header}"
+        assert made.good("binary", **words).ran == set()
 
 
 def test_another_build_tool_makes_its_modules_anew(workshop: Callable[..., Workshop]) -> None:

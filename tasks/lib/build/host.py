@@ -6,6 +6,7 @@ Packages come from GHC's global database (Debian's libghc-*-dev), and, where cab
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +22,7 @@ from ..base.processes import Log
 from ..base.walk import is_program
 from ..platform.architecture import own_architecture
 from ..settings.words import Builder
-from . import fixed
+from . import fixed, witness
 from .copy import copy_name, mirror
 from .outputs import rm_half_written_interfaces
 from .outside import TRACE, Outside
@@ -46,7 +47,8 @@ class Host:
         self._cabal = (cache / "cabal").resolve()
         self._locks: list[int] = []
         self._outside: Outside | None = None
-        self._trace = ""
+        self._told: dict[str, str] = {}  # variables by which what a build runs tells what it reads
+        self._folder = -1
         self.offline = not package_indexes()
 
     @cached_property
@@ -78,9 +80,25 @@ class Host:
             write(self._cabal / "config", b"-- none\n")
             seen = fixed.PLACE / self._cabal.relative_to(self._parent) if self._is_fixed else self._cabal
             given["CABAL_DIR"] = str(seen)
-        if self._trace and " " not in self._trace:  # a blank ends the name, to the compiler
-            given[TRACE] = self._trace
-        return given
+        return given | self._told
+
+    def _plain(self, name: str) -> str:
+        """A file in the folder of the copies, by a path that has no blank or colon: such ends a name in variables."""
+        if not re.search(r"[\s:]", str(self._real)):
+            return str(self._real / name)
+        if self._folder < 0:
+            self._real.mkdir(parents=True, exist_ok=True)
+            self._folder = os.open(self._real, os.O_RDONLY | os.O_DIRECTORY)
+        return f"/proc/{os.getpid()}/fd/{self._folder}/{name}"
+
+    def _witnesses(self, trace: str) -> dict[str, str]:
+        """What makes the C compiler, and code that is run, tell what they read; the loader looks before the mount."""
+        made = witness.library(self._real / ".tools")
+        found = {TRACE: self._plain(trace)}
+        if made:
+            record = self._plain(Path(trace).with_suffix(".asked").name)
+            found |= witness.environment(os.environ, self._plain(f".tools/{made.name}"), record)
+        return found
 
     def toolchain(self, _: Log) -> Toolchain:
         """The versions of what is installed; a missing tool has none."""
@@ -116,13 +134,14 @@ class Host:
                 processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
             derived.remove(ended)
             manifest, trace = Path(self._real, f"{name}.sources"), f"{name}.read"
-            outside = Outside(Path(self._real, f"{name}.outside"), self._real / trace, sources, self.environment)
+            own = (str(self._parent), *([str(fixed.PLACE)] if self._is_fixed else []))
+            outside = Outside(Path(self._real, f"{name}.outside"), self._real / trace, sources, self.environment, own)
             if anew := outside.has_changed():
                 derived.remove(manifest)
             given = sha256(repr(variables(self.environment)).encode()).hexdigest()[:16]
             folder = mirror(sources, into, manifest, f"{settings} {self.workspace} {given}")
             outside.begin(anew=anew)
-            self._outside, self._trace = outside, f"{self.workspace}/{trace}"
+            self._outside, self._told = outside, self._witnesses(trace)
             try:
                 yield f"{self.workspace}/{folder.relative_to(self._real)}"
             except BaseException:

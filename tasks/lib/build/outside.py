@@ -5,7 +5,8 @@ out  `Outside(…)`: `.has_changed()`, before a build; `.keep()`, after it; `.fi
 
 Neither GHC nor cabal looks at any of these again, so a copy is made anew once one of them has another content. Which
 headers were read the C compiler says itself: gcc and clang add them to the file that SUNPRO_DEPENDENCIES names (GCC's
-manual, "Environment Variables"), for macros of GHC and for hsc2hs, too. What lies in GHC's package database has its own
+manual, "Environment Variables"), for macros of GHC and for hsc2hs, too; what code that runs meanwhile asks for, files,
+folders and variables, witness.py learns. What lies in GHC's package database has its own
 witness (tools.py), and so has the library that travels (needed_libs.py).
 """
 
@@ -18,8 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ..base import derived
+from ..base import asked, derived
 from ..base.files import sha256, write_json
+from . import witness
 from .sources import Tree
 from .stale import FIELD, named_tools
 from .tools import program_files
@@ -36,10 +38,16 @@ PC_PLACES = ("/usr/local/lib/pkgconfig", "/usr/lib/pkgconfig", "/usr/lib/*/pkgco
 
 
 class Outside:
-    """The record of one copy. `trace`: the file, beside the copy, where the C compiler tells what it reads."""
+    """The record of one copy. `trace`: the file, beside the copy, where the C compiler tells what it reads.
 
-    def __init__(self, record: Path, trace: Path, sources: Tree, environment: Mapping[str, str]) -> None:
-        self._record, self._trace = record, trace
+    Beside that is `.asked`, where what is run meanwhile does (witness.py). `own`: folders of the build itself.
+    """
+
+    def __init__(
+        self, record: Path, trace: Path, sources: Tree, environment: Mapping[str, str], own: Iterable[str] = ()
+    ) -> None:
+        self._record, self._trace, self._asked = record, trace, trace.with_suffix(".asked")
+        self._own = tuple(f"{folder}/" for folder in own)
         described = [path.read_text(errors="replace") for path in sources.descriptions if path.exists()]
         read = _c_files(sources.folder, described, environment)
         self._named = sorted({*_programs(sources, described), *read, *_settings(environment)})
@@ -53,7 +61,10 @@ class Outside:
             return True
         if any(path not in self._known for path in self._named):
             return True
-        late = self._trace.stat().st_mtime_ns if self._trace.exists() else 0  # of a build that was cut short
+        found = [*witness.told(self._asked, self._own)]  # of a build that was cut short
+        if any(path not in self._known for path in found):
+            return True
+        late = self._trace.stat().st_mtime_ns if self._trace.exists() else 0
         return any(_changed_since(path, late) for path in self._headers()) or any(
             _is_other(path, known) for path, known in self._known.items()
         )
@@ -62,16 +73,21 @@ class Outside:
         """Before the compilers start; `anew`: nothing that was read before counts."""
         if anew:
             self._known = {path: _state(path, self._known.get(path)) for path in self._named}
-            derived.remove(self._trace)
+            self._forget_traces()
             write_json(self._record, self._known)
 
     def keep(self) -> None:
         """Remember what was read by now."""
         found = {path: _state(path, self._known.get(path)) for path in self._known}
-        found |= {path: _state(path, None) for path in {*self._headers(), *self._named} if path not in found}
+        read = {*self._headers(), *self._named, *witness.told(self._asked, self._own)}
+        found |= {path: _state(path, None) for path in read if path not in found}
         self._known = found
         write_json(self._record, found)
+        self._forget_traces()
+
+    def _forget_traces(self) -> None:
         derived.remove(self._trace)
+        derived.remove(self._asked)
 
     def files(self) -> list[Path]:
         """All that was read."""
@@ -90,6 +106,9 @@ class Outside:
 
 def _state(path: str, known: list[object] | None) -> list[object] | None:
     """A file's stat and hash; None where there is none. What is as it was is not read again."""
+    if asked.is_asked(path):
+        found = asked.digest(path)
+        return None if found is None else [found]
     try:
         status = Path(path).stat()
     except OSError:

@@ -1,0 +1,50 @@
+"""What a build asked this machine for that is no file: a variable, the names in a folder.
+
+in   a name that no file has, as it stands among the paths that a build read: `variable(…)`, `names(…)` make it
+out  `digest(name)` → what it is now, as a hash: a value may be a secret, and what was read is remembered in files
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+MARK = "//"  # POSIX keeps two slashes apart from one, and no path that was resolved begins with them
+VARIABLE, NAMES = "//variable/", "//names"
+
+
+def variable(name: str) -> str:
+    """The value of a variable of the environment."""
+    return f"{VARIABLE}{name}"
+
+
+def names(folder: str) -> str:
+    """The names in a folder, and not what they are."""
+    return f"{NAMES}{folder}"
+
+
+def is_asked(path: str) -> bool:
+    """Whether a path is one of these."""
+    return path.startswith((VARIABLE, f"{NAMES}/"))
+
+
+def digest(path: str) -> str | None:
+    """A hash of what it is; None for a variable that is not set, and a folder that is not there."""
+    if path.startswith(VARIABLE):
+        value = os.environ.get(path.removeprefix(VARIABLE))
+        found = None if value is None else [value]
+    else:
+        try:
+            found = sorted(os.listdir(path.removeprefix(NAMES)))  # noqa: PTH208 - the names alone are wanted
+        except OSError:
+            found = None
+    if found is None:
+        return None
+    return hashlib.sha256("\0".join(found).encode(errors="surrogateescape")).hexdigest()
+
+
+def described(path: str) -> str:
+    """For people."""
+    if path.startswith(VARIABLE):
+        return f"the variable {path.removeprefix(VARIABLE)}"
+    return f"the names in {path.removeprefix(NAMES)}" if is_asked(path) else path
