@@ -130,7 +130,7 @@ def _files(known: dict[str, Any], arguments: Any) -> Iterator[str]:
         if not is_same(Path(name), kept):
             which = ", which it made," if name in targets else ""
             gone = stat_of(name) is None and not asked.is_asked(name)
-            yield f"{asked.described(name)}{which} {'is not there' if gone else f'is not as it was{_age(name)}'}"
+            yield f"{asked.description(name)}{which} {'is not there' if gone else f'is not as it was{_age(name)}'}"
     for path in arguments[1]():
         if str(path) not in known:
             yield f"{path} is new{_age(str(path))}"

@@ -52,3 +52,8 @@ def test_what_nobody_must_act_on_is_not_shown() -> None:
         "src/A.hs:3:1: warning: [-Wunused-top-binds]",
         "    Defined but not used",
     ]
+
+
+def test_a_message_stays_together_with_the_source_that_it_shows() -> None:
+    said = ("A.hs:51:29: error:", "    Ambiguous", "   |", "51 | (<>)", "   |  ^^")
+    assert shown(*said, "Building executable 'p'", "51 files") == list(said)

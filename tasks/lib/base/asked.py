@@ -43,7 +43,7 @@ def digest(path: str) -> str | None:
     return hashlib.sha256("\0".join(found).encode(errors="surrogateescape")).hexdigest()
 
 
-def described(path: str) -> str:
+def description(path: str) -> str:
     """For people."""
     if path.startswith(VARIABLE):
         return f"the variable {path.removeprefix(VARIABLE)}"

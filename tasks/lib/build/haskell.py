@@ -30,6 +30,7 @@ PLACES = re.compile(r"(?<=\S)\s+\( .*, .* \)(?=$| \[)")  # after a module's name
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 Way = Callable[[Machine, Job, str, Log], "str | None"]
 TELLING = re.compile(r"\bwarning\b|\berror\b|^\s*\[ *\d+ of *\d+\] |waiting for", re.IGNORECASE)
+MORE = re.compile(r"[ \t]|\d+ \|")  # the rest of a message: what is indented, and the source with its line's number
 EMPTY_WORDS = re.compile(
     r"Warning: (?:Installation path|.*not on the PATH|No remote package|.*extraneous version range)"
     r"|Copied executables|WARNING: Installation path"
@@ -108,7 +109,7 @@ class Hearing:
             self._telling = not line.lstrip().startswith("[")
             self.log(PLACES.sub("", line))
             return
-        elif self._telling and line.startswith((" ", "\t")):  # the rest of a warning
+        elif self._telling and MORE.match(line):
             self.log(line)
             return
         else:

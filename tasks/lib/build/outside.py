@@ -61,7 +61,7 @@ class Outside:
             return True
         if any(path not in self._known for path in self._named):
             return True
-        found = [*witness.told(self._asked, self._own)]  # of a build that was cut short
+        found = [*witness.paths_read(self._asked, self._own)]  # of a build that was cut short
         if any(path not in self._known for path in found):
             return True
         late = self._trace.stat().st_mtime_ns if self._trace.exists() else 0
@@ -79,7 +79,7 @@ class Outside:
     def keep(self) -> None:
         """Remember what was read by now."""
         found = {path: _state(path, self._known.get(path)) for path in self._known}
-        read = {*self._headers(), *self._named, *witness.told(self._asked, self._own)}
+        read = {*self._headers(), *self._named, *witness.paths_read(self._asked, self._own)}
         found |= {path: _state(path, None) for path in read if path not in found}
         self._known = found
         write_json(self._record, found)

@@ -2,7 +2,7 @@
 
 in   the folder of the copies' tools; what witness.c, preloaded into whatever a build runs, told
 out  `library(folder)` → that library, None where it cannot be made; `environment(…)` → variables for the build;
-     `told(record)` → paths (base/asked.py names those that are no file)
+     `paths_read(record, …)` → paths (base/asked.py names those that are no file)
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def environment(given: Mapping[str, str], preloaded: str, record: str) -> dict[s
     return {RECORD: record, "LD_PRELOAD": f"{preloaded}:{before}" if before else preloaded}
 
 
-def told(record: Path, own: tuple[str, ...]) -> Iterator[str]:
+def paths_read(record: Path, own: tuple[str, ...]) -> Iterator[str]:
     """What was asked for; `own`: folders of the build itself."""
     try:
         lines = record.read_text(errors="surrogateescape").splitlines()
