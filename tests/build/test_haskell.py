@@ -182,6 +182,12 @@ def test_a_version_conflict_names_the_bound_its_place_and_what_is_installed() ->
     assert act(line, made) == "f/f.cabal:2 wants base<4.2, and 4.15.1.0 is installed: widen that bound."
 
 
+def test_an_executable_that_a_flag_switches_on_names_it() -> None:
+    text = "executable g\n  if flag(no)\n    buildable: False\nexecutable f\n  if flag( web )\n    buildable: True\n"
+    made = job(**{"f.cabal": text})
+    assert 'flags = ["web"];' in act("because it is marked as\n'buildable: False' within the", made)
+
+
 def test_a_file_that_was_left_out_is_named_with_the_reason() -> None:
     made = job(**CABAL | {"web/.package-lock.json": "{}", "web/index.html": ""})
     assert "f/web/index.html is there and was left out" in act("web/index.html: openFile: does not exist", made)

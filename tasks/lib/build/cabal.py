@@ -20,6 +20,7 @@ from .stale import named_tools
 NO_TARGET = re.compile(
     r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
 )
+SWITCHED_OFF = re.compile(r"marked as\s+'buildable:\s+False'")
 PROJECT_FILES = ("cabal.project", "cabal.project.freeze", "cabal.project.local")
 NAME = re.compile(r"(?mi)^name:\s*([\w-]+)")
 MAKE_PROJECT = r"""
@@ -85,9 +86,11 @@ def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
 
     if machine.run([*command, "--offline"] if machine.offline else command, folder, on_line) == 0:
         return True
-    if NO_TARGET.search("\n".join(said)) and (names := [name for name, _ in _executables_in_plan(machine, folder)]):
+    text = "\n".join(said)
+    unknown_to_cabal = NO_TARGET.search(text) and not SWITCHED_OFF.search(text)
+    if unknown_to_cabal and (names := [name for name, _ in _executables_in_plan(machine, folder)]):
         raise no_such_executable(job, names)
-    unknown = machine.offline and UNKNOWN_PACKAGE.search("\n".join(said))
+    unknown = machine.offline and UNKNOWN_PACKAGE.search(text)
     return bool(unknown and machine.ensure_package_index(log)) and machine.run(command, folder, log) == 0
 
 

@@ -39,6 +39,7 @@ REFUSED = re.compile(
 FILE_MISSED = re.compile(
     r"([^\s:'\"‘’`]+): (?:openFile|openBinaryFile|withFile|getDirectoryContents\S*|withBinaryFile)?:?\s*does not exist"
 )
+EXECUTABLE = r"(?ims)^[ \t]*executable[ \t]+\"?{}\b(.*?)(?=^\S|\Z)"
 OTHER_RESOLVER = 'Use `resolver: ghc-<version of the installed GHC>` in stack.yaml, or tool = "cabal" in lambda.toml.'
 SEE_ABOVE = "The compiler's message is above. What was built before is still there."
 NO_LISTS = 2  # exit code of a look-up where nothing can be looked up
@@ -69,7 +70,7 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound_in_the_way(job, conflict)
-    if act := act_for(unwrapped):
+    if act := _switched_off(job, unwrapped) or act_for(unwrapped):
         return act
     if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
@@ -145,6 +146,19 @@ def full_disk(machine: Machine, job: Job, text: str) -> str:
     if machine.name == Builder.DOCKER:
         return "Make room where the container engine keeps its volumes: `docker system df` shows what is there."
     return make_room(job.target)
+
+
+def _switched_off(job: Job, text: str) -> str:
+    """An executable that is not buildable as the flags are: which ones its part of the cabal file asks."""
+    for path in job.descriptions if "marked as 'buildable: False'" in text else ():
+        part = re.search(EXECUTABLE.format(re.escape(job.executable)), path.read_text(errors="replace"))
+        if flags := sorted(set(re.findall(r"flag\(\s*([\w-]+)\s*\)", part[1]))) if part else []:
+            these = "" if len(flags) == 1 else f" (or another of {', '.join(flags)})"
+            return (
+                f"{path} builds {job.executable} only as a flag says: name that in `flags` of the function in "
+                f'lambda.toml, flags = ["{flags[0]}"]{these}; ["-{flags[0]}"] clears it.'
+            )
+    return ""
 
 
 def _left_out(job: Job, text: str) -> str:

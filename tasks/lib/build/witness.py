@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -56,7 +55,7 @@ def paths_read(record: Path, own: tuple[str, ...]) -> Iterator[str]:
         lines = record.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return
-    temporary = tempfile.gettempdir()
+    temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - nothing is made there
     for kind, _, name in (line.partition(" ") for line in dict.fromkeys(lines)):
         if kind == "v" and not USUAL.fullmatch(name):
             yield asked.variable(name)
