@@ -8,19 +8,22 @@ module AWS.Lambda.Run.Context
     remainingMs,
     nowMs,
     date,
-    setVariable,
+    newVariable,
   )
 where
 
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Char8 as B
+import qualified Data.ByteString.Unsafe as B
+import Data.IORef
 import Data.Int (Int64)
+import Data.Word (Word8)
 import Foreign.C.String (CString, withCString)
 import Foreign.C.Types (CInt (..), CLong (..), CSize (..))
-import Foreign.Marshal.Alloc (allocaBytes)
-import Foreign.Marshal.Utils (with)
-import Foreign.Ptr (Ptr, nullPtr)
-import Foreign.Storable (peekElemOff)
+import Foreign.Marshal.Alloc (allocaBytes, mallocBytes)
+import Foreign.Marshal.Utils (copyBytes, with)
+import Foreign.Ptr (Ptr, nullPtr, plusPtr)
+import Foreign.Storable (peekElemOff, pokeByteOff)
 import System.Environment (lookupEnv)
 import Text.Read (readMaybe)
 
@@ -94,10 +97,25 @@ date ms = with (CLong (ms `div` 1000)) $ \time ->
     seconds <- B.packCStringLen (text, fromIntegral size)
     pure (B.concat [seconds, ".", B.pack (drop 1 (show (1000 + ms `mod` 1000))), "Z"])
 
--- | Set an environment variable of this process, or remove it.
-setVariable :: ByteString -> Maybe ByteString -> IO ()
-setVariable name value = B.useAsCString name $ \key ->
-  () <$ maybe (c_unsetenv key) (\text -> B.useAsCString text (\content -> c_setenv key content 1)) value
+-- | Sets an environment variable of this process, or removes it: always in the same memory, where C's setenv would keep
+-- each value for good.
+newVariable :: ByteString -> IO (Maybe ByteString -> IO ())
+newVariable name = do
+  held <- newIORef (nullPtr, 0)
+  let place text = do
+        (old, room) <- readIORef held
+        start <- if B.length text < room then pure old else larger (2 * B.length text + 128)
+        B.unsafeUseAsCStringLen text $ \(from, size) -> do
+          copyBytes (start `plusPtr` B.length before) from size
+          pokeByteOff start (B.length before + size) (0 :: Word8)
+        () <$ c_putenv start
+      larger room = do
+        start <- mallocBytes (B.length before + room)
+        B.unsafeUseAsCStringLen before $ \(from, size) -> copyBytes start from size
+        start <$ writeIORef held (start, room)
+  pure (maybe (() <$ B.useAsCString name c_unsetenv) place)
+  where
+    before = name <> "="
 
 foreign import ccall unsafe "gmtime_r" c_gmtime_r :: Ptr CLong -> Ptr () -> IO (Ptr ())
 
@@ -105,6 +123,6 @@ foreign import ccall unsafe "strftime" c_strftime :: CString -> CSize -> CString
 
 foreign import ccall unsafe "getenv" c_getenv :: CString -> IO CString
 
-foreign import ccall unsafe "setenv" c_setenv :: CString -> CString -> CInt -> IO CInt
+foreign import ccall unsafe "putenv" c_putenv :: CString -> IO CInt
 
 foreign import ccall unsafe "unsetenv" c_unsetenv :: CString -> IO CInt
