@@ -31,6 +31,9 @@ native = pytest.mark.parametrize("way", NATIVE, ids=str)
 lasting = pytest.mark.parametrize("way", [way for way in EVERY if way.settings.process != "per-event"], ids=str)
 
 
+runtimes = pytest.mark.parametrize("options", [(), ("-threaded",)], ids=["one thread", "threaded"])
+
+
 @every_way
 def test_events_of_all_sizes_go_through(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):
@@ -74,9 +77,6 @@ def test_the_deadline_is_answered_before_it_comes(way: Way, run_handler: Start, 
         answer = api.ask(b'"sleep"', deadline_s=1.2)
         assert answer.error_type == "Function.Timeout"
         assert api.ask(b"1").body == b"1"
-
-
-runtimes = pytest.mark.parametrize("options", [(), ("-threaded",)], ids=["one thread", "threaded"])
 
 
 @native
@@ -163,6 +163,46 @@ def test_the_trace_of_each_event_is_in_the_environment(way: Way, run_handler: St
         for trace in ("Root=1", "Root=2"):
             assert api.ask(b'"trace"', headers={"Lambda-Runtime-Trace-Id": trace}).body == f'Just "{trace}"'.encode()
         assert api.ask(b'"trace"').body == b"Nothing"
+        long = "Root=" + "1" * 3000
+        assert api.ask(b'"trace"', headers={"Lambda-Runtime-Trace-Id": long}).body == f'Just "{long}"'.encode()
+
+
+@native
+def test_ever_new_traces_do_not_take_ever_more_memory(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    if way.shim == "node":
+        return  # the program is a child of Node there
+    with run_handler(way) as shim:
+        for number in range(400):
+            api.ask(b"1", headers={"Lambda-Runtime-Trace-Id": f"{number:04}" * 2500})
+            if number == 100:
+                before = shim.memory_kb()
+        assert shim.memory_kb() < before + 1500, "300 traces of 10 kB would be 3 MB"
+
+
+@native
+@runtimes
+def test_other_threads_go_on_while_an_event_is_waited_for(
+    way: Way, options: tuple[str, ...], run_handler: Start, api: RuntimeApi
+) -> None:
+    with run_handler(way, *options):
+        begun = int(api.ask(b'"ticks"').body)
+        time.sleep(1)
+        assert int(api.ask(b'"ticks"').body) - begun > 20
+
+
+@native
+def test_events_of_all_sizes_come_in_pieces(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way) as shim:
+        for size in (10, 3_000, 60_000, 70_000, 1_000_000, 6_000_000, 10):
+            body = b'"' + b"x" * size + b'"'
+            assert api.ask(body, manner="chunked").body == body
+        large = b'"' + b"y" * 3_000_000 + b'"'
+        for _ in range(40):
+            assert api.ask(large, manner="closing").body == large
+        assert way.shim == "node" or shim.memory_kb() < 80_000, "connections that end take no memory with them"
+        large = b'"' + b"y" * 9_000_000 + b'"'
+        for manner in ("sized", "chunked"):
+            assert api.ask(large, manner=manner).error_type == "Function.ResponseSizeTooLarge"
 
 
 @every_way

@@ -102,13 +102,18 @@ def test_small_ones_and_those_that_are_too_large_go_through_the_pipe(start: Star
         assert told(api)["shared"] == shared + 1
 
 
-@pytest.mark.parametrize("way", [WAY, WAY.but(input="envelope"), Way("node", WAY.settings)], ids=str)
+NATIVE = Way("bootstrap", ShimSettings("main", process=Process.NATIVE))
+LENDING = [WAY, WAY.but(input="envelope"), Way("node", WAY.settings), NATIVE]
+
+
+@pytest.mark.parametrize("way", LENDING, ids=str)
 def test_an_event_that_is_kept_stays_as_it_was(way: Way, start: Start, api: RuntimeApi) -> None:
     events = [json.dumps(["keep", str(number) * (200_000 + number)]).encode() for number in range(4)]
     with start(way, program=keeping()):
         for number, one in enumerate(events):
-            assert api.ask(one).json() == json.loads(one)
-            piece = "y" * (900_000 - number)
-            assert api.ask(json.dumps(["piece", piece])).json() == piece
+            assert api.ask(one, manner=("sized", "chunked")[number % 2]).json() == json.loads(one)
+            for manner in ("sized", "chunked"):
+                piece = "y" * (900_000 - number)
+                assert api.ask(json.dumps(["piece", piece]), manner=manner).json() == piece
         assert api.ask('"first"').json() == json.loads(events[0])
         assert api.ask('"kept"').json() == [json.loads(one) for one in events]

@@ -6,12 +6,18 @@ module Main (main) where
 import Control.Concurrent (forkIO, myThreadId, threadDelay, throwTo)
 import Control.Exception (AsyncException (..), Exception, SomeException, catch, evaluate, throwIO, uninterruptibleMask_)
 import qualified Data.ByteString.Char8 as B
-import Data.IORef (atomicModifyIORef', newIORef)
+import Data.IORef (IORef, atomicModifyIORef', newIORef, readIORef)
 import qualified AWS.Lambda.Run as Lambda
 import qualified AWS.Lambda.Run.Log as Log
 import System.Environment (lookupEnv)
 import System.Exit (exitWith, ExitCode (..))
 import System.IO (hClose, stdout)
+import System.IO.Unsafe (unsafePerformIO)
+
+-- | By the thread that the first event starts.
+counted :: IORef Int
+counted = unsafePerformIO (newIORef 0)
+{-# NOINLINE counted #-}
 
 data Odd' = Odd' deriving (Show)
 
@@ -23,6 +29,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
     maybe (Lambda.Whole <$> whole before context event) pure (streamed event)
   where
     begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)
+    ticking ticks = threadDelay 1000 >> atomicModifyIORef' ticks (\n -> (n + 1, ())) >> ticking ticks
     streamed event = case event of
       "\"stream\"" -> Just . Lambda.Streamed (Lambda.Http 201 [("content-type", "text/plain"), ("x", "1"), ("x", "2")] ["a=1", "b=2"]) $ \write ->
         write "one " >> threadDelay 200000 >> write "two"
@@ -57,6 +64,9 @@ main = Lambda.runAnswers begin $ \served context event -> do
         "" <$ threadDelay 10000000
       "\"masked\"" -> "\"never\"" <$ uninterruptibleMask_ (threadDelay 3000000)
       "\"nap\"" -> "1" <$ threadDelay 300000
+      "\"ticks\"" -> do
+        _ <- if before == 0 then () <$ forkIO (ticking counted) else pure ()
+        B.pack . show <$> readIORef counted
       "\"trace\"" -> B.pack . show <$> lookupEnv "_X_AMZN_TRACE_ID"
       "\"print\"" -> "1" <$ putStrLn "a print"
       "\"context\"" -> do

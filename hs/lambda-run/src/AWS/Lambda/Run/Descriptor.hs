@@ -6,9 +6,15 @@ module AWS.Lambda.Run.Descriptor
   ( Reader,
     Descriptor,
     newReader,
+    hasRest,
     hasWords,
+    readSome,
+    putBack,
     readLine,
     readExactly,
+    readTo,
+    copyTo,
+    placeOf,
     readAll,
     writeAll,
     takeOver,
@@ -20,13 +26,14 @@ module AWS.Lambda.Run.Descriptor
   )
 where
 
-import Control.Concurrent (threadWaitRead, threadWaitWrite)
+import AWS.Lambda.Run.Place (Place, filled)
+import Control.Concurrent (rtsSupportsBoundThreads, threadWaitRead, threadWaitWrite, yield)
 import Control.Exception (Exception, onException, throwIO)
 import Control.Monad (when)
 import Data.Bits (shiftR, (.|.))
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
-import qualified Data.ByteString.Internal as B (fromForeignPtr, mallocByteString)
+import qualified Data.ByteString.Internal as B (mallocByteString)
 import qualified Data.ByteString.Unsafe as B
 import Data.IORef
 import Data.Word (Word8)
@@ -52,26 +59,27 @@ instance Show Gone where
 
 instance Exception Gone
 
--- | A descriptor, what was read from it too early, and the memory that it is read into.
-data Reader = Reader !Descriptor !(IORef ByteString) !(ForeignPtr Word8)
+-- | A descriptor, what was read from it too early, and the memory that it is read into: pieces, and what is large.
+data Reader = Reader !Descriptor !(IORef ByteString) !(ForeignPtr Word8) !Place
 
--- | Reads from now on.
-newReader :: Descriptor -> IO Reader
-newReader descriptor = Reader descriptor <$> newIORef B.empty <*> B.mallocByteString chunk
+-- | Reads from now on; the place is for what is large, and outlasts a connection.
+newReader :: Place -> Descriptor -> IO Reader
+newReader place descriptor = (\early memory -> Reader descriptor early memory place) <$> newIORef B.empty <*> B.mallocByteString chunk
 
 chunk :: Int
 chunk = 16384
 
--- | Run a call until no signal interrupts it; the waiting is for descriptors whose calls wait briefly, or not at all.
+-- | Run a call to its end; the waiting is for descriptors whose calls wait briefly, or not at all. The signal that interrupts
+-- one is, as a rule, the runtime's own, by which it gives its threads their turns.
 retrying :: String -> IO () -> IO CSsize -> IO Int
-retrying name waiting call = go
+retrying name waiting call = go (1 :: Int)
   where
-    go = do
+    go turns = do
       result <- call
-      if result >= 0 then pure (fromIntegral result) else getErrno >>= again
-    again errno
-      | errno == eINTR = go
-      | errno == eAGAIN = waiting >> go
+      if result >= 0 then pure (fromIntegral result) else getErrno >>= again turns
+    again turns errno
+      | errno == eINTR && turns > 0 = yield >> go (turns - 1)
+      | errno == eINTR || errno == eAGAIN = waiting >> go turns
       | otherwise = throwErrno name
 
 readInto :: Descriptor -> Ptr Word8 -> Int -> IO Int
@@ -80,7 +88,7 @@ readInto descriptor pointer size =
 
 -- | What comes next, as much as there is; empty at the end.
 readSome :: Reader -> IO ByteString
-readSome (Reader descriptor early memory) = do
+readSome (Reader descriptor early memory _) = do
   ready <- readIORef early
   if B.null ready
     then withForeignPtr memory $ \pointer -> do
@@ -88,17 +96,25 @@ readSome (Reader descriptor early memory) = do
       B.packCStringLen (castPtr pointer, size)
     else ready <$ writeIORef early B.empty
 
+-- | What was read too early comes next.
+putBack :: Reader -> ByteString -> IO ()
+putBack (Reader _ early _ _) = writeIORef early
+
+-- | Whether something was read too early.
+hasRest :: Reader -> IO Bool
+hasRest (Reader _ early _ _) = not . B.null <$> readIORef early
+
 -- | Whether something can be read from the socket now, its end among that.
 hasWords :: Reader -> IO Bool
-hasWords (Reader descriptor early memory) = do
-  ready <- readIORef early
-  if B.null ready
+hasWords reader@(Reader descriptor _ memory _) = do
+  rest <- hasRest reader
+  if not rest
     then (>= 0) <$> withForeignPtr memory (\pointer -> c_recv descriptor pointer 1 (c_MSG_PEEK .|. c_MSG_DONTWAIT))
     else pure True
 
 -- | The next line without its line break (and carriage return); 'Nothing' at the end.
 readLine :: Reader -> IO (Maybe ByteString)
-readLine reader@(Reader _ early _) = readSome reader >>= go
+readLine reader@(Reader _ early _ _) = readSome reader >>= go
   where
     go piece = case B.elemIndex 10 piece of
       Just at -> do
@@ -113,25 +129,34 @@ readLine reader@(Reader _ early _) = readSome reader >>= go
 
 -- | Exactly so many bytes, or 'Gone'.
 readExactly :: Reader -> Int -> IO ByteString
-readExactly (Reader descriptor early _) size = do
+readExactly reader@(Reader _ early _ place) size = do
   ready <- readIORef early
-  let (now, later) = B.splitAt size ready
+  if B.length ready >= size
+    then B.take size ready <$ (writeIORef early $! B.drop size ready)
+    else filled place size (\start -> readTo reader start size)
+
+-- | The same, to where they are to stand.
+readTo :: Reader -> Ptr Word8 -> Int -> IO ()
+readTo (Reader descriptor early _ _) start size = do
+  (now, later) <- B.splitAt size <$> readIORef early
   writeIORef early later
-  if B.length now == size then pure now else fill now
+  copyTo start now
+  go (B.length now)
   where
-    fill now = do
-      memory <- B.mallocByteString size
-      withForeignPtr memory $ \pointer -> do
-        B.unsafeUseAsCStringLen now $ \(from, length') -> copy pointer (castPtr from) length'
-        let go at
-              | at == size = pure ()
-              | otherwise = do
-                got <- readInto descriptor (pointer `plusPtr` at) (size - at)
-                when (got == 0) (throwIO Gone)
-                go (at + got)
-        go (B.length now)
-      pure (B.fromForeignPtr memory 0 size)
-    copy to from length' = () <$ c_memcpy to from (fromIntegral length')
+    go at
+      | at == size = pure ()
+      | otherwise = do
+        got <- readInto descriptor (start `plusPtr` at) (size - at)
+        when (got == 0) (throwIO Gone)
+        go (at + got)
+
+-- | Write these bytes there.
+copyTo :: Ptr Word8 -> ByteString -> IO ()
+copyTo start bytes = () <$ B.unsafeUseAsCStringLen bytes (\(from, size) -> c_memcpy start (castPtr from) (fromIntegral size))
+
+-- | For what is large.
+placeOf :: Reader -> Place
+placeOf (Reader _ _ _ place) = place
 
 -- | Everything to the end.
 readAll :: Reader -> IO ByteString
@@ -169,8 +194,7 @@ openNothing :: IO Descriptor
 openNothing = throwErrnoIfMinus1 "open" (withCString "/dev/null" (\path -> c_open path o_RDONLY))
 
 -- | Whether a call on a connection waits itself. That stops the other threads of the runtime without @-threaded@, so it is for
--- a millisecond at most; but what comes within that, as most of what the API says does, costs one call in place of three and
--- a turn of the scheduler.
+-- some 20 ms at most; but what comes within that costs one call in place of three and a turn of the scheduler.
 data Waiting = Briefly | Never
   deriving (Eq)
 
@@ -188,7 +212,7 @@ connectTo waiting address port = do
   pure descriptor
   where
     limit descriptor option =
-      withArray [0, 1000] $ \time -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor c_SOL_SOCKET option (castPtr (time :: Ptr CLong)) 16)
+      withArray [0, 20000] $ \time -> throwErrnoIfMinus1 "setsockopt" (c_setsockopt descriptor c_SOL_SOCKET option (castPtr (time :: Ptr CLong)) 16)
     neverWait descriptor = do
       flags <- throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_GETFL 0)
       () <$ throwErrnoIfMinus1 "fcntl" (c_fcntl descriptor f_SETFL (flags .|. o_NONBLOCK))
@@ -221,10 +245,21 @@ foreign import capi "sys/socket.h value MSG_DONTWAIT" c_MSG_DONTWAIT :: CInt
 
 foreign import ccall unsafe "recv" c_recv :: CInt -> Ptr Word8 -> CSize -> CInt -> IO CSsize
 
--- "safe": they wait, and with the threaded runtime the program's other threads go on meanwhile.
-foreign import ccall safe "read" c_read :: CInt -> Ptr Word8 -> CSize -> IO CSsize
+-- They wait. With the threaded runtime the program's other threads go on meanwhile, which is what "safe" is for; without it
+-- it would cost as much as it does there, for nothing.
+c_read :: CInt -> Ptr Word8 -> CSize -> IO CSsize
+c_read = if rtsSupportsBoundThreads then c_read_safe else c_read_unsafe
 
-foreign import ccall safe "writev" c_writev :: CInt -> Ptr () -> CInt -> IO CSsize
+c_writev :: CInt -> Ptr () -> CInt -> IO CSsize
+c_writev = if rtsSupportsBoundThreads then c_writev_safe else c_writev_unsafe
+
+foreign import ccall safe "read" c_read_safe :: CInt -> Ptr Word8 -> CSize -> IO CSsize
+
+foreign import ccall unsafe "read" c_read_unsafe :: CInt -> Ptr Word8 -> CSize -> IO CSsize
+
+foreign import ccall safe "writev" c_writev_safe :: CInt -> Ptr () -> CInt -> IO CSsize
+
+foreign import ccall unsafe "writev" c_writev_unsafe :: CInt -> Ptr () -> CInt -> IO CSsize
 
 foreign import ccall safe "connect" c_connect :: CInt -> Ptr () -> CInt -> IO CInt
 

@@ -10,6 +10,7 @@ import AWS.Lambda.Run.Answer (Head)
 import AWS.Lambda.Run.Descriptor
 import AWS.Lambda.Run.Error (Failure (..), failureOf)
 import AWS.Lambda.Run.Memory
+import AWS.Lambda.Run.Place (newPlace)
 import Control.Exception (SomeException, throwIO, try)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -25,7 +26,8 @@ type Answering = ByteString -> ByteString -> (Head -> ByteString -> IO ()) -> IO
 frames :: Descriptor -> (Head -> ByteString) -> Answering -> IO ()
 frames out shown handler = do
   nothing <- openNothing
-  input <- takeOver 0 nothing >>= newReader -- a handler that reads stdin would take the next event's bytes
+  large <- newPlace
+  input <- takeOver 0 nothing >>= newReader large -- a handler that reads stdin would take the next event's bytes
   memory <- openMemory
   mapM_ (const (sayReady B.empty)) memory
   loop input memory

@@ -1,4 +1,3 @@
-{-# LANGUAGE ForeignFunctionInterface #-}
 {-# LANGUAGE OverloadedStrings #-}
 
 -- | HTTP/1.1 over one kept connection: requests to the Runtime API, and their replies in whatever framing it chooses.
@@ -21,26 +20,23 @@ where
 
 import AWS.Lambda.Run.Context (nowMs)
 import AWS.Lambda.Run.Descriptor
+import AWS.Lambda.Run.Place (Place, newPlace)
+import AWS.Lambda.Run.Reply
 import Control.Concurrent (threadDelay)
-import Control.Exception (Handler (..), IOException, catch, catches, throwIO, try)
+import Control.Exception (IOException, catch, throwIO, try)
 import Control.Monad (unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
-import qualified Data.ByteString.Unsafe as B
-import Data.Char (digitToInt, isAlphaNum, isHexDigit)
 import Data.IORef
 import Data.Int (Int64)
-import Data.List (find)
 import Data.Maybe (isJust)
 import Data.Word (Word8)
-import Foreign.C.String (CString)
-import Foreign.C.Types (CInt (..), CSize (..))
 import Numeric (showHex)
-import System.IO.Unsafe (unsafeDupablePerformIO)
 import Text.Read (readMaybe)
 
--- | The connection, made when it is needed; what goes out behind each answer, and whether it has.
+-- | The connection, made when it is needed; what goes out behind each answer, and whether it has; when something was heard
+-- last, in milliseconds since 1970; where large events stand.
 data Api = Api
   { host :: !ByteString,
     address :: [Word8],
@@ -48,16 +44,15 @@ data Api = Api
     connection :: IORef (Maybe (Descriptor, Reader)),
     waiting :: !Waiting,
     behind :: !ByteString,
-    asked :: IORef Bool
+    asked :: IORef Bool,
+    heard :: IORef Int64,
+    place :: !Place
   }
-
--- | 'replyBody' is 'Nothing' when the connection broke in the middle of it.
-data Reply = Reply {replyStatus :: !Int, replyHeaders :: [(ByteString, ByteString)], replyBody :: !(Maybe ByteString)}
 
 -- | At @host:port@, not connected yet; an 'IOException' where that is no address.
 newApi :: String -> IO Api
 newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
-  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure Briefly <*> pure B.empty <*> newIORef False
+  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure Briefly <*> pure B.empty <*> newIORef False <*> newIORef 0 <*> newPlace
   _ -> ioError (userError ("AWS_LAMBDA_RUNTIME_API=" ++ location ++ " is no IPv4 address and port"))
   where
     (name, rest) = break (== ':') location
@@ -97,10 +92,16 @@ nextPath = "invocation/next"
 nextHead :: Api -> ByteString
 nextHead api = headOf api "GET" nextPath []
 
+-- | In milliseconds: nobody falls silent, or hangs up, in less.
+aWhile :: Int64
+aWhile = 2
+
 -- | A reply, and the end of a connection that does not outlast it.
 replyOf :: Api -> Reader -> IO Reply
 replyOf api reader = do
   reply <- readReply reader
+  now <- nowMs
+  writeIORef (heard api) $! now
   unless (isJust (replyBody reply) && keepsOpen reply) (hangUp api)
   pure reply
 
@@ -184,7 +185,7 @@ connectionOf api = readIORef (connection api) >>= maybe dial pure
       now <- nowMs
       case made of
         Right descriptor -> do
-          pair <- (,) descriptor <$> newReader descriptor
+          pair <- (,) descriptor <$> newReader (place api) descriptor
           pair <$ writeIORef (connection api) (Just pair)
         Left problem
           | now - begun > (2000 :: Int64) -> throwIO problem
@@ -195,84 +196,7 @@ connectionOf api = readIORef (connection api) >>= maybe dial pure
 silentConnectionOf :: Api -> IO (Descriptor, Reader)
 silentConnectionOf api = do
   kept <- readIORef (connection api)
-  speaks <- maybe (pure False) (hasWords . snd) kept
+  lately <- (\last' now -> now - last' < aWhile) <$> readIORef (heard api) <*> nowMs
+  speaks <- maybe (pure False) ((if lately then hasRest else hasWords) . snd) kept
   when speaks (hangUp api)
   connectionOf api
-
-readReply :: Reader -> IO Reply
-readReply reader = do
-  (code, fields) <- readHead reader `catch` broken
-  found <- fmap Just (content code fields) `catches` [Handler (\Gone -> pure Nothing), Handler (\e -> Nothing <$ ignore e)]
-  pure (Reply code fields found)
-  where
-    content code fields
-      | code == 204 || code == 304 = pure B.empty
-      | maybe False (not . sameText "identity") (header "transfer-encoding" fields) = B.concat <$> readChunks reader
-      | otherwise = case [value | (name, value) <- fields, sameText name "content-length"] of
-        [] -> readAll reader
-        value : others
-          | Just size <- sizeIn C.readInt value, all (== value) others -> readExactly reader size
-          | otherwise -> throwIO Gone -- a length that is none, or two: nobody knows where the body ends
-    broken :: IOException -> IO a
-    broken _ = throwIO Gone
-
--- | Digits and nothing else, and not more than any event or reply can have: a damaged one does not take the memory.
-sizeIn :: (ByteString -> Maybe (Int, ByteString)) -> ByteString -> Maybe Int
-sizeIn numeral text = case numeral text of
-  Just (size, "") | not (B.null text), isAlphaNum (C.head text), B.length text <= 16, size >= 0, size <= 0x40000000 -> Just size
-  _ -> Nothing
-
--- | For a handler of exceptions that say nothing new.
-ignore :: IOException -> IO ()
-ignore _ = pure ()
-
--- | The value of a header.
-header :: ByteString -> [(ByteString, ByteString)] -> Maybe ByteString
-header name = fmap snd . find (sameText name . fst)
-
--- | The same text, whatever the case of its ASCII letters.
-sameText :: ByteString -> ByteString -> Bool
-sameText one two =
-  B.length one == B.length two
-    && unsafeDupablePerformIO
-      ( B.unsafeUseAsCStringLen one $ \(a, size) ->
-          B.unsafeUseAsCString two $ \b -> (== 0) <$> c_strncasecmp a b (fromIntegral size)
-      )
-
-foreign import ccall unsafe "strncasecmp" c_strncasecmp :: CString -> CString -> CSize -> IO CInt
-
--- | Status and headers; what comes before the final reply (1xx) is passed over.
-readHead :: Reader -> IO (Int, [(ByteString, ByteString)])
-readHead reader = do
-  line <- statusLine
-  fields <- readFields
-  case C.readInt (B.drop 9 line) of
-    Just (code, _)
-      | code >= 200 -> pure (code, fields)
-      | otherwise -> readHead reader
-    Nothing -> throwIO Gone
-  where
-    needed = readLine reader >>= maybe (throwIO Gone) pure
-    statusLine = needed >>= \line -> if B.null line then statusLine else pure line -- an empty line before it is an old habit
-    readFields = do
-      line <- needed
-      if B.null line
-        then pure []
-        else do
-          let (name, value) = C.break (== ':') line
-          ((name, C.dropWhile isBlank (fst (C.spanEnd isBlank (B.drop 1 value)))) :) <$> readFields
-    isBlank c = c == ' ' || c == '\t'
-
-readChunks :: Reader -> IO [ByteString]
-readChunks reader = do
-  line <- readLine reader
-  case line >>= sizeIn (Just . hexadecimal) . C.takeWhile isHexDigit of
-    Nothing -> throwIO Gone
-    Just 0 -> [] <$ trailers
-    Just size -> do
-      piece <- readExactly reader size
-      end <- readLine reader
-      if end == Just "" then (piece :) <$> readChunks reader else throwIO Gone
-  where
-    hexadecimal digits = (C.foldl' (\n d -> n * 16 + digitToInt d) 0 digits, B.empty)
-    trailers = readLine reader >>= maybe (throwIO Gone) (\line -> unless (B.null line) trailers)

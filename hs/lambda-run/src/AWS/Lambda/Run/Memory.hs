@@ -19,21 +19,17 @@ module AWS.Lambda.Run.Memory
 where
 
 import AWS.Lambda.Run.Descriptor (Descriptor)
+import AWS.Lambda.Run.Place (Lent, isNeeded, lend)
 import Control.Monad (void, when)
 import Data.Bits ((.|.))
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
-import qualified Data.ByteString.Internal as B (fromForeignPtr)
 import qualified Data.ByteString.Unsafe as B
 import Data.IORef
 import Data.Word (Word8)
 import Foreign.C.Types (CInt (..), CSize (..))
 import Foreign.Ptr (Ptr, castPtr, minusPtr, nullPtr, plusPtr)
-import GHC.ForeignPtr (Finalizers (..), ForeignPtr (..), ForeignPtrContents (..))
-import GHC.Ptr (Ptr (..))
 import System.Environment (lookupEnv, unsetEnv)
-import System.Mem (performMinorGC)
-import System.Mem.Weak (Weak, deRefWeak)
 import System.Posix.Types (COff (..))
 import Text.Read (readMaybe)
 
@@ -42,7 +38,7 @@ data Memory = Memory
   { events :: !(IORef (Ptr Word8)),
     answers :: !(Ptr Word8),
     half :: !Int,
-    lent :: !(IORef (Maybe (Weak (IORef Finalizers))))
+    lent :: !(IORef (Maybe Lent))
   }
 
 -- | 'Nothing' under a shim that shares none.
@@ -80,21 +76,14 @@ lendEvent memory offset size
   | offset < 0 || size < 0 || offset > half memory || size > half memory - offset = pure Nothing
   | otherwise = do
     place <- readIORef (events memory)
-    alive <- newIORef NoFinalizers
-    weak <- mkWeakIORef alive (pure ())
-    writeIORef (lent memory) (Just weak)
-    case place `plusPtr` offset of
-      Ptr address -> pure (Just (B.fromForeignPtr (ForeignPtr address (PlainForeignPtr alive)) 0 size))
+    (event, kept) <- lend (place `plusPtr` offset) size
+    Just event <$ writeIORef (lent memory) (Just kept)
 
 -- | Behind an answer: see that nobody needs the last event any more, or give it a place of its own.
 takeBack :: Memory -> IO ()
 takeBack memory = readIORef (lent memory) >>= mapM_ settle
   where
-    settle weak = do
-      performMinorGC
-      kept <- deRefWeak weak
-      mapM_ moveOut kept
-      writeIORef (lent memory) Nothing
+    settle event = isNeeded event >>= mapM_ moveOut >> writeIORef (lent memory) Nothing
     moveOut alive = do
       place <- readIORef (events memory)
       copy <- c_mmap nullPtr size (c_PROT_READ .|. c_PROT_WRITE) (c_MAP_PRIVATE .|. c_MAP_ANONYMOUS) (-1) 0
