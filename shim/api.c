@@ -241,12 +241,9 @@ static bool read_exactly(struct buffer *body, size_t size)
 static bool read_chunks(struct buffer *body)
 {
     for (;;) {
-        char *line = read_line(), *end;
-        if (!line)
-            return false;
-        errno = 0;
-        unsigned long long size = strtoull(line, &end, 16);
-        if (end == line || errno || size > BODY_LIMIT)
+        char *line = read_line();
+        uint64_t size;
+        if (!line || !read_chunk_size(line, &size) || size > BODY_LIMIT)
             return false;
         if (size == 0)
             break;
@@ -315,6 +312,12 @@ static void take_header(struct reply *reply, struct event *event, const char *na
     }
 }
 
+static void end_at_blanks(char *text)
+{
+    for (size_t end = strlen(text); end > 0 && strchr(" \t", text[end - 1]); end--)
+        text[end - 1] = 0;
+}
+
 /* Status line and headers; those about an event go to `event` (may be NULL). */
 static bool read_head(struct reply *reply, struct event *event)
 {
@@ -332,9 +335,9 @@ static bool read_head(struct reply *reply, struct event *event)
             if (!value)
                 continue;
             *value++ = 0;
+            end_at_blanks(line); /* no blank may stand there, but one that hid the length would let us wait for ever */
             value += strspn(value, " \t");
-            for (size_t end = strlen(value); end > 0 && strchr(" \t", value[end - 1]); end--)
-                value[end - 1] = 0;
+            end_at_blanks(value);
             take_header(reply, event, line, value);
         }
         if (!line)

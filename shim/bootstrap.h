@@ -59,6 +59,7 @@ void append_text(struct buffer *buffer, const char *text);
 void append_format(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void release(struct buffer *buffer);
 void release_spares(void);
+bool read_chunk_size(const char *line, uint64_t *size);
 void on_out_of_memory(void (*act)(size_t));
 _Noreturn void out_of_memory(size_t size);
 

@@ -1,7 +1,6 @@
 /* A response as it comes over the connection: its head, then its body piece by piece, whichever way the server ends it. */
 #include "http.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -69,6 +68,8 @@ bool head_next(const struct http_head *head, size_t *at, struct iovec *name, str
             from++;
         while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
             to--;
+        while (colon > line && (colon[-1] == ' ' || colon[-1] == '\t'))
+            colon--; /* no blank may stand there, but one that hid the length would let us wait */
         *name = (struct iovec){(void *)line, (size_t)(colon - line)};
         *value = (struct iovec){(void *)from, (size_t)(to - from)};
         return true;
@@ -81,10 +82,10 @@ static enum link_end understand(struct http_head *head)
     struct iovec name, value;
     for (size_t at = 0; head_next(head, &at, &name, &value);) {
         if (is_named_as(&name, "content-length")) {
-            char digits[24] = {0}, *end;
-            memcpy(digits, value.iov_base, value.iov_len < 20 ? value.iov_len : 20);
-            uint64_t size = strtoull(digits, &end, 10);
-            if (*end || !value.iov_len || value.iov_len > 19 || (head->sized && size != head->size))
+            char digits[20] = {0};
+            memcpy(digits, value.iov_base, value.iov_len < sizeof digits ? value.iov_len : sizeof digits - 1);
+            uint64_t size = strtoull(digits, NULL, 10);
+            if (!value.iov_len || strspn(digits, "0123456789") != value.iov_len || (head->sized && size != head->size))
                 return LINK_BAD;
             head->sized = true;
             head->size = size;
@@ -165,11 +166,8 @@ static enum link_end next_chunk(int64_t until)
         end = end == LINK_OPEN ? LINK_BAD : end;
     line.size = 0;
     if (end == LINK_OPEN && link_read_line(&line, 4096, until, &end)) {
-        char *stop;
         append(&line, "", 1);
-        errno = 0;
-        wire.left = strtoull(line.data, &stop, 16);
-        if (stop == line.data || errno || line.data[0] == '-' || !strchr("; \t", *stop))
+        if (!read_chunk_size(line.data, &wire.left))
             end = LINK_BAD;
         wire.in_chunk = true;
         while (end == LINK_OPEN && wire.left == 0) { /* trailers */

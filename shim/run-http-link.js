@@ -116,7 +116,8 @@ class Link {
       let room = RESPONSE_HEAD;
       for (let one; (one = await this.line(room)) !== ''; room -= one.length + 1) {
         const colon = one.indexOf(':');
-        if (colon > 0) head.headers.push([one.slice(0, colon), one.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]);
+        // No blank may stand in front of it, but one that hid the length would let us wait.
+        if (colon > 0) head.headers.push([one.slice(0, colon).trimEnd(), one.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')]);
       }
     } while (head.status < 200);
     this.understand(head);

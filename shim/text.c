@@ -8,6 +8,17 @@
 
 enum { FIRST = 256, SPARES = 8, FORMATTED = 128, SMALL = 65536 };
 
+/* The size of a chunk in HTTP, by the line in front of it; false where that is none. */
+bool read_chunk_size(const char *line, uint64_t *size)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    line += strspn(line, " \t");
+    const size_t length = strspn(line, digits), zeros = strspn(line, "0");
+    if (length > 0)
+        *size = strtoull(line, NULL, 16); /* it would take a sign and 0x, too */
+    return length > 0 && length - zeros <= 16 && strchr("; \t", line[length]);
+}
+
 /* Buffers wait here for the next event: fresh pages cost more than the copying of the bytes. */
 static struct buffer spares[SPARES];
 static void (*last_act)(size_t);

@@ -64,8 +64,9 @@ class Post:
 # Bodies whose end nobody can know, each with the header that tells of it.
 NO_LENGTHS = ("5x", "-1", "+5", "", "0x5", "5 5", "99999999999999999999", "5\r\nContent-Length: 4")
 NO_CHUNKS = (b"ffffffffffffffff\r\n12", b"7fffffff0\r\n12", b"zz\r\n12", b"\r\n12", b"2\r\n1234\r\n0\r\n\r\n")
+SIGNED_CHUNKS = (b"0x2\r\n12\r\n0\r\n\r\n", b"+2\r\n12\r\n0\r\n\r\n")
 DAMAGED = [(b"12345", {"Content-Length": length}) for length in NO_LENGTHS]
-DAMAGED += [(body, {"Transfer-Encoding": "chunked"}) for body in NO_CHUNKS]
+DAMAGED += [(body, {"Transfer-Encoding": "chunked"}) for body in (*NO_CHUNKS, *SIGNED_CHUNKS)]
 
 
 def read_headers(stream: BinaryIO) -> Headers:

@@ -99,7 +99,9 @@ def test_head_has_no_body_and_does_not_wait_for_one(front: str, server: Server) 
     assert server.ask(front, request("HEAD", "/x"), timeout=5).body == b""
 
 
-@pytest.mark.parametrize(("what", "body"), [("old", b"to the end"), ("interim", b"real"), ("noise", b"said")])
+@pytest.mark.parametrize(
+    ("what", "body"), [("old", b"to the end"), ("interim", b"real"), ("noise", b"said"), ("hidden", b"hi")]
+)
 def test_old_and_odd_servers_are_understood(what: str, body: bytes, server: Server) -> None:
     assert server.ask("url", request("GET", f"/do/{what}")).body == body
 
@@ -116,7 +118,7 @@ def test_a_response_that_is_cut_is_an_error_and_the_next_one_works(what: str, se
     assert server.ask("url", request("GET", "/do/json")).body == b'{"answer": [1, 2.50]}'
 
 
-@pytest.mark.parametrize("what", ["garbage", "heads"])
+@pytest.mark.parametrize("what", ["garbage", "heads", "signed", "signed-chunk"])
 def test_what_is_no_http_is_told_with_its_first_bytes(what: str, server: Server) -> None:
     post = server.post(FRONTS[Form.URL](request("GET", f"/do/{what}")))
     assert post.error_type == "Function.BadAnswer"

@@ -121,6 +121,12 @@ def behave(connection, method, target, headers, body):
     elif what == "garbage":
         connection.sendall(b"\x16\x03\x01 no HTTP\n")
         return False
+    elif what == "signed":
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nhi")
+    elif what == "signed-chunk":
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+2\r\nhi\r\n0\r\n\r\n")
+    elif what == "hidden":
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nhi")
     elif what == "heads":
         reply(connection, "200 OK", [("X-Long", "x" * 70_000)], b"")
     elif what == "json":
