@@ -181,6 +181,8 @@ async function noResponse(one) {
 function keepWaiting(one) {
   one.client = one.rest;
   one.hold(false);
-  one.child?.stdout?.resume(); // a slow reader of a stream may have stopped it
+  const { stdout } = one.child ?? {};
+  if (stdout?.readableEnded) one.drop(); // it has closed it, and can answer no more
+  stdout?.resume(); // a slow reader of a stream may have stopped it
   if (!one.gone) waiting.push(one);
 }

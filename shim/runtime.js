@@ -43,7 +43,7 @@ async function post(route, value, headers = {}, tries = 2) {
     if (status >= 500) process.exit(1); // it is beyond repair, and wants us to go
   } catch (error) {
     if (tries > 1) return post(route, value, headers, tries - 1);
-    process.stderr.write(`runtime.js: the Runtime API hung up on the answer: ${error.message}\n`);
+    process.stderr.write(`runtime.js: the Runtime API hung up on the answer: ${aboutFrames(error)}\n`);
   }
 }
 
@@ -152,7 +152,13 @@ globalThis.awslambda = {
 };
 
 function contextOf(headers) {
-  const json = (text) => (text ? JSON.parse(text) : undefined);
+  const json = (text) => {
+    try {
+      return JSON.parse(text ?? '');
+    } catch {
+      return undefined; // the caller's own fault, and no reason to end
+    }
+  };
   const deadline = Number(headers['lambda-runtime-deadline-ms']);
   return {
     awsRequestId: headers['lambda-runtime-aws-request-id'],
@@ -174,6 +180,9 @@ async function serveOne(handler) {
   const { status, headers, body, whole } = await reply;
   if (status !== 200) throw new Error(`the Runtime API answered ${status}: ${body}`);
   const context = contextOf(headers);
+  if (!/^[\w.:-]{1,510}$/.test(context.awsRequestId)) {
+    throw new Error('the Runtime API sent an event without a usable Lambda-Runtime-Aws-Request-Id');
+  }
   const route = `invocation/${context.awsRequestId}`;
   const stream = handler.streams ? new ResponseStream(context) : undefined;
   const trace = headers['lambda-runtime-trace-id'];
@@ -204,7 +213,13 @@ async function main() {
 // Its programs go with it. A handler that wants to hear of the end ends by itself.
 const leave = (signal) => process.listenerCount(signal) === 0 && process.exit(1);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, leave);
+const aboutFrames = (error) =>
+  error.code?.startsWith('HPE_')
+    ? `what listens at ${process.env.AWS_LAMBDA_RUNTIME_API} does not answer in HTTP/1.1 as a Runtime API does ` +
+      `(${error.message}); AWS_LAMBDA_RUNTIME_API must name one`
+    : error.message;
+
 main().catch((error) => {
-  process.stderr.write(`runtime.js: ${error.message}\n`);
+  process.stderr.write(`runtime.js: ${aboutFrames(error)}\n`);
   process.exit(1);
 });

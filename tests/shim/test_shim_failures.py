@@ -107,6 +107,26 @@ def test_a_program_that_closes_stdout_and_lives_on_is_an_error(way: Way, start: 
 
 
 @every_way
+def test_a_program_that_closes_stdout_behind_its_answer_gets_no_other_event(
+    way: Way, start: Start, api: RuntimeApi
+) -> None:
+    with start(way):
+        assert api.ask({"do": "last"}).body == b'"last"'
+        assert api.ask(b"1").body == b"1"
+
+
+@every_way
+def test_an_answer_that_is_too_deep_for_node_is_an_error_with_a_name(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way):
+        answer = api.ask({"do": "deep"})
+        if way.shim == "node":
+            assert answer.error_type == "Function.ResponseTooDeep"
+        else:
+            assert answer.body == b"[" * 100_000 + b"]" * 100_000
+        assert api.ask(b"1").body == b"1"
+
+
+@every_way
 @pytest.mark.parametrize("deed", ["daemon", "escape"])
 def test_a_daemon_that_keeps_the_pipes_does_not_keep_the_answer(
     way: Way, deed: str, start: Start, api: RuntimeApi

@@ -123,6 +123,18 @@ static void act(const char *deed, const char *event, size_t size)
     } else if (is(deed, "silent")) {
         if (persistent)
             answer("", 0);
+    } else if (is(deed, "last")) {
+        answer_text("\"last\"");
+        close(1);
+        sleep(persistent ? 20 : 0);
+    } else if (is(deed, "deep")) {
+        enum { DEPTH = 100000 };
+        char *text = malloc(2 * DEPTH + 1);
+        memset(text, '[', DEPTH);
+        memset(text + DEPTH, ']', DEPTH);
+        text[2 * DEPTH] = 0;
+        answer_text(text);
+        free(text);
     } else if (is(deed, "close")) {
         close(1);
         sleep(60);
