@@ -188,6 +188,12 @@ def test_an_executable_that_a_flag_switches_on_names_it() -> None:
     assert 'flags = ["web"];' in act("because it is marked as\n'buildable: False' within the", made)
 
 
+def test_assembly_that_cabal_leaves_out_is_named() -> None:
+    made = job(**{"f.cabal": "executable f\n  main-is: Main.hs\n  asm-sources: add.S\n"})
+    assert "f/f.cabal:3 has asm-sources" in act("Main.o: error: undefined reference to 'own_add'", made)
+    assert "asm-sources" not in act("Main.o: error: undefined reference to 'own_add'", job(**CABAL))
+
+
 def test_a_file_that_was_left_out_is_named_with_the_reason() -> None:
     made = job(**CABAL | {"web/.package-lock.json": "{}", "web/index.html": ""})
     assert "f/web/index.html is there and was left out" in act("web/index.html: openFile: does not exist", made)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.build.outside import Outside
+from tasks.lib.build.host import Host
+from tasks.lib.build.outside import Outside, Surroundings
 from tasks.lib.build.sources import tree
 from tasks.lib.build.tools import chooses, program_files
 from tests.build.trees import BUILD, put
@@ -183,14 +184,16 @@ def test_libraries_that_a_description_names_are_watched(here: Path) -> None:
     text = "executable f\n  extra-libraries: own,\n    other\n  extra-lib-dirs: lib\n  pkgconfig-depends: own-1 >= 2\n"
     put("f/f.cabal", text=text)
     put("f/lib/libown.a", "f/lib/libother.so", "pc/own-1.pc")
-    environment = {"PKG_CONFIG_PATH": f"{here}/pc"}
-    outside = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), environment)
+    put("f/cabal.project", text=f"extra-lib-dirs: {here}/third\n")
+    put("third/libthird.a")
+    host = Surroundings({"PKG_CONFIG_PATH": f"{here}/pc"}, "('-optl-lthird',)", files=[f"{here}/package.cache"])
+    outside = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), host)
     assert outside.has_changed()
     outside.begin(anew=True)
     outside.keep()
     found = {path.name for path in outside.files()}
-    assert {"libown.a", "libother.so", "own-1.pc", "config.yaml"} <= found
-    again = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), environment)
+    assert {"libown.a", "libother.so", "own-1.pc", "libthird.a", "crt1.o", "package.cache", "config.yaml"} <= found
+    again = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), host)
     assert not again.has_changed()
     Path("f/lib/libown.a").touch()
     assert not again.has_changed()
@@ -208,3 +211,18 @@ def test_files_that_git_lfs_has_not_fetched_are_named(workshop: Callable[..., Wo
     made.write("data/big.bin", "content")
     made.write("hs/f/mail.txt", LFS)
     assert "hs/f/mail.txt is a pointer of Git LFS" in made.good("zip:f").err
+
+
+def test_packages_that_ghc_sees_count_and_none_of_a_folder_above_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment of packages in a folder above the copy would else hide what a program needs."""
+    need("ghc")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    host = Host(tmp_path / "build/.work", tmp_path / "build/.cache")
+    assert host.environment["GHC_ENVIRONMENT"] == "-"
+    default = next(path for path in host._package_files if path.name == "default")
+    put(str(default))
+    assert host.environment["GHC_ENVIRONMENT"] == str(default)
+    assert {"package.cache", "default"} <= {path.name for path in host._package_files}

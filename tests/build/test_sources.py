@@ -64,6 +64,13 @@ def test_git_says_what_a_source_is(here: Path) -> None:
     assert names("f") == ["f/Main.hs", "f/generated/x", "f/new.txt", "f/web/dist/index.html"]
 
 
+def test_what_cabal_reads_by_its_name_counts_though_git_ignores_it(here: Path) -> None:
+    git("init", "-q")
+    put("p/p.cabal", "p/cabal.project", "p/cabal.project.local", "p/cabal.project.freeze", "p/notes")
+    put(".gitignore", text="cabal.project.*\nnotes\n")
+    assert names("p") == ["p/cabal.project", "p/cabal.project.freeze", "p/cabal.project.local", "p/p.cabal"]
+
+
 def test_what_git_ignores_as_a_whole_is_looked_at_itself(here: Path) -> None:
     """A scratch folder inside of somebody's repository."""
     put("scratch/f/Main.hs")

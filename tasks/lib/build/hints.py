@@ -70,7 +70,7 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound_in_the_way(job, conflict)
-    if act := _switched_off(job, unwrapped) or act_for(unwrapped):
+    if act := _switched_off(job, unwrapped) or _not_assembled(job, text) or act_for(unwrapped):
         return act
     if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
@@ -158,6 +158,20 @@ def _switched_off(job: Job, text: str) -> str:
                 f"{path} builds {job.executable} only as a flag says: name that in `flags` of the function in "
                 f'lambda.toml, flags = ["{flags[0]}"]{these}; ["-{flags[0]}"] clears it.'
             )
+    return ""
+
+
+def _not_assembled(job: Job, text: str) -> str:
+    """Assembly of an executable, which not every Cabal compiles: where it is named."""
+    if "undefined reference" not in text:
+        return ""
+    for path in job.descriptions:
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if re.match(r"[ \t]*asm-sources[ \t]*:", line, re.IGNORECASE):
+                return (
+                    f"{path}:{number} has asm-sources, which this Cabal leaves out of executables: name them in "
+                    "c-sources, and the C compiler assembles them."
+                )
     return ""
 
 

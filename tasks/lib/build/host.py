@@ -20,12 +20,12 @@ from ..base.files import PROGRAM_MODE, replacement, write
 from ..base.locks import lock_of
 from ..base.processes import Log
 from ..base.walk import is_program
-from ..platform.architecture import own_architecture
+from ..platform.architecture import Architecture, own_architecture
 from ..settings.words import Builder
 from . import fixed, witness
 from .copy import copy_name, mirror
 from .outputs import rm_half_written_interfaces
-from .outside import TRACE, Outside
+from .outside import TRACE, Outside, Surroundings
 from .sources import Tree
 from .tools import TOOLS, chooses, package_database, tool_versions, variables
 
@@ -80,7 +80,27 @@ class Host:
             write(self._cabal / "config", b"-- none\n")
             seen = fixed.PLACE / self._cabal.relative_to(self._parent) if self._is_fixed else self._cabal
             given["CABAL_DIR"] = str(seen)
-        return given | self._told
+        return given | self._told | {"GHC_ENVIRONMENT": self._package_environment}
+
+    @property
+    def _package_environment(self) -> str:
+        """The person's own environment of packages, or none: GHC would else look in each folder above the copy."""
+        return next((str(path) for path in self._package_files if path.name == "default" and path.is_file()), "-")
+
+    @cached_property
+    def _versions(self) -> dict[str, str]:
+        return tool_versions(self._cabal.parent / "versions.json")
+
+    @cached_property
+    def _package_files(self) -> list[Path]:
+        """What says which Haskell packages GHC sees: its database, the person's own, and an environment of packages."""
+        database = package_database(self._cabal.parent / "versions.json")
+        own = [
+            folder / f"{Architecture(own_architecture()).machine}-linux-{self._versions['ghc']}"
+            for folder in ghc_folders()
+        ]
+        names = ("package.conf.d/package.cache", "environments/default")
+        return [*([database] if database else []), *(folder / name for folder in own for name in names)]
 
     def _plain(self, name: str) -> str:
         """A file in the folder of the copies, by a path that has no blank or colon: such ends a name in variables."""
@@ -135,7 +155,10 @@ class Host:
             derived.remove(ended)
             manifest, trace = Path(self._real, f"{name}.sources"), f"{name}.read"
             own = (str(self._parent), *([str(fixed.PLACE)] if self._is_fixed else []))
-            outside = Outside(Path(self._real, f"{name}.outside"), self._real / trace, sources, self.environment, own)
+            record = Path(self._real, f"{name}.outside")
+            read = [str(path) for path in self._package_files]
+            surroundings = Surroundings(self.environment, settings, own, read)
+            outside = Outside(record, self._real / trace, sources, surroundings)
             if anew := outside.has_changed():
                 derived.remove(manifest)
             given = sha256(repr(variables(self.environment)).encode()).hexdigest()[:16]
@@ -167,7 +190,7 @@ class Host:
 
     def _make_store(self) -> None:
         """Make cabal's store of this GHC where there is none: two that find none make it at once, and one fails."""
-        store = self._cabal / "store" / f"ghc-{tool_versions(self._cabal.parent / 'versions.json')['ghc']}"
+        store = self._cabal / "store" / f"ghc-{self._versions['ghc']}"
         if self.offline and not (store / "package.db").exists():
             with lock_of(Path(self._real, ".locks", "store")):
                 if not (store / "package.db").exists():
@@ -197,6 +220,12 @@ class Host:
         """A path of the workspace, or any other, as it is outside of the fixed place."""
         below = os.path.relpath(path, self.workspace)
         return Path(path) if below.startswith("..") else Path(self._real, below)
+
+
+def ghc_folders() -> list[Path]:
+    """Where GHC keeps what is the person's own, before and since 9.4."""
+    home = Path.home()
+    return [home / ".ghc", Path(os.environ.get("XDG_DATA_HOME", home / ".local/share"), "ghc")]
 
 
 def stack_root() -> Path:

@@ -17,12 +17,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base import asked, derived
 from ..base.files import sha256, write_json
 from . import witness
-from .sources import Tree
+from .sources import NAMING, Tree
 from .stale import FIELD, named_tools
 from .tools import program_files
 
@@ -32,25 +34,36 @@ BY_ENDING = {".x": "alex", ".y": "happy", ".ly": "happy", ".hsc": "hsc2hs", ".ch
 LIBRARIES, FOLDERS, PKG_CONFIG = (
     re.compile(FIELD.format(name)) for name in ("extra-libraries", "extra-lib-dirs", "pkgconfig-depends")
 )
+LINKED = re.compile(r"(?<![A-Za-km-z0-9_-])-l(\w[\w+.-]*)")  # -lx, -optl-lx
+LINKED_FROM = re.compile(r"-L(/[^\s\"',]+)")
 WORD = re.compile(r"[^\s,\[\]\"'()&|]+")
-LIB_PLACES = ("/usr/local/lib", "/usr/lib", "/usr/lib/*-linux-gnu", "/usr/lib64")
+LIB_PLACES = ("/usr/local/lib", "/usr/lib", "/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib/gcc/*/*")
+OF_EACH_PROGRAM = ("crt1.o", "crti.o", "crtn.o", "crtbegin.o", "crtend.o", "libc_nonshared.a")
 PC_PLACES = ("/usr/local/lib/pkgconfig", "/usr/lib/pkgconfig", "/usr/lib/*/pkgconfig", "/usr/share/pkgconfig")
+
+
+class Surroundings(NamedTuple):
+    """What a build on this host is given: `settings` may name libraries, `own` are its folders, `files` are read."""
+
+    environment: Mapping[str, str]
+    settings: str = ""
+    own: Iterable[str] = ()
+    files: Iterable[str] = ()
 
 
 class Outside:
     """The record of one copy. `trace`: the file, beside the copy, where the C compiler tells what it reads.
 
-    Beside that is `.asked`, where what is run meanwhile does (witness.py). `own`: folders of the build itself.
+    Beside that is `.asked`, where what is run meanwhile does (witness.py).
     """
 
-    def __init__(
-        self, record: Path, trace: Path, sources: Tree, environment: Mapping[str, str], own: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, record: Path, trace: Path, sources: Tree, host: Surroundings) -> None:
         self._record, self._trace, self._asked = record, trace, trace.with_suffix(".asked")
-        self._own = tuple(f"{folder}/" for folder in own)
-        described = [path.read_text(errors="replace") for path in sources.descriptions if path.exists()]
-        read = _c_files(sources.folder, described, environment)
-        self._named = sorted({*_programs(sources, described), *read, *_settings(environment)})
+        self._own = tuple(f"{folder}/" for folder in host.own)
+        naming = [*sources.descriptions, *(path for path in sources.files if path.name in NAMING)]
+        described = [path.read_text(errors="replace") for path in dict.fromkeys(naming) if path.exists()]
+        read = _c_files(sources.folder, [*described, host.settings], host.environment)
+        self._named = sorted({*_programs(sources, described), *read, *_settings(host.environment), *host.files})
         self._known: dict[str, list[object] | None] = {}
 
     def has_changed(self) -> bool:
@@ -135,16 +148,21 @@ def _programs(sources: Tree, described: list[str]) -> Iterator[str]:
 
 
 def _c_files(folder: Path, described: list[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """C libraries that a description names, wherever the linker may find them, and what pkg-config knows of them."""
+    """What is linked in: the C library's own parts, libraries that a text names, wherever the linker may find them.
+
+    And what pkg-config knows of them.
+    """
+    for name in OF_EACH_PROGRAM:
+        yield from _existing(_glob(*LIB_PLACES), name)
+    named = [folder / word for text in described for word in (*_words(FOLDERS, text), *LINKED_FROM.findall(text))]
     for text in described:
-        own = [folder / word for word in _words(FOLDERS, text)]
-        places = [*own, *map(Path, filter(None, environment.get("LIBRARY_PATH", "").split(":")))]
-        for name in _words(LIBRARIES, text):
+        places = [*named, *map(Path, filter(None, environment.get("LIBRARY_PATH", "").split(":")))]
+        for name in (*_words(LIBRARIES, text), *LINKED.findall(text)):
             for ending in ("so", "a"):
-                yield from _existing([*places, *_glob(LIB_PLACES)], f"lib{name}.{ending}")
+                yield from _existing([*places, *_glob(*LIB_PLACES)], f"lib{name}.{ending}")
         places = [Path(place) for place in environment.get("PKG_CONFIG_PATH", "").split(":") if place]
         for name in _words(PKG_CONFIG, text):
-            yield from _existing([*places, *_glob(PC_PLACES)], f"{name}.pc")
+            yield from _existing([*places, *_glob(*PC_PLACES)], f"{name}.pc")
 
 
 def _settings(environment: Mapping[str, str]) -> Iterator[str]:
@@ -162,9 +180,9 @@ def _words(field: re.Pattern[str], text: str) -> list[str]:
     return [word for value in values for word in WORD.findall(value) if word != "-"]
 
 
-def _glob(places: Iterable[str]) -> Iterator[Path]:
-    for place in places:
-        yield from sorted(Path("/").glob(place.removeprefix("/")))
+@cache
+def _glob(*places: str) -> list[Path]:
+    return [path for place in places for path in sorted(Path("/").glob(place.removeprefix("/")))]
 
 
 def _existing(places: Iterable[Path], name: str) -> Iterator[str]:

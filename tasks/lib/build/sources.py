@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import BuildError
-from ..base.files import exists, is_lfs_pointer
+from ..base.files import exists, is_file, is_lfs_pointer
 from .listing import absolute, source_files
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
@@ -28,6 +28,7 @@ ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a 
 LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 PACKAGES, EXTRA_DEPS = LIST.format("packages"), LIST.format("extra-deps")
 WORDS = r"[\s,'\"\[\]]+"
+READ_BY_NAME = (*PROJECT_FILES, "cabal.project.local", "cabal.project.freeze")  # at the top, and whatever git ignores
 SHOWN = 3  # names in a note
 MOST_FILES = 100_000  # of one program
 
@@ -86,6 +87,7 @@ def tree(source: Path, derived: Path) -> Tree:
     folder = project_folder(source)
     found: set[Path] = set()
     waiting, seen = [folder], set()
+    waiting += [folder / name for name in READ_BY_NAME if is_file(folder / name)]
     while waiting:
         place = waiting.pop()
         if place in seen:
