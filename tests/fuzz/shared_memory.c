@@ -167,7 +167,10 @@ static void act(void)
         must(is_zero(1, 0, 0) && is_zero(0, 0, (off_t)event_end), "the next program sees what was");
         break;
     case 'n': fallocate(files[1], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)any(2) * 128, 8192); break;
-    case 'r': memory_release(); break;
+    case 'r': /* the bootstrap waits for an event */
+        end_event();
+        memory_release();
+        break;
     default: break;
     }
 }
