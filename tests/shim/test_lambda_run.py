@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -241,6 +242,22 @@ def test_servers_of_all_manners_are_understood(way: Way, manner: str, run_handle
             body = b'"' + b"x" * size + b'"'
             assert api.ask(body, manner=manner).body == body
             assert api.ask(b"1").body == b"1"
+
+
+@native
+def test_what_speaks_no_http_is_not_waited_for(way: Way, run_handler: Start) -> None:
+    for line in (b"HTTP/2 200", b"HTTP/1.1 20 ", b"HTTP/1.1 OK!", b"SSH-2.0-x"):
+        with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+            listener.settimeout(20)
+            address = f"127.0.0.1:{listener.getsockname()[1]}"
+            with run_handler(way, variables={"AWS_LAMBDA_RUNTIME_API": address}) as shim:
+                for _ in range(2):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(1000)
+                        connection.sendall(line + b"\r\nContent-Length: 0\r\n\r\n")
+                        assert connection.recv(1) == b"", "it asks again over another connection"
+                assert shim.process.wait(10) != 0
 
 
 @native

@@ -21,6 +21,7 @@ import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Unsafe as B
 import Data.Char (digitToInt, isHexDigit)
 import Data.List (find)
+import Data.Word (Word8)
 import Foreign.C.String (CString)
 import Foreign.C.Types (CInt (..), CSize (..))
 import Foreign.Ptr (plusPtr)
@@ -42,12 +43,16 @@ readReply reader = do
       | otherwise = case [value | (name, value) <- fields, sameText name "content-length"] of
         [] -> readAll reader
         value : others
-          | B.all isDigit' value, Just size <- sizeIn decimal value, all (== value) others -> readExactly reader size
+          | B.all isDecimal value, Just size <- sizeIn decimal value, all (== value) others -> readExactly reader size
           | otherwise -> throwIO Gone -- a length that is none, or two: nobody knows where the body ends
-    isDigit' c = c >= 48 && c < 58
-    decimal = B.foldl' (\n c -> n * 10 + fromIntegral c - 48) 0
     broken :: IOException -> IO a
     broken _ = throwIO Gone
+
+isDecimal :: Word8 -> Bool
+isDecimal c = c >= 48 && c < 58
+
+decimal :: ByteString -> Int
+decimal = B.foldl' (\n c -> n * 10 + fromIntegral c - 48) 0
 
 -- | Not more than any event or reply can have: a damaged one does not take the memory.
 sizeIn :: (ByteString -> Int) -> ByteString -> Maybe Int
@@ -99,9 +104,16 @@ headIn :: ByteString -> Head
 headIn text = line text $ \first rest ->
   if B.null first
     then headIn rest -- an empty line before it is an old habit
-    else case C.readInt (B.drop 9 first) of
-      Just (code, _) -> fieldsIn rest (Whole code)
-      Nothing -> None
+    else maybe None (fieldsIn rest . Whole) (statusIn first)
+
+-- | Of @HTTP/1.1 200 OK@. What is no such line cannot be passed over: another would be waited for for ever.
+statusIn :: ByteString -> Maybe Int
+statusIn first
+  | "HTTP/1." `B.isPrefixOf` first, B.length digits == 3, B.all isDecimal digits, code >= 100 = Just code
+  | otherwise = Nothing
+  where
+    digits = B.take 3 (B.drop 9 first)
+    code = decimal digits
 
 -- | Handed on with what stands behind them.
 fieldsIn :: ByteString -> ([(ByteString, ByteString)] -> ByteString -> Head) -> Head
