@@ -173,6 +173,7 @@ async function serve(event, context, { take, refuse }) {
     return await exchangeWith(one, sent, about, (head, link) => take(read.front, head, link));
   } finally {
     events -= 1;
+    if (events === 0 && server && !server.gone) server.tail = NOTHING; // that was said of this event
     if (events === 0 && server?.spent) {
       server.end({});
       server = null;

@@ -118,6 +118,12 @@ def test_a_response_that_is_cut_is_an_error_and_the_next_one_works(what: str, se
     assert server.ask("url", request("GET", "/do/json")).body == b'{"answer": [1, 2.50]}'
 
 
+def test_an_error_tells_what_was_said_of_its_own_event(server: Server) -> None:
+    for _ in range(2):
+        post = server.post(FRONTS[Form.URL](request("GET", "/do/grumble")))
+        assert post.error_message.count("out of flour") == 1
+
+
 @pytest.mark.parametrize("what", ["garbage", "heads", "signed", "signed-chunk"])
 def test_what_is_no_http_is_told_with_its_first_bytes(what: str, server: Server) -> None:
     post = server.post(FRONTS[Form.URL](request("GET", f"/do/{what}")))

@@ -93,6 +93,11 @@ def behave(connection, method, target, headers, body):
     elif what == "short":
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
         return False
+    elif what == "grumble":
+        print("out of flour", file=sys.stderr, flush=True)
+        time.sleep(0.1)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        return False
     elif what == "nochunk":
         chunked(connection, [b"some"], end=b"")
         return False
