@@ -162,6 +162,7 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
         ("because it is marked as\n'buildable: False' within the", "host", "", "name that in `flags`"),
         ("The package location 'vendor/l' does not\nexist.", "host", "", "git submodule update --init"),
         ("cabal: Ambiguous target 'exe:p'. It could be:", "host", "", "make an executable p"),
+        ("Warning: No mirrors found for http://hackage.haskell.org/", "host", "", "run `cabal update` where it can be"),
         ("HttpExceptionRequest Request {", "host", "", "resolver: ghc-"),
         ("Main.hs:1:1: error: parse error", "host", "", "above"),
         ("ld.gold: fatal error: x: No space left on device", "host", "", "Make room on the file system at /"),

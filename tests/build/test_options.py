@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,8 +77,9 @@ MINE = {"f.cabal": FLAGGED, "Main.hs": "main :: IO ()\nmain = mempty\n"}
         ("flags: {}\nextra-package-dbs: []\npackages:\n- '.'\nresolver: lts-2.22\n", "stack --resolver ghc-9.0.2"),
         ("resolver: ghc-9.0.2\npackages: [\n", "cabal"),
         ("extra-deps: []\npackages:\n- location: .\n  extra-dep: true\nresolver: ghc-9.0.2\n", "cabal"),
+        ("resolver: ghc-9.0.2\nflags:\n  f:\n    none: true\n", "cabal"),
     ],
-    ids=["lts", "broken", "too old"],
+    ids=["lts", "broken", "too old", "of another version"],
 )
 def test_a_stack_yaml_that_cannot_be_used_here_is_said_in_a_line(settings: str, tool: str, tmp_path: Path) -> None:
     need("stack")
@@ -88,15 +90,24 @@ def test_a_stack_yaml_that_cannot_be_used_here_is_said_in_a_line(settings: str, 
 
 
 @pytest.mark.parametrize(
-    ("project", "local"),
+    ("project", "local", "settings"),
     [
-        ("", "package f\n  ghc-options: -DX -XCPP\n"),
-        ("packages: .\npackage *\n  ghc-options: -DX -XCPP", ""),
-        ("packages: .\nprogram-options\n  ghc-options: -DX -XCPP\n", ""),
+        ("", "package f\n  ghc-options: -DX -XCPP\n", ""),
+        ("packages: .\npackage *\n  ghc-options: -DX -XCPP", "", ""),
+        ("packages: .\nprogram-options\n  ghc-options: -DX -XCPP\n", "", ""),
+        ("", "", "program-default-options\n  ghc-options: -DX -XCPP\n"),
     ],
 )
-def test_options_of_project_files_and_of_lambda_toml_are_both_taken(project: str, local: str) -> None:
+def test_options_of_project_files_and_of_lambda_toml_are_both_taken(
+    project: str, local: str, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So are those of cabal's settings, which are the person's own where there is an index."""
     need("cabal")
+    if settings:
+        monkeypatch.setenv("CABAL_DIR", str(tmp_path / "own"))
+        (tmp_path / "own/packages/far").mkdir(parents=True)
+        tarfile.open(tmp_path / "own/packages/far/01-index.tar", "w").close()
+        (tmp_path / "own/config").write_text(f"repository far\n  url: file:///nowhere\n{settings}")
     text = '#if defined(X) && defined(Y)\nmain :: IO ()\nmain = putStr "both"\n#endif\n'
     description = "cabal-version: 2.4\nname: f\nversion: 1\nexecutable f\n  main-is: Main.hs\n  build-depends: base\n"
     files = {"cabal.project": project, "cabal.project.local": local}

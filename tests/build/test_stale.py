@@ -144,9 +144,14 @@ def test_options_may_let_every_module_read_files() -> None:
 
 
 def test_defaults_of_hpack_count_for_the_packages_that_take_them() -> None:
-    made = sources(**{"package.yaml": "name: p\n", "common.yaml": "default-extensions: [QuasiQuotes]\n"})
+    """And no other YAML, such as that of a CI."""
+    taken = {"package.yaml": "name: p\ndefaults:\n  local: hpack/common.yaml\n"}
+    made = sources(**taken, **{"hpack/common.yaml": "default-extensions: [QuasiQuotes]\n", "ci.yaml": "on: push\n"})
     assert forgotten(made, "mail.txt") is None
-    assert forgotten(sources(**{"common.yaml": "ghc-options: -O0\n"}), "common.yaml") is None
+    made = sources(**{"hpack/common.yaml": "x: !include more.yaml\n", "more.yaml": "ghc-options: -O0\n"})
+    for name in ("hpack/common.yaml", "more.yaml"):
+        assert forgotten(made, name) is None
+    assert forgotten(made, "ci.yaml") == set()
 
 
 def test_a_changed_main_forgets_no_other_packages_main() -> None:

@@ -39,6 +39,13 @@ cmp -s "$3.new" "$3" || cat "$3.new" > "$3"
 rm "$3.new"; cp -p "$3" "$2"
 """
 
+# Where cabal has an index, its settings are the person's own: they may have options for GHC (program-default-options)
+ASK_SETTINGS = r"""
+for file in "$CABAL_CONFIG" "${CABAL_DIR:-$HOME/.cabal}/config" "${XDG_CONFIG_HOME:-$HOME/.config}/cabal/config"; do
+  grep -qs '^[[:space:]]*ghc-options' "$file" && exit 0
+done; exit 1
+"""
+
 
 def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
     """Build one executable; what cabal calls up to date and is not there was cut short by a kill, and is built anew.
@@ -95,16 +102,16 @@ def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
 
 
 def _ghc_options(machine: Machine, job: Job, folder: str, log: Log) -> list[str]:
-    """How cabal is told the options for GHC: on its command line those that project files have for a package are lost.
+    """How cabal is told the options for GHC: on its command line those of project files and its settings are lost.
 
     Beside such, ours stand in a project file, which says the same as the person's own three and adds to each package.
     """
     if not job.ghc_options:
         return []
     said, options = "\n".join(map(job.text, PROJECT_FILES)), quoted_options(job.ghc_options)
-    if (
-        "ghc-options" not in said or "program-options" in said
-    ):  # those of program-options are added to the command line's
+    has_own = not machine.offline and machine.run(["sh", "-c", ASK_SETTINGS], folder, lambda _: None) == 0
+    # those of program-options are added to the command line's
+    if not has_own and ("ghc-options" not in said or "program-options" in said):
         return [f"--ghc-options={options}"]
     texts = [path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"]
     names = sorted({name for text in texts for name in NAME.findall(text)})

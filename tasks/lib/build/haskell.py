@@ -24,7 +24,7 @@ from .cabal import with_cabal
 from .hints import full_disk, in_sources, next_act
 from .job import GHC_RESOLVER, Job, main_module, no_such_executable, refuse_what_cannot_be
 from .machine import BIN, Machine, Toolchain
-from .stack import cannot_work, failed_elsewhere, with_stack
+from .stack import cannot_work, failed_elsewhere, stopped_before_compiling, with_stack
 
 PLACES = re.compile(r"(?<=\S)\s+\( .*, .* \)(?=$| \[)")  # after a module's name: its source, and where its object goes
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
@@ -129,6 +129,8 @@ class Hearing:
             return None
         if cannot_work(self.lines):
             return "its snapshot or compiler cannot be reached, or its stack.yaml cannot be read"
+        if stopped_before_compiling(self.lines):
+            return "it stopped before anything was compiled"
         return "another executable fails" if failed_elsewhere(self.job, self.lines) else None
 
 

@@ -10,6 +10,15 @@ import re
 
 SIGNS = (
     (
+        r"No mirrors found|'\S*/(?:curl|wget)' exited with an error",
+        "",
+        (
+            "cabal wants its index of packages from the network, which cannot be reached from here: run `cabal update` "
+            "where it can be, or take the index away (the folder packages of cabal's own) to build with what is "
+            "installed."
+        ),
+    ),
+    (
         r"Could not resolve host|unable to access|Could not read from remote repository",
         r"Cloning into|git clone",
         (

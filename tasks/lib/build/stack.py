@@ -25,6 +25,10 @@ UNREADABLE = re.compile(
 # Stack hands no option to what lies in folders of extra-deps, so it is compiled as a whole or not at all: a build that
 # did not end is forgotten there, and stale.py forgets it as a whole
 FORGET = 'if test -e "$0"; then for place; do rm -rf "$place/.stack-work"; done; fi; : > "$0"'
+BEGUN = re.compile(
+    r"> (?:configure|build|copy)|Configuring |Preprocessing |Building |Compiling |While building package"
+)
+LACKS = re.compile(r"needed\b.*\bbut\b|but the stack configuration has no specified version")
 COMPONENT = re.compile(r"(?:Building|Preprocessing) executable '([^']+)'")
 
 
@@ -70,6 +74,12 @@ def cannot_work(lines: Sequence[str]) -> bool:
     """Whether stack failed for want of a network, its compiler or a readable stack.yaml, not of a good program."""
     text = "\n".join(lines)
     return bool(UNREACHABLE.search(text) or NO_COMPILER.search(text) or UNREADABLE.search(text))
+
+
+def stopped_before_compiling(lines: Sequence[str]) -> bool:
+    """Whether stack did not come to its first package, and not for one that lacks, which cabal would lack, too."""
+    text = "\n".join(lines)
+    return not BEGUN.search(text) and not LACKS.search(text)
 
 
 def failed_elsewhere(job: Job, lines: Sequence[str]) -> bool:

@@ -64,9 +64,9 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     packages = _packages(sources)
     texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
     modules = {path: (_package(path, packages), _name(text)) for path, text in texts.items()}
-    defaults = YAML if any(path.name == "package.yaml" for path in sources.files) else frozenset()
+    defaults = _defaults(sources)
     reads = _reading(sources, changed, texts)
-    everything = any(path.name in PROJECT or path.suffix in defaults for path in changed) or reads(settings)
+    everything = any(path.name in PROJECT or path.name in defaults for path in changed) or reads(settings)
     whole: set[Package] = (
         {package for package in packages if everything or _reads(package, sources, reads)} if changed else set()
     )
@@ -102,6 +102,18 @@ def _importing(
         if not more:
             return {package for package, _ in reached}
         reached |= more
+
+
+def _defaults(sources: Tree) -> set[str]:
+    """Names of the files that package.yaml takes defaults from (`defaults`, `!include`), and those from others."""
+    left = [path for path in sources.files if path.name == "package.yaml"]
+    found: set[str] = set()
+    while left:
+        texts = [path.read_text(errors="replace") for path in left if path.exists()]
+        named = {path for path in sources.files if path.suffix in YAML and path.name not in {*found, "package.yaml"}}
+        left = [path for path in named if any(path.name in text for text in texts)]
+        found |= {path.name for path in left}
+    return found
 
 
 def _is_module(path: Path) -> bool:
@@ -154,8 +166,7 @@ def _reads(package: Package, sources: Tree, reads: Callable[[str], bool]) -> boo
         path
         for path in sources.files
         if (path.parent == package.folder and (path.suffix == ".cabal" or path.name == "package.yaml"))
-        or path.name in PROJECT
-        or path.suffix in YAML
+        or path.name in {*PROJECT, *_defaults(sources)}
     ]
     found = [UNBUILT.sub("", path.read_text(errors="replace")) for path in described if path.exists()]
     tools = {tool for text in found for tool in named_tools(text)} - GENERATORS
