@@ -10,7 +10,7 @@ import pytest
 
 from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build import haskell
-from tasks.lib.build.hints import next_act
+from tasks.lib.build.hints import next_act, not_made
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
 from tasks.lib.build.machine import Toolchain
@@ -162,6 +162,7 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
         ("because it is marked as\n'buildable: False' within the", "host", "", "name that in `flags`"),
         ("The package location 'vendor/l' does not\nexist.", "host", "", "git submodule update --init"),
         ("cabal: Ambiguous target 'exe:p'. It could be:", "host", "", "make an executable p"),
+        ("Byte-order mark found at the beginning", "host", "", "save it as UTF-8 without one"),
         ("Warning: No mirrors found for http://hackage.haskell.org/", "host", "", "run `cabal update` where it can be"),
         ("HttpExceptionRequest Request {", "host", "", "resolver: ghc-"),
         ("Main.hs:1:1: error: parse error", "host", "", "above"),
@@ -187,6 +188,18 @@ def test_an_executable_that_a_flag_switches_on_names_it() -> None:
     text = "executable g\n  if flag(no)\n    buildable: False\nexecutable f\n  if flag( web )\n    buildable: True\n"
     made = job(**{"f.cabal": text})
     assert 'flags = ["web"];' in act("because it is marked as\n'buildable: False' within the", made)
+
+
+def test_an_executable_that_a_tool_leaves_out_is_told_with_the_reason() -> None:
+    """Its package is not among the tool's, or a flag switches it off; a name that nobody has is another matter."""
+    made = job(**{"f.cabal": "executable g\n", "web/web.cabal": "executable f\n  main-is: Main.hs\n"})
+    told = not_made(made, "stack")
+    assert told.message == "stack makes no f of f, which f/web/web.cabal has."
+    assert told.hint.startswith("List f/web in `packages`")
+    Path("f/web/web.cabal").write_text("executable f\n  if !flag(big)\n    buildable: False\n")
+    assert 'flags = ["big"]' in not_made(made, "stack").hint
+    Path("f/web/web.cabal").unlink()
+    assert "it makes g" in not_made(job(**{"f.cabal": "executable g\n"}), "stack").message
 
 
 def test_assembly_that_cabal_leaves_out_is_named() -> None:

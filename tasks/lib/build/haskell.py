@@ -21,8 +21,8 @@ from ..settings.words import Builder, Tool
 from .alike import Alike
 from .assembler import assembler_options, mark
 from .cabal import with_cabal
-from .hints import full_disk, in_sources, next_act
-from .job import GHC_RESOLVER, Job, main_module, no_such_executable, refuse_what_cannot_be
+from .hints import full_disk, in_sources, next_act, not_made
+from .job import GHC_RESOLVER, Job, main_module, refuse_what_cannot_be
 from .machine import BIN, Machine, Toolchain
 from .stack import cannot_work, failed_elsewhere, stopped_before_compiling, with_stack
 
@@ -73,15 +73,18 @@ def _build(place: Workplace, job: Job) -> str:
         ways = _ways(job, toolchain)
         for number, (tool, way) in enumerate(ways, 1):
             heard.lines.clear()
-            if (made := way(machine, job, folder, heard)) is not None:
-                machine.copy_out(_stripped_executable(machine, job, folder, made), job.target)
+            made = way(machine, job, folder, heard)
+            if made is not None and (stripped := _stripped_executable(machine, job, folder, made)):
+                machine.copy_out(stripped, job.target)
                 _warn_of_paths(machine, job, log)
                 alike.keep(tool)
                 return tool
-            why = heard.reason_for_another_way(tool)
+            why = heard.reason_for_another_way(tool) if made is None else f"it makes no {job.executable}"
             if why is None or number == len(ways):
                 break
             log(f"{tool} cannot build this here ({why}); trying {ways[number][0]}")
+        if made is not None:
+            raise not_made(job, ways[-1][0])
         heard.show_all()
     raise CompileError(
         f"{job.executable} was not built from {job.sources.folder} with {tool}.", next_act(machine, job, heard.lines)
@@ -216,7 +219,7 @@ def _with_ghc(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
 
 
 def _stripped_executable(machine: Machine, job: Job, folder: str, made: str) -> str:
-    """The executable without symbols and build id; BuildError when there is none."""
+    """The executable without symbols and build id, "" when there is none; CompileError when it cannot be stripped."""
     stripped = f"{folder}/{BIN}/{job.executable}.stripped"
     said: list[str] = []
     if made and machine.run([*STRIP, "-o", stripped, made], folder, said.append) == 0:
@@ -225,4 +228,4 @@ def _stripped_executable(machine: Machine, job: Job, folder: str, made: str) -> 
         why = " ".join(said)
         act = full_disk(machine, job, why) or "Look at strip's words; doit doctor tells its version."
         raise CompileError(f"{made} cannot be stripped: {why}", act)
-    raise no_such_executable(job, [])
+    return ""

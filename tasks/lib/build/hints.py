@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..base.errors import make_room
+from ..base.errors import BuildError, make_room
 from ..settings.words import Builder
-from .job import Job
+from .job import EXECUTABLES, Job, no_such_executable
 from .machine import Machine
 from .signs import act_for
 from .stack import cannot_work
@@ -70,7 +70,8 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
     if conflict := CONFLICT.search(unwrapped) or REFUSED.search(unwrapped):
         return _bound_in_the_way(job, conflict)
-    if act := _switched_off(job, unwrapped) or _not_assembled(job, text) or act_for(unwrapped):
+    off = "marked as 'buildable: False'" in unwrapped
+    if act := (_flag_for(job) if off else "") or _not_assembled(job, text) or act_for(unwrapped):
         return act
     if missing := UNKNOWN_PACKAGE.search(text):
         return _unknown(machine, missing)
@@ -148,9 +149,22 @@ def full_disk(machine: Machine, job: Job, text: str) -> str:
     return make_room(job.target)
 
 
-def _switched_off(job: Job, text: str) -> str:
-    """An executable that is not buildable as the flags are: which ones its part of the cabal file asks."""
-    for path in job.descriptions if "marked as 'buildable: False'" in text else ():
+def not_made(job: Job, tool: str) -> BuildError:
+    """The error for a tool that built all that it was to build, and not the executable."""
+    text = re.compile(rf"(?<![\w-]){re.escape(job.executable)}(?![\w-])")
+    there = [path for path in job.descriptions if text.search(path.read_text(errors="replace"))]
+    names = {name for path in there for name in EXECUTABLES.findall(path.read_text(errors="replace"))}
+    if job.executable not in names:
+        return no_such_executable(job, [])
+    listed = f"List {there[0].parent} in `packages` of stack.yaml or cabal.project, or correct `source` in lambda.toml."
+    return BuildError(
+        f"{tool} makes no {job.executable} of {job.sources.folder}, which {there[0]} has.", _flag_for(job) or listed
+    )
+
+
+def _flag_for(job: Job) -> str:
+    """For an executable that is not buildable as the flags are: those that its part of the cabal file asks."""
+    for path in job.descriptions:
         part = re.search(EXECUTABLE.format(re.escape(job.executable)), path.read_text(errors="replace"))
         if flags := sorted(set(re.findall(r"flag\(\s*([\w-]+)\s*\)", part[1]))) if part else []:
             these = "" if len(flags) == 1 else f" (or another of {', '.join(flags)})"

@@ -10,6 +10,11 @@ import re
 
 SIGNS = (
     (
+        r"Byte-order mark found",
+        "",
+        "A cabal file begins with a byte-order mark, which Cabal refuses: save it as UTF-8 without one.",
+    ),
+    (
         r"No mirrors found|'\S*/(?:curl|wget)' exited with an error",
         "",
         (
