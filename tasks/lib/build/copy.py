@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache, partial
@@ -82,6 +83,16 @@ def partial_manifest(before: bytes, changed: Changes) -> bytes:
         known = json.loads(before)
     known |= {str(file): "" for file in changed.files}
     return manifest_text(known | ({SETTINGS: ""} if changed.all else {}))
+
+
+def is_ahead(*marks: Path) -> bool:
+    """Whether the first of these files that is there was written later than now: the clock was set back since.
+
+    What a compiler made then would stay newer than any edit, and GHC links only what is newer than the program.
+    """
+    now = time.time_ns()
+    found = next(filter(Path.exists, marks), None)
+    return found is not None and found.stat().st_mtime_ns > now
 
 
 def mode(digest: str) -> int:

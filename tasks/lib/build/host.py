@@ -23,7 +23,7 @@ from ..base.walk import is_program
 from ..platform.architecture import Architecture, own_architecture
 from ..settings.words import Builder
 from . import fixed, witness
-from .copy import copy_name, mirror
+from .copy import copy_name, is_ahead, mirror
 from .outputs import rm_half_written_interfaces
 from .outside import TRACE, Outside, Surroundings
 from .sources import Tree
@@ -152,14 +152,15 @@ class Host:
             ended = Path(self._real, f"{name}.ended")
             if not ended.exists() and into.is_dir():
                 processes.run(["sh", "-c", rm_half_written_interfaces(into)], log=lambda _: None)
-            derived.remove(ended)
             manifest, trace = Path(self._real, f"{name}.sources"), f"{name}.read"
+            was_set_back = is_ahead(ended, manifest)
+            derived.remove(ended)
             own = (str(self._parent), *([str(fixed.PLACE)] if self._is_fixed else []))
             record = Path(self._real, f"{name}.outside")
             read = [str(path) for path in self._package_files]
             surroundings = Surroundings(self.environment, settings, own, read)
             outside = Outside(record, self._real / trace, sources, surroundings)
-            if anew := outside.has_changed():
+            if anew := outside.has_changed() or was_set_back:
                 derived.remove(manifest)
             given = sha256(repr(variables(self.environment)).encode()).hexdigest()[:16]
             folder = mirror(sources, into, manifest, f"{settings} {self.workspace} {given}")
