@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..base.errors import BuildError, EngineError
+from ..base.errors import FULL, BuildError, EngineError
 from . import find as engines
 from .watchdog import watched_items
 
@@ -77,7 +77,10 @@ class Client:
 
     @contextmanager
     def errors_while(self, doing: str) -> Iterator[None]:
-        """Raise the SDK's errors as EngineError or MissingError; `doing` completes "while …"."""
+        """Raise the SDK's errors as EngineError or MissingError; `doing` completes "while …".
+
+        A disk without room stays an OSError: no connection has one, so that it is of what is written here.
+        """
         import requests
         import urllib3
         from docker import errors
@@ -89,6 +92,8 @@ class Client:
         except errors.APIError as error:
             raise self.error(doing, str(error.explanation or error), error.status_code) from error
         except (errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise
             self.ping()  # says better why, if the engine has gone
             raise self.error(doing, str(error)) from error
 
