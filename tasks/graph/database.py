@@ -26,6 +26,7 @@ from .lock import lock, was_alone
 from .state import has_begun, refreshed
 
 COLUMNS = ["task_id", "task_data"]
+_told: set[str] = set()  # databases that could not be written, each said once
 
 
 def remember() -> None:
@@ -38,7 +39,9 @@ def remember() -> None:
         database._conn.commit()  # noqa: SLF001
         database._dirty.clear()  # noqa: SLF001
     except sqlite3.Error as error:
-        print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
+        if database.name not in _told:
+            _told.add(database.name)
+            print(f"{database.name} could not be written ({error}): the next run repeats some work.", file=sys.stderr)
 
 
 def _open(database: SqliteDB, name: str) -> sqlite3.Connection:

@@ -22,7 +22,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .streams import give_up_output
@@ -149,7 +149,17 @@ def _mount_point(path: Path) -> Path:
     place = path.absolute()
     while not place.exists():
         place = place.parent
-    place = place.resolve()
-    while not os.path.ismount(place):
+    place, mounts = place.resolve(), _mounts()
+    while not os.path.ismount(place) and str(place) not in mounts:
         place = place.parent
     return place
+
+
+def _mounts() -> set[str]:
+    """Where something is mounted, by the kernel's list, which knows folders of the same disk, too (man 5 proc)."""
+    with suppress(OSError):
+        text = Path("/proc/self/mounts").read_bytes().decode(errors="surrogateescape")
+        return {
+            re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), line.split(" ")[1]) for line in text.splitlines()
+        }
+    return set()

@@ -109,7 +109,11 @@ def _temporary(target: Path) -> Path:
         if folder.stat().st_dev == derived.TEMPORARY.stat().st_dev:  # else it could not be renamed
             folder = derived.TEMPORARY.absolute()
     short = os.fsencode(target.name)[:64].decode(errors="ignore")  # a name may have 255 bytes, of any kind
-    handle, name = tempfile.mkstemp(prefix=f".{short}.{os.getpid()}.", suffix=".tmp", dir=folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{short}.{os.getpid()}.", suffix=".tmp", dir=folder)
+    except OSError as error:
+        error.filename = str(target)
+        raise
     os.close(handle)
     return Path(name)
 
