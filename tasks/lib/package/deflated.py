@@ -49,8 +49,10 @@ def _level(piece: bytes) -> int:
     """
     import deflate
 
+    if len(piece) <= SAMPLE_BYTES:
+        return LEVEL
     middle = piece[len(piece) // 2 :][:SAMPLE_BYTES]
-    few = len(piece) > SAMPLE_BYTES and len(set(middle)) <= FEW_BYTES
+    few = len(set(middle)) <= FEW_BYTES
     is_sampled = len(piece) >= 8 * SAMPLE_BYTES  # what is smaller would be packed for nothing
     shrinks = is_sampled and len(deflate.deflate_compress(middle, QUICK_LEVEL)) < len(middle) / 8
     return QUICK_LEVEL if few or shrinks else LEVEL

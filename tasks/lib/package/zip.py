@@ -7,6 +7,7 @@ Every member bears 1980-01-01 00:00, the oldest date a zip can hold, and the mod
 their bytes. The deflate codec is libdeflate, pinned in requirements.txt: another codec packs other bytes. Members, and
 the pieces of large ones (deflated.py), are packed side by side (libdeflate works without the interpreter's lock); each
 packed piece is kept by its content, so that a change of the program packs the program only, and memory holds a few.
+Small members are packed by the batch, since handing one over costs as much as packing it, and kept nowhere.
 Layout: PKWARE's APPNOTE.TXT 6.3, sections 4.3.7 to 4.3.16.
 """
 
@@ -19,7 +20,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
@@ -32,7 +33,8 @@ from ..platform.limits import UNZIPPED_BYTES
 from ..sysroot.member import Member
 from . import deflated
 
-SMALL_BYTES = 1 << 14  # a piece that is packed again each time
+SMALL_BYTES = 1 << 14  # a member that is packed again each time
+BATCH_BYTES, MEMBER_BYTES = 1 << 18, 1 << 9  # of small members that are packed at once; what each costs beside its own
 DATE_1980, MIDNIGHT = 0x0021, 0
 CENTRAL_SIGNATURE, LOCAL_SIGNATURE, END_SIGNATURE = 0x02014B50, 0x04034B50, 0x06054B50
 UNIX, VERSION, UTF8, STORED, DEFLATED = 3, 20, 0x0800, 0, 8
@@ -86,12 +88,38 @@ def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
             f"The package is {total:,} bytes unzipped, Lambda takes {UNZIPPED_BYTES:,}. Largest: {largest}.",
             "Ship less with `include`, or move large files to a layer or to S3.",
         )
-    jobs = [(members[name], number, sizes[name]) for name in largest_first for number in range(_pieces_of(sizes[name]))]
+    large = [name for name in largest_first if sizes[name] > SMALL_BYTES]
+    small = [(name, members[name]) for name in largest_first[len(large) :]]
+    jobs = [(members[name], number, sizes[name]) for name in large for number in range(_pieces_of(sizes[name]))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # what fails ends the rest: pool.map takes back what has not begun
-        sums = pool.map(_crc, map(members.__getitem__, largest_first))
+        sums = pool.map(_crc, map(members.__getitem__, large))
         kept = pool.map(lambda job: _packed_piece(job[0], job[1], job[2], cache), jobs)
-        made = [_member_of(name, members[name], sizes[name], next(sums), kept) for name in largest_first]
+        packed = pool.map(lambda batch: [_packed_member(*each) for each in batch], _batches(small))
+        made = [_large_member(name, members[name], sizes[name], next(sums), kept) for name in large]
+        made += chain.from_iterable(packed)
     return sorted(made, key=lambda part: part.name)
+
+
+def _batches(small: Sequence[tuple[str, Member]]) -> Iterator[list[tuple[str, Member]]]:
+    """The small members, some at once."""
+    batch: list[tuple[str, Member]] = []
+    room = BATCH_BYTES
+    for name, member in small:
+        batch.append((name, member))
+        room -= member.size + MEMBER_BYTES
+        if room <= 0:
+            yield batch
+            batch, room = [], BATCH_BYTES
+    if batch:
+        yield batch
+
+
+def _packed_member(name: str, member: Member) -> _Packed:
+    """A small member, read once."""
+    content = member.content()
+    stream = deflated.stream_of(content, is_last=True)
+    size = len(content)
+    return _Packed(name.encode(), zlib.crc32(content), size, *_method(size, len(stream)), member.mode, [stream], member)
 
 
 def _pieces_of(size: int) -> int:
@@ -100,7 +128,7 @@ def _pieces_of(size: int) -> int:
 
 
 def _packed_piece(member: Member, number: int, size: int, cache: Path) -> Path | bytes:
-    """A piece's packed bytes, or the file that holds them: of a small one it takes longer to write than to pack."""
+    """The file that holds a piece's packed bytes; the bytes of a small one, which take longer to write than to pack."""
     import deflate
 
     is_last = number == _pieces_of(size) - 1
@@ -123,13 +151,16 @@ def _crc(member: Member) -> int:
     return found
 
 
-def _member_of(name: str, member: Member, size: int, crc: int, pieces: Iterator[Path | bytes]) -> _Packed:
+def _large_member(name: str, member: Member, size: int, crc: int, pieces: Iterator[Path | bytes]) -> _Packed:
     """A member, whose packed pieces are the next ones."""
     kept = list(islice(pieces, _pieces_of(size)))
     packed_size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in kept)
-    method = DEFLATED if packed_size < size else STORED
-    chosen = packed_size if method == DEFLATED else size
-    return _Packed(name.encode(), crc, size, method, chosen, member.mode, kept, member)
+    return _Packed(name.encode(), crc, size, *_method(size, packed_size), member.mode, kept, member)
+
+
+def _method(size: int, packed_size: int) -> tuple[int, int]:
+    """How a member is packed, and the bytes that this takes: as it is where deflate makes it no smaller."""
+    return (DEFLATED, packed_size) if packed_size < size else (STORED, size)
 
 
 def _is_sound(kept: Path, content: bytes, *, is_last: bool) -> bool:
