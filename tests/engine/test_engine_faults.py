@@ -13,6 +13,7 @@ import pytest
 from tests.engine.engines import Between, Dockerd, base, docker, pretending
 from tests.engine.failing import image_that
 from tests.engine.project_fixture import ENDLESS, ONE, Room, eventually, until_it_says
+from tests.faults.test_full import small_disk
 from tests.support import TINY, Run, need
 
 if TYPE_CHECKING:
@@ -218,3 +219,29 @@ def test_a_full_disk_is_told(own: Dockerd, bookworm: str, engine: Engine, room: 
     finally:
         full.stop()
         subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_of_this_machine_is_no_engines_amid_a_copy_out(room: Rooms) -> None:
+    made = room(two='source = "hs/two"')
+    with small_disk(made.folder / "build/two", 64) as disk:
+        said = failing(made.doit("binary:two"))
+        assert "No space left on device" in said
+        assert f"Make room on the file system at {disk}" in said
+        assert "docker" not in said.partition("→")[2]
+        assert list(disk.iterdir()) == []
+    made.good("zip:two")
+
+
+def test_an_engines_clock_that_was_set_back_hides_no_change(room: Rooms) -> None:
+    """What was made before is newer than any edit."""
+    made = room(two='source = "hs/two"')
+    made.good("binary:two")
+    volumes = docker(
+        made.engine, "volume", "ls", "-q", "--filter", f"label=haskell-on-lambda.project={made.id}"
+    ).split()
+    (build,) = [name for name in volumes if name.endswith("-build")]
+    later = ["find", "/w", "-exec", "touch", "-h", "-d", "tomorrow", "{}", "+"]
+    docker(made.engine, "run", "--rm", "--network=none", "-v", f"{build}:/w", made.image_id, *later)
+    made.write("hs/two/Main.hs", TINY.replace("interact id", 'putStr "2"'))
+    made.good("binary:two")
+    assert subprocess.check_output([made.folder / "build/two/two"], text=True) == "2"

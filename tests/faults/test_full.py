@@ -23,7 +23,7 @@ def small_disk(folder: Path, size_kb: int) -> Iterator[Path]:
     """A disk of so many kB."""
     if os.geteuid() != 0:
         lacking("mounting needs root")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", folder], check=True)
     try:
         yield folder
