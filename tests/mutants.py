@@ -6,7 +6,8 @@ in   a module, its tests (in quotes, when several files), how many places to cha
 out  a line for each mutant that no test noticed, with its place; the score at the end; exit 1 when any was not
 
 Each mutant is one change: a comparison turned or moved by one, a number one more, a condition not or never true, an
-operator exchanged, a statement left out. The module is changed in a copy of the repository, never in place.
+operator exchanged, a statement left out. Annotations, which nothing reads while it runs, stay as they are. The module
+is changed in a copy of the repository, never in place.
 """
 
 from __future__ import annotations
@@ -52,12 +53,23 @@ COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
 
 def mutants(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
     """Each mutant of a module: where and what, and its tree."""
+    unread = set(map(id, never_read(tree)))
     for number, node in enumerate(ast.walk(tree)):
-        for what, change in changes(node):
+        for what, change in changes(node) if id(node) not in unread else ():
             mutant = copy.deepcopy(tree)
             twin = next(each for index, each in enumerate(ast.walk(mutant)) if index == number)
             change(twin)
             yield f"line {node.lineno}: {what}", mutant  # type: ignore[attr-defined]
+
+
+def never_read(tree: ast.Module) -> Iterator[ast.AST]:
+    """What says nothing to a run of the module: annotations, and imports for them alone."""
+    for node in ast.walk(tree):
+        types = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            types.append(node)
+        for each in filter(None, types):
+            yield from ast.walk(each)
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
