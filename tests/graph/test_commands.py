@@ -9,26 +9,35 @@ import sys
 
 import pytest
 
-from tests.support import ROOT, Workshop
+from tests.support import ROOT, Workshop, copy
+
+
+@pytest.fixture(scope="module")
+def still(built: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A copy of the two built functions for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp("still") / "project"
+    copy(built.folder, folder)
+    return Workshop(folder)
+
 
 VERBS = ("zip", "deploy", "diff", "invoke", "local", "logs", "versions", "rollback", "prune", "url", "role", "destroy")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_verbs_subtasks_are_listed_and_so_completed(tiny: Workshop, verb: str) -> None:
-    assert set(tiny.good("list", "--quiet", "--all", verb).out.split()) == {verb, f"{verb}:one", f"{verb}:two"}
+def test_a_verbs_subtasks_are_listed_and_so_completed(still: Workshop, verb: str) -> None:
+    assert set(still.good("list", "--quiet", "--all", verb).out.split()) == {verb, f"{verb}:one", f"{verb}:two"}
 
 
-def test_a_group_about_one_function_still_runs_none(tiny: Workshop) -> None:
-    run = tiny.doit("invoke", "--local")
+def test_a_group_about_one_function_still_runs_none(still: Workshop) -> None:
+    run = still.doit("invoke", "--local")
     assert run.code == 3
     assert "about one function" in run.err
     assert run.ran == set()
 
 
 @pytest.mark.parametrize("verb", ["invoke", "invoke:two", "deploy", "logs:one", "doctor", "check"])
-def test_help_of_a_verb_shows_its_options(tiny: Workshop, verb: str) -> None:
-    assert "--" in tiny.good("help", verb).out
+def test_help_of_a_verb_shows_its_options(still: Workshop, verb: str) -> None:
+    assert "--" in still.good("help", verb).out
 
 
 @pytest.mark.parametrize(
@@ -57,10 +66,12 @@ def test_a_mistyped_word_names_the_nearest(tiny: Workshop, words: tuple[str, ...
     assert "CmdOption" not in run.err
 
 
-def said(tiny: Workshop, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+def said(project: Workshop, module: str, *words: str) -> subprocess.CompletedProcess[str]:
     """By the console script, or by plain doit, which has not loaded dodo.py yet (./setup.sh: make/at_home.py)."""
     command = [sys.executable, "-m", module, *words]
-    return subprocess.run(command, cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("module", ["tasks", "doit"])
@@ -74,27 +85,27 @@ def test_dumpdb_shows_what_is_remembered(tiny: Workshop, module: str) -> None:
 
 @pytest.mark.parametrize("module", ["tasks", "doit"])
 @pytest.mark.parametrize(("words", "helps"), [(["-x"], "run"), (["list", "-x"], "list"), (["clean", "--foo"], "clean")])
-def test_an_unknown_option_is_one_sentence(tiny: Workshop, module: str, words: list[str], helps: str) -> None:
-    run = said(tiny, module, *words)
+def test_an_unknown_option_is_one_sentence(still: Workshop, module: str, words: list[str], helps: str) -> None:
+    run = said(still, module, *words)
     assert run.returncode == 3
     assert f"doit help {helps}" in run.stderr
     assert "CmdOption" not in run.stderr
 
 
-def test_an_empty_word_is_no_traceback(tiny: Workshop) -> None:
-    run = said(tiny, "tasks", "")
+def test_an_empty_word_is_no_traceback(still: Workshop) -> None:
+    run = said(still, "tasks", "")
     assert run.returncode == 3
     assert "Traceback" not in run.stderr
 
 
 @pytest.mark.parametrize("command", ["list --all", "info zip:two", "why", "dumpdb"])
-def test_a_reader_that_goes_away_is_no_error(tiny: Workshop, command: str) -> None:
-    words = " ".join(tiny.command(*command.split()))
+def test_a_reader_that_goes_away_is_no_error(still: Workshop, command: str) -> None:
+    words = " ".join(still.command(*command.split()))
     done = subprocess.run(
         f"{words} | head -1",
         shell=True,
-        cwd=tiny.folder,
-        env=tiny.environment(),
+        cwd=still.folder,
+        env=still.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -127,11 +138,11 @@ def test_what_the_graph_stands_on_is_refused_with_a_word(tiny: Workshop) -> None
     [("-x", "deploy"), ("list",), ("-n", "two", "deploy"), ("-f", "nowhere.py", "deploy"), ("clean", "nothing")],
     ids=" ".join,
 )
-def test_what_doit_itself_refuses_is_one_document_too(tiny: Workshop, words: tuple[str, ...]) -> None:
+def test_what_doit_itself_refuses_is_one_document_too(still: Workshop, words: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "doit", *words, "--json"]
     paths = {"PYTHONPATH": str(ROOT)}
     run = subprocess.run(
-        command, cwd=tiny.folder, env=tiny.environment(**paths), capture_output=True, text=True, check=False
+        command, cwd=still.folder, env=still.environment(**paths), capture_output=True, text=True, check=False
     )
     document = json.loads(run.stdout)
     assert (run.returncode, document["ok"], len(document["errors"])) == (3, False, 1)
@@ -152,8 +163,8 @@ def test_ctrl_c_before_the_tasks_are_known_ends_doit_without_a_traceback(tiny: W
 
 @pytest.mark.parametrize("module", ["tasks", "doit"])
 @pytest.mark.parametrize("words", [[""], ["list", ""], ["-n", "2", "", "zip:two"]])
-def test_an_empty_word_is_no_task(tiny: Workshop, module: str, words: list[str]) -> None:
-    run = said(tiny, module, *words)
+def test_an_empty_word_is_no_task(still: Workshop, module: str, words: list[str]) -> None:
+    run = said(still, module, *words)
     assert run.returncode == 3
     assert run.stderr == 'ERROR: There is no task or command "".\n  \u2192 doit list shows the tasks.\n'
 
@@ -163,10 +174,10 @@ CLOSED = (">&-", "2>&-", "<&- >&- 2>&-", "| true", ">/dev/full")
 
 @pytest.mark.parametrize("streams", CLOSED)
 @pytest.mark.parametrize("words", ["", "list", "dumpdb", "--help", "--version"])
-def test_streams_that_are_closed_full_or_left_are_no_traceback(tiny: Workshop, words: str, streams: str) -> None:
+def test_streams_that_are_closed_full_or_left_are_no_traceback(still: Workshop, words: str, streams: str) -> None:
     line = f"set -o pipefail; {sys.executable} -m doit {words} {streams}"
     done = subprocess.run(
-        ["bash", "-c", line], cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False
+        ["bash", "-c", line], cwd=still.folder, env=still.environment(), capture_output=True, text=True, check=False
     )
     for word in ("Traceback", "Exception ignored", "NoneType", "Bad file"):
         assert word not in done.stderr
