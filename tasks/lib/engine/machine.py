@@ -27,7 +27,7 @@ from ..base.errors import EngineError
 from ..base.files import FILE_MODE, write, write_json
 from ..base.locks import lock_of
 from ..base.resources import resource
-from ..build.copy import Changes, changes, copy_name, manifest_text, mode, partial_manifest
+from ..build.copy import Changes, changes, copy_name, forget_if_ahead, manifest_text, mode, partial_manifest
 from ..build.machine import Toolchain
 from ..build.outputs import rm_half_written_interfaces
 from ..build.sources import Tree
@@ -50,8 +50,6 @@ RECIPE = resource("ghc-centos")
 VERSIONS = "getconf GNU_LIBC_VERSION || echo no glibc; " + "; ".join(
     f"{tool} --numeric-version 2>/dev/null || echo" for tool in TOOLS
 )
-# Where the engine's clock was set back, what was made before is newer than any edit (build/copy.py): all is made anew
-FORGET_IF_AHEAD = 'now=$(mktemp); test -z "$(find {0} -newer "$now" 2>/dev/null | head -n 1)" || rm -f {1}; rm "$now"; '
 NO_INDEX = "-- none\n"  # cabal's configuration: without one cabal writes its own, and wants the index it names
 HACKAGE = "repository hackage.haskell.org\n  url: https://hackage.haskell.org/\n  secure: True\n"
 INCOMING = ".incoming"
@@ -176,7 +174,7 @@ class Docker:
             config = f"{STORES['CABAL_DIR']}/config"
             copy, manifest = f"{WORKSPACE}/{name}", shlex.quote(f"{WORKSPACE}/{name}.sources")
             look = (
-                f"{rm_half_written_interfaces(copy)}; {FORGET_IF_AHEAD.format(shlex.quote(copy), manifest)}"
+                f"{rm_half_written_interfaces(copy)}; {forget_if_ahead(copy, manifest)}; "
                 f"test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
                 f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; "
                 f"cat {manifest} 2>/dev/null || true"
