@@ -133,6 +133,7 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
     ("line", "name", "known", "hint"),
     [
         (LENS, "host", "libghc-lens-dev", "apt-get install libghc-lens-dev"),
+        (LENS.replace("lens", "haskell-src-exts"), "host", "libghc-src-exts-dev", "install libghc-src-exts-dev"),
         (LENS, "docker", "ghc-lens-devel", "Add ghc-lens-devel to `packages`"),
         (LENS, "host", "", "no package of lens"),
         (LENS, "docker", "no lists", "Add libghc-lens-dev to `packages` of [build] in lambda.toml, where the dist"),

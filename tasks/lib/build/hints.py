@@ -96,7 +96,11 @@ def _unknown(machine: Machine, missing: re.Match[str]) -> str:
             f"No installed package has the module {missing['module']}: add its package to build-depends of a cabal "
             "file, or write the module."
         )
-    return _install(machine, [f"libghc-{name.lower()}-dev", f"ghc-{name}-devel"], f"the package {name}", name)
+    in_debian = dict.fromkeys(
+        (name.lower(), name.lower().removeprefix("haskell-"))
+    )  # haskell-src-exts is src-exts there
+    packages = [*(f"libghc-{each}-dev" for each in in_debian), f"ghc-{name}-devel"]
+    return _install(machine, packages, f"the package {name}", name)
 
 
 def _install(machine: Machine, packages: list[str], what: str, name: str) -> str:
