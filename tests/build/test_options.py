@@ -116,3 +116,23 @@ def test_options_of_project_files_and_of_lambda_toml_are_both_taken(
     host = Host(Path("build/.work"), Path("build/.cache"))
     haskell.build(host, host.toolchain(print), replace(made, ghc_options=("-DY",)), print)
     assert subprocess.run([made.target], capture_output=True, check=True).stdout == b"both"
+
+
+def test_a_package_that_lacks_something_stops_no_program_of_another() -> None:
+    """cabal plans for all packages of a project; those that the program needs are planned for alone then."""
+    need("cabal")
+    head = "cabal-version: 2.4\nname: {}\nversion: 1\n{}\n  default-language: Haskell2010\n  build-depends: base"
+    files = {
+        "cabal.project": "packages:\n  a b/\n  -- and\n  my/*/*.cabal\n\npackage b\n  ghc-options: -DWORD -XCPP\n",
+        "a/a.cabal": head.format("a", "executable f\n  main-is: Main.hs") + ", b\n",
+        "a/Main.hs": "import B\nmain :: IO ()\nmain = putStr word\n",
+        "b/b.cabal": head.format("b", "library\n  exposed-modules: B") + "\n",
+        "b/B.hs": '#ifdef WORD\nmodule B where\nword :: String\nword = "b"\n#endif\n',
+        "my/c/c.cabal": head.format("c", "executable c\n  main-is: Main.hs") + ", nobody-has-this\n",
+    }
+    made, said = job("cabal", **files), list[str]()
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    tool = haskell.build(host, host.toolchain(print), replace(made, ghc_options=("-O0",)), said.append)
+    assert tool == "cabal with a, b alone"
+    assert sum("a package of the project lacks something" in line for line in said) == 1
+    assert subprocess.run([made.target], capture_output=True, check=True).stdout == b"b"

@@ -7,24 +7,31 @@ out  `with_cabal(…)` → where the executable is, None when cabal failed
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
 from .job import EXECUTABLES, Job, no_such_executable, quoted_options
 from .machine import BIN, Machine
-from .stale import named_tools
+from .stale import UNBUILT, named_tools
 
 NO_TARGET = re.compile(
     r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
 )
+NO_PLAN = "Could not resolve dependencies"
 SWITCHED_OFF = re.compile(r"marked as\s+'buildable:\s+False'")
 PROJECT_FILES = ("cabal.project", "cabal.project.freeze", "cabal.project.local")
+WORDS = re.compile(r"[A-Za-z][\w-]*")
+LISTED = re.compile(r"(?mi)^(?:optional-)?packages:.*(?:\n(?:[ \t].*|--.*)?(?=\n))*")
 NAME = re.compile(r"(?mi)^name:\s*([\w-]+)")
 MAKE_PROJECT = r"""
-test -e cabal.project && cat cabal.project > made.project || echo 'packages: ./*.cabal' > made.project
+if test -n "$2"; then printf '%s' "$2" > made.project
+elif test -e cabal.project; then cat cabal.project > made.project
+else echo 'packages: ./*.cabal' > made.project; fi
 rm -f made.project.freeze; test ! -e cabal.project.freeze || cat cabal.project.freeze > made.project.freeze
 { test ! -e cabal.project.local || cat cabal.project.local; printf '%s' "$1"; } > made.project.local
 """
@@ -47,14 +54,16 @@ done; exit 1
 """
 
 
-def with_cabal(machine: Machine, job: Job, folder: str, log: Log) -> str | None:
+def with_cabal(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str, Path] | None = None) -> str | None:
     """Build one executable; what cabal calls up to date and is not there was cut short by a kill, and is built anew.
 
+    `only`: these packages of the project, as if there were no others. cabal plans for all, and one that lacks something
+    would stop the executable that does not need it.
     BuildError when the project makes no executable of that name.
     """
     _take_tools_in_path(machine, job, folder, log)
     for _ in range(2):
-        if not _build(machine, job, folder, log):
+        if not _build(machine, job, folder, log, only):
             return None
         made = dict(_executables_in_plan(machine, folder)).get(job.executable, "")
         if made and machine.is_program(made):
@@ -77,8 +86,22 @@ def _take_tools_in_path(machine: Machine, job: Job, folder: str, log: Log) -> No
             machine.run(["sh", "-c", IN_PATH, "sh", " ".join(sorted(tools)), copy, kept], folder, log)
 
 
-def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
-    options = _ghc_options(machine, job, folder, log)
+def needed_packages(job: Job) -> dict[str, Path]:
+    """Of a project of several packages, those that the executable needs: name → cabal file; none where that is all."""
+    texts = {path: path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"}
+    texts = {path: UNBUILT.sub("", text) for path, text in texts.items()}
+    names = {name: path for path, text in texts.items() for name in NAME.findall(text)[:1]}
+    left = [name for name, path in names.items() if job.executable in EXECUTABLES.findall(texts[path])][:1]
+    found: dict[str, Path] = {}
+    while left:
+        name = left.pop()
+        found[name] = names[name]
+        left += sorted(names.keys() & set(WORDS.findall(texts[names[name]])) - found.keys() - {*left})
+    return found if found and len(found) < len(names) else {}
+
+
+def _build(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str, Path] | None) -> bool:
+    options = _ghc_options(machine, job, folder, log, only)
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
     options += [f"--constraint={text}" for text in job.constraints]
@@ -101,22 +124,28 @@ def _build(machine: Machine, job: Job, folder: str, log: Log) -> bool:
     return bool(unknown and machine.ensure_package_index(log)) and machine.run(command, folder, log) == 0
 
 
-def _ghc_options(machine: Machine, job: Job, folder: str, log: Log) -> list[str]:
+def _ghc_options(
+    machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str, Path] | None = None
+) -> list[str]:
     """How cabal is told the options for GHC: on its command line those of project files and its settings are lost.
 
     Beside such, ours stand in a project file, which says the same as the person's own three and adds to each package.
     """
-    if not job.ghc_options:
+    if not job.ghc_options and not only:
         return []
     said, options = "\n".join(map(job.text, PROJECT_FILES)), quoted_options(job.ghc_options)
     has_own = not machine.offline and machine.run(["sh", "-c", ASK_SETTINGS], folder, lambda _: None) == 0
     # those of program-options are added to the command line's
-    if not has_own and ("ghc-options" not in said or "program-options" in said):
+    if not only and not has_own and ("ghc-options" not in said or "program-options" in said):
         return [f"--ghc-options={options}"]
     texts = [path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"]
     names = sorted({name for text in texts for name in NAME.findall(text)})
-    ours = "".join(f"\npackage {name}\n  ghc-options: {options}\n" for name in names)
-    machine.run(["sh", "-c", MAKE_PROJECT, "sh", ours], folder, log)
+    ours = "".join(f"\npackage {name}\n  ghc-options: {options}\n" for name in only or names) if options else ""
+    places = [os.path.relpath(path, job.sources.folder) for path in (only or {}).values()]
+    rest = LISTED.sub("", job.text("cabal.project"))
+    listed = " ".join(f'"{place}"' if " " in place else place for place in places)
+    project = f"packages: {listed}\n{rest}" if only else ""
+    machine.run(["sh", "-c", MAKE_PROJECT, "sh", ours, project], folder, log)
     return ["--project-file=made.project"]
 
 

@@ -20,7 +20,7 @@ from ..base.processes import Log
 from ..settings.words import Builder, Tool
 from .alike import Alike
 from .assembler import assembler_options, mark
-from .cabal import with_cabal
+from .cabal import NO_PLAN, needed_packages, with_cabal
 from .hints import full_disk, in_sources, next_act, not_made
 from .job import GHC_RESOLVER, Job, main_module, refuse_what_cannot_be
 from .machine import BIN, Machine, Toolchain
@@ -128,6 +128,8 @@ class Hearing:
 
     def reason_for_another_way(self, tool: str) -> str | None:
         """Why another tool may do better; None when the program itself is at fault."""
+        if NO_PLAN in "\n".join(self.lines):
+            return "a package of the project lacks something"
         if not tool.startswith("stack"):
             return None
         if cannot_work(self.lines):
@@ -191,6 +193,8 @@ def _ways(job: Job, toolchain: Toolchain) -> list[tuple[str, Way]]:
 def _calls(tool: str, job: Job, toolchain: Toolchain) -> Iterator[tuple[str, Way]]:
     if tool != "stack":
         yield tool, {"cabal": with_cabal, "ghc": _with_ghc}[tool]
+        if tool == "cabal" and (only := needed_packages(job)):
+            yield f"cabal with {', '.join(only)} alone", partial(with_cabal, only=only)
         return
     own = GHC_RESOLVER.search(job.text("stack.yaml"))
     ghc = toolchain.tools.get("ghc")
