@@ -92,7 +92,7 @@ class Workshop:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1200,
             check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.build.assembler import SOURCE
-from tasks.lib.build.outputs import delete_outputs, mains_apart, output_globs, rm_half_written_interfaces
+from tasks.lib.build.outputs import delete_outputs, list_mains, mains_apart, output_globs, rm_half_written_interfaces
 from tasks.lib.build.sources import Tree
 from tasks.lib.build.stale import Package, stale_modules
 from tests.support import Workshop, need
@@ -185,6 +185,13 @@ def test_only_outputs_of_compilers_go(here: Path) -> None:
     assert not any(path.exists() for path in gone)
 
 
+def forget(folder: Path, made: Tree, changed: str) -> None:
+    """Remove what a build with this change must not see."""
+    listed = subprocess.run(["sh", "-c", list_mains(folder)], check=True, capture_output=True, text=True).stdout
+    apart = partial(mains_apart, listed.splitlines())
+    delete_outputs(folder, output_globs(made, [Path(changed)], apart=apart))
+
+
 @pytest.mark.parametrize(
     ("changed", "more", "spared"),
     [
@@ -204,10 +211,10 @@ def test_a_library_that_has_no_main_is_not_looked_at_for_one(
     for path in (library, program, outputs / "x/p/build/p/p-tmp/Main.hi", *([outputs / more] if more else [])):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    delete_outputs(here, output_globs(made, [Path(changed)], apart=partial(mains_apart, here)))
+    forget(here, made, changed)
     assert (library.exists(), program.exists()) == (spared, False)
     library.touch()
-    delete_outputs(here, output_globs(made, [Path(changed)], apart=partial(mains_apart, here)))
+    forget(here, made, changed)
     assert not library.exists(), "the program's record is gone: that build was cut short, or of the package as a whole"
 
 

@@ -20,15 +20,15 @@ import shlex
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ..base import derived
+from ..base import derived, processes
 from ..base.files import FILE_MODE, PROGRAM_MODE, sha256, write
 from ..base.files import copy as copy_file
 from .machine import BIN
-from .outputs import OUTPUTS, delete_outputs, mains_apart, output_globs
+from .outputs import OUTPUTS, delete_outputs, list_mains, mains_apart, output_globs
 from .sources import Tree
 
 LONGEST = 100  # bytes of a copy's name that are the folder's
@@ -120,8 +120,8 @@ def mirror(sources: Tree, into: Path, manifest: Path, settings: str) -> Path:
         if changed.all:
             derived.remove(into)
         else:
-            apart = partial(mains_apart, into)
-            delete_outputs(into, output_globs(sources, changed.files, settings, apart))
+            globs = output_globs(sources, changed.files, settings, lambda package: mains_apart(_mains(into), package))
+            delete_outputs(into, globs)
         _remove_strangers(into, {str(sources.inside(file)) for file in sources.files})
         for file in sources.files:
             copy = into / sources.inside(file)
@@ -131,6 +131,10 @@ def mirror(sources: Tree, into: Path, manifest: Path, settings: str) -> Path:
         write(manifest, manifest_text(changed.manifest))
     derived.make_folder(folder / BIN)
     return folder
+
+
+def _mains(into: Path) -> list[str]:
+    return processes.output(["sh", "-c", list_mains(into)]).splitlines()
 
 
 def _remove_strangers(into: Path, sources: set[str]) -> None:

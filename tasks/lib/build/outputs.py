@@ -2,7 +2,7 @@
 
 in   the sources, and those of them that changed
 out  `output_globs(tree, changed)` → patterns of the files to forget; `delete_outputs(folder, globs)` removes them
-     `mains_apart(folder, package)` → whether a changed Main is no concern of the package's library
+     `mains_apart(listed, package)` → whether a changed Main is no concern of the package's library; `list_mains` lists
      `rm_half_written_interfaces(folder)`, a shell command: interfaces without an object, cut short while compiled
 
 Which modules they are of, stale.py says.
@@ -54,14 +54,25 @@ def output_globs(
     return globs
 
 
-def mains_apart(folder: Path, package: Package) -> bool:
+def list_mains(folder: Path | str) -> str:
+    """A shell command that lists what `mains_apart` looks at: cabal's folders of packages, Mains, programs' records."""
+    place, record = shlex.quote(str(folder)), f"-path '*/{PARTS[0]}/*/cache/build'"
+    wanted = f"-name 'Main.*hi' -o {record} -o -type d -name '*-[0-9]*'"
+    return f"test ! -d {place} || (cd {place} && find . -path '*/dist-newstyle/build/*' \\( {wanted} \\))"
+
+
+def mains_apart(listed: Iterable[str], package: Package) -> bool:
     """Whether cabal keeps a record for each executable of a package in this copy, and none of its libraries has a Main.
 
     It does not where it builds a package as a whole; and where a build was cut short, the record is not there.
     """
-    made = [path for place in folder.rglob("dist-newstyle") for path in place.glob(f"build/*/*/{package.name}-[0-9]*")]
-    mains = [path.relative_to(each).parts[0] for each in made for path in each.rglob("Main.*hi")]
-    return bool(made) and all(any(each.glob("x/*/cache/build")) for each in made) and set(mains) <= {*PARTS}
+    place = re.compile(rf"(.*/dist-newstyle/build/[^/]+/[^/]+/{re.escape(package.name)}-[0-9][^/]*)(?:/(.*))?")
+    made: dict[str, list[str]] = {}
+    for folder, below in (found.groups() for path in listed if (found := place.fullmatch(path))):
+        made.setdefault(folder, []).append(below or "")
+    mains = {path.split("/")[0] for paths in made.values() for path in paths if re.search(r"/Main\.[^/]*hi$", path)}
+    records = [any(path.endswith("/cache/build") for path in paths) for paths in made.values()]
+    return bool(made) and all(records) and mains <= {*PARTS}
 
 
 def rm_half_written_interfaces(folder: Path | str) -> str:

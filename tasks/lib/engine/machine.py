@@ -29,7 +29,7 @@ from ..base.locks import lock_of
 from ..base.resources import resource
 from ..build.copy import Changes, changes, copy_name, forget_if_ahead, manifest_text, mode, partial_manifest
 from ..build.machine import Toolchain
-from ..build.outputs import rm_half_written_interfaces
+from ..build.outputs import list_mains, rm_half_written_interfaces
 from ..build.sources import Tree
 from ..build.tools import TOOLS
 from ..platform.architecture import architecture_of
@@ -177,19 +177,21 @@ class Docker:
                 f"{rm_half_written_interfaces(copy)}; {forget_if_ahead(copy, manifest)}; "
                 f"test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
                 f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; "
+                f"{list_mains(f'{WORKSPACE}/{name}')}; echo; "
                 f"cat {manifest} 2>/dev/null || true"
             )
-            indexes, _, before = box.output(["sh", "-c", look]).partition(b"\n")
+            head, _, before = box.output(["sh", "-c", look]).partition(b"\n\n")
+            indexes, *listed = head.decode(errors="replace").splitlines()
             self.offline = int(indexes) == 0
             changed = changes(sources, before, settings)
             if changed.files or changed.all:
-                self._copy(box, sources, name, before, changed)
+                self._copy(sources, name, before, changed, listed)
             yield str(Path(WORKSPACE, name) / sources.inside(sources.folder))
 
-    def _copy(self, box: Container, sources: Tree, name: str, before: bytes, changed: Changes) -> None:
+    def _copy(self, sources: Tree, name: str, before: bytes, changed: Changes, listed: Sequence[str]) -> None:
         """Send what is new. The manifest has the hashes from before: a file edited meanwhile is sent again."""
-        arrived = f"{WORKSPACE}/{INCOMING}/{name}"
-        script = sync_script(sources, f"{WORKSPACE}/{name}", changed, arrived).encode()
+        box, arrived = self._running(), f"{WORKSPACE}/{INCOMING}/{name}"
+        script = sync_script(sources, f"{WORKSPACE}/{name}", changed, arrived, listed).encode()
         sent = sources.files if changed.all else [file for file in changed.files if str(file) in changed.manifest]
         files: list[tuple[str, bytes | Path, int]] = [
             (f"tree/{sources.inside(file)}", file, mode(changed.manifest[str(file)])) for file in sent

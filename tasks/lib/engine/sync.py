@@ -19,11 +19,12 @@ run, because the partial manifest still calls the files changed.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..build.copy import SETTINGS, Changes
 from ..build.machine import BIN
-from ..build.outputs import OUTPUTS, output_globs
+from ..build.outputs import OUTPUTS, mains_apart, output_globs
 from ..build.sources import Tree
 
 # What was a folder until now, and is a file: cp would not replace it
@@ -32,13 +33,16 @@ KEPT = " -o ".join(f"-name {name}" for name in (*OUTPUTS, BIN))
 NOT_KEPT = " ".join(f"! -path './{name}' ! -path '*/{name}/*' ! -path '*/{name}'" for name in (*OUTPUTS, BIN))
 
 
-def sync_script(sources: Tree, into: str, changed: Changes, arrived: str) -> str:
-    """Forget what compilers made of what is new, remove what is no source, copy, and write the manifest."""
+def sync_script(sources: Tree, into: str, changed: Changes, arrived: str, listed: Sequence[str] = ()) -> str:
+    """Forget what compilers made of what is new, remove what is no source, copy, and write the manifest.
+
+    `listed`: what of cabal's is in the copy (build/outputs.py).
+    """
     copy, manifest = shlex.quote(into), shlex.quote(f"{into}.sources")
     lines = ["set -eu", f"mkdir -p {copy}", f"mv -f {arrived}/partial {manifest}"]
-    globs = [
-        f"-path {shlex.quote(f'./{glob}')}" for glob in output_globs(sources, changed.files, changed.manifest[SETTINGS])
-    ]
+    settings = changed.manifest[SETTINGS]
+    stale = output_globs(sources, changed.files, settings, lambda package: mains_apart(listed, package))
+    globs = [f"-path {shlex.quote(f'./{glob}')}" for glob in stale]
     if changed.all:
         lines += [f"rm -rf {copy}", f"mkdir -p {copy}", f"cd {copy}"]
     else:
