@@ -10,6 +10,7 @@
    same file serves every C library whose programs may be met. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -79,11 +80,13 @@ static void tell(char kind, const char *text) {
     char line[LONGEST] = {kind, ' '};
     memcpy(line + 2, text, length);
     line[length + 2] = '\n';
+    int before = errno; /* getenv leaves it alone, and so does this */
     long to = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (to < 0)
-        return;
-    syscall(SYS_write, to, line, length + 3);
-    syscall(SYS_close, to);
+    if (to >= 0) {
+        syscall(SYS_write, to, line, length + 3);
+        syscall(SYS_close, to);
+    }
+    errno = before;
 }
 
 static void tell_file(const char *path, int flags) {
