@@ -170,23 +170,21 @@ class Docker:
         sources.require()
         name = copy_name(sources, variant)
         with lock_of(self._cache / "locks" / name):
-            box = self._running()
             config = f"{STORES['CABAL_DIR']}/config"
             copy, manifest = f"{WORKSPACE}/{name}", shlex.quote(f"{WORKSPACE}/{name}.sources")
             look = (
                 f"{rm_half_written_interfaces(copy)}; {forget_if_ahead(copy, manifest)}; "
                 f"test -e {config} || printf %s {shlex.quote(NO_INDEX)} > {config}; "
                 f"ls -d {STORES['CABAL_DIR']}/packages/*/*index* 2>/dev/null | wc -l; "
-                f"{list_mains(f'{WORKSPACE}/{name}')}; echo; "
-                f"cat {manifest} 2>/dev/null || true"
+                f"{list_mains(copy)}; echo; cat {manifest} 2>/dev/null || true"
             )
-            head, _, before = box.output(["sh", "-c", look]).partition(b"\n\n")
-            indexes, *listed = head.decode(errors="replace").splitlines()
-            self.offline = int(indexes) == 0
+            head, _, before = self._running().output(["sh", "-c", look]).partition(b"\n\n")
+            indexes, *listed = os.fsdecode(head).splitlines()
+            self.offline = indexes.strip() == "0"
             changed = changes(sources, before, settings)
             if changed.files or changed.all:
                 self._copy(sources, name, before, changed, listed)
-            yield str(Path(WORKSPACE, name) / sources.inside(sources.folder))
+            yield str(Path(copy) / sources.inside(sources.folder))
 
     def _copy(self, sources: Tree, name: str, before: bytes, changed: Changes, listed: Sequence[str]) -> None:
         """Send what is new. The manifest has the hashes from before: a file edited meanwhile is sent again."""
@@ -196,9 +194,9 @@ class Docker:
         files: list[tuple[str, bytes | Path, int]] = [
             (f"tree/{sources.inside(file)}", file, mode(changed.manifest[str(file)])) for file in sent
         ]
-        names = "".join(sorted(f"./{sources.inside(file)}\n" for file in sources.files))
+        names = sorted(f"./{sources.inside(file)}\n" for file in sources.files)
         texts = {"partial": partial_manifest(before, changed), "manifest": manifest_text(changed.manifest)}
-        texts |= {"files": names.encode(), "script": script}
+        texts |= {"files": "".join(names).encode(), "script": script}
         files += [(text, content, FILE_MODE) for text, content in texts.items()]
         box.put([(f"{INCOMING}/{name}/{text}", content, given) for text, content, given in files], WORKSPACE)
         box.output(["sh", f"{arrived}/script"])
