@@ -81,6 +81,7 @@ main = do
   let text = $(do {{ addDependentFile "{embedded}"; runIO (readFile "{embedded}") >>= litE . stringL }})
   interact (\\s -> folder ++ text ++ show (table, errno, ownAdd {n}, made (length s), version, [{uses}]))
 """
+GENERATED = "build-tools: [alex, happy]\nlibrary:\n  source-dirs: .\n"
 YAML = "name: {}\nversion: '{}'\ndependencies: [base{}]\n"
 
 
@@ -89,7 +90,7 @@ class Mixture:
 
     def __init__(self, chance: Random, *, described: bool) -> None:
         self.chance, self.described = chance, described
-        self.generates = GENERATES and not described  # stack wants to build such tools itself
+        self.generates = GENERATES
         names = ("c", "header", "table", "foreign", "lexer", "grammar", "setup", "main", "version")
         self.numbers = dict.fromkeys(names, 1)
         self.texts = {"p/mail.txt": "one", "p/data.txt": "data", "README.md": "read"}
@@ -159,9 +160,12 @@ class Mixture:
         options = "    ghc-options: -O0\n" if self.options else ""
         c = "library:\n  source-dirs: .\n  include-dirs: include\n  c-sources: cbits/own.c\n"
         s = "custom-setup:\n  dependencies: [base, Cabal]\nlibrary:\n  source-dirs: .\n  exposed-modules: Made\n"
-        p = YAML.format("p", f"1.{self.numbers['version']}", ", template-haskell, c, s")
-        return {
-            "stack.yaml": "resolver: ghc-9.0.2\npackages: [c, s, p]\n",
+        needs, more = (
+            (", g", {"g/package.yaml": YAML.format("g", 1, ", array") + GENERATED}) if self.generates else ("", {})
+        )
+        p = YAML.format("p", f"1.{self.numbers['version']}", f", template-haskell, c, s{needs}")
+        return more | {
+            "stack.yaml": f"resolver: ghc-9.0.2\npackages: [c, s, p{needs}]\n",
             "c/package.yaml": YAML.format("c", 1, "") + c,
             "s/package.yaml": YAML.format("s", 1, "") + s,
             "p/package.yaml": f"{p}data-files: data.txt\nexecutables:\n  p:\n    main: Main.hs\n{options}",

@@ -105,16 +105,24 @@ def test_what_is_read_counts_in_a_folder_with_blanks_that_has_no_fixed_name(tmp_
         assert made.good("binary", **words).ran == set()
 
 
-def test_another_build_tool_makes_its_modules_anew(workshop: Callable[..., Workshop]) -> None:
-    need("cabal")
+TOOLED = {
+    "f.cabal": "cabal-version: 2.4\nname: f\nversion: 1\nexecutable f\n  main-is: Main.hs\n  other-modules: L\n"
+    "  build-depends: base\n  build-tool-depends: alex:alex >= 3\n  build-tools: alex\n\nflag x\n  manual: True\n",
+    "package.yaml": "name: f\ndependencies: base\nbuild-tools:\n- alex\nexecutables:\n  f:\n    main: Main.hs\n"
+    "    source-dirs: .\n",
+}
+
+
+@pytest.mark.parametrize(("tool", "description"), [("cabal", "f.cabal"), ("stack", "package.yaml")])
+def test_another_build_tool_makes_its_modules_anew(
+    tool: str, description: str, workshop: Callable[..., Workshop]
+) -> None:
+    """A tool of PATH is taken, though stack and cabal would have one of a package."""
+    need(tool)
     made = workshop(f='source = "hs/f"')
     settings = made.folder / "lambda.toml"
-    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "cabal"'))
-    made.write(
-        "hs/f/f.cabal",
-        "cabal-version: 2.4\nname: f\nversion: 1\nexecutable f\n  main-is: Main.hs\n  other-modules: L\n"
-        "  build-depends: base\n  build-tool-depends: alex:alex >= 3\n  build-tools: alex\n\nflag x\n  manual: True\n",
-    )
+    settings.write_text(settings.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+    made.write(f"hs/f/{description}", TOOLED[description])
     made.write("hs/f/Main.hs", "module Main (main) where\nimport L\nmain :: IO ()\nmain = print n\n")
     made.write("hs/f/L.x", "nothing that it looks at")
     path = f"{made.folder}/bin:{os.environ['PATH']}"

@@ -16,8 +16,9 @@ from pathlib import Path
 from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
 from .job import EXECUTABLES, Job, no_such_executable, quoted_options
-from .machine import BIN, Machine
-from .stale import UNBUILT, named_tools
+from .machine import Machine
+from .stale import UNBUILT
+from .tools_in_path import take_tools_in_path
 
 NO_TARGET = re.compile(
     r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
@@ -37,15 +38,6 @@ rm -f made.project.freeze; test ! -e cabal.project.freeze || cat cabal.project.f
 """
 
 
-# A field of the person's own is nothing to cabal, which then looks for these programs in PATH, as it did before 2.0.
-# What was made so is kept, with its time: a newer description would be configured anew
-IN_PATH = r"""
-for tool in $1; do command -v "$tool" >/dev/null || exit 0; done
-sed -E 's/^([[:space:]]*)(build-tools?(-depends)?[[:space:]]*:)/\1x-\2/I' "$2" > "$3.new"
-cmp -s "$3.new" "$3" || cat "$3.new" > "$3"
-rm "$3.new"; cp -p "$3" "$2"
-"""
-
 # Where cabal has an index, its settings are the person's own: they may have options for GHC (program-default-options)
 ASK_SETTINGS = r"""
 for file in "$CABAL_CONFIG" "${CABAL_DIR:-$HOME/.cabal}/config" "${XDG_CONFIG_HOME:-$HOME/.config}/cabal/config"; do
@@ -61,7 +53,8 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[
     would stop the executable that does not need it.
     BuildError when the project makes no executable of that name.
     """
-    _take_tools_in_path(machine, job, folder, log)
+    if machine.offline:
+        take_tools_in_path(machine, job, folder, log)
     for _ in range(2):
         if not _build(machine, job, folder, log, only):
             return None
@@ -70,20 +63,6 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[
             return made
         machine.run(["rm", "-rf", "dist-newstyle"], folder, log)
     return ""
-
-
-def _take_tools_in_path(machine: Machine, job: Job, folder: str, log: Log) -> None:
-    """Let installed build tools do where there is no index: cabal's solver knows only those of packages."""
-    if not machine.offline:
-        return
-    top = folder.removesuffix(f"/{job.sources.inside(job.sources.folder)}")
-    texts = {path: path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"}
-    own = {name.lower() for text in texts.values() for name in (*NAME.findall(text), *EXECUTABLES.findall(text))}
-    for path, text in texts.items():
-        tools = set(named_tools(text))
-        if tools and not tools & own:
-            copy, kept = f"{top}/{job.sources.inside(path)}", f"{folder}/{BIN}/{path.name}"
-            machine.run(["sh", "-c", IN_PATH, "sh", " ".join(sorted(tools)), copy, kept], folder, log)
 
 
 def needed_packages(job: Job) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from ..base.processes import Log
 from .job import GHC_RESOLVER, Job, quoted_options
 from .machine import BIN, Machine
 from .sources import extra_deps
+from .tools_in_path import take_tools_in_path
 
 UNREACHABLE = re.compile(r"HttpException|Could not resolve host|No information from Hackage index|ConnectionFailure")
 NO_COMPILER = re.compile(r"No compiler found|No setup information found")
@@ -40,6 +41,8 @@ def with_stack(machine: Machine, job: Job, folder: str, log: Log, resolver: str 
     if vendored:
         machine.run(["sh", "-c", FORGET, f"{folder}/{BIN}/unfinished", *vendored], folder, log)
     own = ["--no-install-ghc"] if resolver or GHC_RESOLVER.search(job.text("stack.yaml")) else []
+    if own:  # a compiler as resolver has no packages of tools
+        take_tools_in_path(machine, job, folder, log)
     choice = ["--resolver", resolver] if resolver else []
     command = ["stack", "--stack-yaml", settings, *choice, "--system-ghc", *own, "--no-docker", "--no-nix"]
     options = [f"--ghc-options={quoted_options(job.ghc_options)}"] if job.ghc_options else []
