@@ -4,6 +4,10 @@
 -- | One request and one response for everything that speaks HTTP to a function: API Gateway's REST APIs (v1) and HTTP APIs
 -- (v2), function URLs, Application Load Balancers.
 --
+-- > {-# LANGUAGE OverloadedStrings #-}
+-- >
+-- > import AWS.Lambda.Run.HttpEvent
+-- >
 -- > main :: IO ()
 -- > main = runHttp $ \_context request -> pure (text 200 ("Hello from " <> path request))
 --

@@ -2,6 +2,8 @@
 
 -- | Handlers in types of one's own:
 --
+-- > import AWS.Lambda.Run.Json (runJson)
+-- >
 -- > main :: IO ()
 -- > main = runJson (\_context order -> accept order)
 --

@@ -2,6 +2,8 @@
 
 -- | Batches of Amazon SQS, in which one bad message fails alone:
 --
+-- > import AWS.Lambda.Run.SQS (runBatch)
+-- >
 -- > main :: IO ()
 -- > main = runBatch (\_context _message order -> accept order)
 --

@@ -2,6 +2,11 @@
 
 -- | What a handler gives: bytes, or a stream with the status and the headers of an HTTP response in front of it.
 --
+-- > {-# LANGUAGE OverloadedStrings #-}
+-- >
+-- > import AWS.Lambda.Run (Answer (..), page, runAnswers)
+-- >
+-- > main :: IO ()
 -- > main = runAnswers (pure ()) $ \() _context _event -> pure . Streamed (page 200 "text/html") $ \write -> do
 -- >   write "<h1>Hello</h1>"
 -- >   write "<p>and later more"
