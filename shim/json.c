@@ -139,11 +139,16 @@ struct group {
     unsigned char pushes, push_kinds;        /* those that it leaves open */
     unsigned char wrong;                     /* it closes one of its own as another kind */
     unsigned char known;                     /* behind which of them we are in an object that it opens itself */
-    unsigned char row;                       /* for the others: of `objects` */
-};
+} __attribute__((aligned(8)));
 static struct group groups[GROUP << 2 * GROUP];
 static unsigned char objects[GROUP << GROUP]
                             [1 << (GROUP + 1)]; /* by the brackets of before: behind which we are in one of those */
+
+/* Its row in `objects`, for the others. */
+static unsigned row_of(uint64_t opens, unsigned count)
+{
+    return (count - 1) << GROUP | (opens & ((1 << GROUP) - 1));
+}
 
 /* `opens`, `kinds`: a bit for each bracket, the first the lowest. */
 static const struct group *group_of(uint64_t opens, uint64_t kinds, unsigned count)
@@ -156,8 +161,8 @@ static void make_group(unsigned opens, unsigned kinds, unsigned count)
 {
     struct group *group = groups + (group_of(opens, kinds, count) - groups);
     unsigned char own[GROUP], level = 0, open = 0;
-    group->row = (unsigned char)((count - 1) << GROUP | opens);
-    memset(objects[group->row], 0, sizeof *objects);
+    unsigned char *row = objects[row_of(opens, count)];
+    memset(row, 0, sizeof *objects);
     for (unsigned i = 0; i < count; i++) {
         const unsigned char kind = kinds >> i & 1;
         if (opens >> i & 1)
@@ -169,7 +174,7 @@ static void make_group(unsigned opens, unsigned kinds, unsigned count)
         if (open > 0)
             group->known |= (unsigned char)(own[open - 1] << i);
         for (unsigned before = 0; open == 0 && before < sizeof *objects; before++)
-            objects[group->row][before] |= (unsigned char)((before >> level & 1) << i);
+            row[before] |= (unsigned char)((before >> level & 1) << i);
     }
     group->pops = level;
     group->pop_mask = (unsigned char)((1 << level) - 1);
@@ -210,31 +215,37 @@ static __attribute__((noinline)) uint64_t place_few(struct json_scan *scan, uint
     return in_object;
 }
 
-/* Some brackets, told as those of a group: behind which of them we are in an object. */
+/* Up to four brackets, told as those of a group: behind which of them we are in an object. */
+static inline __attribute__((always_inline)) uint64_t place_group(struct json_scan *scan, uint64_t *braces, uint64_t *wrong,
+                                                                  uint64_t opens, uint64_t kinds, unsigned count)
+{
+    const uint64_t deepest = UINT64_C(1) << (BRACKETS - GROUP);
+    const struct group *group = group_of(opens, kinds, count);
+    uint64_t rest;
+    while (rest = *braces >> group->pops, __builtin_expect(rest - 2 >= deepest - 2, 0)) { /* beyond the number */
+        scan->braces = *braces;
+        const bool again = moved_from_end(scan);
+        const uint64_t here = again ? 0 : place_few(scan, opens, kinds, count);
+        *braces = scan->braces;
+        if (!again)
+            return here;
+    }
+    *wrong |= ((*braces ^ group->pop_kinds) & group->pop_mask) | group->wrong;
+    const uint64_t here = group->known | objects[row_of(opens, count)][*braces % sizeof *objects];
+    *braces = rest << group->pushes | group->push_kinds;
+    return here;
+}
+
+/* The same of any number. */
 static inline __attribute__((always_inline)) uint64_t place_groups(struct json_scan *scan, uint64_t opens, uint64_t kinds,
                                                                    unsigned count)
 {
-    const uint64_t deepest = UINT64_C(1) << (BRACKETS - GROUP);
     uint64_t in_object = 0, braces = scan->braces, wrong = 0;
-    for (unsigned at = 0; at < count;) {
-        const unsigned some = count - at < GROUP ? count - at : GROUP;
-        const struct group *group = group_of(opens >> at, kinds >> at, some);
-        uint64_t rest = braces >> group->pops, here;
-        if (__builtin_expect(rest - 2 >= deepest - 2, 0)) { /* beyond the number */
-            scan->braces = braces;
-            const bool again = moved_from_end(scan);
-            here = again ? 0 : place_few(scan, opens >> at, kinds >> at, some);
-            braces = scan->braces;
-            if (again)
-                continue;
-        } else {
-            wrong |= ((braces ^ group->pop_kinds) & group->pop_mask) | group->wrong;
-            here = group->known | objects[group->row][braces % sizeof *objects];
-            braces = rest << group->pushes | group->push_kinds;
-        }
-        in_object |= here << at;
-        at += GROUP;
-    }
+    unsigned at = 0;
+    for (; count - at >= GROUP; at += GROUP, opens >>= GROUP, kinds >>= GROUP)
+        in_object |= place_group(scan, &braces, &wrong, opens, kinds, GROUP) << at;
+    if (at < count)
+        in_object |= place_group(scan, &braces, &wrong, opens, kinds, count - at) << at;
     scan->braces = braces;
     scan->wrong |= wrong;
     return in_object;

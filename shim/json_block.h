@@ -151,7 +151,7 @@ static inline __attribute__((always_inline)) void check_numbers(struct json_scan
 {
     uint64_t *carry = scan->carry;
     const uint64_t digit = WHERE((c - '0') < 10) & scalar, minus = WHERE(c == '-');
-    const uint64_t word = start & WHERE((c == 't') | (c == 'f') | (c == 'n'));
+    const uint64_t word = start & ~(digit | minus); /* or nothing that may stand there, which is no word either */
 
     const uint64_t first = (start & ~(word | minus)) | behind(start & minus, &carry[BEHIND_MINUS]);
     const uint64_t zero = first & WHERE(c == '0');
@@ -196,7 +196,9 @@ static inline __attribute__((always_inline)) void scan_block(struct json_scan *s
     const uint64_t opening = quote & inside, closing = quote & ~inside, outside = ~(inside | quote);
     scan->wrong |= control & inside;
 
-    const uint64_t space = outside & WHERE((c == ' ') | (c == '\n') | (c == '\r') | (c == '\t'));
+    uint64_t space = outside & WHERE(c == ' ');
+    if (control & outside) /* in a text that somebody is to read */
+        space |= outside & WHERE((c == '\n') | (c == '\r') | (c == '\t'));
     const uint64_t open = outside & WHERE((c | 0x20) == '{'), close = outside & WHERE((c | 0x20) == '}');
     const uint64_t comma = outside & WHERE(c == ','), colon = outside & WHERE(c == ':');
     const uint64_t scalar = outside & ~(space | open | close | comma | colon);
