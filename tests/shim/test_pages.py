@@ -51,7 +51,7 @@ def compiled(folder: Path, *sources: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_example_at_the_head_of_a_module_compiles(tmp_path: Path) -> None:
-    sources = []
+    sources: list[Path] = []
     for module in sorted((ROOT / "hs").glob("lambda-run*/src/AWS/Lambda/**/*.hs")):
         head = module.read_text().partition("\nmodule ")[0]
         lines = re.findall(r"^-- >(?: (.*))?$", head, re.MULTILINE)
