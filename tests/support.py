@@ -14,6 +14,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests import store
+
 ROOT = Path(__file__).parents[1]
 CI = os.environ.get("CI") == "true"
 PARTS = ("dodo.py", "tasks", "shim", "ghc-centos", "requirements.txt")
@@ -71,7 +73,8 @@ class Workshop:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more
+        path = os.pathsep.join([*store.compilers(), os.environ["PATH"]])
+        return kept | {"PYTHONDONTWRITEBYTECODE": "1", "PATH": path} | more
 
     def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
