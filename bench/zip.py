@@ -4,8 +4,8 @@
 
 in   this machine's own programs, libraries, archives, texts and sources, made records, noise and zeros; zip, 7z
 out  a table of sizes, and of the least of ROUNDS wall and processor times (ours without Python's start); goals: never
-     larger than zip -9 nor slower than zip -6, in memory for a few pieces. zip -9 and 7z, of which the size matters, would
-     take most of the time: they run once, and not for the last row, one file of 240 MB
+     larger than zip -9 nor slower than zip -6, in memory for a few pieces. zip -9 and 7z run once, for their size, and
+     not for the last row, one file of 240 MB
 """
 
 from __future__ import annotations
