@@ -134,5 +134,20 @@ def test_a_package_that_lacks_something_stops_no_program_of_another() -> None:
     host = Host(Path("build/.work"), Path("build/.cache"))
     tool = haskell.build(host, host.toolchain(print), replace(made, ghc_options=("-O0",)), said.append)
     assert tool == "cabal with a, b alone"
-    assert sum("a package of the project lacks something" in line for line in said) == 1
+    assert sum("a package of the project, or its tests, lacks something" in line for line in said) == 1
     assert subprocess.run([made.target], capture_output=True, check=True).stdout == b"b"
+
+
+def test_tests_that_a_project_file_wants_stop_no_program() -> None:
+    """`tests: True` of a package stands above what the command line says."""
+    need("cabal")
+    text = "cabal-version: 2.4\nname: f\nversion: 1\n{}  build-depends: base{}\n  main-is: Main.hs\n"
+    files = {
+        "cabal.project": "packages: .\n",
+        "cabal.project.local": "package f\n  tests: True\n",
+        "f.cabal": text.format("executable f\n", "")
+        + text.format("test-suite t\n  type: exitcode-stdio-1.0\n", ", nobody-has-this").split("version: 1\n")[1],
+        "Main.hs": "main :: IO ()\nmain = mempty\n",
+    }
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    assert haskell.build(host, host.toolchain(print), job("cabal", **files), print) == "cabal with f alone"

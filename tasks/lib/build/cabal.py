@@ -23,18 +23,21 @@ from .tools_in_path import take_tools_in_path
 NO_TARGET = re.compile(
     r"Unknown target|no executables|does not contain any executable|is not the name of|Cannot build the exe"
 )
+TESTS = re.compile(r"(?mi)^\s+(?:tests|benchmarks)\s*:")
 NO_PLAN = "Could not resolve dependencies"
 SWITCHED_OFF = re.compile(r"marked as\s+'buildable:\s+False'")
 PROJECT_FILES = ("cabal.project", "cabal.project.freeze", "cabal.project.local")
 WORDS = re.compile(r"[A-Za-z][\w-]*")
 LISTED = re.compile(r"(?mi)^(?:optional-)?packages:.*(?:\n(?:[ \t].*|--.*)?(?=\n))*")
 NAME = re.compile(r"(?mi)^name:\s*([\w-]+)")
+# `tests: True` of a package there stands above --disable-tests
 MAKE_PROJECT = r"""
-if test -n "$2"; then printf '%s' "$2" > made.project
-elif test -e cabal.project; then cat cabal.project > made.project
+without_tests() { sed -E '/^[[:space:]]*(tests|benchmarks)[[:space:]]*:/Id' "$@"; }
+if test -n "$2"; then printf '%s' "$2" | without_tests > made.project
+elif test -e cabal.project; then without_tests cabal.project > made.project
 else echo 'packages: ./*.cabal' > made.project; fi
 rm -f made.project.freeze; test ! -e cabal.project.freeze || cat cabal.project.freeze > made.project.freeze
-{ test ! -e cabal.project.local || cat cabal.project.local; printf '%s' "$1"; } > made.project.local
+{ test ! -e cabal.project.local || without_tests cabal.project.local; printf '%s' "$1"; } > made.project.local
 """
 
 
@@ -66,7 +69,10 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[
 
 
 def needed_packages(job: Job) -> dict[str, Path]:
-    """Of a project of several packages, those that the executable needs: name → cabal file; none where that is all."""
+    """Of a project's packages, those that the executable needs: name → cabal file; none where that is all of it.
+
+    Tests that its project file wants are more.
+    """
     texts = {path: path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"}
     texts = {path: UNBUILT.sub("", text) for path, text in texts.items()}
     names = {name: path for path, text in texts.items() for name in NAME.findall(text)[:1]}
@@ -76,7 +82,8 @@ def needed_packages(job: Job) -> dict[str, Path]:
         name = left.pop()
         found[name] = names[name]
         left += sorted(names.keys() & set(WORDS.findall(texts[names[name]])) - found.keys() - {*left})
-    return found if found and len(found) < len(names) else {}
+    has_tests = TESTS.search("\n".join(map(job.text, PROJECT_FILES)))
+    return found if has_tests or len(found) < len(names) else {}
 
 
 def _build(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str, Path] | None) -> bool:

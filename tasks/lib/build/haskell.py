@@ -129,7 +129,7 @@ class Hearing:
     def reason_for_another_way(self, tool: str) -> str | None:
         """Why another tool may do better; None when the program itself is at fault."""
         if NO_PLAN in "\n".join(self.lines):
-            return "a package of the project lacks something"
+            return "a package of the project, or its tests, lacks something"
         if not tool.startswith("stack"):
             return None
         if cannot_work(self.lines):
