@@ -45,6 +45,19 @@ def test_order_and_cache_do_not_matter(tmp_path: Path) -> None:
     assert archive.zip_bytes(MEMBERS, tmp_path / "a") == first, "from the cache"
 
 
+def test_how_many_small_members_are_packed_at_once_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = random.Random(5)
+    small = {f"{n}": Member.of(made.randbytes(n) + bytes(n), 0o644 if n % 3 else 0o755) for n in range(0, 3000, 7)}
+    first = archive.zip_bytes(small, tmp_path)
+    for room in (1, 5000):
+        monkeypatch.setattr(archive, "BATCH_BYTES", room)
+        assert archive.zip_bytes(small, tmp_path) == first
+    with zipfile.ZipFile(io.BytesIO(first)) as opened:
+        assert {name: opened.read(name) for name in opened.namelist()} == {n: m.content() for n, m in small.items()}
+
+
 def test_the_bytes_are_pinned(tmp_path: Path) -> None:
     """Another codec or layout would redeploy every function of every user: that has to be a decision."""
     found = hashlib.sha256(archive.zip_bytes(MEMBERS, tmp_path)).hexdigest()

@@ -55,4 +55,9 @@ def walk(place: Path, enter: Callable[[Path], bool] = lambda _: True) -> Iterato
 
 def is_program(path: Path) -> bool:
     """Whether anybody may execute a file, by its mode: the same for every user and on every mount."""
-    return bool(path.stat().st_mode & 0o111)
+    return may_run(path.stat())
+
+
+def may_run(status: os.stat_result) -> bool:
+    """The same of a status."""
+    return bool(status.st_mode & 0o111)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import PackageError
 from ..base.files import FILE_MODE, LFS_PULL, PIECE_BYTES, PROGRAM_MODE, exists, is_file, is_lfs_pointer
-from ..base.walk import is_program, walk
+from ..base.walk import may_run, walk
 
 if TYPE_CHECKING:
     from ..sysroot.member import Member
@@ -91,8 +91,9 @@ def members(files: Mapping[str, Path]) -> dict[str, Member]:
             name.encode()
         except UnicodeEncodeError as error:
             raise PackageError(f"{name!r} cannot be a name in a zip: it is no UTF-8.", "Rename the file.") from error
-        mode = PROGRAM_MODE if is_program(path) else FILE_MODE
-        large = path.stat().st_size > PIECE_BYTES
+        status = path.stat()
+        mode = PROGRAM_MODE if may_run(status) else FILE_MODE
+        large = status.st_size > PIECE_BYTES
         found[name] = Member(Unchanged(str(path)), str(path), mode) if large else Member.of(path.read_bytes(), mode)
     return found
 

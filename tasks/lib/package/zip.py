@@ -33,7 +33,7 @@ from ..platform.limits import UNZIPPED_BYTES
 from ..sysroot.member import Member
 from . import deflated
 
-SMALL_BYTES = 1 << 14  # a member that is packed again each time
+SMALL_BYTES = 1 << 15  # a member that is packed again each time
 BATCH_BYTES, MEMBER_BYTES = 1 << 18, 1 << 9  # of small members that are packed at once; what each costs beside its own
 DATE_1980, MIDNIGHT = 0x0021, 0
 CENTRAL_SIGNATURE, LOCAL_SIGNATURE, END_SIGNATURE = 0x02014B50, 0x04034B50, 0x06054B50
@@ -89,24 +89,24 @@ def _parts(members: Mapping[str, Member], cache: Path) -> list[_Packed]:
             "Ship less with `include`, or move large files to a layer or to S3.",
         )
     large = [name for name in largest_first if sizes[name] > SMALL_BYTES]
-    small = [(name, members[name]) for name in largest_first[len(large) :]]
+    small = [(name, sizes[name]) for name in largest_first[len(large) :]]
     jobs = [(members[name], number, sizes[name]) for name in large for number in range(_pieces_of(sizes[name]))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # what fails ends the rest: pool.map takes back what has not begun
         sums = pool.map(_crc, map(members.__getitem__, large))
         kept = pool.map(lambda job: _packed_piece(job[0], job[1], job[2], cache), jobs)
-        packed = pool.map(lambda batch: [_packed_member(*each) for each in batch], _batches(small))
+        packed = pool.map(lambda names: [_packed_member(name, members[name]) for name in names], _batches(small))
         made = [_large_member(name, members[name], sizes[name], next(sums), kept) for name in large]
         made += chain.from_iterable(packed)
     return sorted(made, key=lambda part: part.name)
 
 
-def _batches(small: Sequence[tuple[str, Member]]) -> Iterator[list[tuple[str, Member]]]:
-    """The small members, some at once."""
-    batch: list[tuple[str, Member]] = []
+def _batches(small: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """The names of small members, of each of which the size is given, some at once."""
+    batch: list[str] = []
     room = BATCH_BYTES
-    for name, member in small:
-        batch.append((name, member))
-        room -= member.size + MEMBER_BYTES
+    for name, size in small:
+        batch.append(name)
+        room -= size + MEMBER_BYTES
         if room <= 0:
             yield batch
             batch, room = [], BATCH_BYTES
