@@ -179,8 +179,9 @@ def test_a_package_that_nobody_has_is_not_to_be_installed() -> None:
     assert "apt-get" not in act(LENS, job(**CABAL))
 
 
-def test_a_version_conflict_names_the_bound_its_place_and_what_is_installed() -> None:
-    line = "[__1] rejecting: base-4.15.1.0/installed-4.15.1.0 (conflict: f => base<4.2)"
+@pytest.mark.parametrize("more", ["", ", base => rts==1.0/installed-1.0"])
+def test_a_version_conflict_names_the_bound_its_place_and_what_is_installed(more: str) -> None:
+    line = f"[__1] rejecting: base-4.15.1.0/installed-4.15.1.0 (conflict: f => base<4.2{more})"
     made = job(**{"f.cabal": "executable f\n  build-depends: base <4.2\n"})
     assert act(line, made) == "f/f.cabal:2 wants base<4.2, and 4.15.1.0 is installed: widen that bound."
 

@@ -30,7 +30,7 @@ TOOL = re.compile(
 )
 CONFLICT = re.compile(
     r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* "
-    r"\(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+)\)"
+    r"\(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+?)(?:,\s[\w-]+\s=>[^)]*)?\)"
 )
 REFUSED = re.compile(
     r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* "
