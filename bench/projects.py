@@ -2,9 +2,10 @@
 
     python bench/projects.py [--from FOLDER] [--rounds N] [--words] [NAME ...]     --words: all that a refusal said
 
-in   source packages of Debian 12, pinned in PROJECTS and fetched by apt-get from this host's mirror; or FOLDER, where
-     they are unpacked as NAME-VERSION. What they need comes from `libghc-*-dev`, and the command that installs what is
-     missing is printed first. All is done in a temporary folder that goes at the end
+in   source packages of Debian 12, pinned in PROJECTS and fetched by apt-get from this host's mirror, and repositories,
+     pinned by commit and cloned from GitHub, in runs that name them; or FOLDER, where they lie as NAME-VERSION and
+     OWNER+NAME. What they need comes from `libghc-*-dev`, and the command that installs what Debian's packages miss is
+     printed first. All is done in a temporary folder that goes at the end
 out  a table: what became of each, and for the zips the medians of N rounds by turns, ours to cabal's; exit 1 when one
      is not as PROJECTS expects it; N = 0 builds without comparing
 """
@@ -33,13 +34,19 @@ CABAL = ["cabal", "build", "--offline", "--disable-tests", "--disable-benchmarks
 
 
 class Project(NamedTuple):
-    """A source package of Debian, an executable of it, and what is to become of that."""
+    """A source package of Debian or a repository, an executable of it, and what is to become of that."""
 
-    name: str
-    version: str  # Debian's, a whole one
+    name: str  # or OWNER/NAME
+    version: str  # Debian's, a whole one; or a commit
     executable: str
     expected: str = "zip"  # or words of the refusal
     flags: tuple[str, ...] = ()
+    folder: str = "."  # of a repository: where the executable's package is
+
+    @property
+    def is_repository(self) -> bool:
+        """Whether it comes from GitHub."""
+        return "/" in self.name
 
 
 PROJECTS = [
@@ -63,6 +70,37 @@ PROJECTS = [
     Project("hlint", "3.3.6-1", "hlint"),
     Project("haskell-hledger", "1.25-2", "hledger"),
     Project("xmonad", "0.17.1-1", "xmonad"),
+    Project("haskell/hsc2hs", "2059c961fc28bbfd0cafdbef96d5d21f1d911b53", "hsc2hs"),
+    Project("1g0rb0hm/hburg", "68f15224614c37325279850b3c4a38dc5f5bffd4", "hburg", "compiler's message is above"),
+    Project("kosmikus/lhs2tex", "031efb894d4ded0151438b24faaa45c1d6dccd1e", "lhs2TeX"),
+    Project("PromyLOPh/pesto", "03320dc7323641a769e5edcbd6faa092252c0959", "pesto"),
+    Project("jgm/cheapskate", "abc76f14dd416f9221ab60980ddc4d9816a79b2f", "cheapskate"),
+    Project(
+        "jgm/unicode-collation", "d725f750e5b7c1cecd3f89c974d77bc9a868fa81", "unicode-collate", "name that in `flags`"
+    ),
+    Project("xmonad/xmonad", "a9a8b5c1b91b63b0836f5810634c9b28ec0af788", "xmonad"),
+    Project("catseye/Robin", "107429527b19266b00251ddfa5763870c1f2d784", "robin", "wants random>=1.1"),
+    Project("ephemient/aoc2016", "629d96c12b27f92953da0364c85cc5efe38965e0", "aoc2016-exe", "wants base>=4.9"),
+    Project(
+        "bollu/tiny-optimising-compiler", "57565bfc6f0f096241947b805f2a8a85e43fcceb", "imperative-compiler", "wants"
+    ),
+    Project(
+        "haskell-servant/example-servant-minimal", "8dc074c2b0c6d1db2a26afbe6d088889965d8661", "example-servant-minimal"
+    ),
+    Project("kazu-yamamoto/cab", "5cb5840b302077956b2ebac7471db44050600ab6", "cab"),
+    Project(
+        "jgm/commonmark-hs",
+        "293554219fef8e4b1efc42c6372451f5e433d5c7",
+        "commonmark",
+        "wants emojis",
+        (),
+        "commonmark-cli",
+    ),
+    Project("jameysharp/corrode", "34053342c2f1ca04f23ad94d67057f14e74d9fb9", "corrode", "wants language-c"),
+    Project("mboes/hmk", "f1d8db39aa7f03d5029037fa0b1035896d313292", "hmk", "no package of pcre-light"),
+    Project("cblp/lambdahs", "f51e59e86d1e7e4fd42b121c1e106affb1ac6c99", "zebra"),
+    Project("soupi/hablog", "9607a44304cbbbc13fdb504f6fca3dff4298acf8", "hablog"),
+    Project("gelisam/klister", "f3a52b640aac531987bf72d63956ee01d5dde4ce", "klister", "wants optparse-applicative"),
 ]
 
 
@@ -74,11 +112,12 @@ def main() -> int:
     parser.add_argument("--words", action="store_true")
     parser.add_argument("names", nargs="*")
     chosen = parser.parse_args()
-    wanted = [each for each in PROJECTS if not chosen.names or each.name in chosen.names]
+    wanted = [each for each in PROJECTS if each.name in chosen.names or not (chosen.names or each.is_repository)]
     with tempfile.TemporaryDirectory(prefix="projects-") as folder:
         top = Path(folder)
         place = chosen.place or fetched(top / "fetched", wanted)
-        if missing := missing_packages([place / source_folder(each) for each in wanted]):
+        packaged = [each for each in wanted if not each.is_repository]
+        if missing := missing_packages([place / source_folder(each) for each in packaged]):
             print(f"missing here: apt-get install --no-install-recommends {' '.join(missing)}\n", flush=True)
         print("| program | version | result | from nothing | nothing to do | one line |\n|---|---|---|---|---|---|")
         right = [measured(top, place, each, chosen.rounds, words=chosen.words) for each in wanted]
@@ -88,7 +127,9 @@ def main() -> int:
 
 
 def source_folder(project: Project) -> str:
-    """The folder that dpkg-source unpacks into: the version without its epoch and Debian's revision."""
+    """The folder that dpkg-source unpacks into: the version without its epoch and Debian's revision; a clone's."""
+    if project.is_repository:
+        return project.name.replace("/", "+")
     return f"{project.name}-{project.version.split(':')[-1].rpartition('-')[0]}"
 
 
@@ -103,8 +144,14 @@ def fetched(into: Path, projects: list[Project]) -> Path:
             (parts / given.name).write_text(text)
     options = ["-qq", "-o", "APT::Sandbox::User=root", "-o", "Dir::Etc::SourceList=/dev/null"]
     options += ["-o", f"Dir::Etc::SourceParts={parts}", "-o", f"Dir::State::Lists={lists.parent}"]
-    subprocess.run(["apt-get", *options, "update"], check=True)
+    if not all(each.is_repository for each in projects):
+        subprocess.run(["apt-get", *options, "update"], check=True)
     for each in projects:
+        if each.is_repository:
+            clone = into / source_folder(each)
+            subprocess.run(["git", "clone", "-q", f"https://github.com/{each.name}", clone], check=True)
+            subprocess.run(["git", "-C", clone, "checkout", "-q", each.version], check=True)
+            continue
         subprocess.run(["apt-get", *options, "source", f"{each.name}={each.version}"], cwd=into, check=True)
     return into
 
@@ -123,7 +170,8 @@ def missing_packages(folders: list[Path]) -> list[str]:
 
 def measured(top: Path, place: Path, project: Project, rounds: int, *, words: bool) -> bool:
     """Print a row of the table; whether it is as expected."""
-    body = f'source = "hs/{project.executable}"\nexecutable = "{project.executable}"'
+    place_of_it = os.path.normpath(f"hs/{project.executable}/{project.folder}")
+    body = f'source = "{place_of_it}"\nexecutable = "{project.executable}"'
     if project.flags:
         body += f"\nflags = {list(project.flags)}"
     made = make_workshop(top / project.name, it=body)
@@ -133,7 +181,7 @@ def measured(top: Path, place: Path, project: Project, rounds: int, *, words: bo
     shutil.rmtree(made.folder / "hs")
     source, plain = made.folder / "hs" / project.executable, top / f"{project.name}-plain"
     for copy in (source, plain):
-        shutil.copytree(place / source_folder(project), copy, ignore=shutil.ignore_patterns("debian", ".pc"))
+        shutil.copytree(place / source_folder(project), copy, ignore=shutil.ignore_patterns("debian", ".pc", ".git"))
     first, run = seconds_of(made, "zip:it")
     result = (
         f"zip, {(made.folder / 'build/it/lambda.zip').stat().st_size / 1e6:.1f} MB" if not run.code else refusal(run)

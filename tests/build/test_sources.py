@@ -157,6 +157,20 @@ def test_a_project_file_above_that_does_not_name_the_package_is_anothers(here: P
     assert tree(Path("hs/f"), BUILD).folder == Path()
 
 
+def test_a_project_above_the_current_folder_takes_its_package(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same repository, as cabal finds it; a package that it does not list stands alone."""
+    put("top/one/one.cabal", "top/one/Main.hs", "top/lib/lib.cabal", "top/other/other.cabal")
+    put("top/cabal.project", text="packages: one lib\n")
+    monkeypatch.chdir(here / "top/one")
+    assert tree(Path(), BUILD).folder == Path()  # no repository
+    git("init", "-q", str(here / "top"))
+    found = tree(Path(), BUILD)
+    assert found.folder == Path("..")
+    assert Path("../lib/lib.cabal") in found.files
+    monkeypatch.chdir(here / "top/other")
+    assert tree(Path(), BUILD).folder == Path()
+
+
 def test_a_project_file_beside_the_tool_is_not_above_a_source_outside(here: Path) -> None:
     put("out/Main.hs", "tool/stack.yaml")
     os.chdir(here / "tool")

@@ -126,12 +126,32 @@ def project_folder(source: Path) -> Path:
         for name in PROJECT_FILES:
             if exists(folder / name) and lists_package(folder / name, source):
                 return folder
-    return source
+    return _project_above_here(source) or source
+
+
+def _project_above_here(source: Path) -> Path | None:
+    """The folder above the current one, in the same repository, whose project lists a package that lies here."""
+    if source.is_absolute() or ".." in source.parts or not has_description(source):
+        return None
+    found, here = None, Path()
+    while not exists(here / ".git"):
+        if absolute(here) == "/":
+            return None
+        here /= ".."
+        named = (here / name for name in PROJECT_FILES if exists(here / name))
+        if found is None and any(lists_package(project, source) for project in named):
+            found = here
+    return found
+
+
+def has_description(folder: Path) -> bool:
+    """Whether a package lies in a folder."""
+    return any(folder.glob("*.cabal")) or exists(folder / "package.yaml")
 
 
 def lists_package(project: Path, source: Path) -> bool:
     """Whether a stack.yaml or cabal.project above a folder counts it in; one without a package is part of any above."""
-    if not any(source.glob("*.cabal")) and not exists(source / "package.yaml"):
+    if not has_description(source):
         return True
     try:
         text = project.read_text(errors="replace")
@@ -139,8 +159,8 @@ def lists_package(project: Path, source: Path) -> bool:
         return False
     named = [word for match in re.finditer(PACKAGES, text) for word in re.split(WORDS, match["list"])]
     if not any(named):  # the folder's own package, where it has one
-        return not any(project.parent.glob("*.cabal")) and not exists(project.parent / "package.yaml")
-    relative = str(source.relative_to(project.parent))
+        return not has_description(project.parent)
+    relative = os.path.relpath(source, project.parent)
     patterns = {
         os.path.normpath(re.sub(r"/?[^/]*\.cabal$", "", word) or ".") for word in named if word not in ("", "-")
     }
