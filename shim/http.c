@@ -40,14 +40,16 @@ static void answer_whole(struct event *event, enum front front, const struct htt
     bool large = false;
     size_t from = front == OTHER ? 0 : http_begin_answer(&answer, front, head);
     enum link_end end = read_whole_body(&answer, until, &large);
+    if (end != LINK_DONE) /* asked first, for it shows what came */
+        failure = failure_of_break(event, end, true);
     if (large || end != LINK_DONE)
         link_hang_up();
     else
         link_settle(head);
     if (large)
         failure = failure_of_large_answer(answer.size);
-    else if (end != LINK_DONE)
-        failure = failure_of_break(event, end, true);
+    else if (failure.type)
+        ; /* nothing is made of it */
     else if (front == OTHER ? head->status >= 300 : is_error_status(head->status))
         failure = failure_of_status(head->status, &answer, from);
     else if (front != OTHER)
@@ -90,12 +92,12 @@ static void answer_in_pieces(struct event *event, enum front front, const struct
     }
     if (piece.size > 0)
         api_stream(event, piece.data, piece.size, until);
+    if (end != LINK_DONE)
+        failure = failure_of_break(event, end, true);
     if (end == LINK_DONE)
         link_settle(head);
     else
         link_hang_up();
-    if (end != LINK_DONE)
-        failure = failure_of_break(event, end, true);
     if (end == LINK_TIMEOUT)
         child_kill();
     log_forward();

@@ -77,6 +77,15 @@ bool head_next(const struct http_head *head, size_t *at, struct iovec *name, str
     return false;
 }
 
+/* What was wrong, for the message. */
+static enum link_end bad_words(const char *words, size_t size)
+{
+    wire.from = 0;
+    wire.to = size < sizeof wire.input ? size : sizeof wire.input;
+    memcpy(wire.input, words, wire.to);
+    return LINK_BAD;
+}
+
 static enum link_end understand(struct http_head *head)
 {
     struct iovec name, value;
@@ -86,7 +95,7 @@ static enum link_end understand(struct http_head *head)
             memcpy(digits, value.iov_base, value.iov_len < sizeof digits ? value.iov_len : sizeof digits - 1);
             uint64_t size = strtoull(digits, NULL, 10);
             if (!value.iov_len || strspn(digits, "0123456789") != value.iov_len || (head->sized && size != head->size))
-                return LINK_BAD;
+                return bad_words(name.iov_base, (size_t)((char *)value.iov_base + value.iov_len - (char *)name.iov_base));
             head->sized = true;
             head->size = size;
         } else if (is_named_as(&name, "transfer-encoding")) {
@@ -111,10 +120,7 @@ enum link_end link_read_head(struct http_head *head, bool is_head, int64_t until
             goto done;
         append(&line, "", 1);
         if (strncmp(line.data, "HTTP/1.", 7) || strlen(line.data) < 12 || line.data[8] != ' ' || atoi(line.data + 9) < 100) {
-            wire.from = 0; /* for the message: what it was */
-            wire.to = line.size - 1 < sizeof wire.input ? line.size - 1 : sizeof wire.input;
-            memcpy(wire.input, line.data, wire.to);
-            end = LINK_BAD;
+            end = bad_words(line.data, line.size - 1);
             goto done;
         }
         head->last = line.data[7] == '0';
@@ -168,7 +174,7 @@ static enum link_end next_chunk(int64_t until)
     if (end == LINK_OPEN && link_read_line(&line, 4096, until, &end)) {
         append(&line, "", 1);
         if (!read_chunk_size(line.data, &wire.left))
-            end = LINK_BAD;
+            end = bad_words(line.data, line.size - 1);
         wire.in_chunk = true;
         while (end == LINK_OPEN && wire.left == 0) { /* trailers */
             line.size = 0;

@@ -108,10 +108,7 @@ class Link {
     do {
       const line = await this.line(RESPONSE_HEAD);
       const [, minor, status] = /^HTTP\/1\.(.) (\d{3})/.exec(line) ?? [];
-      if (!(Number(status) >= 100)) {
-        this.input = Buffer.from(line, 'latin1'); // for the message: what it was
-        throw new Broken('bad');
-      }
+      if (!(Number(status) >= 100)) this.failBad(line);
       head = { status: Number(status), headers: [], last: minor === '0' };
       let room = RESPONSE_HEAD;
       for (let one; (one = await this.line(room)) !== ''; room -= one.length + 1) {
@@ -124,13 +121,19 @@ class Link {
     return head;
   }
 
+  // What was wrong, for the message.
+  failBad(words) {
+    this.input = Buffer.from(words, 'latin1');
+    throw new Broken('bad');
+  }
+
   understand(head) {
     let length;
     let chunked = false;
     for (const [name, value] of head.headers) {
       const lower = name.toLowerCase();
       if (lower === 'content-length') {
-        if (!/^\d{1,19}$/.test(value) || (length !== undefined && Number(value) !== length)) throw new Broken('bad');
+        if (!/^\d{1,19}$/.test(value) || (length !== undefined && Number(value) !== length)) this.failBad(`${name}: ${value}`);
         length = Number(value);
       } else if (lower === 'transfer-encoding') {
         chunked = /chunked/i.test(value);
@@ -175,9 +178,10 @@ class Link {
 
   async *chunks() {
     for (;;) {
-      const [, digits] = /^\s*([0-9A-Fa-f]+)(?:[; \t]|$)/.exec(await this.line(4096)) ?? [];
+      const line = await this.line(4096);
+      const [, digits] = /^\s*([0-9A-Fa-f]+)(?:[; \t]|$)/.exec(line) ?? [];
       const length = parseInt(digits, 16);
-      if (!Number.isSafeInteger(length)) throw new Broken('bad');
+      if (!Number.isSafeInteger(length)) this.failBad(line);
       if (length === 0) break;
       yield* this.exactly(length);
       if ((await this.line(8)) !== '') throw new Broken('bad');

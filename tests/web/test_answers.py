@@ -124,12 +124,19 @@ def test_an_error_tells_what_was_said_of_its_own_event(server: Server) -> None:
         assert post.error_message.count("out of flour") == 1
 
 
-@pytest.mark.parametrize("what", ["garbage", "heads", "signed", "signed-chunk"])
+BAD = {
+    "garbage": '"\\u0016\\u0003\\u0001 no HTTP',
+    "heads": "",
+    "signed": '"Content-Length: -2"',
+    "signed-chunk": '"+2"',
+}
+
+
+@pytest.mark.parametrize("what", BAD)
 def test_what_is_no_http_is_told_with_its_first_bytes(what: str, server: Server) -> None:
     post = server.post(FRONTS[Form.URL](request("GET", f"/do/{what}")))
     assert post.error_type == "Function.BadAnswer"
-    if what == "garbage":
-        assert '"\\u0016\\u0003\\u0001 no HTTP' in post.error_message
+    assert BAD[what] in post.error_message
     assert server.ask("url", request("GET", "/")).status == 200
 
 
