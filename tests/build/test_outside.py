@@ -200,6 +200,7 @@ def test_libraries_that_a_description_names_are_watched(here: Path) -> None:
     outside.begin(anew=True)
     outside.keep()
     found = {path.name for path in outside.files()}
+    assert {str(path) for tool in ("ghc", "ld.gold") for path in program_files(tool)} <= set(map(str, outside.files()))
     assert {"libown.a", "libother.so", "own-1.pc", "libthird.a", "crt1.o", "package.cache", "config.yaml"} <= found
     again = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), host)
     assert not again.has_changed()

@@ -29,7 +29,7 @@ from .stale import FIELD, named_tools
 from .tools import program_files
 
 TRACE = "SUNPRO_DEPENDENCIES"
-C_TOOLS = ("gcc", "as", "ld", "strip")
+OF_EACH_BUILD = ("ghc", "gcc", "as", "ld", "ld.gold", "ld.lld", "ld.mold", "strip")  # Debian's GHC links with gold
 BY_ENDING = {".x": "alex", ".y": "happy", ".ly": "happy", ".hsc": "hsc2hs", ".chs": "c2hs", ".cpphs": "cpphs"}
 LIBRARIES, FOLDERS, PKG_CONFIG = (
     re.compile(FIELD.format(name)) for name in ("extra-libraries", "extra-lib-dirs", "pkgconfig-depends")
@@ -141,7 +141,7 @@ def _changed_since(path: str, time_ns: int) -> bool:
 
 def _programs(sources: Tree, described: list[str]) -> Iterator[str]:
     """The programs that compile and link, and those that make modules of these sources."""
-    names = {*C_TOOLS, *(BY_ENDING[path.suffix] for path in sources.files if path.suffix in BY_ENDING)}
+    names = {*OF_EACH_BUILD, *(BY_ENDING[path.suffix] for path in sources.files if path.suffix in BY_ENDING)}
     names |= {tool for text in described for tool in named_tools(text)}
     for name in names:
         yield from map(str, program_files(name))
