@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from tasks.lib.loader.search import DynamicLoader, split
 from tests.elf_fixtures import Yard
 
 
@@ -102,10 +105,23 @@ def test_lib_token_on_debian(tmp_path: Path) -> None:
     yard.loader("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
     yard.link("/lib64", "usr/lib64")
     yard.link("/usr/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
-    main = yard.program("/app/main", ["liba.so", "libsys.so"], runpath="/own/${LIB}/$PLATFORM")
+    main = yard.program("/app/main", ["liba.so", "libsys.so", "libold.so"], runpath="/own/${LIB}/$PLATFORM")
     yard.lib("/own/lib/x86_64-linux-gnu/x86_64/liba.so")
     yard.lib("/usr/lib/x86_64-linux-gnu/libsys.so")
-    assert yard.found(main) == ["/own/lib/x86_64-linux-gnu/x86_64/liba.so", "/usr/lib/x86_64-linux-gnu/libsys.so"]
+    yard.lib("/usr/lib/libold.so")
+    assert yard.found(main) == [
+        "/own/lib/x86_64-linux-gnu/x86_64/liba.so",
+        "/usr/lib/x86_64-linux-gnu/libsys.so",
+        "/usr/lib/libold.so",
+    ]
+
+
+def test_a_folder_whose_token_has_no_value_is_left_out() -> None:
+    """It is not the working folder, as an empty element is."""
+    loader = SimpleNamespace(lib="lib64", abi=SimpleNamespace(platform=""), absolute=lambda path: path or "/work")
+    found = split("/a:$PLATFORM/b::/c", "/app", cast("DynamicLoader", loader), ":")
+    assert found == ("/a", "/work", "/c")
+    assert split("/a:$PLATFORM/b", "/app", cast("DynamicLoader", loader), ":") == ("/a",)
 
 
 def test_origin_of_a_linked_program_is_where_it_really_lies(yard: Yard) -> None:
