@@ -179,6 +179,14 @@ def test_a_package_that_nobody_has_is_not_to_be_installed() -> None:
     assert "apt-get" not in act(LENS, job(**CABAL))
 
 
+def test_a_bound_that_clashes_with_what_another_package_needs_is_named() -> None:
+    line = (
+        "[__3] rejecting: f-1 (conflict: vector =>\nprimitive==0.7.3.0/installed-EikPD, f =>\nprimitive>=0.8 && <0.10)"
+    )
+    made = job(**{"f.cabal": "executable f\n  build-depends: primitive >=0.8 && <0.10\n"})
+    assert act(line, made).startswith("f/f.cabal:2 wants primitive>=0.8 && <0.10, and 0.7.3.0 is installed")
+
+
 @pytest.mark.parametrize("more", ["", ", base => rts==1.0/installed-1.0"])
 def test_a_version_conflict_names_the_bound_its_place_and_what_is_installed(more: str) -> None:
     line = f"[__1] rejecting: base-4.15.1.0/installed-4.15.1.0 (conflict: f => base<4.2{more})"
