@@ -20,7 +20,8 @@ function valueOf(answer) {
     if (mayBeDeep(answer)) JSON.stringify(value); // Node reads what it cannot write
     return value;
   } catch (error) {
-    if (error instanceof RangeError) throw failure('Function.ResponseTooDeep', `Node cannot pass the answer on: ${error.message}`);
+    if (error instanceof RangeError)
+      throw failure('Function.ResponseTooDeep', `Node cannot pass the answer on: ${error.message}`);
     const text = answer.toString();
     if (Buffer.byteLength(JSON.stringify(text)) > ANSWER_LIMIT) throw tooLarge();
     return text;

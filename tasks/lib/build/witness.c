@@ -23,17 +23,19 @@ extern char **environ;
 enum { LONGEST = 4096, SEEN = 4096 };
 
 /* Programs whose reading is known otherwise (headers by the C compiler itself), or that read the package database */
-static const char *const quiet[] = {"cc1", "cc1plus", "lto1", "as", "collect2", "cabal", "stack", "unshare", "mount",
-                                    "ld",     "strip", "ar", "ghc-pkg", "clang", "lld", "mold", NULL};
+static const char *const quiet[] = {"cc1", "cc1plus", "lto1", "as",      "collect2", "cabal", "stack", "unshare", "mount",
+                                    "ld",  "strip",   "ar",   "ghc-pkg", "clang",    "lld",   "mold",  NULL};
 /* What lies in the package database, and what was compiled */
 static const char *const known[] = {".hi", ".dyn_hi", ".p_hi", ".o", ".dyn_o", ".a", ".conf", ".cache", NULL};
 
-static bool ends_with(const char *text, size_t length, const char *end) {
+static bool ends_with(const char *text, size_t length, const char *end)
+{
     size_t part = strlen(end);
     return length >= part && !memcmp(text + length - part, end, part);
 }
 
-static bool is_quiet(void) {
+static bool is_quiet(void)
+{
     static int answer; /* 0: not asked yet */
     if (answer)
         return answer == 1;
@@ -52,7 +54,8 @@ static bool is_quiet(void) {
 }
 
 /* Once each, as far as this small table remembers */
-static bool is_new(char kind, const char *text) {
+static bool is_new(char kind, const char *text)
+{
     static unsigned long long seen[SEEN];
     unsigned long long sum = 14695981039346656037ULL ^ (unsigned char)kind; /* FNV-1a */
     for (const char *at = text; *at; at++)
@@ -64,7 +67,8 @@ static bool is_new(char kind, const char *text) {
     return true;
 }
 
-static char *variable(const char *name) {
+static char *variable(const char *name)
+{
     size_t length = strlen(name);
     for (char **each = environ; length && each && *each; each++)
         if (!strncmp(*each, name, length) && (*each)[length] == '=')
@@ -72,7 +76,8 @@ static char *variable(const char *name) {
     return NULL;
 }
 
-static void tell(char kind, const char *text) {
+static void tell(char kind, const char *text)
+{
     size_t length = strlen(text);
     const char *file = variable("WITNESS");
     if (!file || !length || length > LONGEST - 4 || strchr(text, '\n') || is_quiet() || !is_new(kind, text))
@@ -89,7 +94,8 @@ static void tell(char kind, const char *text) {
     errno = before;
 }
 
-static void tell_file(const char *path, int flags) {
+static void tell_file(const char *path, int flags)
+{
     if (path[0] != '/' || (flags & O_ACCMODE) != O_RDONLY || !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5) ||
         !strncmp(path, "/dev/", 5))
         return;
@@ -102,46 +108,53 @@ static void tell_file(const char *path, int flags) {
     tell('f', path);
 }
 
-static int opened(int folder, const char *path, int flags, unsigned mode) {
+static int opened(int folder, const char *path, int flags, unsigned mode)
+{
     tell_file(path, flags);
     return (int)syscall(SYS_openat, folder, path, flags, mode);
 }
 
-#define MODE(last)                                                                                                     \
-    unsigned mode = 0;                                                                                                 \
-    if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) {                                                              \
-        va_list more;                                                                                                  \
-        va_start(more, last);                                                                                          \
-        mode = va_arg(more, unsigned);                                                                                 \
-        va_end(more);                                                                                                  \
+#define MODE(last)                                                                                                             \
+    unsigned mode = 0;                                                                                                         \
+    if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) {                                                                      \
+        va_list more;                                                                                                          \
+        va_start(more, last);                                                                                                  \
+        mode = va_arg(more, unsigned);                                                                                         \
+        va_end(more);                                                                                                          \
     }
 
-int open(const char *path, int flags, ...) {
+int open(const char *path, int flags, ...)
+{
     MODE(flags)
     return opened(AT_FDCWD, path, flags, mode);
 }
 
-int open64(const char *path, int flags, ...) {
+int open64(const char *path, int flags, ...)
+{
     MODE(flags)
     return opened(AT_FDCWD, path, flags, mode);
 }
 
-int openat(int folder, const char *path, int flags, ...) {
+int openat(int folder, const char *path, int flags, ...)
+{
     MODE(flags)
     return opened(folder, path, flags, mode);
 }
 
-int openat64(int folder, const char *path, int flags, ...) {
+int openat64(int folder, const char *path, int flags, ...)
+{
     MODE(flags)
     return opened(folder, path, flags, mode);
 }
 
-DIR *opendir(const char *path) {
+DIR *opendir(const char *path)
+{
     int folder = opened(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC, 0);
     return folder < 0 ? NULL : fdopendir(folder);
 }
 
-char *getenv(const char *name) {
+char *getenv(const char *name)
+{
     tell('v', name);
     return variable(name);
 }

@@ -111,7 +111,7 @@ newVariable name = do
         () <$ c_putenv start
       larger room = do
         start <- mallocBytes (B.length before + room)
-        B.unsafeUseAsCStringLen before $ \(from, size) -> copyBytes start from size
+        B.unsafeUseAsCStringLen before (uncurry (copyBytes start))
         start <$ writeIORef held (start, room)
   pure (maybe (() <$ B.useAsCString name c_unsetenv) place)
   where

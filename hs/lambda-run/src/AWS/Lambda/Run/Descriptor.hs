@@ -84,7 +84,7 @@ retrying name waiting call = go (1 :: Int)
 
 readInto :: Descriptor -> Ptr Word8 -> Int -> IO Int
 readInto descriptor pointer size =
-  retrying "read" (threadWaitRead (Fd descriptor)) (c_read descriptor pointer (fromIntegral size))
+  retrying "read" (threadWaitRead (Fd descriptor)) (cRead descriptor pointer (fromIntegral size))
 
 -- | What comes next, as much as there is; empty at the end.
 readSome :: Reader -> IO ByteString
@@ -178,7 +178,7 @@ writeAll descriptor first second
           pokeByteOff parts 8 (fromIntegral oneSize :: CSize)
           pokeByteOff parts 16 two
           pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
-          retrying "write" (threadWaitWrite (Fd descriptor)) (c_writev descriptor parts 2)
+          retrying "write" (threadWaitWrite (Fd descriptor)) (cWritev descriptor parts 2)
     writeAll descriptor (B.drop done first) (B.drop (done - B.length first) second)
 
 -- | Keep a standard descriptor for us alone: a copy of it is returned, and whoever uses the original from here on uses
@@ -247,11 +247,11 @@ foreign import ccall unsafe "recv" c_recv :: CInt -> Ptr Word8 -> CSize -> CInt 
 
 -- They wait. With the threaded runtime the program's other threads go on meanwhile, which is what "safe" is for; without it
 -- it would cost as much as it does there, for nothing.
-c_read :: CInt -> Ptr Word8 -> CSize -> IO CSsize
-c_read = if rtsSupportsBoundThreads then c_read_safe else c_read_unsafe
+cRead :: CInt -> Ptr Word8 -> CSize -> IO CSsize
+cRead = if rtsSupportsBoundThreads then c_read_safe else c_read_unsafe
 
-c_writev :: CInt -> Ptr () -> CInt -> IO CSsize
-c_writev = if rtsSupportsBoundThreads then c_writev_safe else c_writev_unsafe
+cWritev :: CInt -> Ptr () -> CInt -> IO CSsize
+cWritev = if rtsSupportsBoundThreads then c_writev_safe else c_writev_unsafe
 
 foreign import ccall safe "read" c_read_safe :: CInt -> Ptr Word8 -> CSize -> IO CSsize
 

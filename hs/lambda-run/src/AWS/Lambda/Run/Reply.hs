@@ -162,10 +162,13 @@ readChunks reader = apart [] 0
       let now = total + size
       if next == 0
         then B.take now whole <$ trailers
-        else if now + next <= B.length whole then inPlace whole start now next else do
-          piece <- readExactly reader next
-          endOfChunk
-          apart [piece, B.take now whole] (now + next)
+        else
+          if now + next <= B.length whole
+            then inPlace whole start now next
+            else do
+              piece <- readExactly reader next
+              endOfChunk
+              apart [piece, B.take now whole] (now + next)
     readSize = readLine reader >>= maybe (throwIO Gone) pure . (>>= chunkSize)
     chunkSize one
       | (digits, rest) <- C.span isHexDigit one, C.all (`elem` ("; \t" :: String)) (B.take 1 rest) = sizeIn hexadecimal digits
