@@ -91,6 +91,21 @@ def test_what_code_asks_for_while_it_is_compiled_counts(
     assert "the variable OWN_WORD is not as it was" in made.good("why", OWN_WORD="c").out
 
 
+def test_what_a_preprocessor_opens_as_a_stream_counts(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    """As sed does, and most that is written in C."""
+    need("ghc")
+    rules = tmp_path / "rules.sed"
+    made = workshop(f='source = "hs/f"')
+    made.write("hs/f/Main.hs", '{-# OPTIONS_GHC -F -pgmF ./pre.sh #-}\nmain :: IO ()\nmain = putStrLn "WORD"\n')
+    made.write("hs/f/pre.sh", f'#!/bin/sh\nsed -f {rules} "$2" > "$3"\n')
+    (made.folder / "hs/f/pre.sh").chmod(0o755)
+    for word in ("one", "two"):
+        rules.write_text(f"s/WORD/{word}/\n")
+        assert "binary:f" in made.good("binary").ran
+        assert says(made) == word
+        assert made.good("binary").ran == set()
+
+
 def test_what_is_read_counts_in_a_folder_with_blanks_that_has_no_fixed_name(tmp_path: Path) -> None:
     need("ghc")
     made = make_workshop(tmp_path / "a folder: with blanks", f='source = "hs/f"')

@@ -6,14 +6,15 @@
 
    GHC notes what a module's code tells it (addDependentFile), and nothing of what that code does besides
    (runIO (readFile …), lookupEnv); of a Setup program nobody knows anything. These functions do what the C library's
-   do, by the kernel's own call, so nothing of that library but `syscall` and `fdopendir` is needed, in no version: the
-   same file serves every C library whose programs may be met. */
+   do, by the kernel's own call, so nothing of that library but `syscall`, `fdopen` and `fdopendir` is needed, in no version:
+   the same file serves every C library whose programs may be met. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -145,6 +146,37 @@ int openat64(int folder, const char *path, int flags, ...)
 {
     MODE(flags)
     return opened(folder, path, flags, mode);
+}
+
+/* As the C library opens a stream (POSIX, fopen; x and e of C11 and glibc): what else is in the mode, fdopen knows */
+static FILE *stream(const char *path, const char *mode)
+{
+    int flags = mode[0] == 'r' ? 0 : mode[0] == 'w' ? O_CREAT | O_TRUNC : O_CREAT | O_APPEND;
+    int access = mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+    if (!strchr("rwa", mode[0]) || !mode[0]) {
+        errno = EINVAL;
+        return NULL;
+    }
+    for (const char *at = mode + 1; *at && *at != ','; at++) {
+        if (*at == '+')
+            access = O_RDWR;
+        flags |= *at == 'x' ? O_EXCL : *at == 'e' ? O_CLOEXEC : 0;
+    }
+    int file = opened(AT_FDCWD, path, flags | access, 0666);
+    FILE *made = file < 0 ? NULL : fdopen(file, mode);
+    if (file >= 0 && !made)
+        syscall(SYS_close, file);
+    return made;
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+    return stream(path, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode)
+{
+    return stream(path, mode);
 }
 
 DIR *opendir(const char *path)
