@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base.errors import BuildError
+from tasks.lib.base.processes import Log
 from tasks.lib.build import haskell
 from tasks.lib.build.host import Host
-from tasks.lib.build.job import refuse_what_cannot_be
+from tasks.lib.build.job import Job, refuse_what_cannot_be
 from tests.build.jobs import job
 from tests.support import need
 
@@ -32,6 +33,12 @@ executable f
   if flag(big)
     cpp-options: -DBIG
 """
+
+
+def tool_of(made: Job, log: Log = print) -> str:
+    """Build with the tools of this host: which one did it."""
+    host = Host(Path("build/.work"), Path("build/.cache"))
+    return haskell.build(host, host.toolchain(print), made, log)
 
 
 @pytest.mark.parametrize("tool", ["cabal", "stack"])
@@ -113,8 +120,7 @@ def test_options_of_project_files_and_of_lambda_toml_are_both_taken(
     files = {"cabal.project": project, "cabal.project.local": local}
     files = {name: content for name, content in files.items() if content}
     made = job("cabal", **{"f.cabal": f"{description}  default-language: Haskell2010\n", "Main.hs": text} | files)
-    host = Host(Path("build/.work"), Path("build/.cache"))
-    haskell.build(host, host.toolchain(print), replace(made, ghc_options=("-DY",)), print)
+    tool_of(replace(made, ghc_options=("-DY",)))
     assert subprocess.run([made.target], capture_output=True, check=True).stdout == b"both"
 
 
@@ -131,9 +137,7 @@ def test_a_package_that_lacks_something_stops_no_program_of_another() -> None:
         "my/c/c.cabal": head.format("c", "executable c\n  main-is: Main.hs") + ", nobody-has-this\n",
     }
     made, said = job("cabal", **files), list[str]()
-    host = Host(Path("build/.work"), Path("build/.cache"))
-    tool = haskell.build(host, host.toolchain(print), replace(made, ghc_options=("-O0",)), said.append)
-    assert tool == "cabal with a, b alone"
+    assert tool_of(replace(made, ghc_options=("-O0",)), said.append) == "cabal with a, b alone"
     assert sum("a package of the project, or its tests, lacks something" in line for line in said) == 1
     assert subprocess.run([made.target], capture_output=True, check=True).stdout == b"b"
 
@@ -149,5 +153,4 @@ def test_tests_that_a_project_file_wants_stop_no_program() -> None:
         + text.format("test-suite t\n  type: exitcode-stdio-1.0\n", ", nobody-has-this").split("version: 1\n")[1],
         "Main.hs": "main :: IO ()\nmain = mempty\n",
     }
-    host = Host(Path("build/.work"), Path("build/.cache"))
-    assert haskell.build(host, host.toolchain(print), job("cabal", **files), print) == "cabal with f alone"
+    assert tool_of(job("cabal", **files)) == "cabal with f alone"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-MARK = "//"  # POSIX keeps two slashes apart from one, and no path that was resolved begins with them
+# POSIX keeps two slashes apart from one, and no path that was resolved begins with them
 VARIABLE, NAMES = "//variable/", "//names"
 
 

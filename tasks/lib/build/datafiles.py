@@ -26,6 +26,7 @@ from ..settings.words import Builder
 from .hints import is_known
 from .job import Job
 from .machine import Machine
+from .sources import NAME
 
 ENDING = b"_datadir\0"
 LONGEST = 200  # of a package's name
@@ -97,7 +98,7 @@ def _packages(job: Job) -> dict[str, tuple[Path, list[str]]]:
     found: dict[str, tuple[Path, list[str]]] = {}
     for path in sorted(job.descriptions, key=lambda path: path.suffix == ".cabal"):
         text = path.read_text(errors="replace")
-        named = re.search(r"(?mi)^name:\s*['\"]?([\w-]+)", text)
+        named = NAME.search(text)
         name = (named[1] if named else path.stem if path.suffix == ".cabal" else path.parent.name).replace("-", "_")
         folder = _field(text, "data-dir").strip().strip("\"'")
         words = ["".join(match) for match in NAMED.findall(_field(text, "data-files"))]

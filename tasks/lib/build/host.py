@@ -158,11 +158,12 @@ class Host:
             own = (str(self._parent), *([str(fixed.PLACE)] if self._is_fixed else []))
             record = Path(self._real, f"{name}.outside")
             read = [str(path) for path in self._package_files]
-            surroundings = Surroundings(self.environment, settings, own, read)
+            environment = self.environment
+            surroundings = Surroundings(environment, settings, own, read)
             outside = Outside(record, self._real / trace, sources, surroundings)
             if anew := outside.has_changed() or was_set_back:
                 derived.remove(manifest)
-            given = sha256(repr(variables(self.environment)).encode()).hexdigest()[:16]
+            given = sha256(repr(variables(environment)).encode()).hexdigest()[:16]
             folder = mirror(sources, into, manifest, f"{settings} {self.workspace} {given}")
             outside.begin(anew=anew)
             self._outside, self._told = outside, self._witnesses(trace)

@@ -22,13 +22,14 @@ from ..base.files import exists, is_file, is_lfs_pointer
 from .listing import absolute, source_files
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
-NAMING = frozenset({*PROJECT_FILES, "package.yaml", "cabal.project.local", "cabal.project.freeze"})
+READ_BY_NAME = (*PROJECT_FILES, "cabal.project.local", "cabal.project.freeze")  # at the top, and whatever git ignores
+NAMING = frozenset({*READ_BY_NAME, "package.yaml"})
+NAME = re.compile(r"(?mi)^name:\s*['\"]?([\w-]+)")  # of a package, in its description
 OUTSIDE = r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)"
 ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a whole, in a list of packages
 LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 PACKAGES, EXTRA_DEPS = LIST.format("packages"), LIST.format("extra-deps")
 WORDS = r"[\s,'\"\[\]]+"
-READ_BY_NAME = (*PROJECT_FILES, "cabal.project.local", "cabal.project.freeze")  # at the top, and whatever git ignores
 SHOWN = 3  # names in a note
 MOST_FILES = 100_000  # of one program
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .sources import Tree, extra_deps
+from .sources import NAME, Tree, extra_deps
 
 HASKELL = frozenset({".hs", ".lhs", ".hs-boot", ".lhs-boot", ".hsig"})
 PREPROCESSED = frozenset({".x", ".y", ".ly", ".hsc", ".chs", ".gc", ".cpphs"})  # Cabal's knownSuffixHandlers
@@ -128,7 +128,7 @@ def _packages(sources: Tree) -> list[Package]:
         return [Package(Path(sources.base), "")]
     found: dict[Path, Package] = {}
     for path, text in texts.items():
-        named = re.search(r"(?mi)^name:\s*['\"]?([\w-]+)", text)
+        named = NAME.search(text)
         found[path.parent] = Package(path.parent, named[1] if named else path.stem)
     outer = [] if sources.folder in found else [Package(Path(sources.base), "")]
     return [*sorted(found.values(), key=lambda package: -len(package.folder.parts)), *outer]

@@ -13,9 +13,9 @@ import re
 from ..base.processes import Log
 from .job import EXECUTABLES, Job
 from .machine import BIN, Machine
+from .sources import NAME
 from .stale import named_tools
 
-NAME = re.compile(r"(?mi)^name:\s*['\"]?([\w-]+)")
 KEY = re.compile(r"(?m)^[ \t]+([\w-]+):")  # of a package.yaml: executables are keys
 # A field of the person's own is nothing to Cabal (x-…) and hpack (_…); Cabal looks for the preprocessors that it knows
 # in PATH, as it did before 2.0. What was made so is kept, with its time: a newer description would be configured anew
