@@ -3,86 +3,66 @@
 in   a source of chance
 out  `Mixture.edit()` → what was done, in words; `files(…)` → the sources, by name
 
-Library `c`: C sources with a header of their own, hsc2hs, a module with CPP. Library `s`: a Setup of its own that
+Library `c`: C sources with headers of their own, hsc2hs, modules with CPP. Library `s`: a Setup of its own that
 writes a module from a file. Library `g`: a lexer of alex, a grammar of happy, where they are installed. Program `p`:
-files compiled in by TemplateHaskell, Paths_ with data files, modules that come and go. Descriptions are cabal files, or
-package.yaml for stack.
+files compiled in by TemplateHaskell, Paths_ with data files, modules that come, go, move, turn literate and break, and
+an internal library whose modules import each other. Descriptions are cabal files, or package.yaml for stack. Of what is
+cheap to compile there are WIDTH, so that one build proves many edits.
 """
 
 from __future__ import annotations
 
 import shutil
 from random import Random
+from typing import NamedTuple
+
+from tests.build.mixture_texts import (
+    BOOT,
+    BROKEN,
+    C_SOURCE,
+    CHAIN,
+    FOREIGN,
+    GENERATED,
+    GRAMMAR,
+    HEAD,
+    LEXER,
+    LIBRARY,
+    MAIN,
+    READER,
+    RING,
+    SETUP,
+    TABLE,
+    YAML,
+)
 
 GENERATES = bool(shutil.which("alex") and shutil.which("happy"))
-HEAD = "cabal-version: 2.4\nname: {}\nversion: {}\n"
-LIBRARY = "library\n  exposed-modules: {}\n  default-language: Haskell2010\n  build-depends: base{}\n"
-SETUP = """import Distribution.Simple
-import Distribution.Simple.Setup (buildVerbosity)
-main :: IO ()
-main = defaultMainWithHooks simpleUserHooks { buildHook = \\p l h f -> do
-  text <- readFile "numbers.txt"
-  let number = show (sum (map read (lines text) :: [Int]))
-  writeFile "Made.hs" ("module Made where\\nmade :: Int -> Int\\nmade x = x + " ++ number ++ "\\n")
-  buildHook simpleUserHooks p l h f }
-"""
-LEXER = """{{
-module Lexer where
-}}
-%wrapper "basic"
-tokens :-
-  $white+ ;
-  [0-9]+ {{ \\s -> Number (read s + {n}) }}
-  [\\+\\{o}] {{ \\_ -> Plus }}
-{{
-data Token = Number Int | Plus deriving (Eq, Show)
-}}
-"""
-GRAMMAR = """{{
-module Grammar where
-import Lexer
-}}
-%name calculate
-%tokentype {{ Token }}
-%error {{ failed }}
-%token
-  number {{ Number $$ }}
-  '+' {{ Plus }}
-%%
-Sum : Sum '+' number {{ $1 + $3 + {n} }}
-    | number {{ $1 }}
-{{
-failed :: [Token] -> a
-failed _ = error "no sum"
-}}
-"""
-TABLE = '{{-# LANGUAGE CPP #-}}\nmodule Table where\n#include "own.h"\ntable :: [Int]\ntable = map (* OWN) [{n} .. 9]\n'
-FOREIGN = """module Outer where
-import Foreign.C.Types
-#include "own.h"
-#include <errno.h>
-foreign import ccall "own_add" ownAdd :: CInt -> CInt
-errno :: Int
-errno = #{{const EDOM}} + #{{const OWN}} + {n}
-"""
-C_SOURCE = '#include "own.h"\nint own_add(int x) {{ return x + OWN + {n}; }}\n'
-MAIN = """{{-# LANGUAGE TemplateHaskell #-}}
-module Main (main) where
-import Outer (errno, ownAdd)
-import Language.Haskell.TH
-import Language.Haskell.TH.Syntax
-import Made (made)
-import Paths_p
-import Table
-{imports}
-main :: IO ()
-main = do
-  folder <- getDataFileName "data.txt"
-  let text = $(do {{ addDependentFile "{embedded}"; runIO (readFile "{embedded}") >>= litE . stringL }})
-  interact (\\s -> folder ++ text ++ show (table, errno, ownAdd {n}, made (length s), version, [{uses}]))
-"""
-GENERATED = "build-tools: [alex, happy]\nlibrary:\n  source-dirs: .\n"
-YAML = "name: {}\nversion: '{}'\ndependencies: [base{}]\n"
+WIDTH = 3
+MENDED, BREAKING = 0.7, 0.2  # how often, of steps and of chances
+
+
+class Extra(NamedTuple):
+    """A module of the program that comes and goes."""
+
+    value: int
+    folder: str = ""
+    literate: bool = False
+    broken: bool = False
+
+
+class State(NamedTuple):
+    """All that edits change; what is not changed in place can be undone."""
+
+    numbers: dict[str, int]
+    texts: dict[str, str]
+    comments: dict[str, int]
+    extra: dict[str, Extra]
+    deep: frozenset[int] = frozenset()  # headers in a folder further down
+    options: bool = False
+
+    def copy(self) -> State:
+        """The same, apart."""
+        dicts = dict(self.numbers), dict(self.texts), dict(self.comments), dict(self.extra)
+        return State(*dicts, self.deep, self.options)
 
 
 class Mixture:
@@ -91,124 +71,173 @@ class Mixture:
     def __init__(self, chance: Random, *, described: bool) -> None:
         self.chance, self.described = chance, described
         self.generates = GENERATES
-        names = ("c", "header", "table", "foreign", "lexer", "grammar", "setup", "main", "version")
-        self.numbers = dict.fromkeys(names, 1)
-        self.texts = {"p/mail.txt": "one", "p/data.txt": "data", "README.md": "read"}
-        self.comments: dict[str, int] = {}
-        self.extra: dict[str, int] = {"E1": 1}
-        self.options = 0
+        of_each = ("c", "header", "table", "foreign", "mail")
+        names = [*(f"{name}{i}" for name in of_each for i in range(WIDTH))]
+        names += ["lexer", "grammar", "setup", "main", "version", "ring", "chain"]
+        texts = {f"p/mail{i}.txt": "one" for i in range(WIDTH)} | {"p/data.txt": "data", "README.md": "read"}
+        self.now = State(dict.fromkeys(names, 1), texts, {}, {"E1": Extra(1)})
         self.made = 1
-        self.past = [self._state()]
-
-    def _state(self) -> tuple[dict[str, int], dict[str, str], dict[str, int], dict[str, int], int]:
-        return dict(self.numbers), dict(self.texts), dict(self.comments), dict(self.extra), self.options
+        self.past = [self.now.copy()]
 
     def modules(self) -> list[str]:
         """Names of the program's modules but Main."""
-        return sorted(self.extra)
+        return sorted([*self.now.extra, *(f"Mail{i}" for i in range(WIDTH))])
 
     def files(self) -> dict[str, str]:
         """The sources."""
-        n = self.numbers
-        uses = [f"{name}.value" for name in self.modules()] + (
-            ["calculate (alexScanTokens s)"] if self.generates else []
-        )
-        imports = "".join(f"import qualified {name}\n" for name in self.modules())
-        imports += "import Grammar\nimport Lexer\n" if self.generates else ""
-        found = dict(self.texts) | {
-            "c/Table.hs": TABLE.format(n=n["table"]),
-            "c/Outer.hsc": FOREIGN.format(n=n["foreign"]),
-            "c/cbits/own.c": C_SOURCE.format(n=n["c"]),
-            "c/include/own.h": f"#define OWN {n['header']}\n",
+        n = self.now.numbers
+        found = dict(self.now.texts) | {
             "s/Setup.hs": SETUP,
             "s/numbers.txt": f"{n['setup']}\n2\n",
-            "p/Main.hs": MAIN.format(n=n["main"], imports=imports, uses=", ".join(uses), embedded="mail.txt"),
+            "p/Main.hs": self._main(),
+            "p/inner/Ring.hs": RING.format(n=n["ring"]),
+            "p/inner/Chain.hs": CHAIN.format(n=n["chain"]),
+            "p/inner/Chain.hs-boot": BOOT,
         }
-        for name, value in self.extra.items():
-            found[f"p/{name}.hs"] = f"module {name} where\nvalue :: Int\nvalue = {value}\n"
+        for i in range(WIDTH):
+            deep = "deep/" if i in self.now.deep else ""
+            found |= {
+                f"c/Table{i}.hs": TABLE.format(i=i, n=n[f"table{i}"]),
+                f"c/Outer{i}.hsc": FOREIGN.format(i=i, n=n[f"foreign{i}"]),
+                f"c/cbits/own{i}.c": C_SOURCE.format(i=i, n=n[f"c{i}"]),
+                f"c/include/{deep}own{i}.h": f"#define OWN{i} {n[f'header{i}']}\n",
+                f"p/Mail{i}.hs": READER.format(i=i, n=n[f"mail{i}"]),
+            }
+        for name, extra in self.now.extra.items():
+            text = f"module {name} where\nvalue :: Int\nvalue = {extra.value}\n" + (BROKEN if extra.broken else "")
+            text = "".join(f"> {line}\n" for line in text.splitlines()) if extra.literate else text
+            found[f"p/{extra.folder}{name}.{'lhs' if extra.literate else 'hs'}"] = text
         if self.generates:
             found["g/Lexer.x"] = LEXER.format(n=n["lexer"], o="-")
             found["g/Grammar.y"] = GRAMMAR.format(n=n["grammar"])
-        for name, times in self.comments.items():
-            if name in found:
-                found[name] += f"-- said {times}\n" if times else ""
+        for name, times in self.now.comments.items():
+            found[name] += f"-- said {times}\n" if times else ""
         return found | (self._yaml() if self.described else self._cabal())
 
+    def _main(self) -> str:
+        uses, texts = [f"{name}.value" for name in sorted(self.now.extra)], []
+        names = self.modules()
+        for i in range(WIDTH):
+            names += [f"Table{i}", f"Outer{i}"]
+            texts.append(f"Mail{i}.text")
+            uses += [f"sum Table{i}.table", f"Outer{i}.errno", f"fromIntegral (Outer{i}.ownAdd {i})"]
+        imports = "".join(f"import qualified {name}\n" for name in names)
+        if self.generates:
+            imports += "import Grammar\nimport Lexer\n"
+            uses.append("calculate (alexScanTokens s)")
+        n = self.now.numbers["main"]
+        return MAIN.format(n=n, imports=imports, uses=", ".join(uses), texts=", ".join(texts))
+
     def _cabal(self) -> dict[str, str]:
-        version, needs = f"1.{self.numbers['version']}", ", g" if self.generates else ""
-        options = "  ghc-options: -O0\n" if self.options else ""
-        c = "  include-dirs: include\n  includes: own.h\n  c-sources: cbits/own.c\n"
+        version, needs = f"1.{self.now.numbers['version']}", ", g" if self.generates else ""
+        options = "  ghc-options: -O0\n" if self.now.options else ""
+        sources = ", ".join(f"cbits/own{i}.c" for i in range(WIDTH))
+        c = f"  include-dirs: include, include/deep\n  c-sources: {sources}\n"
+        modules = ", ".join(f"Table{i}, Outer{i}" for i in range(WIDTH))
+        inner = LIBRARY.replace("library", "library inner", 1).format("Ring, Chain", "")
         found = {
-            "cabal.project": "packages: c/*.cabal s/*.cabal p/*.cabal"
-            + (" g/*.cabal" if self.generates else "")
-            + "\n",
-            "c/c.cabal": HEAD.format("c", 1) + LIBRARY.format("Table, Outer", "") + c,
+            "cabal.project": f"packages: c/*.cabal s/*.cabal p/*.cabal{' g/*.cabal' if self.generates else ''}\n",
+            "c/c.cabal": HEAD.format("c", 1) + LIBRARY.format(modules, "") + c,
             "s/s.cabal": HEAD.format("s", 1)
             + "build-type: Custom\ncustom-setup\n  setup-depends: base, Cabal\n"
             + LIBRARY.format("Made", ""),
             "p/p.cabal": HEAD.format("p", version)
-            + "data-files: data.txt\nexecutable p\n  main-is: Main.hs\n  default-language: Haskell2010\n"
+            + f"data-files: data.txt\n{inner}  hs-source-dirs: inner\n"
+            + "executable p\n  main-is: Main.hs\n  default-language: Haskell2010\n  hs-source-dirs: ., more\n"
             + f"  other-modules: Paths_p, {', '.join(self.modules())}\n  autogen-modules: Paths_p\n"
-            + f"  build-depends: base, template-haskell, c, s{needs}\n{options}",
+            + f"  build-depends: base, template-haskell, inner, c, s{needs}\n{options}",
         }
         if self.generates:
             found["g/g.cabal"] = HEAD.format("g", 1) + LIBRARY.format("Lexer, Grammar", ", array")
-            found["g/g.cabal"] += "  build-tool-depends: alex:alex, happy:happy\n"
+            found["g/g.cabal"] += "  ghc-options: -O0\n  build-tool-depends: alex:alex, happy:happy\n"
         return found
 
     def _yaml(self) -> dict[str, str]:
-        options = "    ghc-options: -O0\n" if self.options else ""
-        c = "library:\n  source-dirs: .\n  include-dirs: include\n  c-sources: cbits/own.c\n"
+        options = "    ghc-options: -O0\n" if self.now.options else ""
+        c = "library:\n  source-dirs: .\n  include-dirs: [include, include/deep]\n  c-sources: cbits/*.c\n"
         s = "custom-setup:\n  dependencies: [base, Cabal]\nlibrary:\n  source-dirs: .\n  exposed-modules: Made\n"
         needs, more = (
             (", g", {"g/package.yaml": YAML.format("g", 1, ", array") + GENERATED}) if self.generates else ("", {})
         )
-        p = YAML.format("p", f"1.{self.numbers['version']}", f", template-haskell, c, s{needs}")
+        p = YAML.format("p", f"1.{self.now.numbers['version']}", f", template-haskell, c, s{needs}")
+        inner = "internal-libraries:\n  inner:\n    source-dirs: inner\n"
+        program = "executables:\n  p:\n    main: Main.hs\n    source-dirs: [., more]\n    dependencies: inner\n"
         return more | {
             "stack.yaml": f"resolver: ghc-9.0.2\npackages: [c, s, p{needs}]\n",
             "c/package.yaml": YAML.format("c", 1, "") + c,
             "s/package.yaml": YAML.format("s", 1, "") + s,
-            "p/package.yaml": f"{p}data-files: data.txt\nexecutables:\n  p:\n    main: Main.hs\n{options}",
+            "p/package.yaml": f"{p}data-files: data.txt\n{inner}{program}{options}",
         }
 
     def edit(self) -> str:
-        """A few changes; what was done."""
-        acts = [self._number] * 4 + [self._text] * 2 + [self._comment] * 2
-        acts += [self._come, self._go, self._option, self._undo, self._undo]
-        done = [self.chance.choice(acts)() for _ in range(self.chance.randint(1, 5))]
-        self.past = [*self.past[-20:], self._state()]
+        """A few changes, or many; what was done."""
+        acts = [self._number] * 6 + [self._text] * 3 + [self._comment] * 2
+        acts += [self._come, self._go, self._move, self._move, self._option, self._undo, self._break]
+        if self.chance.random() < MENDED:
+            self._mend()
+        most = self.chance.choice([2, 20])
+        done = [self.chance.choice(acts)() for _ in range(self.chance.randint(1, most))]
+        self.past = [*self.past[-20:], self.now.copy()]
         return ", ".join(done)
 
     def _number(self) -> str:
-        name = self.chance.choice(sorted(self.numbers))
-        self.numbers[name] = self.chance.randrange(1, 9)
+        name = self.chance.choice(sorted(self.now.numbers))
+        self.now.numbers[name] = self.chance.randrange(1, 9)
         return f"number of {name}"
 
     def _text(self) -> str:
-        name = self.chance.choice(sorted(self.texts))
-        self.texts[name] = self.chance.choice(["one", "two", "", "one\ntwo\n"])
+        name = self.chance.choice(sorted(self.now.texts))
+        self.now.texts[name] = self.chance.choice(["one", "two", "", "one\ntwo\n"])
         return name
 
     def _comment(self) -> str:
-        name = self.chance.choice(["c/Table.hs", "p/Main.hs", "s/Setup.hs", "p/E1.hs"])
-        self.comments[name] = self.chance.randrange(3)
+        names = ["c/Table0.hs", "p/Main.hs", "s/Setup.hs", "p/Mail0.hs", "p/inner/Ring.hs", "p/inner/Chain.hs-boot"]
+        name = self.chance.choice(names)
+        self.now.comments[name] = self.chance.randrange(3)
         return f"comment in {name}"
 
     def _come(self) -> str:
         self.made += 1
-        self.extra[f"E{self.made}"] = self.made
+        self.now.extra[f"E{self.made}"] = Extra(self.made)
         return "a module more"
 
     def _go(self) -> str:
-        if len(self.extra) > 1:
-            del self.extra[self.chance.choice(sorted(self.extra))]
+        if len(self.now.extra) > 1:
+            del self.now.extra[self._some_extra()]
         return "a module less"
 
+    def _some_extra(self) -> str:
+        return self.chance.choice(sorted(self.now.extra))
+
+    def _move(self) -> str:
+        """A module to another folder, or to a literate file; a header further down, or up."""
+        kind = self.chance.choice(["folder", "literate", "header"])
+        if kind == "header":
+            self.now = self.now._replace(deep=self.now.deep ^ {self.chance.randrange(WIDTH)})
+            return "header moved"
+        name = self._some_extra()
+        extra = self.now.extra[name]
+        if kind == "folder":
+            self.now.extra[name] = extra._replace(folder="" if extra.folder else "more/")
+        else:
+            self.now.extra[name] = extra._replace(literate=not extra.literate)
+        return f"{name}: other {kind}"
+
     def _option(self) -> str:
-        self.options = 1 - self.options
+        self.now = self.now._replace(options=not self.now.options)
         return "option"
 
     def _undo(self) -> str:
-        numbers, texts, comments, extra, self.options = self.chance.choice(self.past)
-        self.numbers, self.texts, self.comments, self.extra = dict(numbers), dict(texts), dict(comments), dict(extra)
+        self.now = self.chance.choice(self.past).copy()
         return "undone"
+
+    def _break(self) -> str:
+        """One step in a few does not compile, until it is mended."""
+        if self.chance.random() < BREAKING:
+            name = self._some_extra()
+            self.now.extra[name] = self.now.extra[name]._replace(broken=True)
+            return f"{name} broken"
+        return self._number()
+
+    def _mend(self) -> None:
+        self.now.extra.update({name: extra._replace(broken=False) for name, extra in self.now.extra.items()})

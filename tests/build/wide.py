@@ -27,7 +27,7 @@ from tests.build.families import Families
 from tests.build.mixture import Mixture
 from tests.build.walking import build_digest
 
-LONGEST = 10  # builds between two comparisons
+LONGEST = 10  # builds between two comparisons; of what is mixed, where most of a package is compiled anew, half of them
 Place = tuple[Callable[[str], Machine], Callable[[str], None]]  # what builds, by name; what removes all it built
 CABAL = """cabal-version: 2.4
 name: p
@@ -101,7 +101,7 @@ class WideWalk:
     def some(self) -> None:
         """A few builds, each after edits; the last one is compared."""
         self.history = self.history[-1:]
-        for _ in range(self.chance.randint(1, LONGEST)):
+        for _ in range(self.chance.randint(1, LONGEST // 2 if self.kind.startswith("mixed") else LONGEST)):
             done = self.edit()
             files = self.sources()
             found = self.built("walk", files)
@@ -199,7 +199,7 @@ def place_of(where: str) -> Iterator[Place]:
 
     with engines.shared() as engine:
         os.environ["DOCKER_HOST"] = engine.address
-        image = toolchain_image(Path("toolchain"), engine, engines.base(engine, "bookworm"))
+        image = toolchain_image(Path("toolchain"), engine, engines.base(engine, "bookworm"), "alex", "happy")
         with walk_machines(engine, image) as made:
             yield made.__getitem__, emptied(made)
 
