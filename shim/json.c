@@ -253,6 +253,11 @@ static inline __attribute__((always_inline)) uint64_t place_groups(struct json_s
 
 /* ---- the text ---- */
 
+/* Of a block: what names and values follow on, and where they stand. */
+struct tokens {
+    uint64_t names, values, open, close, comma, colon, opening, closing, inside, start, scalar_end;
+};
+
 #define WIDTH 16
 #include "json_block.h"
 #ifdef __x86_64__

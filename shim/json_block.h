@@ -15,6 +15,7 @@
 #define check_utf8 NAMED(check_utf8)
 #define escaped_bytes NAMED(escaped_bytes)
 #define check_numbers NAMED(check_numbers)
+#define check_order NAMED(check_order)
 #define scan_block NAMED(scan_block)
 #define scan_blocks NAMED(scan_blocks)
 
@@ -171,6 +172,22 @@ static inline __attribute__((always_inline)) void check_numbers(struct json_scan
         NAMED(check_words)(scan, word, scalar, at);
 }
 
+/* Where a name, a colon, a value, a comma or the end of a bracket must stand. */
+static inline __attribute__((always_inline)) void check_order(struct json_scan *scan, const struct tokens *found, uint64_t space)
+{
+    uint64_t *carry = scan->carry;
+    const uint64_t name = next(found->names, space, &carry[NAME]), value = next(found->values, space, &carry[VALUE]);
+    const uint64_t name_end = end_of_run(name & found->opening, found->inside, &carry[IN_NAME]);
+    const uint64_t behind_name = next(name_end, space, &carry[BEHIND_NAME]);
+    const uint64_t value_end =
+        behind((found->closing & ~name_end) | found->close, &carry[BEHIND_VALUE]) | found->scalar_end;
+    const uint64_t behind_value = end_of_run(value_end, space, &carry[SPACE_BEHIND_VALUE]);
+    const uint64_t behind_open = next(found->open, space, &carry[BEHIND_OPEN]);
+    scan->wrong |= (name & ~(found->opening | found->close)) |
+                   (value & ~(found->open | found->opening | found->start | found->close)) | (behind_name ^ found->colon) |
+                   (behind_value & ~(found->comma | found->close)) | (found->close & ~(behind_value | behind_open));
+}
+
 /* Go on by the block; it stands at `at` in the text, or would if that were so long. */
 static inline __attribute__((always_inline)) void scan_block(struct json_scan *scan, const unsigned char *bytes,
                                                              const unsigned char *at)
@@ -210,16 +227,12 @@ static inline __attribute__((always_inline)) void scan_block(struct json_scan *s
     uint64_t in_object;
     scan->wrong |= comma & place_brackets(scan, open, close, brace, &in_object);
 
-    /* Where a name, a colon, a value, a comma or the end of a bracket must stand. */
-    const uint64_t name = next((open & brace) | (comma & in_object), space, &carry[NAME]);
-    const uint64_t value = next((open & ~brace) | (comma & ~in_object) | colon, space, &carry[VALUE]);
-    const uint64_t name_end = end_of_run(name & opening, inside, &carry[IN_NAME]);
-    const uint64_t behind_name = next(name_end, space, &carry[BEHIND_NAME]);
-    const uint64_t value_end = behind((closing & ~name_end) | close, &carry[BEHIND_VALUE]) | (behind_scalar & ~scalar);
-    const uint64_t behind_value = end_of_run(value_end, space, &carry[SPACE_BEHIND_VALUE]);
-    const uint64_t behind_open = next(open, space, &carry[BEHIND_OPEN]);
-    scan->wrong |= (name & ~(opening | close)) | (value & ~(open | opening | start | close)) | (behind_name ^ colon) |
-                   (behind_value & ~(comma | close)) | (close & ~(behind_value | behind_open));
+    const uint64_t names = (open & brace) | (comma & in_object), values = (open & ~brace) | (comma & ~in_object) | colon;
+    const struct tokens found = {names, values, open, close, comma, colon, opening, closing, inside, start, behind_scalar & ~scalar};
+    if (space) /* most texts have some in each block, or none at all */
+        check_order(scan, &found, space);
+    else
+        check_order(scan, &found, 0);
 }
 
 /* Whole blocks; and what is left behind them, with blanks behind it, where no more of the text will come. */
@@ -251,6 +264,7 @@ static void scan_blocks(struct json_scan *scan, const unsigned char *text, size_
 #undef check_utf8
 #undef escaped_bytes
 #undef check_numbers
+#undef check_order
 #undef scan_block
 #undef scan_blocks
 #undef odd_ones_up_to
