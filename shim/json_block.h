@@ -173,14 +173,14 @@ static inline __attribute__((always_inline)) void check_numbers(struct json_scan
 }
 
 /* Where a name, a colon, a value, a comma or the end of a bracket must stand. */
-static inline __attribute__((always_inline)) void check_order(struct json_scan *scan, const struct tokens *found, uint64_t space)
+static inline __attribute__((always_inline)) void check_order(struct json_scan *scan, const struct tokens *found,
+                                                              uint64_t space)
 {
     uint64_t *carry = scan->carry;
     const uint64_t name = next(found->names, space, &carry[NAME]), value = next(found->values, space, &carry[VALUE]);
     const uint64_t name_end = end_of_run(name & found->opening, found->inside, &carry[IN_NAME]);
     const uint64_t behind_name = next(name_end, space, &carry[BEHIND_NAME]);
-    const uint64_t value_end =
-        behind((found->closing & ~name_end) | found->close, &carry[BEHIND_VALUE]) | found->scalar_end;
+    const uint64_t value_end = behind((found->closing & ~name_end) | found->close, &carry[BEHIND_VALUE]) | found->scalar_end;
     const uint64_t behind_value = end_of_run(value_end, space, &carry[SPACE_BEHIND_VALUE]);
     const uint64_t behind_open = next(found->open, space, &carry[BEHIND_OPEN]);
     scan->wrong |= (name & ~(found->opening | found->close)) |
@@ -228,7 +228,8 @@ static inline __attribute__((always_inline)) void scan_block(struct json_scan *s
     scan->wrong |= comma & place_brackets(scan, open, close, brace, &in_object);
 
     const uint64_t names = (open & brace) | (comma & in_object), values = (open & ~brace) | (comma & ~in_object) | colon;
-    const struct tokens found = {names, values, open, close, comma, colon, opening, closing, inside, start, behind_scalar & ~scalar};
+    const struct tokens found = {
+        names, values, open, close, comma, colon, opening, closing, inside, start, behind_scalar & ~scalar};
     if (space) /* most texts have some in each block, or none at all */
         check_order(scan, &found, space);
     else

@@ -1,4 +1,4 @@
-"""Haskell on the pages compiles: each snippet of ours as it stands there, with what it leaves to its reader."""
+"""Haskell on the pages and in the modules compiles: each example as printed, with what it leaves to its reader."""
 
 from __future__ import annotations
 
@@ -10,38 +10,50 @@ import pytest
 
 from tests.support import ROOT, need
 
-PAGES = ("driving", "haskell-runtimes", "typed-handlers")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SNIPPETS = [
-    (page, text)
+    (page.stem, text)
     for page in PAGES
-    for text in re.findall(r"^```haskell\n(.*?)^```$", (ROOT / f"docs/{page}.md").read_text(), re.MULTILINE | re.DOTALL)
+    for text in re.findall(r"^```haskell\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 ]
 READERS_OWN = {
     "handler": "Data.Aeson.Value -> Data.Aeson.Value",
     "accept": "Data.Aeson.Value -> IO ()",
     "openPool": "IO ()",
-    "answer": "() -> Lambda.Context -> Data.ByteString.ByteString -> IO Data.ByteString.ByteString",
+    "answer": "() -> Own.Context -> Data.ByteString.ByteString -> IO Data.ByteString.ByteString",
     "store": "() -> Data.Aeson.Value -> IO Data.Aeson.Value",
 }
-IMPORTS = "import qualified AWS.Lambda.Run as Lambda\nimport qualified Data.Aeson\nimport qualified Data.ByteString\n"
-KNOWN_FROM_ABOVE = "import AWS.Lambda.Run (runWith)\nimport AWS.Lambda.Run.Json (json)\n"
+IN_A_READER = {  # where a call of theirs stands in runReaderT
+    "handler": "Own.Context -> Data.Aeson.Value -> ReaderT () IO Data.Aeson.Value",
+    "answer": "Own.Context -> Data.ByteString.ByteString -> ReaderT () IO Data.ByteString.ByteString",
+}
+IMPORTS = "import qualified AWS.Lambda.Run as Own\nimport qualified Data.Aeson\nimport qualified Data.ByteString\n"
+KNOWN_FROM_ABOVE = (
+    "import AWS.Lambda.Run\nimport AWS.Lambda.Run.Json\nimport Control.Monad.Trans.Reader\n"  # of a single line
+)
 
 
 def whole(text: str, module: str) -> str:
-    """A module of the snippet and of what its reader has."""
+    """A module of the example and of what its reader has; the first lines are the example's own."""
+    pragmas = "".join(re.findall(r"^\{-#.*\n", text, re.MULTILINE))
+    types = READERS_OWN | (IN_A_READER if "runReaderT" in text else {})
     own = [
-        name
-        for name in READERS_OWN
-        if re.search(rf"\b{name}\b", text) and not re.search(rf"^{name}\b", text, re.MULTILINE)
+        name for name in types if re.search(rf"\b{name}\b", text) and not re.search(rf"^{name}\b", text, re.MULTILINE)
     ]
     return (
-        "{-# LANGUAGE OverloadedStrings #-}\n"
-        f"module {module} (main) where\n\n"
+        pragmas
+        + f"module {module} (main) where\n\n"
         + IMPORTS
-        + ("" if text.startswith("import") else KNOWN_FROM_ABOVE)
-        + text
-        + "".join(f"\n{name} :: {READERS_OWN[name]}\n{name} = undefined\n" for name in own)
+        + ("" if "import" in text else KNOWN_FROM_ABOVE)
+        + text.removeprefix(pragmas)
+        + "".join(f"\n{name} :: {types[name]}\n{name} = undefined\n" for name in own)
     )
+
+
+def examples_in(module: str) -> list[str]:
+    """What haddock shows as code: lines that begin with `>`, one below the other."""
+    blocks = re.findall(r"(?:^-- >.*\n)+", module, re.MULTILINE)
+    return [re.sub(r"^-- > ?", "", block, flags=re.MULTILINE) for block in blocks]
 
 
 def compiled(folder: Path, *sources: Path) -> subprocess.CompletedProcess[str]:
@@ -50,16 +62,13 @@ def compiled(folder: Path, *sources: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_example_at_the_head_of_a_module_compiles(tmp_path: Path) -> None:
+def test_every_example_in_a_module_compiles(tmp_path: Path) -> None:
     sources: list[Path] = []
-    for module in sorted((ROOT / "hs").glob("lambda-run*/src/AWS/Lambda/**/*.hs")):
-        head = module.read_text().partition("\nmodule ")[0]
-        lines = re.findall(r"^-- >(?: (.*))?$", head, re.MULTILINE)
-        text = "\n".join(line for line in lines if not line.startswith("{-#")).lstrip() + "\n"
-        if lines:
+    for module in sorted((ROOT / "hs").glob("lambda-run*/src/**/*.hs")):
+        for text in examples_in(module.read_text()):
             sources.append(tmp_path / f"Example{len(sources)}.hs")
             sources[-1].write_text(whole(text, sources[-1].stem))
-    assert len(sources) >= 5
+    assert len(sources) >= 7
     result = compiled(tmp_path, *sources)
     assert result.returncode == 0, result.stderr
 
@@ -69,4 +78,4 @@ def test_haskell_on_a_page_compiles(page: str, text: str, tmp_path: Path) -> Non
     source = tmp_path / "Main.hs"
     source.write_text(whole(text, "Main"))
     result = compiled(tmp_path, source)
-    assert result.returncode == 0, f"docs/{page}.md: {result.stderr}"
+    assert result.returncode == 0, f"{page}.md: {result.stderr}"
