@@ -13,6 +13,7 @@ from tasks.lib.build.assembler import SOURCE
 from tasks.lib.build.outputs import delete_outputs, list_mains, mains_apart, output_globs, rm_half_written_interfaces
 from tasks.lib.build.sources import Tree
 from tasks.lib.build.stale import Package, stale_modules
+from tests.build.trees import put
 from tests.support import Workshop, need
 
 PROGRAM = {
@@ -141,6 +142,26 @@ def test_options_may_let_every_module_read_files() -> None:
     made = sources(**{"p.cabal": "name: p\n"})
     assert stale_modules(made, [Path("mail.txt")], "ghc ('-XTemplateHaskell',)") == {Package(Path(), "p"): None}
     assert stale_modules(made, [Path("mail.txt")], "ghc ('-O2',)") == {}
+
+
+@pytest.mark.parametrize("text", ['#include "own.h"\nmodule F where\n', "module F where\n#{include <own.h>}\n"])
+def test_a_header_counts_for_what_tools_make_of_it(text: str) -> None:
+    """Whatever the cabal file says of tools; and no other module does that it does not include."""
+    made = sources(**{"p.cabal": "name: p\n", "F.hsc": text, "own.h": ""})
+    assert forgotten(made, "own.h") is None
+    assert forgotten(made, "A.hs") == {"A"}
+
+
+def test_what_a_tool_made_goes_with_its_package_and_with_its_source(here: Path) -> None:
+    """Cabal would keep it, and would find it before the module that a person writes in its place."""
+    made = sources(
+        **{"p.cabal": "name: p\nc-sources: own.c\n", "In/F.hsc": "module In.F where\n", "A.hs": "module A where\n"}
+    )
+    folder = "dist-newstyle/build/x86_64-linux/ghc-9/p-1/build/"
+    there = [Path(folder, name) for name in ("In/F.hs", "Lexer.hs", "A.hs", "autogen/Paths_p.hs")]
+    put(*map(str, there))
+    delete_outputs(here, output_globs(made, [Path("own.h"), Path("Lexer.x")]))
+    assert [path.exists() for path in there] == [False, False, True, True]
 
 
 def test_defaults_of_hpack_count_for_the_packages_that_take_them() -> None:

@@ -42,18 +42,20 @@ import Language.Haskell.TH
 import Language.Haskell.TH.Syntax
 import Paths_p
 import A
+import H
 #include "n.h"
 main :: IO ()
 main = do
   folder <- getDataDir
-  putStr (folder ++ show (table, N :: Int) ++ $(runIO (readFile "mail.txt") >>= litE . stringL))
+  putStr (folder ++ show (table, h, N :: Int) ++ $(runIO (readFile "mail.txt") >>= litE . stringL))
 """
+FOREIGN = 'module H where\n#include "n.h"\nh :: Int\nh = #{const N}\n'
 CABAL = """cabal-version: 2.4
 name: p
 version: 1
 executable p
   main-is: Main.hs
-  other-modules: A, Paths_p
+  other-modules: A, H, Paths_p
   autogen-modules: Paths_p
   build-depends: base, containers, template-haskell
   include-dirs: .
@@ -63,6 +65,7 @@ PACKAGE: Variants = {
     "p.cabal": (CABAL, CABAL + "  ghc-options: -O0\n"),
     "A.hs": (A.format(9), A.format(8), A.format(9) + "-- said\n"),
     "Main.hs": (READING, READING + "-- a comment\n"),
+    "H.hsc": (FOREIGN, FOREIGN + "-- said\n"),
     "mail.txt": ("one", "two", "one more"),
     "n.h": ("#define N 1\n", "#define N 2\n"),
     "README.md": ("one", None),

@@ -98,6 +98,12 @@ class WideWalk:
             files |= {"package.yaml": HPACK, "stack.yaml": "resolver: ghc-9.0.2\n"}
         return files
 
+    def begin(self) -> None:
+        """The first sources, built."""
+        files = self.sources()
+        self.history = [("", files, self.built("walk", files))]
+        assert self.history[0][2], "the first sources are not built"
+
     def some(self) -> None:
         """A few builds, each after edits; the last one is compared."""
         self.history = self.history[-1:]
@@ -122,7 +128,7 @@ class WideWalk:
 
     def first_difference(self) -> str:
         """The first of the last builds that is not as from nothing: what was edited before it."""
-        for number, (done, files, found) in enumerate(self.history):
+        for number, (done, files, found) in enumerate(self.history[1:], 1):
             if found != self.from_nothing(files):
                 for name, content in (("before", self.history[number - 1][1]), ("after", files)):
                     write(Path("differs", name), content)
@@ -166,7 +172,7 @@ HOST: Place = (host, partial(shutil.rmtree, ignore_errors=True))
 def walk(kind: str, builds: int, seed: int, families: int, place: Place = HOST) -> WideWalk:
     """Walk in the current folder until so many builds are done."""
     made = WideWalk(kind, *place, seed, families)
-    assert made.built("walk", made.sources()), "the first sources are not built"
+    made.begin()
     begun = time.monotonic()
     while made.builds < builds:
         made.some()

@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .sources import Tree
-from .stale import Package, stale_modules
+from .stale import Package, preprocessed_modules, stale_modules
 
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
 OUTPUTS_INSIDE = re.compile(rf"/(?:{'|'.join(map(re.escape, OUTPUTS))})/")
 MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie", ".hi-boot", ".o-boot"})
+MADE_OF_OTHERS = frozenset({".hs", ".chi", ".chs.h"})  # by alex, happy, hsc2hs, c2hs …
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("cache/build", "stack-build-caches/*")
@@ -38,7 +39,8 @@ def output_globs(
     `settings`: of the build; options for GHC among them may let every module read files. `apart`: see `mains_apart`;
     where nothing but a Main has changed, cabal is spared the look at a library that does not read it.
     """
-    found = stale_modules(sources, changed, settings)
+    changed = list(changed)
+    found, preprocessed = stale_modules(sources, changed, settings), preprocessed_modules(sources, changed)
     spared = next((package for package in found if found == {package: {"Main"}} and apart(package)), None)
     globs: list[str] = []
     for package, modules in sorted(found.items()):
@@ -50,6 +52,9 @@ def output_globs(
         records = PARTS_RECORDS if package == spared else RECORDS
         names = ["*"] if modules is None else sorted(name.replace(".", "/") for name in modules)
         made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
+        if modules is None:
+            others = sorted(name.replace(".", "/") for name in preprocessed.get(package, ()))
+            made += [f"{name}{ending}" for name in others for ending in sorted(MADE_OF_OTHERS)]
         globs += [f"{place}/{name}" for place in places for name in (*made, *records)]
     return globs
 

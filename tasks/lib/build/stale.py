@@ -2,6 +2,7 @@
 
 in   the sources, and those of them that changed; the settings of the build
 out  `stale_modules(tree, changed, settings)` → by package, the modules whose outputs go (outputs.py)
+     `preprocessed_modules(tree, changed)` → by package, those that tools make: they go with all of the package
 
 GHC reads a module's old interface when it compiles the module anew, and names things in another order then. Without it
 the build is one from nothing, so the interfaces of changed modules go before the build. Which modules are compiled for
@@ -35,8 +36,11 @@ IMPORT = re.compile(
 )
 RUNS = re.compile(r"TemplateHaskell|QuasiQuotes|CApiFFI|-F\b|-pgm|-fplugin|-optP")  # may read any file
 INCLUDES = re.compile(r"\bCPP\b|-cpp\b|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b)")
+READ_HEADERS = frozenset({".hsc", ".chs", ".gc", ".cpphs"})  # those of them whose tools read what is included
 C = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".S", ".cmm"})
-INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE)  # no name: a macro has it
+INCLUDE = re.compile(
+    r"^[ \t]*#\{?[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE
+)  # no name: a macro has it
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
 RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type:\s*(?!Simple)\w|custom-setup)")
@@ -79,6 +83,8 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
             found.add(modules.get(path) or (package, _name_of_gone(path)))
     if changed:
         found |= {modules[path] for path, text in texts.items() if reads(text)}
+        if reads("CPP"):
+            whole |= {modules[path][0] for path in texts if path.suffix in READ_HEADERS}
         whole |= {modules[path][0] for path, text in texts.items() if UNLIKE_OTHERS.search(text)}
     stale: dict[Package, set[str] | None] = {package: set() for package in _importing(found, whole, modules, texts)}
     for package, name in found:
@@ -86,6 +92,21 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     vendored = set(extra_deps(sources))  # stack.py: compiled as a whole or not at all
     whole |= {package for package in stale if package.folder in vendored}
     return stale | dict.fromkeys(whole)
+
+
+def preprocessed_modules(sources: Tree, changed: Iterable[Path]) -> dict[Package, set[str]]:
+    """Names of the modules, by package, that tools make of other sources, and of those whose source has gone.
+
+    Cabal makes one anew when its own source is newer, whatever else the tool reads, and finds one before a module of
+    that name that a person has written since.
+    """
+    packages = _packages(sources)
+    found: dict[Package, set[str]] = {}
+    for path in {*sources.files, *changed}:
+        if path.suffix in PREPROCESSED:
+            name = _name(path.read_text(errors="replace")) if path.exists() else _name_of_gone(path)
+            found.setdefault(_package(path, packages), set()).update({name, _name_of_gone(path)})
+    return found
 
 
 def _importing(
