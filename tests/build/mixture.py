@@ -175,7 +175,7 @@ class Mixture:
         acts += [self._come, self._go, self._move, self._move, self._option, self._undo, self._break]
         if self.chance.random() < MENDED:
             self._mend()
-        most = self.chance.choice([2, 20])
+        most = self.chance.choice([3, 60])
         done = [self.chance.choice(acts)() for _ in range(self.chance.randint(1, most))]
         self.past = [*self.past[-20:], self.now.copy()]
         return ", ".join(done)

@@ -72,7 +72,7 @@ PACKAGE: Variants = {
 }
 HPACK = (
     "name: p\nversion: '1'\ndependencies: [base, containers, template-haskell]\n"
-    "executables:\n  p:\n    main: Main.hs\n    include-dirs: .\n"
+    "executables:\n  p:\n    main: Main.hs\n    source-dirs: .\n    include-dirs: .\n"
 )
 DESCRIBED: Variants = {name: kinds for name, kinds in PACKAGE.items() if name != "p.cabal"} | {
     "package.yaml": (HPACK, HPACK + "    ghc-options: -O0\n"),
