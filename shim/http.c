@@ -41,7 +41,7 @@ static void answer_whole(struct event *event, enum front front, const struct htt
     size_t from = front == OTHER ? 0 : http_begin_answer(&answer, front, head);
     enum link_end end = read_whole_body(&answer, until, &large);
     if (end != LINK_DONE) /* asked first, for it shows what came */
-        failure = failure_of_break(event, end, true);
+        failure = failure_of_break(event, end, true, until);
     if (large || end != LINK_DONE)
         link_hang_up();
     else
@@ -93,7 +93,7 @@ static void answer_in_pieces(struct event *event, enum front front, const struct
     if (piece.size > 0)
         api_stream(event, piece.data, piece.size, until);
     if (end != LINK_DONE)
-        failure = failure_of_break(event, end, true);
+        failure = failure_of_break(event, end, true, until);
     if (end == LINK_DONE)
         link_settle(head);
     else
@@ -111,7 +111,7 @@ static void exchange_with_server(struct event *event, enum front front, const st
     struct http_head head = {0};
     enum link_end end = exchange_heads(request, &head, until);
     if (end != LINK_DONE) {
-        struct failure failure = failure_of_break(event, end, false);
+        struct failure failure = failure_of_break(event, end, false, until);
         link_hang_up();
         if (end == LINK_TIMEOUT)
             child_kill();

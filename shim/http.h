@@ -168,7 +168,7 @@ struct failure failure_before_ready(void);
 struct failure failure_not_ready(void);
 struct failure failure_to_begin(int error);
 struct failure failure_of_large_answer(size_t size);
-struct failure failure_of_break(const struct event *event, enum link_end end, bool began);
+struct failure failure_of_break(const struct event *event, enum link_end end, bool began, int64_t until);
 bool is_error_status(int status);
 struct failure failure_of_status(int status, const struct buffer *body, size_t from);
 

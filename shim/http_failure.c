@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+enum {
+    END_MS = 50,       /* from the end of a connection to the end of the server, where the one follows from the other */
+    LAST_END_MS = 2000 /* the same, where nobody listens any more */
+};
+
 static bool told; /* of the end of this server */
 
 void expect_no_end(void)
@@ -98,15 +103,24 @@ struct failure failure_of_large_answer(size_t size)
     return failure;
 }
 
-/* Why the response did not come, or not to its end. */
-struct failure failure_of_break(const struct event *event, enum link_end end, bool began)
+static void await_end(int64_t until)
 {
+    while (!child.ended && loop_wait(NULL, 0, until))
+        children_reap();
+}
+
+/* Why the response did not come, or not to its end. A server whose port nobody holds any more is on its way out, however long
+   that takes, and its exit code is the news. */
+struct failure failure_of_break(const struct event *event, enum link_end end, bool began, int64_t until)
+{
+    const int64_t now = now_ms();
     if (end == LINK_TIMEOUT)
         return failure_at_deadline(event);
     if (end == LINK_BAD)
         return failure_of_bad_answer();
-    for (int64_t until = now_ms() + 50; !child.ended && loop_wait(NULL, 0, until);) /* its end may be a moment behind */
-        children_reap();
+    await_end(now + END_MS);
+    if (!child.ended && !link_try())
+        await_end(until == NEVER || until > now + LAST_END_MS ? now + LAST_END_MS : until);
     log_forward();
     if (child.ended)
         return failure_in_request();

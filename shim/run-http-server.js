@@ -81,6 +81,17 @@ class Server {
     this.kill();
   }
 
+  // Wait for its end.
+  async ended(until) {
+    while (!this.gone && Date.now() < until) await sleep(1);
+  }
+
+  async listens() {
+    const link = await Link.to(this.addresses);
+    link?.hangUp();
+    return link !== undefined;
+  }
+
   howItEnded() {
     const { code, signal } = this.gone;
     this.told = true;

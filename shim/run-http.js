@@ -4,6 +4,7 @@
 // killed, for HTTP/1.1 has no word to take a request back.
 
 const BREAK_MS = 50; // from the end of a connection to the end of the server, where the one follows from the other
+const LAST_BREAK_MS = 2000; // the same, where nobody listens any more
 const SHOWN_BODY = 2048; // bytes of a body in an error message
 let server = null;
 let events = 0; // under way
@@ -59,8 +60,9 @@ function statusFailure(status, body) {
   return failure('Function.HttpStatus', `${main} answered with status ${status}: ${body.subarray(0, SHOWN_BODY)}`);
 }
 
-// Why the response did not come, or not to its end.
-async function breakFailure(one, link, error, { began, deadline, id }) {
+// Why the response did not come, or not to its end. A server whose port nobody holds any more is on its way out, however long
+// that takes, and its exit code is the news.
+async function breakFailure(one, link, error, { began, deadline, id, until }) {
   if (!(error instanceof Broken)) return error;
   if (error.kind === 'timeout') {
     const what = `had not answered shortly before the deadline ${new Date(deadline).toISOString()} of request ${id} and was killed`;
@@ -71,7 +73,9 @@ async function breakFailure(one, link, error, { began, deadline, id }) {
     const what = `what listens on port ${one.port} does not answer in HTTP/1.1 as it should: ${bytes}`;
     return failure('Function.BadAnswer', what);
   }
-  for (const until = Date.now() + BREAK_MS; !one.gone && Date.now() < until;) await sleep(1);
+  const now = Date.now();
+  await one.ended(now + BREAK_MS);
+  if (!one.gone && !(await one.listens())) await one.ended(Math.min(until, now + LAST_BREAK_MS));
   if (one.gone) {
     await one.lastWords();
     return one.failure('Function.ExitError', `${one.howItEnded()} before it had answered`);

@@ -11,15 +11,73 @@ const { Writable } = require('node:stream');
 const API = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 const HEADERS = 1 << 20; // bytes: a client's context alone may have 64 KB
+const BODY_LIMIT = 2 ** 30; // bytes: no event comes near
 const [script, name] = path.resolve(process.argv[2]).split(/\.(?=[^./]+$)/);
+
+// Looks at a reply beside Node's parser, which waits for ever for what a damaged length promises.
+class Watch {
+  head = Buffer.alloc(0); // of the reply, until its headers are known
+  left = 0; // bytes of a chunk that are passed over, with its line break
+  line = ''; // the size of the next one, so far
+  over = false;
+
+  // Whether a length is beyond any event's; `headers`: those of the reply, once they are known.
+  take(bytes, headers) {
+    if (this.head === null) return this.takeChunks(bytes);
+    this.head = Buffer.concat([this.head, bytes]);
+    if (!headers) return false;
+    let from = 0;
+    for (let real = false; !real;) {
+      const end = this.head.indexOf('\r\n\r\n', from);
+      real = end < 0 || /^\s*HTTP\/1\.\d [2-9]/.test(this.head.toString('latin1', from, end)); // not an interim one
+      from = end < 0 ? this.head.length : end + 4;
+    }
+    const behind = this.head.subarray(from);
+    this.head = null;
+    this.over = !/chunked/i.test(headers['transfer-encoding'] ?? '');
+    return Number(headers['content-length']) > BODY_LIMIT || this.takeChunks(behind);
+  }
+
+  takeChunks(bytes) {
+    for (let at = 0; at < bytes.length && !this.over;) {
+      const passed = Math.min(this.left, bytes.length - at);
+      this.left -= passed;
+      at += passed;
+      const end = bytes.indexOf(10, at);
+      this.line += bytes.toString('latin1', at, end < 0 ? bytes.length : end);
+      at = end < 0 ? bytes.length : end + 1;
+      if (end < 0) break;
+      const size = parseInt(this.line, 16);
+      if (size > BODY_LIMIT) return true;
+      this.over = !(size > 0); // trailers follow
+      this.left = size + 2;
+      this.line = '';
+    }
+    return false;
+  }
+}
 
 function request(method, route, headers = {}) {
   const sent = http.request(`${API}/${route}`, { method, agent, headers, maxHeaderSize: HEADERS });
+  const watch = new Watch();
+  let known; // the headers of the reply
+  let refuse = () => {};
+  const onData = (bytes) => {
+    if (!watch.take(bytes, known)) return;
+    refuse();
+    sent.destroy();
+  };
+  sent.once('socket', (socket) => {
+    socket.on('data', onData);
+    sent.once('close', () => socket.off('data', onData));
+  });
   const reply = new Promise((resolve, reject) => {
     sent.once('error', reject).once('response', (response) => {
+      known = response.headers;
       const pieces = [];
       const done = (whole) =>
         resolve({ headers: response.headers, status: response.statusCode, body: Buffer.concat(pieces), whole });
+      refuse = () => done(false);
       response.on('data', (piece) => pieces.push(piece));
       response.once('end', () => done(true)).once('error', () => done(false));
     });

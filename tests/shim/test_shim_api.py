@@ -68,6 +68,20 @@ def test_a_body_whose_end_nobody_knows_is_an_error_at_once(way: Way, start: Star
         refuse_damaged_bodies(api)
 
 
+@pytest.mark.parametrize("way", ways(("node",)), ids=str)
+def test_on_node_a_body_beyond_any_events_is_an_error_at_once(way: Way, start: Start, api: RuntimeApi) -> None:
+    """Its parser takes such lengths, and waits."""
+    damaged = [
+        (b"2\r\n12\r\n" + size + b"\r\n12", "Transfer-Encoding", "chunked") for size in (b"f" * 16, b"7fffffff0")
+    ]
+    with start(way):
+        for body, name, value in [*damaged, (b"12", "Content-Length", "99999999999")]:
+            assert api.ask(body, manner="raw", headers={name: value}).error_type == "Runtime.TruncatedEvent"
+            assert api.ask(b'"' + b"x" * 100_000 + b'"', manner="chunked").body == b'"' + b"x" * 100_000 + b'"'
+        assert api.ask(b'"' + b"x" * 3000 + b'"', manner="drip").body == b'"' + b"x" * 3000 + b'"'
+        assert len(api.posts) == 7
+
+
 @checked
 def test_connections_that_break_while_waiting_are_made_anew(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):

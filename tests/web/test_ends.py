@@ -81,6 +81,19 @@ def test_one_that_dies_in_a_request_is_an_error_and_the_request_is_not_sent_agai
 
 
 @shims
+@pytest.mark.parametrize("response", ["buffered", "stream"])
+def test_one_that_stops_listening_in_a_response_is_waited_for(shim: str, response: str, tmp_path: Path) -> None:
+    """Its exit code is the news, not that the response was cut."""
+    with serving(tmp_path, http_way(shim, response=response)) as one:
+        one.tell("url", request()) if response == "buffered" else one.post(url(request()))
+        post = one.post(url(request("GET", "/do/fade")))
+        told = post.json() if response == "buffered" else post.trailing_error
+        assert told["errorType"] == "Function.ExitError"
+        assert "exit code 7" in told["errorMessage"]
+        assert one.post(url(request("GET", "/next"))).kind == "response"
+
+
+@shims
 def test_its_successor_is_there_before_the_next_event(shim: str, tmp_path: Path) -> None:
     with serving(tmp_path, http_way(shim)) as one:
         one.tell("url", request())

@@ -82,6 +82,12 @@ def behave(connection, method, target, headers, body):
         )
     elif what == "chunked":
         chunked(connection, [b"one", b"two" * 100, b"three"])
+    elif what == "fade":  # some of a response, then nobody listens, and the end comes later
+        chunked(connection, [b"some"], end=b"")
+        LISTENERS.pop().shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
+        time.sleep(0.4)
+        os._exit(7)
     elif what == "slow":
         chunked(connection, [b"one", b"two", b"three"], 0.3)
     elif what == "old":
@@ -197,6 +203,9 @@ def stopped(*_):
     os._exit(0)
 
 
+LISTENERS = []
+
+
 def main():
     signal.signal(signal.SIGTERM, stopped)
     where = sys.argv[1]
@@ -215,8 +224,12 @@ def main():
     else:
         listener = socket.create_server(("127.0.0.1", int(where)))
     seen("listening")
+    LISTENERS.append(listener)
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            time.sleep(60)
         threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
 
