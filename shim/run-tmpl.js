@@ -158,6 +158,10 @@ class Log {
 
   // Without `done` nobody waits for it, and what nobody has read for long is dropped; the log says so.
   write(bytes, done) {
+    if (bytes.length === 0) {
+      done?.();
+      return;
+    }
     if (!done && this.size > WAITING) {
       this.dropped += bytes.length;
       return;

@@ -212,7 +212,7 @@ globalThis.awslambda = {
 function contextOf(headers) {
   const json = (text) => {
     try {
-      return JSON.parse(text ?? '');
+      return text ? JSON.parse(text) : undefined;
     } catch {
       return undefined; // the caller's own fault, and no reason to end
     }
