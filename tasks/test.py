@@ -19,6 +19,7 @@ QUICK = (
 )
 
 MOST_WORKERS = 4
+WORKERS_A_PROCESSOR = 2  # while one waits for a compiler's disk, a deadline or a container, another computes
 ALONE = ("-n", "--pdb", "-s")  # words with which the tests do not run side by side
 
 
@@ -43,5 +44,6 @@ def command(words: list[str]) -> list[str]:
     own = [word for word in words if word not in {"--quick", "--coverage"}]
     rooms = [f"tests/{name}" for name in QUICK if Path("tests", name).exists()] if "--quick" in words else []
     measured = ["--cov=tasks", "--cov-report=term"] if "--coverage" in words else []
-    workers = [] if any(word.startswith(ALONE) for word in own) else ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS))]
+    count = min(WORKERS_A_PROCESSOR * (os.cpu_count() or 1), MOST_WORKERS)
+    workers = [] if any(word.startswith(ALONE) for word in own) else ["-n", str(count)]
     return [sys.executable, "-m", "pytest", *workers, *measured, *rooms, *own]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +139,12 @@ def test_the_seams_see_what_passes_them_by() -> None:
     assert [any(belongs(call) for call in found) for _, _, belongs in SEAMS] == [True] * 5
     assert writes("p.open('ab')\n") == writes("open(p, mode='r+b')\n") == {"open"}
     assert writes("p.write_text(x)\np.open('rb')\np.open()\n") == {"write_text"}
+
+
+def test_no_room_of_the_tests_is_left_out(pytestconfig: pytest.Config) -> None:
+    """pytest's own list of folders to pass by has names such as `build`."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert Path("tests/build") in folders
+    passed_by = [folder for folder in folders if any(fnmatch(part, one) for part in folder.parts for one in left_out)]
+    assert passed_by == []

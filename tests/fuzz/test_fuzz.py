@@ -19,7 +19,7 @@ from tests.shim.shims import CHECKED, SHIM
 from tests.support import need
 
 HERE = Path(__file__).parent
-RUNS = {"http_client": 60_000, "frames": 60_000, "is_json": 50_000, "shared_memory": 600}
+RUNS = {"http_client": 20_000, "frames": 20_000, "is_json": 20_000, "shared_memory": 200}
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
 
 

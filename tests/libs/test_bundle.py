@@ -22,6 +22,7 @@ from tasks.lib.loader.root import elf_at
 from tasks.lib.platform import runtimes
 from tasks.lib.sysroot import root as sysroot
 from tasks.lib.sysroot.member import Member
+from tests.store import made_once
 from tests.support import lacking, need
 
 pytestmark = pytest.mark.slow
@@ -60,27 +61,35 @@ ANSWER = "1 root 1 1 1 0 0\n"
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """mmdebstrap --variant=extract --include=… bullseye: unpacked packages are enough to start programs in."""
-    mmdebstrap, folder = need("mmdebstrap"), tmp_path_factory.mktemp("bullseye")
+    folder = tmp_path_factory.mktemp("bullseye")
     if os.geteuid() != 0:
         lacking("only root may start programs in another root")
-    wanted = "bash,libtinfo6,libc6,libc-bin,libgcc-s1,libstdc++6,base-passwd,dash,coreutils,libselinux1,libpcre2-8-0"
-    done = subprocess.run(
-        [mmdebstrap, "--variant=extract", f"--include={wanted}", "bullseye", folder / "root.tar"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        lacking(f"no Debian 11 root can be made here: {done.stderr[-200:]}")
+    archive = made_once(
+        "bullseye", _unpacked_packages
+    )  # every module that imports this fixture makes a root of its own
     made = folder / "root"
     made.mkdir()
-    subprocess.run(["tar", "-xf", folder / "root.tar", "-C", made, "--exclude=./dev/*"], check=True)
+    subprocess.run(["tar", "-xf", archive, "-C", made, "--exclude=./dev/*"], check=True)
     (made / "dev" / "null").touch()
     (made / "bin/sh").unlink()
     (made / "bin/sh").symlink_to("bash")  # as in Amazon Linux
     (made / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (made / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
     return made
+
+
+def _unpacked_packages(archive: Path) -> None:
+    """The root as a tar, made once for all workers."""
+    mmdebstrap = need("mmdebstrap")
+    wanted = "bash,libtinfo6,libc6,libc-bin,libgcc-s1,libstdc++6,base-passwd,dash,coreutils,libselinux1,libpcre2-8-0"
+    done = subprocess.run(
+        [mmdebstrap, "--variant=extract", "--format=tar", f"--include={wanted}", "bullseye", archive],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lacking(f"no Debian 11 root can be made here: {done.stderr[-200:]}")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import store
 from tests.support import ROOT, Run
 
 
@@ -68,7 +69,8 @@ class Installed:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return kept | {"PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"}
+        path = os.pathsep.join([*store.compilers(), os.environ["PATH"]])
+        return kept | {"PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1", "PATH": path}
 
     def good(self, *words: str, module: str = "haskell_on_lambda", below: str = "") -> Run:
         run = self.run(*words, module=module, below=below)

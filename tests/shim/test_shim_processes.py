@@ -214,7 +214,7 @@ def test_programs_that_end_before_their_event_are_not_kept(way: Way, start: Star
 def test_thousands_of_events_leak_nothing(way: Way, start: Start, api: RuntimeApi) -> None:
     """A program of Node an event costs most of it; bench/shim/soak.py is the long form, of a million."""
     is_dear = (way.shim, way.settings.process) == ("node", "per-event")
-    count, warm = (4_000, 1_000) if is_dear else (10_000, 2_000)
+    count, warm = (1_500, 500) if is_dear else (4_000, 1_000)
     steady = {"NODE_OPTIONS": "--max-semi-space-size=1"}  # else V8 takes its time to come to rest
     with start(way, variables=steady) as shim:
         for number in range(count):
