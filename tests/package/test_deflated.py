@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tasks.lib.package import deflated, members
 from tasks.lib.package import zip as archive
 from tasks.lib.sysroot.member import Member
-from tests.support import need
+from tests.support import ROOT, need
 
 RUNS = st.builds(lambda byte, count: bytes([byte]) * count, st.integers(0, 255), st.integers(0, 60_000))
 NOISE = st.builds(lambda seed, size: random.Random(seed).randbytes(size), st.integers(0, 99), st.integers(0, 90_000))
@@ -142,3 +142,29 @@ def test_what_shrinks_much_or_has_few_different_bytes_is_packed_at_the_lower_lev
         rows[:9999]: deflated.LEVEL,
     }.items():
         assert deflated.stream_of(content, is_last=True) == bytes(deflate.deflate_compress(content, level))
+
+
+def _table(seed: int) -> bytes:
+    """Times, as a file of a time zone has them: short, in steps, of few different bytes."""
+    made = random.Random(seed)
+    return b"TZif" + b"".join((made.randrange(40) * 15_768_000 + 7200).to_bytes(8) for _ in range(made.randrange(90)))
+
+
+@pytest.mark.parametrize("kind", ["sources", "records", "tables"])
+def test_small_members_of_a_kind_are_together_no_larger_than_by_zip_9(kind: str) -> None:
+    sources = [path.read_bytes() for path in sorted((ROOT / "tasks").rglob("*.py"))]
+    made = random.Random(7)
+    records = [
+        b"\n".join(b'{"id": %d, "price": %.2f}' % (number, made.random() * 1000) for number in range(count))
+        for count in range(3, 900, 40)
+    ]
+    contents = {"sources": sources, "records": records, "tables": [_table(seed) for seed in range(99)]}[kind]
+    ours = sum(len(deflated.stream_of(content, is_last=True)) for content in contents)
+    nine = sum(len(zlib.compress(content, 9)) - 6 for content in contents)  # less what zlib puts around a stream
+    assert ours <= nine
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_what_is_short_is_packed_at_the_lower_level(more: int) -> None:
+    content = bytes(number % 251 for number in range(deflated.SHORT_BYTES + more))
+    assert deflated._level(content) == (deflated.LEVEL if more > 0 else deflated.QUICK_LEVEL)

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from zlib import _Decompress as Inflater
 
 LEVEL, QUICK_LEVEL = 8, 7
-SAMPLE_BYTES, FEW_BYTES = 1 << 16, 48  # looked at; different ones
-FORM = f"{LEVEL}-{QUICK_LEVEL}-{SAMPLE_BYTES}-{FEW_BYTES}"  # what decides the bytes, with libdeflate's version
+SHORT_BYTES = 1 << 12  # of a piece in which the higher level finds nothing more
+SAMPLE_BYTES, SAMPLE_PART, FEW_BYTES = 1 << 16, 8, 48  # looked at, of a short piece that part; different ones
+FORM = f"{LEVEL}-{QUICK_LEVEL}-{SHORT_BYTES}-{SAMPLE_BYTES}-{SAMPLE_PART}-{FEW_BYTES}"  # what decides the bytes, with libdeflate's version
 PIECE_BYTES = 4 << 20  # of a member that are packed at once; another size is another zip
 WINDOW_BYTES = 1 << 15  # how far back deflate refers
-FED_BYTES, NEAR_BYTES = 1 << 14, 8  # given to inflate at once; looked at for the end of a block
+FED_BYTES, NEAR_BYTES = (
+    1 << 13,
+    8,
+)  # given to inflate at once, the last of a block twice; looked at for the end of a block
 STORED = 0  # of a block's kind, behind its first bit
 EMPTY_BLOCK = b"\0\0\xff\xff"  # length 0 and its complement; three zero bits are before it
 LAST_EMPTY_BLOCK = b"\1\0\0\xff\xff"
@@ -45,13 +49,14 @@ def _level(piece: bytes) -> int:
     """As small as zip -9, and as quick as zip -6: the lower level where the higher one looks at many more places.
 
     That is where a part of it has few different bytes, as records, tables and numbers have, or shrinks to less than an
-    eighth, as archives do. There the higher level takes twice the time, for two hundredths (bench/zip.py).
+    eighth, as archives do. There the higher level takes twice the time, for two hundredths (bench/zip.py). Of what is
+    short it makes a thousandth less, and of small tables a hundredth more.
     """
     import deflate
 
-    if len(piece) <= SAMPLE_BYTES:
-        return LEVEL
-    middle = piece[len(piece) // 2 :][:SAMPLE_BYTES]
+    if len(piece) <= SHORT_BYTES:
+        return QUICK_LEVEL
+    middle = piece[len(piece) // 2 :][: min(SAMPLE_BYTES, len(piece) // SAMPLE_PART)]
     few = len(set(middle)) <= FEW_BYTES
     is_sampled = len(piece) >= 8 * SAMPLE_BYTES  # what is smaller would be packed for nothing
     shrinks = is_sampled and len(deflate.deflate_compress(middle, QUICK_LEVEL)) < len(middle) / 8
