@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 LEVEL, QUICK_LEVEL = 8, 7
 SHORT_BYTES = 1 << 12  # of a piece in which the higher level finds nothing more
 SAMPLE_BYTES, SAMPLE_PART, FEW_BYTES = 1 << 16, 8, 48  # looked at, of a short piece that part; different ones
-FORM = f"{LEVEL}-{QUICK_LEVEL}-{SHORT_BYTES}-{SAMPLE_BYTES}-{SAMPLE_PART}-{FEW_BYTES}"  # what decides the bytes, with libdeflate's version
+# what decides the bytes, with libdeflate's version
+FORM = f"{LEVEL}-{QUICK_LEVEL}-{SHORT_BYTES}-{SAMPLE_BYTES}-{SAMPLE_PART}-{FEW_BYTES}"
 PIECE_BYTES = 4 << 20  # of a member that are packed at once; another size is another zip
 WINDOW_BYTES = 1 << 15  # how far back deflate refers
 FED_BYTES, NEAR_BYTES = (
