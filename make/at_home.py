@@ -10,9 +10,13 @@ The module asks in which folder doit was started, so that one environment serves
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 import tomllib
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tasks.lib.base.streams import GONE
 
 NAME = "haskell_on_lambda_clone"
 GROUP = "doit.COMMAND"
@@ -21,6 +25,11 @@ MODULE = '''"""doit's own commands, put right in a clone of haskell-on-lambda; m
 import os
 import sys
 
+try:
+    os.getcwd()
+except FileNotFoundError:
+    print("ERROR: {gone}", file=sys.stderr)
+    raise SystemExit(3) from None
 if os.path.isfile("lambda.toml") and os.path.isfile("tasks/graph/plugin.py"):
     sys.path.insert(0, os.getcwd())
     from tasks.graph.plugin import *
@@ -41,7 +50,7 @@ def files() -> dict[str, str]:
     lines = "".join(f"{command} = {NAME}:{name}\n" for command, name in sorted(classes.items()))
     info = f"{NAME}-1.dist-info"
     found = {
-        f"{NAME}.py": MODULE + plain,
+        f"{NAME}.py": MODULE.replace("{gone}", GONE.replace("\n", "\\n")) + plain,
         f"{NAME}.pth": EARLY.read_text().replace("haskell_on_lambda.graph.plugin", NAME),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {NAME.replace('_', '-')}\nVersion: 1\n",
         f"{info}/entry_points.txt": f"[{GROUP}]\n{lines}",

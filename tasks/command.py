@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .lib.base.errors import BuildError, ConfigError, UsageError, file_error, name_command
+from .lib.base.streams import GONE, is_folder_gone
 from .lib.base.typed import stand_in
 
 SETTINGS = "lambda.toml"
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if shutil.which("doit") is None:  # pipx and uv put a package's own scripts on PATH, and none of what it needs
         name_command("haskell-on-lambda")
+    if is_folder_gone():
+        print(f"error: {GONE}", file=sys.stderr)
+        return 3
     try:
         words = in_folder(words)
         code = without_project(words)

@@ -27,7 +27,7 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from ..lib.base.errors import file_error
-from ..lib.base.streams import give_up_output, open_streams, pass_by_temporary, speak_utf8
+from ..lib.base.streams import give_up_output, open_streams, settle, speak_utf8
 from .refusal import refuse
 
 COMMANDS = frozenset(command.get_name() for command in DoitMain.DOIT_CMDS)
@@ -42,7 +42,7 @@ def put_right() -> None:
     """From here on doit's commands answer in this way."""
     open_streams()
     speak_utf8()
-    pass_by_temporary()
+    settle()
     DoitMain.BIN_NAME = "doit"
     DoitMain.run = _run
     DoitMain.process_args = _words

@@ -9,6 +9,7 @@ A command line that means nothing, and `dumpdb`, end before any dodo.py is read.
 from __future__ import annotations
 
 import os
+import sys
 
 from doit.cmd_clean import Clean
 from doit.cmd_completion import TabCompletion
@@ -36,6 +37,11 @@ __all__ = [
     "TabCompletion",
 ]
 
+from ..lib.base.streams import GONE, is_folder_gone
+
+if is_folder_gone():
+    print(f"ERROR: {GONE}", file=sys.stderr)
+    raise SystemExit(3)
 if os.path.lexists("lambda.toml"):
     from .commands import put_right
 

@@ -27,7 +27,7 @@ from doit.exceptions import TaskFailed
 from doit.task import Task
 
 from ..lib.base import derived
-from ..lib.base.errors import BuildError, file_error
+from ..lib.base.errors import MORE_MEMORY, BuildError, file_error
 from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
@@ -137,6 +137,10 @@ def run_guarded(action: Callable[..., str | None], task: Task) -> TaskFailed | N
         if error.errno is None:
             raise
         return failure(file_error(error))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "start new thread" not in str(error):
+            raise
+        return failure(BuildError("There is too little memory.", MORE_MEMORY))
     return None
 
 

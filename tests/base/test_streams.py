@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base import errors
-from tasks.lib.base.streams import pass_by_temporary
+from tasks.lib.base.streams import settle
 from tests.support import ROOT
 
 
 @pytest.mark.parametrize("folder", ["/nonexistent", "/etc/passwd", "", "/nonexistent/below", "x\ny"])
 def test_a_temporary_folder_that_is_none_is_passed_by(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
     monkeypatch.setenv("TMPDIR", folder)
-    pass_by_temporary()
+    settle()
     assert "TMPDIR" not in os.environ
 
 
 def test_a_temporary_folder_that_is_one_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    pass_by_temporary()
+    settle()
     assert os.environ["TMPDIR"] == str(tmp_path)
 
 

@@ -29,6 +29,10 @@ from .streams import give_up_output
 
 ROOM_BYTES = 64 << 10
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no room, by the disk, a quota or a limit
+NO_MEMORY = r"cannot allocate memory|out of memory|memory exhausted|heap exhausted|failed to map segment|bad_alloc"
+MORE_MEMORY = (
+    "Raise the limit on memory (`ulimit -v unlimited`), or end other programs, and run the same command again."
+)
 COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
 _command = ["doit"]
 
@@ -126,7 +130,29 @@ def _next_act(number: int | None, path: Path) -> str:
         return f"Let the file system at {_mount_point(path)} be written to, and run the same command again."
     if number in {errno.EMFILE, errno.ENFILE}:
         return "Raise the limit on open files (`ulimit -n 1024`), and run the same command again."
+    if number == errno.EACCES and (home := os.environ.get("HOME")) and path.is_relative_to(home) and _is_foreign(home):
+        return f"HOME is {home}, somebody else's: let it name a folder of this user, and run the same command again."
     return "Mend that and run the same command again."
+
+
+def _is_foreign(folder: str) -> bool:
+    """Whether a folder belongs to another user, as after `su` without `-`, or in a service."""
+    with suppress(OSError):
+        return os.stat(folder).st_uid != os.geteuid()  # noqa: PTH116 - a path as text
+    return True
+
+
+def memory_act(text: str) -> str:
+    """The next act where a program says that it got no memory; empty where it says something else."""
+    return MORE_MEMORY if re.search(NO_MEMORY, text, re.IGNORECASE) else ""
+
+
+def noexec_act(path: Path) -> str:
+    """The next act where nothing on the disk of a path may be executed; empty where programs may run."""
+    place = _mount_point(path)
+    if not os.statvfs(place).f_flag & os.ST_NOEXEC:
+        return ""
+    return f"The file system at {place} is mounted with noexec: work in a folder where programs may run."
 
 
 def make_room(path: Path) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from .errors import ToolError
+from .errors import ToolError, memory_act
 
 END_S = 0.7
 
@@ -95,7 +95,8 @@ def output(command: Sequence[str]) -> str:
     except subprocess.SubprocessError as error:
         detail = (getattr(error, "stderr", "") or str(error)).strip()
         raise ToolError(
-            f"`{' '.join(command)}` failed: {detail}", "doit doctor tells which tools work here."
+            f"`{' '.join(command)}` failed: {detail}",
+            memory_act(detail) or "doit doctor tells which tools work here.",
         ) from error
 
 

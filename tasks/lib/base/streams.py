@@ -1,8 +1,9 @@
-"""The standard streams and TMPDIR, whatever they were when this process was started.
+"""The standard streams and what else a process is given, whatever it was when this one was started.
 
-in   descriptors 0, 1 and 2, some of them perhaps closed (`doit >&-`, a service without a terminal); TMPDIR
+in   descriptors 0, 1 and 2, some of them perhaps closed (`doit >&-`, a service without a terminal); TMPDIR, PATH, umask
 out  `open_streams()`: each leads somewhere; `speak_utf8()`: texts are UTF-8;
-     `pass_by_temporary()`: TMPDIR names a folder, or nothing;
+     `settle()`: TMPDIR names a folder by its whole path, or nothing; there is a PATH; what we make is ours to use;
+     `is_folder_gone()`: whether the folder in which this was started is there no more;
      `give_up_output()`: stdout leads nowhere from then on
 
 A closed one is taken by the next file that is opened, which then gets what our children print.
@@ -18,6 +19,8 @@ from contextlib import suppress
 
 UTF8 = frozenset({"utf-8", "utf8"})
 MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
+OTHERS = 0o077
+GONE = "The folder in which this was started is there no more.\n  \u2192 Go to one that is: cd ~"
 
 
 def open_streams() -> None:
@@ -51,8 +54,26 @@ def give_up_output() -> str:
     return place if place.startswith("/") else "standard output"
 
 
-def pass_by_temporary() -> None:
-    """Forget a TMPDIR that is no folder, as Python and gcc do, and GHC does not."""
+def settle() -> None:
+    """Put right what would stop the programs that we start.
+
+    A TMPDIR that is no folder is forgotten, as Python and gcc do, and GHC does not; a relative one means another folder
+    wherever a compiler is started. Without a PATH (`env -i`) gcc does not find its own parts. A umask may take rights
+    from others, never from ourselves: we could not read again what we wrote.
+    """
     folder = os.environ.get("TMPDIR")
     if folder is not None and not os.path.isdir(folder):  # noqa: PTH112 - in each run of doit
         del os.environ["TMPDIR"]
+    elif folder is not None and not folder.startswith("/"):
+        os.environ["TMPDIR"] = os.path.abspath(folder)  # noqa: PTH100 - in each run of doit
+    os.environ.setdefault("PATH", os.defpath)
+    os.umask(os.umask(0) & OTHERS)
+
+
+def is_folder_gone() -> bool:
+    """Whether the folder in which this was started has been removed: doit and Python ask for it and find none."""
+    try:
+        os.getcwd()  # noqa: PTH109 - no path is made of it
+    except FileNotFoundError:
+        return True
+    return False

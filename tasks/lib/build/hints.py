@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..base.errors import BuildError, make_room
+from ..base.errors import BuildError, make_room, memory_act, noexec_act
 from ..settings.words import Builder
 from .job import EXECUTABLES, Job, no_such_executable
 from .machine import Machine
@@ -67,7 +67,12 @@ def in_sources(line: str, workspace: str, job: Job) -> str:
 def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     """What to do about a build that failed."""
     text, unwrapped = "\n".join(lines), " ".join(" ".join(lines).split())  # cabal breaks its lines anywhere
-    if act := full_disk(machine, job, text) or _left_out(job, text):
+    if (
+        act := full_disk(machine, job, text)
+        or _left_out(job, text)
+        or _obstacle(machine, job, text)
+        or memory_act(text)
+    ):
         return act
     if found := TOOL.search(text):
         tool = _missing_tool(machine, job) or found["solver"] or found["cabal"]
@@ -155,6 +160,15 @@ def full_disk(machine: Machine, job: Job, text: str) -> str:
     if machine.name == Builder.DOCKER:
         return "Make room where the container engine keeps its volumes: `docker system df` shows what is there."
     return make_room(job.target)
+
+
+def _obstacle(machine: Machine, job: Job, text: str) -> str:
+    """Where a compiler could not run what it made, or had no place for temporary files."""
+    if machine.name == Builder.DOCKER:
+        return ""
+    if "createDirectory:" in text and (folder := os.environ.get("TMPDIR")) and folder in text:
+        return f"TMPDIR is {folder}: let it name a folder where files can be made."
+    return noexec_act(job.target) if "permission denied" in text.lower() else ""
 
 
 def not_made(job: Job, tool: str) -> BuildError:

@@ -14,6 +14,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from ..base.errors import InvokeError, noexec_act
 from ..base.files import room_or_error, temporary_folder
 from .watched import end_marked
 
@@ -26,6 +27,11 @@ class Folder:
 
     def __init__(self, name: str) -> None:
         above = temporary_folder()
+        if noexec_act(above):
+            raise InvokeError(
+                f"A function is unpacked in {above} to be run, and nothing there may be: it is mounted with noexec.",
+                "Let TMPDIR name a folder where programs may run.",
+            )
         with room_or_error(above):
             new = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}{name}-", dir=above)).resolve()
         self._lock = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
