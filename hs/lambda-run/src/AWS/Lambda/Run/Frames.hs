@@ -7,10 +7,11 @@
 module AWS.Lambda.Run.Frames (frames) where
 
 import AWS.Lambda.Run.Answer (Head)
-import AWS.Lambda.Run.Descriptor
+import AWS.Lambda.Run.Descriptor (Descriptor, openNothing, takeOver, writeAll)
 import AWS.Lambda.Run.Error (Failure (..), failureOf)
 import AWS.Lambda.Run.Memory
 import AWS.Lambda.Run.Place (newPlace)
+import AWS.Lambda.Run.Reader (newReader, readExactly, readLine)
 import Control.Exception (SomeException, throwIO, try)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B

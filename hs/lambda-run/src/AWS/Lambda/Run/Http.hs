@@ -19,9 +19,11 @@ module AWS.Lambda.Run.Http
 where
 
 import AWS.Lambda.Run.Context (nowMs)
-import AWS.Lambda.Run.Descriptor
+import AWS.Lambda.Run.Descriptor (Descriptor, close, writeAll)
 import AWS.Lambda.Run.Place (Place, newPlace)
+import AWS.Lambda.Run.Reader (Gone (..), Reader, hasRest, hasWords, newReader)
 import AWS.Lambda.Run.Reply
+import AWS.Lambda.Run.Socket (Waiting (..), connectTo)
 import Control.Concurrent (threadDelay)
 import Control.Exception (IOException, catch, throwIO, try)
 import Control.Monad (unless, when)

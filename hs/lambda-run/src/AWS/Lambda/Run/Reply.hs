@@ -11,7 +11,7 @@ module AWS.Lambda.Run.Reply
   )
 where
 
-import AWS.Lambda.Run.Descriptor
+import AWS.Lambda.Run.Reader
 import AWS.Lambda.Run.Place (borrowed, leastLarge)
 import Control.Exception (Handler (..), IOException, catch, catches, throwIO)
 import Control.Monad (unless, when)
