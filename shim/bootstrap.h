@@ -9,7 +9,10 @@
      memory.c     memory that a persistent program shares with us
      loop.c       waiting, clocks, signals, the end
      child.c      the program as a child: environment, start, end, its group
-     api.c        the Runtime API: HTTP/1.1 over one kept connection
+     api_link.c   the connection to the Runtime API (api.h: what these four share)
+     api_reply.c  what it replies: HTTP/1.1
+     api.c        events that are asked for, answers that are sent
+     api_stream.c answers in pieces
      failure.c    why there is no answer
      envelope.c   the event with its context around it
      exchange.c   one event in, one answer out, both at the same time

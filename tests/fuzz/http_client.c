@@ -1,5 +1,5 @@
-/* Whatever bytes a server sends: api.c reads the same events from them in one piece, byte by byte, and by seven bytes; it asks
-   for the next event behind the answer to the last one, or in the same breath. */
+/* Whatever bytes a server sends: api_reply.c reads the same events from them in one piece, byte by byte, and by seven bytes; it
+   asks for the next event behind the answer to the last one, or in the same breath. */
 #include "shim.h"
 
 enum { CONNECTION = 900, EVENTS = 4, CALLS = 5000, RECONNECTS = 40, TRIES_OF_NEXT = 12 };
@@ -104,10 +104,13 @@ static int good(void)
 #define exit(code) longjmp(over, 2)
 #define sched_yield() good()
 #include "api.c"
+#include "api_link.c"
+#include "api_reply.c"
+#include "api_stream.c"
 #include "base64.c"
 #include "child.c"
-#include "json_text.c"
 #include "json.c"
+#include "json_text.c"
 #include "log.c"
 #include "loop.c"
 #include "memory.c"
@@ -153,11 +156,11 @@ static void read_in_pieces(size_t pieces, struct buffer *seen)
     at = sent_to = next_part = 0;
     segment = pieces;
     calls = reconnects = failures = 0;
-    torn_now = streaming = asked = false;
+    torn_now = streaming = connection.asked = false;
     pending = 0;
     asks_ahead = stream_size % 2;
-    connection = -1;
-    input_from = input_to = 0;
+    connection.fd = -1;
+    connection.from = connection.to = 0;
     addresses = &one;
     end = setjmp(over);
     for (int i = 0; end == 0 && i < EVENTS; i++) {
