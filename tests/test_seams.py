@@ -62,7 +62,6 @@ WRITERS = {  # what a disk refuses them names no file unless they see to it
     "graph/failures.py": "/dev/null",
     "binary.py": "inside naming and replacement",
     "lib/build/alike.py": "inside replacement",
-    "lib/build/host.py": "inside replacement",
     "lib/engine/container.py": "inside replacement and spool",
     "lib/engine/image.py": "in memory",
     "lib/engine/image_root.py": "inside replacement",

@@ -16,6 +16,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,11 @@ class Data(NamedTuple):
 
 def data_files(machine: Machine, job: Job, environment: Collection[str]) -> Data:
     """The files of each package that the program may ask for; a variable that the function sets is its own affair."""
-    program = job.target.read_bytes()
+    with job.target.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
+        return _data(machine, job, program, environment)
+
+
+def _data(machine: Machine, job: Job, program: mmap, environment: Collection[str]) -> Data:
     wanted = {name for name in _variables(program) if f"{name}_datadir" not in environment}
     found: dict[str, Mapping[str, Content]] = {}
     notes: list[str] = []
@@ -83,7 +88,7 @@ def _nothing_there(machine: Machine, name: str, folder: str) -> str:
     return said + f'write: include = {include} and, in environment, {name}_datadir = "{TASK}{folder}"'
 
 
-def _variables(program: bytes) -> Iterator[str]:
+def _variables(program: mmap) -> Iterator[str]:
     """Names of packages, with _ for -, whose data variable a program holds."""
     place = program.find(ENDING)
     while place >= 0:
@@ -133,7 +138,7 @@ def _of_project(description: Path, patterns: list[str]) -> dict[str, Content]:
     return {os.path.relpath(path, folder): path.read_bytes for path in files}
 
 
-def _installed_folder(program: bytes, name: str) -> str:
+def _installed_folder(program: mmap, name: str) -> str:
     """The data folder of an installed package, as the program holds it; "" when it holds none."""
     package = name.replace("_", "[-_]").encode()
     found = re.search(rb"\x00(/[^\x00\n]*share/[^\x00\n]*" + package + rb"(?:-[\d.]+)?(?:/[\w.-]+)?)\x00", program)

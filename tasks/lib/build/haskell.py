@@ -27,6 +27,8 @@ from .machine import BIN, Machine, Toolchain
 from .stack import cannot_work, failed_elsewhere, stopped_before_compiling, with_stack
 
 PLACES = re.compile(r"(?<=\S)\s+\( .*, .* \)(?=$| \[)")  # after a module's name: its source, and where its object goes
+# Room for GHC's own heap: it collects after 64 MB in place of 1 or 4, and what is old not before there are 256 MB of it
+ROOM = ("+RTS", "-A64m", "-O256m", "-RTS")
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 Way = Callable[[Machine, Job, str, Log], "str | None"]
 TELLING = re.compile(r"\bwarning\b|\berror\b|^\s*\[ *\d+ of *\d+\] |waiting for", re.IGNORECASE)
@@ -69,7 +71,7 @@ def _build(place: Workplace, job: Job) -> str:
         if tool := alike.take():
             return tool
         heard = Hearing(machine, job, log, record)
-        job = replace(job, ghc_options=(*assembler_options(machine, log), *job.ghc_options))
+        job = replace(job, ghc_options=(*assembler_options(machine, log), *ROOM, *job.ghc_options))
         ways = _ways(job, toolchain)
         for number, (tool, way) in enumerate(ways, 1):
             heard.lines.clear()

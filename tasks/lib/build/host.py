@@ -214,9 +214,9 @@ class Host:
         return file.read_bytes() if file.is_file() else None
 
     def copy_out(self, path: str, target: Path) -> None:
-        """Copy an executable to where it travels from."""
+        """Move an executable to where it travels from."""
         with replacement(target, PROGRAM_MODE) as temporary:
-            shutil.copyfile(self._on_disk(path), temporary)
+            shutil.move(self._on_disk(path), temporary)
 
     def _on_disk(self, path: str) -> Path:
         """A path of the workspace, or any other, as it is outside of the fixed place."""
