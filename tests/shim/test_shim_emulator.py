@@ -19,6 +19,8 @@ from tasks.lib.local.emulator import Emulated
 from tasks.lib.local.function import Package
 from tasks.lib.local.rie import emulator
 from tasks.lib.platform.architecture import own_architecture
+from tasks.lib.settings.words import Process
+from tasks.lib.shim import ShimSettings
 from tests.shim.handlers import program
 from tests.shim.shims import Way, subject, ways
 from tests.support import ROOT
@@ -43,6 +45,19 @@ ANSWERS = {
     '{"do": "escape"}': "escaped",
     f'"{"x" * 6_000_000}"': "x" * 6_000_000,
 }
+
+ODD = [  # each is JSON, and goes through byte for byte where nobody parses it
+    b'{"a":1,"a":2}',
+    b"[123456789012345678901234567890,1e1000000000,-0,-0.0,1E+2,0.1000]",
+    b'["\\ud800","\\ud83d\\ude00","\\u0000a","\\/"]',
+    b'{"__proto__":{"a":1},"2":1,"1":2}',
+    b"[" * 10_000 + b"]" * 10_000,
+    b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    b" \t7 ",
+    b"true",
+    b'""',
+    b"[]",
+]
 
 
 def emulated(way: Way, folder: Path, executable: Path, timeout_s: int, log: list[str]) -> Emulated:
@@ -74,6 +89,15 @@ def test_every_answer_arrives(way: Way, tmp_path: Path) -> None:
         for event, wanted in ANSWERS.items():
             answer = running.invoke(event.encode())
             assert (json.loads(answer.payload), answer.function_error) == (wanted, None), event[:50]
+
+
+@pytest.mark.parametrize("process", [Process.PER_EVENT, Process.PERSISTENT, Process.NATIVE])
+def test_odd_json_comes_back_as_it_was_sent(process: Process, tmp_path: Path) -> None:
+    echo = subject() if process == Process.PER_EVENT else program()
+    with emulated(Way("bootstrap", ShimSettings("main", process=process)), tmp_path, echo, 20, []) as running:
+        for event in ODD:
+            answer = running.invoke(event)
+            assert (answer.payload, answer.function_error) == (event, None), event[:50]
 
 
 @pytest.mark.parametrize("way", ways(response="stream"), ids=str)
