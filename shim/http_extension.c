@@ -2,6 +2,7 @@
    second before the end, where a runtime alone is killed without a word; the bootstrap passes that on to the server.
 
    The request for the next event of the extension stays open for as long as we live: Lambda takes it for readiness. */
+#include "api.h"
 #include "http.h"
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ void http_register_extension(void)
     int size = snprintf(text, sizeof text,
                         "POST " EXTENSION "register HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Name: bootstrap\r\n"
                         "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                        host, strlen(body), body);
+                        connection.host, strlen(body), body);
     bool good =
         fd >= 0 && send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && read_identifier(fd, identifier, sizeof identifier);
     if (fd >= 0)
