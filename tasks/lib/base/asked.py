@@ -1,6 +1,7 @@
-"""What a build asked this machine for that is no file: a variable, the names in a folder.
+"""What a build asked this machine for that is no file: a variable, the names in a folder, a repository's state.
 
-in   a name that no file has, as it stands among the paths that a build read: `variable(…)`, `names(…)` make it
+in   a name that no file has, as it stands among the paths that a build read: `variable(…)`, `names(…)`,
+     `repository(…)` make it
 out  `digest(name)` → what it is now, as a hash: a value may be a secret, and what was read is remembered in files
 """
 
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+from collections.abc import Sequence
 
 # POSIX keeps two slashes apart from one, and no path that was resolved begins with them
-VARIABLE, NAMES = "//variable/", "//names"
+VARIABLE, NAMES, REPOSITORY = "//variable/", "//names", "//repository"
 
 
 def variable(name: str) -> str:
@@ -23,16 +26,28 @@ def names(folder: str) -> str:
     return f"{NAMES}{folder}"
 
 
+def repository(folder: str) -> str:
+    """Which commit is checked out in a repository, its branches and tags, and whether tracked files differ."""
+    return f"{REPOSITORY}{folder}"
+
+
 def is_asked(path: str) -> bool:
     """Whether a path is one of these."""
-    return path.startswith((VARIABLE, f"{NAMES}/"))
+    return path.startswith((VARIABLE, f"{NAMES}/", f"{REPOSITORY}/"))
+
+
+def is_of_git(path: str) -> bool:
+    """Whether a path is a repository's state."""
+    return path.startswith(f"{REPOSITORY}/")
 
 
 def digest(path: str) -> str | None:
-    """A hash of what it is; None for a variable that is not set, and a folder that is not there."""
+    """A hash of what it is; None for a variable that is not set, and a folder or repository that is not there."""
     if path.startswith(VARIABLE):
         value = os.environ.get(path.removeprefix(VARIABLE))
         found = None if value is None else [value]
+    elif is_of_git(path):
+        found = _state(path.removeprefix(REPOSITORY))
     else:
         try:
             found = sorted(os.listdir(path.removeprefix(NAMES)))  # noqa: PTH208 - the names alone are wanted
@@ -43,8 +58,37 @@ def digest(path: str) -> str | None:
     return hashlib.sha256("\0".join(found).encode(errors="surrogateescape")).hexdigest()
 
 
+def _state(folder: str) -> list[str] | None:
+    try:
+        refs = git(folder, ["for-each-ref", "--format=%(HEAD)%(objectname) %(refname)"])
+        differing = git(folder, ["diff", "--name-only", "HEAD"])
+        return [refs, git(folder, ["rev-parse", "HEAD"]), "dirty" if differing else ""]
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def git(folder: str, command: Sequence[str], given: str = "") -> str:
+    """What git says in a folder, of the repository there and none that variables name; it runs no hook.
+
+    OSError where git is missing, SubprocessError when it says no.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", "-C", folder, "-c", "core.fsmonitor=false", *command],
+        input=given,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=True,
+        timeout=60,
+        env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
+    ).stdout
+
+
 def description(path: str) -> str:
     """For people."""
     if path.startswith(VARIABLE):
         return f"the variable {path.removeprefix(VARIABLE)}"
+    if is_of_git(path):
+        return f"what git says in {path.removeprefix(REPOSITORY)}"
     return f"the names in {path.removeprefix(NAMES)}" if is_asked(path) else path

@@ -50,9 +50,9 @@ def copy_name(sources: Tree, variant: str = "") -> str:
     return "-".join(filter(None, [slug, hashlib.sha256(name.encode()).hexdigest()[:6], variant]))
 
 
-def changes(sources: Tree, manifest: bytes, settings: str) -> Changes:
-    """Compare the sources with the manifest of the last copy."""
-    now = {str(file): _digest(str(file), *_stat(file)) for file in sources.files} | {SETTINGS: settings}
+def changes(sources: Tree, manifest: bytes, settings: str, more: Mapping[str, str] | None = None) -> Changes:
+    """Compare the sources with the manifest of the last copy; `more`: names, and what else may be read is by them."""
+    now = {str(file): _digest(str(file), *_stat(file)) for file in sources.files} | {SETTINGS: settings, **(more or {})}
     before: dict[str, str] = {}
     with suppress(ValueError):
         before = json.loads(manifest)
@@ -107,11 +107,11 @@ def mode(digest: str) -> int:
     return PROGRAM_MODE if digest.endswith("x") else FILE_MODE
 
 
-def mirror(sources: Tree, into: Path, manifest: Path, settings: str) -> Path:
+def mirror(sources: Tree, into: Path, manifest: Path, settings: str, more: Mapping[str, str] | None = None) -> Path:
     """Make `into` hold the sources, and `manifest` say so; the folder to build in. BuildError when there are none."""
     sources.require()
     before = manifest.read_bytes() if manifest.exists() else b""
-    changed = changes(sources, before, settings)
+    changed = changes(sources, before, settings, more)
     places = {into / sources.inside(sources.folder), *((into / sources.inside(file)).parent for file in sources.files)}
     derived.settle(place / name for place in sorted(places) for name in ("", BIN, *OUTPUTS))
     folder = into / sources.inside(sources.folder)

@@ -26,6 +26,7 @@ from . import fixed, witness
 from .copy import copy_name, is_ahead, mirror
 from .outputs import rm_half_written_interfaces
 from .outside import TRACE, Outside, Surroundings
+from .repository import view_of
 from .sources import Tree
 from .tools import TOOLS, chooses, package_database, tool_versions, variables
 
@@ -159,12 +160,15 @@ class Host:
             record = Path(self._real, f"{name}.outside")
             read = [str(path) for path in self._package_files]
             environment = self.environment
-            surroundings = Surroundings(environment, settings, own, read)
+            view = view_of(sources)
+            asked_by = view.asked_by(f"{self.workspace}/{name}")
+            surroundings = Surroundings(environment, settings, own, read, asked_by)
             outside = Outside(record, self._real / trace, sources, surroundings)
             if anew := outside.has_changed() or was_set_back:
                 derived.remove(manifest)
             given = sha256(repr(variables(environment)).encode()).hexdigest()[:16]
-            folder = mirror(sources, into, manifest, f"{settings} {self.workspace} {given}")
+            folder = mirror(sources, into, manifest, f"{settings} {self.workspace} {given}", view.state)
+            view.lay(into)
             outside.begin(anew=anew)
             self._outside, self._told = outside, self._witnesses(trace)
             try:

@@ -148,7 +148,7 @@ def _leads_out(link: Path, place: Path, derived: Path) -> bool:
 def _by_git(place: Path, derived: Path) -> list[Path] | None:
     """Git's answer for a folder; None where there is no git, or where git leaves out the folder as a whole."""
     whole = absolute(place)
-    top = _top(whole)
+    top = top_folder(whole)
     if top is None:
         return None
     here = absolute(Path())
@@ -176,7 +176,7 @@ def _by_git(place: Path, derived: Path) -> list[Path] | None:
     return made or None
 
 
-def _top(folder: str) -> str | None:
+def top_folder(folder: str) -> str | None:
     """The folder at or above one where a repository begins."""
     while not os.path.lexists(f"{folder}/.git"):
         folder, below = os.path.dirname(folder), folder  # noqa: PTH120 - in every run

@@ -49,6 +49,7 @@ class Surroundings(NamedTuple):
     settings: str = ""
     own: Iterable[str] = ()
     files: Iterable[str] = ()
+    asked_by: Mapping[str, str] = {}  # a file of the build's own → what is asked for by opening it
 
 
 class Outside:
@@ -59,7 +60,7 @@ class Outside:
 
     def __init__(self, record: Path, trace: Path, sources: Tree, host: Surroundings) -> None:
         self._record, self._trace, self._asked = record, trace, trace.with_suffix(".asked")
-        self._own = tuple(f"{folder}/" for folder in host.own)
+        self._own, self._asked_by = tuple(f"{folder}/" for folder in host.own), host.asked_by
         naming = [*sources.descriptions, *(path for path in sources.files if path.name in NAMING)]
         described = [path.read_text(errors="replace") for path in dict.fromkeys(naming) if path.exists()]
         read = _c_files(sources.folder, [*described, host.settings], host.environment)
@@ -79,7 +80,9 @@ class Outside:
             return True
         late = self._trace.stat().st_mtime_ns if self._trace.exists() else 0
         return any(_changed_since(path, late) for path in self._headers()) or any(
-            _is_other(path, known) for path, known in self._known.items()
+            _is_other(path, known)
+            for path, known in self._known.items()
+            if not asked.is_of_git(path)  # copy.py's
         )
 
     def begin(self, *, anew: bool) -> None:
@@ -93,6 +96,7 @@ class Outside:
         """Remember what was read by now."""
         found = {path: _state(path, self._known.get(path)) for path in self._known}
         read = {*self._headers(), *self._named, *witness.paths_read(self._asked, self._own)}
+        read |= {self._asked_by[name] for name in witness.opened(self._asked, self._asked_by)}
         found |= {path: _state(path, None) for path in read if path not in found}
         self._known = found
         write_json(self._record, found)

@@ -33,6 +33,15 @@ SIGNS = (
         ),
     ),
     (
+        r"fatal: not a git repository",
+        "",
+        (
+            "Code that runs while it is compiled asks git, and no repository is there: in a container, and above "
+            "sources that lie in none. Build on the host, in a clone, or write what it asks for into a file of the "
+            "sources, which it reads."
+        ),
+    ),
+    (
         r"raw\.githubusercontent\.com",
         r"proxySecureMode|HttpException",
         (

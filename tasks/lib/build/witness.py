@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +65,15 @@ def paths_read(record: Path, own: tuple[str, ...]) -> Iterator[str]:
             yield asked.names(name)
         elif os.path.isfile(name) or (not os.path.exists(name) and not _is_gone(name, temporary)):  # noqa: PTH110, PTH113
             yield name
+
+
+def opened(record: Path, names: Collection[str]) -> set[str]:
+    """Which of these files were opened."""
+    try:
+        lines = set(record.read_text(errors="surrogateescape").splitlines()) if names else set()
+    except OSError:
+        return set()
+    return {name for name in names if f"f {name}" in lines}
 
 
 def _is_gone(name: str, temporary: str) -> bool:
