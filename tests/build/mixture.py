@@ -37,7 +37,7 @@ from tests.build.mixture_texts import (
 
 GENERATES = bool(shutil.which("alex") and shutil.which("happy"))
 WIDTH = 3
-MENDED, BREAKING = 0.7, 0.2  # how often, of steps and of chances
+MENDED, BREAKING = 0.7, 0.05  # how often, of steps and of chances
 
 
 class Extra(NamedTuple):
