@@ -148,6 +148,18 @@ ALEX = "[__1] unknown package: bt:alex:exe.alex (dependency of bt)"
             "",
             "wants bytestring ==0.11, and 0.10.12.1 is installed",
         ),
+        (
+            "rejecting: wai-logger-2.4/installed-Ce (conflict:\nwai==3.2.5, wai-logger => wai==3.2.3/installed-B)",
+            "host",
+            "",
+            "wai-logger is installed, and was built with wai 3.2.3; the project has wai 3.2.5 of its own",
+        ),
+        (
+            "fatal: not a git repository (or any of the parent directories): .git",
+            "docker",
+            "",
+            "no repository is there",
+        ),
         ("[__0] rejecting: p-1 (conflict: requires GHC2021)", "host", "", "`default-language: Haskell2010`"),
         ("rejecting: p-1 (conflict: requires LinearTypes2)", "host", "", "the extension LinearTypes2"),
         (

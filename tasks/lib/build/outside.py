@@ -96,7 +96,7 @@ class Outside:
         """Remember what was read by now."""
         found = {path: _state(path, self._known.get(path)) for path in self._known}
         read = {*self._headers(), *self._named, *witness.paths_read(self._asked, self._own)}
-        read |= {self._asked_by[name] for name in witness.opened(self._asked, self._asked_by)}
+        read |= {self._asked_by[name] for name in witness.openings(self._asked, self._asked_by)}
         found |= {path: _state(path, None) for path in read if path not in found}
         self._known = found
         write_json(self._record, found)

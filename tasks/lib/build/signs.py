@@ -64,6 +64,18 @@ SIGNS = (
         ),
     ),
     (
+        (
+            r"rejecting: (?P<a>[\w-]+?)-[\d.]+/installed\S* \(conflict: (?P<b>[\w-]+)==(?P<c>[\d.]+), "
+            r"(?P=a) => (?P=b)==(?P<d>[\d.]+)/installed"
+        ),
+        "",
+        (
+            "{a} is installed, and was built with {b} {d}; the project has {b} {c} of its own. Put the sources of "
+            "{a} below the project, too (`cabal get {a}`), and name the folder in `packages` of cabal.project; or take "
+            "{b} out of that, so that the installed one serves."
+        ),
+    ),
+    (
         r"\(conflict: requires (?P<a>GHC20\d\d)",
         "",
         (

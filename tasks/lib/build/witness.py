@@ -67,7 +67,7 @@ def paths_read(record: Path, own: tuple[str, ...]) -> Iterator[str]:
             yield name
 
 
-def opened(record: Path, names: Collection[str]) -> set[str]:
+def openings(record: Path, names: Collection[str]) -> set[str]:
     """Which of these files were opened."""
     try:
         lines = set(record.read_text(errors="surrogateescape").splitlines()) if names else set()
