@@ -67,7 +67,8 @@ def test_a_snapshot_that_is_not_installed_is_tried_with_the_installed_compiler(r
 
 
 def test_a_package_yaml_alone_is_built_by_stack() -> None:
-    assert tools(job(**{"package.yaml": "name: f\n"})) == ["stack --resolver ghc-9.0.2"]
+    """Of the cabal file that it made, cabal says which package is missing, where stack wants an index."""
+    assert tools(job(**{"package.yaml": "name: f\n"})) == ["stack --resolver ghc-9.0.2", "cabal"]
     with pytest.raises(ToolError, match="stack is not installed"):
         tools(job(**{"package.yaml": "name: f\n"}), ghc="9.0.2", cabal="3.4.1.0", stack="")
 

@@ -82,7 +82,7 @@ def _build(place: Workplace, job: Job) -> str:
                 alike.keep(tool)
                 return tool
             why = heard.reason_for_another_way(tool) if made is None else f"it makes no {job.executable}"
-            if why is None or number == len(ways):
+            if why is None or number == len(ways) or not _may_try(ways[number][0], machine, job, folder):
                 break
             log(f"{tool} cannot build this here ({why}); trying {ways[number][0]}")
         if made is not None:
@@ -91,6 +91,12 @@ def _build(place: Workplace, job: Job) -> str:
     raise CompileError(
         f"{job.executable} was not built from {job.sources.folder} with {tool}.", next_act(machine, job, heard.lines)
     )
+
+
+def _may_try(tool: str, machine: Machine, job: Job, folder: str) -> bool:
+    """Whether another tool has what it needs: cabal a cabal file, which stack may have made of a package.yaml alone."""
+    find = ["sh", "-c", "ls ./*.cabal >/dev/null 2>&1"]
+    return tool != Tool.CABAL or not job.hpack_alone or machine.run(find, folder, lambda _: None) == 0
 
 
 class Hearing:
@@ -179,7 +185,7 @@ def _ways(job: Job, toolchain: Toolchain) -> list[tuple[str, Way]]:
     """The tools to try, best first, and how each is called; ToolError when what is needed is not installed."""
     installed = {tool for tool, version in toolchain.tools.items() if version}
     wanted = _fitting_tools(job) if job.tool is Tool.AUTO else [job.tool]
-    if job.tool is Tool.AUTO:
+    if job.tool is Tool.AUTO and not (job.hpack_alone and "stack" not in installed):
         wanted = [tool for tool in wanted if tool in installed] or wanted[-1:]
     if wanted[0] not in installed or "ghc" not in installed | {"ghc" for tool in wanted if tool == "stack"}:
         missing = wanted[0] if wanted[0] not in installed else "ghc"
@@ -210,7 +216,7 @@ def _calls(tool: str, job: Job, toolchain: Toolchain) -> Iterator[tuple[str, Way
 def _fitting_tools(job: Job) -> list[str]:
     """The tools that fit the sources, best first."""
     if job.hpack_alone:
-        return ["stack"]  # it carries hpack
+        return ["stack", "cabal"]  # the first carries hpack; the second says what the first wants to download
     last = "cabal" if job.descriptions else "ghc"
     return ["stack", last] if job.text("stack.yaml") and not job.constraints else [last]
 

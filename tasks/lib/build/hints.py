@@ -123,7 +123,8 @@ def _install(machine: Machine, packages: list[str], what: str, name: str) -> str
     where = "The image's distribution" if machine.name == Builder.DOCKER else "This host's distribution"
     return (
         f"{where} has no package of {name}. Run `cabal update` where Hackage can be reached, or put "
-        f"its sources below the project (`cabal get {name}`) and name the folder in `packages` of cabal.project."
+        f"its sources below the project (`cabal get {name}`) and name the folder in `packages` of cabal.project, or in "
+        "`extra-deps` of stack.yaml."
     )
 
 
