@@ -10,6 +10,7 @@ import pytest
 
 from tasks.lib.base.errors import BuildError, ToolError
 from tasks.lib.build import haskell
+from tasks.lib.build.cabal import needed_packages
 from tasks.lib.build.hints import next_act, not_made
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job, main_module, refuse_what_cannot_be
@@ -71,6 +72,14 @@ def test_a_package_yaml_alone_is_built_by_stack() -> None:
     assert tools(job(**{"package.yaml": "name: f\n"})) == ["stack --resolver ghc-9.0.2", "cabal"]
     with pytest.raises(ToolError, match="stack is not installed"):
         tools(job(**{"package.yaml": "name: f\n"}), ghc="9.0.2", cabal="3.4.1.0", stack="")
+
+
+def test_a_package_that_the_project_does_not_list_is_none_of_it() -> None:
+    """A fixture may bear the name of a package that the executable needs."""
+    texts = {name: f"name: {name}\nexecutable {name}\n  build-depends: l, t\n" for name in ("f", "other")}
+    files = {"f/f.cabal": texts["f"], "other/other.cabal": texts["other"], "l/l.cabal": "name: l\n"}
+    files |= {"fixtures/t.cabal": "name: t\n", "cabal.project": "packages: f other\noptional-packages: l\n"}
+    assert needed_packages(job(**files)).keys() == {"f", "l"}
 
 
 def test_a_library_is_refused_before_cabal_stumbles_over_it() -> None:

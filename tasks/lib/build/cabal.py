@@ -17,6 +17,7 @@ from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
 from .job import EXECUTABLES, Job, no_such_executable, quoted_options
 from .machine import Machine
+from .sources import lists_package
 from .stale import UNBUILT
 from .tools_in_path import take_tools_in_path
 
@@ -71,9 +72,11 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[
 def needed_packages(job: Job) -> dict[str, Path]:
     """Of a project's packages, those that the executable needs: name → cabal file; none where that is all of it.
 
-    Tests that its project file wants are more.
+    Tests that its project file wants are more. A cabal file that it does not list (a fixture, say) is no package of it.
     """
-    texts = {path: path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"}
+    folder = job.sources.folder
+    listed = [path for path in job.descriptions if path.suffix == ".cabal" and _is_listed(path.parent, folder)]
+    texts = {path: path.read_text(errors="replace") for path in listed}
     texts = {path: UNBUILT.sub("", text) for path, text in texts.items()}
     names = {name: path for path, text in texts.items() for name in NAME.findall(text)[:1]}
     left = [name for name, path in names.items() if job.executable in EXECUTABLES.findall(texts[path])][:1]
@@ -84,6 +87,11 @@ def needed_packages(job: Job) -> dict[str, Path]:
         left += sorted(names.keys() & set(WORDS.findall(texts[names[name]])) - found.keys() - {*left})
     has_tests = TESTS.search("\n".join(map(job.text, PROJECT_FILES)))
     return found if has_tests or len(found) < len(names) else {}
+
+
+def _is_listed(package: Path, top: Path) -> bool:
+    project = top / "cabal.project"
+    return lists_package(project, package) if project.is_file() else package == top
 
 
 def _build(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str, Path] | None) -> bool:

@@ -10,6 +10,22 @@ import re
 
 SIGNS = (
     (
+        r"Error parsing project file \S*?(?P<a>[^/\s]+:\d+):",
+        "",
+        (
+            "The installed cabal cannot read {a}: write what it knows there (`cabal --version`; what came later has "
+            "its version in cabal's manual), or install a newer cabal."
+        ),
+    ),
+    (
+        r"Unrecognized (?:section '(?P<a>if|elif|else)'|field '(?P<b>import)')",
+        r"no packages or optional-packages|No cabal\.project file",
+        (
+            "cabal.project has a condition or an `import`, known to cabal since 3.8; the installed one is older. "
+            "Write what holds here without them, or install a newer cabal."
+        ),
+    ),
+    (
         r"Byte-order mark found",
         "",
         "A cabal file begins with a byte-order mark, which Cabal refuses: save it as UTF-8 without one.",

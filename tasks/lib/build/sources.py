@@ -28,7 +28,7 @@ NAME = re.compile(r"(?mi)^name:\s*['\"]?([\w-]+)")  # of a package, in its descr
 OUTSIDE = r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)"
 ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a whole, in a list of packages
 LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
-PACKAGES, EXTRA_DEPS = LIST.format("packages"), LIST.format("extra-deps")
+PACKAGES, EXTRA_DEPS = LIST.format("(?:optional-)?packages"), LIST.format("extra-deps")
 WORDS = r"[\s,'\"\[\]]+"
 SHOWN = 3  # names in a note
 MOST_FILES = 100_000  # of one program
