@@ -12,6 +12,7 @@ from doit.task import Task
 
 from tasks.graph import state
 from tasks.graph.state import ContentChecker, fingerprint, fingerprints, intact, is_intact, is_same, stat_of
+from tasks.lib.base import asked
 
 
 @pytest.fixture(autouse=True)
@@ -200,3 +201,32 @@ def test_each_task_notes_its_own_files(tmp_path: Path) -> None:
     assert ContentChecker().get_state(str(one), None) == fingerprint(one), "it is no file of the second"
     saved(first)
     assert ContentChecker().get_state(str(one), None) == [0, -1, 0, 0, None]
+
+
+def test_what_rested_is_not_read_for_its_new_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = written(tmp_path / "a", "abc", 1), written(tmp_path / "b", "b", 1)
+    known = {str(path): [*(stat_of(str(path)) or ()), "of an earlier run"], str(other): fingerprint(other)}
+    assert is_intact({"intact": known}, [], tuple)
+    assert fingerprints([path]) == {str(path): known[str(path)]}
+    written(path, "abd", 2)
+    assert fingerprint(path)[4] == digest(b"abd")
+    monkeypatch.setattr(state, "get_file_md5", lambda _: pytest.fail("it was read"))
+    assert fingerprint(other) == known[str(other)]
+
+
+def test_the_same_size_with_other_content_is_modified_and_a_touch_is_not(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", "abc", 1)
+    known = fingerprint(path)
+    os.utime(path, ns=(2, 2))
+    assert not ContentChecker().check_modified(str(path), path.stat(), list(known))
+    written(path, "abd", 3)
+    assert ContentChecker().check_modified(str(path), path.stat(), list(known))
+
+
+def test_what_is_asked_for_and_no_file_has_a_digest_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "is_asked", lambda name: name.startswith("asked:"))
+    monkeypatch.setattr(asked, "digest", lambda name: f"digest of {name}")
+    name = Path("asked:it")
+    assert fingerprints([name]) == {"asked:it": "digest of asked:it"}
+    assert is_same(name, "digest of asked:it")
+    assert not is_same(name, "another")
