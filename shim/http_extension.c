@@ -73,8 +73,8 @@ void http_register_extension(void)
     fd = good ? connect_to_api() : -1;
     if (fd >= 0) {
         size = snprintf(text, sizeof text,
-                        "GET " EXTENSION "event/next HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Identifier: %s\r\n\r\n", host,
-                        identifier);
+                        "GET " EXTENSION "event/next HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Identifier: %s\r\n\r\n",
+                        connection.host, identifier);
         good = send(fd, text, (size_t)size, MSG_NOSIGNAL) == size; /* and the descriptor stays open */
     }
     if (!good || fd < 0)
