@@ -58,6 +58,7 @@ def test_a_changed_module_is_forgotten_and_its_importers_are_left_to_ghc() -> No
 def test_a_module_that_has_gone_is_forgotten() -> None:
     Path("A.hs").unlink()
     assert forgotten(sources(), "src/A.hs") == {"A"}
+    assert forgotten(sources(), "app/main.hs") == {"main"}
 
 
 def forgotten_for(able: str, name: str) -> set[str]:

@@ -182,12 +182,13 @@ def test_what_vanished_while_its_task_ran_is_unlike_any_content(tmp_path: Path) 
     assert checker.get_state(str(tmp_path / "never"), None) is None
 
 
-def test_a_state_that_holds_is_not_written_again(tmp_path: Path) -> None:
+def test_a_state_that_holds_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "a", "abc", 1)
     checker = ContentChecker()
     known = checker.get_state(str(path), None)
     assert known == fingerprint(path)
     assert checker.get_state(str(path), known) is None
+    monkeypatch.setattr(state, "get_file_md5", lambda _: pytest.fail("it was read again"))
     assert not checker.check_modified(str(path), path.stat(), list(known or ()))
 
 
@@ -201,6 +202,8 @@ def test_each_task_notes_its_own_files(tmp_path: Path) -> None:
     assert ContentChecker().get_state(str(one), None) == fingerprint(one), "it is no file of the second"
     saved(first)
     assert ContentChecker().get_state(str(one), None) == [0, -1, 0, 0, None]
+    saved(second)
+    assert ContentChecker().get_state(str(one), None) == fingerprint(one), "what the first one met is the first one's"
 
 
 def test_what_rested_is_not_read_for_its_new_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,9 +22,10 @@ KNOWN |= {name: one.rule for rows in triggers.KEYS.values() for name, one in row
 NAMED = re.compile(
     r"`([a-z][a-z0-9_]*)` (?:of \[|of the function in lambda|in lambda|of lambda|in \[)"
 )  # without a value
-OTHER_KEYS = {  # of Haskell, of lambda.lock
+OTHER_KEYS = {  # of Haskell, of lambda.lock, of git's config
     ROOT / "tasks/lib/scaffold/templates.py",
     ROOT / "tasks/lib/lockfile.py",
+    ROOT / "tasks/lib/build/repository.py",
 }
 FILES = [path for path in sorted((ROOT / "tasks").rglob("*.py")) if path not in OTHER_KEYS]
 

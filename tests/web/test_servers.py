@@ -159,7 +159,7 @@ def test_static_answers_in_its_zip_under_lambdas_own_emulator(tmp_path: Path) ->
 
 
 def test_it_is_started_anew_when_it_dies(server: Server) -> None:
-
+    assert server.ask("url", request("GET", "/line")).status == 200  # it has begun; this test may be the first
     os.kill(server.shim.children()[0], signal.SIGKILL)
     time.sleep(0.1)
     assert server.ask("url", request("GET", "/line")).status == 200
