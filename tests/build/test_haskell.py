@@ -209,6 +209,12 @@ def test_a_bound_that_clashes_with_what_another_package_needs_is_named() -> None
     assert act(line, made).startswith("f/f.cabal:2 wants primitive>=0.8 && <0.10, and 0.7.3.0 is installed")
 
 
+def test_a_bound_that_excludes_what_an_installed_package_was_built_with_is_named() -> None:
+    made = job(**{"f.cabal": "name: f\nexecutable f\n  build-depends:\n    aeson >=0.9 && <1.6,\n    yaml >=0.8\n"})
+    line = "rejecting: yaml-0.11/installed-E (conflict:\nf => aeson>=0.9 && <1.6, yaml =>\naeson==2.0.3.0/installed-H)"
+    assert act(line, made).endswith("f.cabal:4 wants aeson>=0.9 && <1.6, and 2.0.3.0 is installed: widen that bound.")
+
+
 @pytest.mark.parametrize("more", ["", ", base => rts==1.0/installed-1.0"])
 def test_a_version_conflict_names_the_bound_its_place_and_what_is_installed(more: str) -> None:
     line = f"[__1] rejecting: base-4.15.1.0/installed-4.15.1.0 (conflict: f => base<4.2{more})"

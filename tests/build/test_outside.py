@@ -51,6 +51,36 @@ def test_a_header_of_the_system_is_read_anew(workshop: Callable[..., Workshop]) 
         assert made.good("binary", CPATH=str(made.folder / place)).ran == set()
 
 
+@pytest.mark.parametrize("described", [True, False])
+def test_the_library_of_an_installed_package_counts_where_its_description_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, described: bool
+) -> None:
+    """An upgrade that changes what a function does changes no interface; what nobody needs does not count."""
+    monkeypatch.chdir(tmp_path)
+    put("db/package.cache")
+    for name, more in (("q", "depends: r-1-Ab9\n"), ("r", "depends:\n    base-4\n    q-2-old\n"), ("s", "")):
+        text = f'name: {name}\nexposed-modules:\n    {name.upper()}.In\nlibrary-dirs: "${{pkgroot}}/{name}"\n'
+        put(f"db/{name}-1.conf", text=f"{text}hs-libraries: HS{name}-1\n{more}")
+        put(f"{name}/libHS{name}-1.a", text="one")
+    put("src/Main.hs", text="import qualified Q.In\nmain = Q.In.main\n")
+    if described:
+        put("src/p.cabal", text="name: p\nexecutable p\n  build-depends: base, q >=1\n")
+
+    def outside() -> Outside:
+        given = Surroundings({"STACK_ROOT": str(tmp_path)}, files=[str(tmp_path / "db/package.cache")])
+        return Outside(Path("record"), tmp_path / "trace", tree(Path("src"), BUILD), given)
+
+    found = outside()
+    assert found.has_changed()
+    found.begin(anew=True)
+    found.keep()
+    assert not outside().has_changed()
+    put("s/libHSs-1.a", text="two")
+    assert not outside().has_changed()
+    put("r/libHSr-1.a", text="two")
+    assert outside().has_changed()
+
+
 ASKING = """{-# LANGUAGE TemplateHaskell #-}
 module Main (main) where
 import Control.Exception

@@ -30,7 +30,11 @@ TOOL = re.compile(
 )
 CONFLICT = re.compile(
     r"rejecting: (?P<package>[\w-]+?)-(?P<version>[\d.]+)/installed\S* "
-    r"\(conflict: (?P<by>[\w-]+)\s*=>\s*[\w-]+(?P<bound>[^)]+?)(?:,\s[\w-]+\s=>[^)]*)?\)"
+    r"\(conflict: (?P<by>[\w-]+)\s*=>\s*(?P=package)(?P<bound>[^)]+?)(?:,\s[\w-]+\s=>[^)]*)?\)"
+)
+NEEDED_BY = re.compile(  # an installed package was built with one that the project's bound excludes
+    r"rejecting: [\w-]+?-[\d.]+/installed\S* \(conflict: (?P<by>[\w-]+) => "
+    r"(?P<package>[\w-]+?)(?P<bound>[<>=^][^),]*), [\w-]+ => (?P=package)==(?P<version>[\d.]+)/installed"
 )
 CLASH = re.compile(  # of a package of the project, with what another installed one needs
     r"\(conflict: [\w-]+ =>\s*(?P<package>[\w-]+)==(?P<version>[\d.]+)/installed[^\s,]*, "
@@ -77,7 +81,12 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
     if found := TOOL.search(text):
         tool = _missing_tool(machine, job) or found["solver"] or found["cabal"]
         return _install(machine, [tool.lower()], f"the build tool {tool}", tool)
-    if conflict := CONFLICT.search(unwrapped) or CLASH.search(unwrapped) or REFUSED.search(unwrapped):
+    if (
+        conflict := CONFLICT.search(unwrapped)
+        or NEEDED_BY.search(unwrapped)
+        or CLASH.search(unwrapped)
+        or REFUSED.search(unwrapped)
+    ):
         return _bound_in_the_way(job, conflict)
     off = "marked as 'buildable: False'" in unwrapped
     if act := (_flag_for(job) if off else "") or _not_assembled(job, text) or act_for(unwrapped):

@@ -24,8 +24,9 @@ from typing import NamedTuple
 from ..base import asked, derived
 from ..base.files import sha256, write_json
 from . import witness
+from .archives import archives
 from .sources import NAMING, Tree
-from .stale import FIELD, named_tools
+from .stale import FIELD, HASKELL, IMPORT, named_tools
 from .tools import program_files
 
 TRACE = "SUNPRO_DEPENDENCIES"
@@ -64,7 +65,10 @@ class Outside:
         naming = [*sources.descriptions, *(path for path in sources.files if path.name in NAMING)]
         described = [path.read_text(errors="replace") for path in dict.fromkeys(naming) if path.exists()]
         read = _c_files(sources.folder, [*described, host.settings], host.environment)
-        self._named = sorted({*_programs(sources, described), *read, *_settings(host.environment), *host.files})
+        linked = _haskell_libraries(sources, described, host.files)
+        self._named = sorted(
+            {*_programs(sources, described), *read, *_settings(host.environment), *host.files, *linked}
+        )
         self._known: dict[str, list[object] | None] = {}
 
     def has_changed(self) -> bool:
@@ -167,6 +171,17 @@ def _c_files(folder: Path, described: list[str], environment: Mapping[str, str])
         places = [Path(place) for place in environment.get("PKG_CONFIG_PATH", "").split(":") if place]
         for name in _words(PKG_CONFIG, text):
             yield from _existing([*places, *_glob(*PC_PLACES)], f"{name}.pc")
+
+
+def _haskell_libraries(sources: Tree, described: list[str], files: Iterable[str]) -> Iterator[str]:
+    """Libraries of the installed packages that the descriptions name; where there is none, of what is imported."""
+    databases = [Path(name).parent for name in files if name.endswith("/package.cache")]
+    words = {word for text in described for word in WORD.findall(text)}
+    modules: set[str] = set()
+    for path in sources.files if not sources.descriptions else ():
+        if path.suffix in HASKELL and path.exists():
+            modules |= set(IMPORT.findall(path.read_text(errors="replace")))
+    return archives(databases, words, modules)
 
 
 def _settings(environment: Mapping[str, str]) -> Iterator[str]:
