@@ -101,6 +101,36 @@ PROJECTS = [
     Project("cblp/lambdahs", "f51e59e86d1e7e4fd42b121c1e106affb1ac6c99", "zebra"),
     Project("soupi/hablog", "9607a44304cbbbc13fdb504f6fca3dff4298acf8", "hablog"),
     Project("gelisam/klister", "f3a52b640aac531987bf72d63956ee01d5dde4ce", "klister", "wants optparse-applicative"),
+    Project("haskell/happy", "4613f8ba7ee92cb090403aad3cabe51cf217cd09", "happy"),
+    Project("ndmitchell/ghcid", "f48626bf5b64067a84b644bcc56afac686046966", "ghcid"),
+    Project("kazu-yamamoto/mighttpd2", "c472039beb4d1803f69ab54c99e0ca99346b228d", "mightyctl"),
+    Project(
+        *("danidiaz/really-small-backpack-example", "915c9c2b2887bba3f15e735d436ff311e920809a", "lesson3"),
+        folder="lesson3-signature-merging",
+    ),
+    Project("WChargin/graphcount", "ac4026ab9f19f84667ce1ba2aa8b2a15800486fb", "graphcount", "wants base>=4.6"),
+    Project("georgerogers42/format-status", "416cf3def9eca22082b7a938ea49c7eb49043a52", "format-status", "wants base"),
+    Project("kmels/dart-haskell", "464f6a7e547202bed59a6c3921015bc93688645e", "dart-haskell", "wants base>=4.6"),
+    Project("phadej/cabal-fmt", "1bde399e99c37f6b0b7692a7f7cbad85ea606cfc", "cabal-fmt", "wants base"),
+    Project("jaspervdj/patat", "1c72d3b059fde7e6a17d466afbaf2490e424f5b5", "patat", "wants aeson>=0.9"),
+    Project("jaspervdj/profiteur", "fb17a60ab72d90eb3e313ed21f33c3a0eae37b44", "profiteur", "no package of ghc-prof"),
+    Project("39aldo39/klfc", "e07375b1459e416635100efe76b72ebe25f36c53", "klfc", "no package of fail"),
+    Project("koka-lang/koka", "3e524872716531bca5a1a361a29571ab78570003", "koka-plain", "no package of text-rope"),
+    Project("jgm/yst", "a074da8e3e20cf35eacca4e2caa82bdb694f96bb", "yst", "wants pandoc>=3.0.1"),
+    Project(
+        *("scotty-web/scotty", "b5f4dfbdbd6c94f3d21492ac7925e699c3b54e87", "scotty-urlshortener", "wants warp>=3.4.13"),
+        folder="examples",
+    ),
+    Project(
+        *("yesodweb/wai", "b2f0a48958a26c058c67707e89c9420275bc015c", "warp", "was built with wai"),
+        folder="wai-app-static",
+    ),
+    Project(
+        "0xd34df00d/hsqoi", "d68739eae48a0752bff7c5eb1e778a4268d74e9e", "hsqoi-exe", "no package of binary-generic"
+    ),
+    Project(
+        "mgajda/json-autotype", "6244e1f2c0352e9a18657051b65df62b9af157cd", "json-autotype", "cannot read cabal.project"
+    ),
 ]
 
 
