@@ -10,14 +10,16 @@
 
 /* ---- api_link.c ---- */
 
+enum { INPUT_ROOM = 65536 + 1024 /* the longest line of a head */ };
+
 /* The connection that is kept. */
 struct connection {
     char host[300];
-    int fd;                   /* -1: there is none */
-    char input[65536 + 1024]; /* the longest line of a head */
-    size_t from, to;          /* of the input, not taken yet */
-    bool failed;              /* it ended in an error */
-    bool asked;               /* GET next has gone over it, and its reply has not come */
+    int fd;          /* -1: there is none */
+    char *input;     /* INPUT_ROOM bytes */
+    size_t from, to; /* of the input, not taken yet */
+    bool failed;     /* it ended in an error */
+    bool asked;      /* GET next has gone over it, and its reply has not come */
 };
 
 extern struct connection connection;

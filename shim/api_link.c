@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct connection connection = {.fd = -1};
+static char input[INPUT_ROOM]; /* apart: what begins with zeros has no place in the file */
+struct connection connection = {.fd = -1, .input = input};
 static struct addrinfo *addresses;
 
 void api_hang_up(void)

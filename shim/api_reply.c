@@ -25,9 +25,7 @@ static char *read_line(void)
         memmove(connection.input, start, connection.to - connection.from);
         connection.to -= connection.from;
         connection.from = 0;
-        size_t got = connection.to < sizeof connection.input
-                         ? api_receive(connection.input + connection.to, sizeof connection.input - connection.to)
-                         : 0;
+        size_t got = connection.to < INPUT_ROOM ? api_receive(connection.input + connection.to, INPUT_ROOM - connection.to) : 0;
         if (got == 0)
             return NULL;
         connection.to += got;

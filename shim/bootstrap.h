@@ -219,6 +219,10 @@ void child_kill(void);
 bool children_reap(void);
 void child_stop(void);
 
+/* ---- api_link.c ---- */
+
+void api_open(const char *address);
+
 /* ---- api.c ---- */
 
 struct event {
@@ -236,7 +240,6 @@ struct failure {
     size_t told; /* bytes of the message in front of the end of stderr, which is in the log already; 0: all of it */
 };
 
-void api_open(const char *address);
 void api_ask(void);
 void api_ask_ahead(void);
 bool api_next(struct event *event);
@@ -244,6 +247,9 @@ void api_on_reply_sent(void (*work)(void));
 void api_answer(const struct event *event, const struct buffer *answer);
 void api_fail(const struct event *event, const struct failure *failure);
 void api_fail_init(const struct failure *failure);
+
+/* ---- api_stream.c ---- */
+
 bool api_stream(const struct event *event, const char *data, size_t size, int64_t until);
 #define PRELUDE_TYPE "application/vnd.awslambda.http-integration-response" /* status and headers come first */
 void api_stream_type(const char *type);
