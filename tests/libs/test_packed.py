@@ -7,7 +7,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from tasks.lib.base import files
@@ -26,6 +25,8 @@ pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="judges t
 
 
 def test_document_fits_its_schema(plain: Path, newer: Path) -> None:
+    import jsonschema  # a second or more, which no other worker need spend
+
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     for libc in ("auto", "runtime", "bundled", "static"):

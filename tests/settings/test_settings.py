@@ -17,7 +17,6 @@ from tasks.lib.settings.model import Deploy, Function, keys
 from tasks.lib.settings.project import Project
 from tasks.lib.settings.words import Libc, Process
 
-jsonschema: Any = import_module("jsonschema")  # without stubs
 BASE = """
 [deploy]
 account = "111111111111"
@@ -227,6 +226,7 @@ def test_the_old_word_ahead_is_read_and_its_new_name_is_said(table: str) -> None
 def test_the_schema_on_disk_is_the_codes_and_takes_what_the_code_takes() -> None:
     schema = json.loads(reference.SCHEMA_FILE.read_text())
     assert schema == json.loads(json.dumps(reference.schema()))
+    jsonschema: Any = import_module("jsonschema")  # without stubs; a second or more, which no other worker need spend
     jsonschema.validate(tomllib.loads(BASE), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(tomllib.loads(BASE.replace("2048", "1")), schema)
