@@ -61,6 +61,29 @@ def test_a_module_that_has_gone_is_forgotten() -> None:
     assert forgotten(sources(), "app/main.hs") == {"main"}
 
 
+@pytest.mark.parametrize(
+    "able", ["{-# LANGUAGE TemplateHaskell #-}", "{-# LANGUAGE CPP #-}", "{-# OPTIONS_GHC -O0 #-}"]
+)
+def test_where_nothing_changed_nothing_is_forgotten(able: str) -> None:
+    description = "name: p\nbuild-type: Custom\nexecutable p\n  build-tool-depends: strange:strange\n"
+    made = sources(**{"B.hs": f"{able}\n{PROGRAM['B.hs']}", "p.cabal": description})
+    assert stale_modules(made, []) == {}
+
+
+def test_one_of_stacks_extra_deps_is_compiled_as_a_whole() -> None:
+    made = sources(
+        **{
+            "p.cabal": "name: p\nexecutable p\n  main-is: Main.hs\n",
+            "stack.yaml": "resolver: ghc-9.0.2\nextra-deps:\n- vendor/v\n",
+            "vendor/v/v.cabal": "name: v\nlibrary\n  exposed-modules: V, W\n",
+            "vendor/v/V.hs": "module V where\n",
+            "vendor/v/W.hs": "module W where\n",
+        }
+    )
+    found = {package.name: modules for package, modules in stale_modules(made, [Path("vendor/v/V.hs")]).items()}
+    assert found == {"v": None}
+
+
 def forgotten_for(able: str, name: str) -> set[str]:
     """What a change of one file makes forget, because B.hs begins with these lines."""
     before = forgotten(sources(), name) or set()
