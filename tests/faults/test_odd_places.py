@@ -124,7 +124,7 @@ def test_a_hard_limit_is_named_and_the_next_run_goes_well(pre: Workshop, before:
     assert pre.good().ran == set()
 
 
-@pytest.mark.parametrize("folder", ["relative", "two words"])
+@pytest.mark.parametrize("folder", ["relative", "two words", "two\nlines"])
 def test_compilers_find_a_temporary_folder_that_is_named_oddly(tiny: Workshop, folder: str) -> None:
     whole = (tiny.folder / "build/two/lambda.zip").read_bytes()
     (tiny.folder / folder).mkdir()

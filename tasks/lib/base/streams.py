@@ -57,12 +57,13 @@ def give_up_output() -> str:
 def settle() -> None:
     """Put right what would stop the programs that we start.
 
-    A TMPDIR that is no folder is forgotten, as Python and gcc do, and GHC does not; a relative one means another folder
-    wherever a compiler is started. Without a PATH (`env -i`) gcc does not find its own parts. A umask may take rights
-    from others, never from ourselves: we could not read again what we wrote.
+    A TMPDIR that is no folder is forgotten, as Python and gcc do, and GHC does not; so is one with a line break, which
+    GHC loses on its way to gcc. A relative one means another folder wherever a compiler is started. Without a PATH
+    (`env -i`) gcc does not find its own parts. A umask may take rights from others, never from ourselves: we could not
+    read again what we wrote.
     """
     folder = os.environ.get("TMPDIR")
-    if folder is not None and not os.path.isdir(folder):  # noqa: PTH112 - in each run of doit
+    if folder is not None and ("\n" in folder or not os.path.isdir(folder)):  # noqa: PTH112 - in each run of doit
         del os.environ["TMPDIR"]
     elif folder is not None and not folder.startswith("/"):
         os.environ["TMPDIR"] = os.path.abspath(folder)  # noqa: PTH100 - in each run of doit
