@@ -11,8 +11,8 @@ module AWS.Lambda.Run.Reply
   )
 where
 
-import AWS.Lambda.Run.Reader
 import AWS.Lambda.Run.Place (borrowed, leastLarge)
+import AWS.Lambda.Run.Reader
 import Control.Exception (Handler (..), IOException, catch, catches, throwIO)
 import Control.Monad (unless, when)
 import Data.ByteString (ByteString)
