@@ -88,7 +88,7 @@ def make_room(folder: Path, engine: Engine, base: str, **functions: str) -> Room
 def toolchain_image(folder: Path, engine: Engine, base: str, *more: str) -> str:
     """An image that ghc-centos/ made from a base, with what the samples use, and some packages more."""
     made = make_room(folder, engine, base)
-    made.set(packages=[*made.build["packages"], *more])
+    made.set(packages={"apt": [*made.build["packages"]["apt"], *more]})
     run = made.good("image")
     assert "docker: ghc 9.0.2" in run.err
     kept = f"haskell-on-lambda-test-base:{'-'.join(['toolchain', *more])}"

@@ -94,7 +94,7 @@ def test_one_event_meets_what_lambda_has(way: Way, looks: Path, tmp_path: Path) 
 @pytest.mark.parametrize("way", PER_EVENT, ids=str)
 def test_events_that_are_served_meet_what_lambda_has(way: Way, looks: Path, tmp_path: Path) -> None:
     archive = make_zip(way, tmp_path, looks)
-    one = {"name": "fn", "zip": str(archive), "environment": {"MINE": str(tmp_path)}, "timeout_s": 1, **names(way)}
+    one = {"name": "fn", "zip": str(archive), "environment": {"MINE": str(tmp_path)}, "timeout_s": 5, **names(way)}
     with locally(tmp_path, [one], concurrency=1) as local:
         first, second = local.invoke("fn").json(), local.invoke("fn").json()
         assert (first.pop("warm"), second.pop("warm")) == (0, 1), "/tmp lives as long as its sandbox"
