@@ -93,7 +93,15 @@ def fingerprint(path: Path) -> Any:
     known = _remembered.get(str(path))
     if stat and isinstance(known, list) and tuple(known[:4]) == stat:  # a compiler's hundred headers are not read again
         return known
-    return None if stat is None else [*stat, get_file_md5(str(path))]
+    return None if stat is None else [*stat, _digest(str(path), stat)]
+
+
+def _digest(path: str, stat: Stat) -> str:
+    """The MD5 of a file, read once a run: functions of one project have the same libraries and headers."""
+    key = (path, *stat)
+    if key not in _digests:
+        _digests[key] = get_file_md5(path)
+    return _digests[key]
 
 
 def is_same(name: Path | str, known: Any) -> bool:
@@ -118,10 +126,9 @@ def is_same(name: Path | str, known: Any) -> bool:
 def _equal(path: str, now: list[int], known: list[Any]) -> bool:
     """Compare by content; an equal file is known by its new stat from then on, so that it is read only once."""
     try:
-        digest = _digests.setdefault((path, *now), "") or get_file_md5(path)
+        digest = _digest(path, (now[0], now[1], now[2], now[3]))
     except OSError:  # the task that wants to read it will say so
         return False
-    _digests[path, *now] = digest
     if digest != known[4]:
         return False
     known[:4] = now

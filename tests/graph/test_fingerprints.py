@@ -233,3 +233,17 @@ def test_what_is_asked_for_and_no_file_has_a_digest_of_its_own(monkeypatch: pyte
     assert fingerprints([name]) == {"asked:it": "digest of asked:it"}
     assert is_same(name, "digest of asked:it")
     assert not is_same(name, "another")
+
+
+def test_what_many_functions_read_is_read_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = written(tmp_path / "libHSbase.a", "abc"), list[str]()
+
+    def reading(name: str) -> str:
+        read.append(name)
+        return digest(Path(name).read_bytes())
+
+    monkeypatch.setattr(state, "get_file_md5", reading)
+    assert fingerprint(path) == fingerprint(path)
+    assert read == [str(path)]
+    written(path, "abcd")
+    assert (fingerprint(path)[4], len(read)) == (digest(b"abcd"), 2)
