@@ -85,15 +85,15 @@ def fingerprints(paths: Iterable[Path]) -> dict[str, Any]:
 
 def fingerprint(path: Path) -> Any:
     """A file's stat and MD5, a folder's as a tree of them."""
-    if asked.is_asked(str(path)):
-        return asked.digest(str(path))
-    if path.is_dir():
-        return {entry.name: fingerprint(entry) for entry in sorted(path.iterdir(), key=lambda entry: entry.name)}
-    stat = stat_of(str(path))
-    known = _remembered.get(str(path))
+    name = str(path)
+    if asked.is_asked(name):
+        return asked.digest(name)
+    stat, known = stat_of(name), _remembered.get(name)
     if stat and isinstance(known, list) and tuple(known[:4]) == stat:  # a compiler's hundred headers are not read again
         return known
-    return None if stat is None else [*stat, _digest(str(path), stat)]
+    if stat and (name, *stat) not in _digests and path.is_dir():
+        return {entry.name: fingerprint(entry) for entry in sorted(path.iterdir(), key=lambda entry: entry.name)}
+    return None if stat is None else [*stat, _digest(name, stat)]
 
 
 def _digest(path: str, stat: Stat) -> str:

@@ -97,7 +97,9 @@ class Outside:
             write_json(self._record, self._known)
 
     def keep(self) -> None:
-        """Remember what was read by now."""
+        """Remember what was read by now; where nothing was run (alike.py), that is known."""
+        if not self._trace.exists() and not self._asked.exists():
+            return
         found = {path: _state(path, self._known.get(path)) for path in self._known}
         read = {*self._headers(), *self._named, *witness.paths_read(self._asked, self._own)}
         read |= {self._asked_by[name] for name in witness.openings(self._asked, self._asked_by)}
