@@ -16,8 +16,7 @@ TASKS = ROOT / "tasks"
 CHILDREN = {
     "lib/base/processes.py": "the seam itself",
     "lib/build/fixed.py": "probes once, with a deadline",
-    "lib/build/listing.py": "git, with a deadline",
-    "lib/base/asked.py": "git, as listing.py: a few lines, with a deadline",
+    "lib/base/git.py": "with a deadline",
     "lib/room/room.py": "the room, which the kernel ends with us",
     "lib/room/stay.py": "the same",
     "lib/doctor.py": "asks tools for their version, with a deadline",

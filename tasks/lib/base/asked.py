@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Sequence
+
+from .git import git
 
 # POSIX keeps two slashes apart from one, and no path that was resolved begins with them
 VARIABLE, NAMES, REPOSITORY = "//variable/", "//names", "//repository"
@@ -65,24 +66,6 @@ def _state(folder: str) -> list[str] | None:
         return [refs, git(folder, ["rev-parse", "HEAD"]), "dirty" if differing else ""]
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def git(folder: str, command: Sequence[str], given: str = "") -> str:
-    """What git says in a folder, of the repository there and none that variables name; it runs no hook.
-
-    OSError where git is missing, SubprocessError when it says no.
-    """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return subprocess.run(
-        ["git", "-C", folder, "-c", "core.fsmonitor=false", *command],
-        input=given,
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        check=True,
-        timeout=60,
-        env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
-    ).stdout
 
 
 def description(path: str) -> str:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from ..base.errors import BuildError
 from ..base.files import is_file
+from ..base.git import git
 from ..base.walk import walk
 
 TOOL = (
@@ -212,15 +213,10 @@ class Listing(NamedTuple):
 @cache
 def _git_listing(top: str, place: str) -> Listing | None:
     """What git lists below a folder; None when git is missing or says no."""
-    command = ["git", "-C", top, "-c", "core.fsmonitor=false", "ls-files", "-cotz", "--exclude-standard", "--", place]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=60, env=environment)
+        entries = git(top, ["ls-files", "-cotz", "--exclude-standard", "--", place]).split("\0")
     except (OSError, subprocess.SubprocessError):
         return None
-    if done.returncode:
-        return None
-    entries = done.stdout.decode(errors="surrogateescape").split("\0")
     base = top.rstrip("/")
     found = {f"{base}/{entry[2:]}".rstrip("/"): entry[0] for entry in entries if entry}
     return Listing(sorted(found), frozenset(path for path, status in found.items() if status == "?"))

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from ..base import asked, derived
 from ..base.files import write
+from ..base.git import git
 from .listing import top_folder
 from .sources import Tree
 from .stale import HASKELL, PREPROCESSED
@@ -72,15 +73,15 @@ def _lay(top: str, into: Path, made: Path) -> None:
     write(made / "HEAD", head.read_bytes())
     write(made / "objects/info/alternates", f"{objects}\n".encode())
     derived.make_folder(made / "refs")
-    refs = asked.git(top, ["for-each-ref", "--format=%(objectname) %(refname)"])
+    refs = git(top, ["for-each-ref", "--format=%(objectname) %(refname)"])
     write(made / "packed-refs", refs.encode(errors="surrogateescape"))
     write(made / "info/exclude", b"*\n")  # what tools make beside the copies
     for file in (shallow, index):
         if file.is_file():
             shutil.copyfile(file, made / file.name)
     same = {*_items(str(into), "ls-files", "-z", ends="\0")} - {*_items(top, "diff", "--name-only", "-z", ends="\0")}
-    asked.git(str(into), ["update-index", "-z", "--skip-worktree", "--stdin"], "\0".join(sorted(same)))
+    git(str(into), ["update-index", "-z", "--skip-worktree", "--stdin"], "\0".join(sorted(same)))
 
 
 def _items(folder: str, *command: str, ends: str = "\n") -> list[str]:
-    return [item for item in asked.git(folder, command).split(ends) if item]
+    return [item for item in git(folder, command).split(ends) if item]
