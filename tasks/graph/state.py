@@ -96,7 +96,7 @@ def fingerprint(path: Path) -> Any:
     return None if stat is None else [*stat, _digest(name, stat)]
 
 
-def _digest(path: str, stat: Stat) -> str:
+def _digest(path: str, stat: Iterable[int]) -> str:
     """The MD5 of a file, read once a run: functions of one project have the same libraries and headers."""
     key = (path, *stat)
     if key not in _digests:
@@ -126,7 +126,7 @@ def is_same(name: Path | str, known: Any) -> bool:
 def _equal(path: str, now: list[int], known: list[Any]) -> bool:
     """Compare by content; an equal file is known by its new stat from then on, so that it is read only once."""
     try:
-        digest = _digest(path, (now[0], now[1], now[2], now[3]))
+        digest = _digest(path, now)
     except OSError:  # the task that wants to read it will say so
         return False
     if digest != known[4]:

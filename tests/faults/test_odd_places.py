@@ -147,34 +147,32 @@ def test_a_folder_that_was_removed_is_named(pre: Workshop, tmp_path: Path, modul
     )
 
 
-def test_a_function_is_not_run_where_nothing_may_be_executed(pre: Workshop, tmp_path: Path) -> None:
+@pytest.fixture
+def noexec(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk where nothing may be executed."""
     if os.geteuid() != 0:
         lacking("mounting needs root")
-    (tmp_path / "noexec").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", tmp_path / "noexec"], check=True)
-    try:
-        run = pre.doit("invoke:pre", "--local", "--payload", "1", TMPDIR=str(tmp_path / "noexec"))
-        assert run.code == 1
-        said(run, "mounted with noexec.\n  \u2192 Let TMPDIR name a folder where programs may run.")
-        assert list((tmp_path / "noexec").iterdir()) == []
-    finally:
-        subprocess.run(["umount", tmp_path / "noexec"], check=True)
+    place = tmp_path / "noexec"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", place], check=True)
 
 
-def test_a_project_where_nothing_may_be_executed_says_so(tiny: Workshop, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        lacking("mounting needs root")
-    (tmp_path / "noexec").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", tmp_path / "noexec"], check=True)
-    try:
-        moved = Workshop(tmp_path / "noexec/project")
-        shutil.rmtree(tiny.folder / "build")
-        copy(tiny.folder, moved.folder)
-        run = moved.doit("binary:two")
-        assert run.code == 1
-        said(run, "is mounted with noexec: work in a folder where programs may run.")
-    finally:
-        subprocess.run(["umount", tmp_path / "noexec"], check=True)
+def test_a_function_is_not_run_where_nothing_may_be_executed(pre: Workshop, noexec: Path) -> None:
+    run = pre.doit("invoke:pre", "--local", "--payload", "1", TMPDIR=str(noexec))
+    assert run.code == 1
+    said(run, "mounted with noexec.\n  \u2192 Let TMPDIR name a folder where programs may run.")
+    assert list(noexec.iterdir()) == []
+
+
+def test_a_project_where_nothing_may_be_executed_says_so(tiny: Workshop, noexec: Path) -> None:
+    moved = Workshop(noexec / "project")
+    shutil.rmtree(tiny.folder / "build")
+    copy(tiny.folder, moved.folder)
+    run = moved.doit("binary:two")
+    assert run.code == 1
+    said(run, "is mounted with noexec: work in a folder where programs may run.")
 
 
 def test_a_home_of_somebody_else_is_named(pre: Workshop, tmp_path: Path) -> None:

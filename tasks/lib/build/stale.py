@@ -38,9 +38,8 @@ RUNS = re.compile(r"TemplateHaskell|QuasiQuotes|CApiFFI|-F\b|-pgm|-fplugin|-optP
 INCLUDES = re.compile(r"\bCPP\b|-cpp\b|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b)")
 READ_HEADERS = frozenset({".hsc", ".chs", ".gc", ".cpphs"})  # those of them whose tools read what is included
 C = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".S", ".cmm"})
-INCLUDE = re.compile(
-    r"^[ \t]*#\{?[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE
-)  # no name: a macro has it
+# No name: a macro has it. c2hs writes `#{include`
+INCLUDE = re.compile(r"^[ \t]*#\{?[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE)
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
 RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type:\s*(?!Simple)\w|custom-setup)")

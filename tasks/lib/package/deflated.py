@@ -27,10 +27,8 @@ SAMPLE_BYTES, SAMPLE_PART, FEW_BYTES = 1 << 16, 8, 48  # looked at, of a short p
 FORM = f"{LEVEL}-{QUICK_LEVEL}-{SHORT_BYTES}-{SAMPLE_BYTES}-{SAMPLE_PART}-{FEW_BYTES}"
 PIECE_BYTES = 4 << 20  # of a member that are packed at once; another size is another zip
 WINDOW_BYTES = 1 << 15  # how far back deflate refers
-FED_BYTES, NEAR_BYTES = (
-    1 << 13,
-    8,
-)  # given to inflate at once, the last of a block twice; looked at for the end of a block
+FED_BYTES = 1 << 13  # given to inflate at once, the last of a block twice
+NEAR_BYTES = 8  # looked at for the end of a block
 STORED = 0  # of a block's kind, behind its first bit
 EMPTY_BLOCK = b"\0\0\xff\xff"  # length 0 and its complement; three zero bits are before it
 LAST_EMPTY_BLOCK = b"\1\0\0\xff\xff"
