@@ -17,7 +17,8 @@ from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
 from .job import EXECUTABLES, Job, no_such_executable, quoted_options
 from .machine import Machine
-from .sources import lists_package
+from .signs import SWITCHED_OFF
+from .sources import NAME, lists_package
 from .stale import UNBUILT
 from .tools_in_path import take_tools_in_path
 
@@ -26,11 +27,9 @@ NO_TARGET = re.compile(
 )
 TESTS = re.compile(r"(?mi)^\s+(?:tests|benchmarks)\s*:")
 NO_PLAN = "Could not resolve dependencies"
-SWITCHED_OFF = re.compile(r"marked as\s+'buildable:\s+False'")
 PROJECT_FILES = ("cabal.project", "cabal.project.freeze", "cabal.project.local")
 WORDS = re.compile(r"[A-Za-z][\w-]*")
 LISTED = re.compile(r"(?mi)^(?:optional-)?packages:.*(?:\n(?:[ \t].*|--.*)?(?=\n))*")
-NAME = re.compile(r"(?mi)^name:\s*([\w-]+)")
 # `tests: True` of a package there stands above --disable-tests
 MAKE_PROJECT = r"""
 without_tests() { sed -E '/^[[:space:]]*(tests|benchmarks)[[:space:]]*:/Id' "$@"; }
@@ -111,7 +110,7 @@ def _build(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str,
     if machine.run([*command, "--offline"] if machine.offline else command, folder, on_line) == 0:
         return True
     text = "\n".join(said)
-    unknown_to_cabal = NO_TARGET.search(text) and not SWITCHED_OFF.search(text)
+    unknown_to_cabal = NO_TARGET.search(text) and not re.search(SWITCHED_OFF, text)
     if unknown_to_cabal and (names := [name for name, _ in _executables_in_plan(machine, folder)]):
         raise no_such_executable(job, names)
     unknown = machine.offline and UNKNOWN_PACKAGE.search(text)

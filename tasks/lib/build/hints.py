@@ -17,7 +17,7 @@ from ..base.errors import BuildError, make_room, memory_act, noexec_act
 from ..settings.words import Builder
 from .job import EXECUTABLES, Job, no_such_executable
 from .machine import Machine
-from .signs import act_for
+from .signs import SWITCHED_OFF, act_for
 from .stack import cannot_work
 from .stale import UNBUILT, named_tools
 
@@ -88,7 +88,7 @@ def next_act(machine: Machine, job: Job, lines: Sequence[str]) -> str:
         or REFUSED.search(unwrapped)
     ):
         return _bound_in_the_way(job, conflict)
-    off = "marked as 'buildable: False'" in unwrapped
+    off = re.search(SWITCHED_OFF, unwrapped)
     if act := (_flag_for(job) if off else "") or _not_assembled(job, text) or act_for(unwrapped):
         return act
     if missing := UNKNOWN_PACKAGE.search(text):

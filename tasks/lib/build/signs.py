@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+SWITCHED_OFF = r"marked as\s+'buildable:\s+False'"
 SIGNS = (
     (
         r"Error parsing project file \S*?(?P<a>[^/\s]+:\d+):",
@@ -138,7 +139,7 @@ SIGNS = (
         "There is no {a} here: install the development package that has it, or correct `includes` and `include-dirs`.",
     ),
     (
-        r"marked as 'buildable: False'",
+        SWITCHED_OFF,
         "",
         (
             "The cabal file switches this executable off (`buildable: False`): if a flag switches it on, name that "
