@@ -13,7 +13,7 @@ import pytest
 
 from tasks.graph.task import CONTROL
 from tasks.lib.base import files
-from tasks.lib.base.walk import is_program, walk
+from tasks.lib.base.walk import MOST_WAYS, is_program, walk
 from tasks.lib.build import copy, sources
 from tests.support import ROOT, need
 
@@ -50,6 +50,32 @@ def test_many_folders_that_link_to_each_other_are_refused(tmp_path: Path) -> Non
         found(tmp_path)
 
 
+@pytest.mark.parametrize(("links", "refused"), [(MOST_WAYS, False), (MOST_WAYS + 1, True)])
+def test_a_folder_may_be_met_under_so_many_names(tmp_path: Path, links: int, refused: bool) -> None:  # noqa: FBT001
+    plant(tmp_path, "shared/file")
+    (tmp_path / "here").mkdir()
+    for number in range(links):
+        (tmp_path / "here" / str(number)).symlink_to("../shared")
+    if refused:
+        with pytest.raises(OSError, match="link to each other"):
+            found(tmp_path / "here")
+    else:
+        assert len(found(tmp_path / "here")) == links
+
+
+def test_a_file_is_all_that_is_at_its_place(tmp_path: Path) -> None:
+    plant(tmp_path, "a")
+    assert list(walk(tmp_path / "a")) == [tmp_path / "a"]
+
+
+def test_a_folder_that_is_not_to_be_entered_is_passed_by(tmp_path: Path) -> None:
+    plant(tmp_path, "a/1", "b/2", "c")
+    (tmp_path / "d").symlink_to("a")
+    (tmp_path / "e").symlink_to("c")
+    met = list(walk(tmp_path, lambda folder: folder.name == "b"))
+    assert met == [tmp_path / "b/2", tmp_path / "c", tmp_path / "e"]
+
+
 def test_what_is_not_there_is_nothing(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to("gone")
     assert found(tmp_path) == []
@@ -73,7 +99,9 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert said.strip() == str(tmp_path / "sub")
 
 
-@pytest.mark.parametrize(("mode", "program"), [(0o744, True), (0o755, True), (0o711, True), (0o644, False)])
+@pytest.mark.parametrize(
+    ("mode", "program"), [(0o744, True), (0o755, True), (0o645, True), (0o654, True), (0o666, False)]
+)
 def test_the_mode_says_what_is_a_program(tmp_path: Path, mode: int, program: bool) -> None:  # noqa: FBT001 - a case
     (tmp_path / "x").touch()
     (tmp_path / "x").chmod(mode)
