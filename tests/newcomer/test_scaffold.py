@@ -18,7 +18,7 @@ from tasks.lib.scaffold.templates import KINDS
 from tests.newcomer.installed import Installed
 from tests.support import ROOT, TINY, need
 
-HOST = '\n[build]\nbuilder = "host"\n'
+HOST = '\n[build]\nbuilder = "host"\nghc_options = ["-O0"]\n'  # the optimizer takes most of the time
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
