@@ -115,7 +115,12 @@ def _record() -> dict[str, Any]:
         libraries = {name: found for name, found in kept["libraries"].items() if _is_installed(found[1])}
         if kept["stats"] == stats and libraries == kept["libraries"]:
             return dict(kept)
-        same = {name: facts for name, facts in kept["facts"].items() if kept["stats"][name] == stats[name]}
+        same = {
+            name: facts
+            for name, facts in kept["facts"].items()
+            if kept["stats"][name] == stats[name]
+            or facts["md5"] == _md5((PACKAGE / name).read_bytes())  # of a copy or a checkout
+        }
     except (OSError, ValueError, TypeError, LookupError, AttributeError):  # none yet, or a damaged one
         return empty
     return empty | {"facts": same, "libraries": libraries}
@@ -148,15 +153,20 @@ def _facts(name: str) -> dict[str, Any]:
     return known[name]
 
 
+def _md5(content: bytes) -> str:
+    return md5(content, usedforsecurity=False).hexdigest()
+
+
 def _read(name: str, content: bytes) -> dict[str, Any]:
-    facts: dict[str, Any] = {"md5": md5(content, usedforsecurity=False).hexdigest(), "reaches": [], "libraries": []}
+    facts: dict[str, Any] = {"md5": _md5(content), "reaches": [], "libraries": []}
     if not name.endswith(".py"):
         return facts | {"data": False}
     tree = ast.parse(content)
+    nodes = list(_nodes(tree))
     folder = name.split("/")[:-1]
     modules: set[str] = set()
     libraries: set[str] = set()
-    for node in _nodes(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]
             modules |= _modules("/".join(filter(None, base)), [alias.name for alias in node.names])
@@ -166,19 +176,21 @@ def _read(name: str, content: bytes) -> dict[str, Any]:
             libraries.add((node.module or "").split(".")[0])
     if name.endswith("__init__.py") and not _has_code(tree):
         facts["md5"] = ""
-    asks = any(isinstance(node, ast.Name) and node.id == "__file__" for node in ast.walk(tree))
+    asks = any(isinstance(node, ast.Name) and node.id == "__file__" for node in nodes)
     strangers = libraries - sys.stdlib_module_names - {"doit"}
     return facts | {"reaches": sorted(modules), "libraries": sorted(strangers), "data": asks}
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node but those under `if TYPE_CHECKING`."""
-    for node in ast.iter_child_nodes(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            yield from (inner for other in node.orelse for inner in [other, *_nodes(other)])
+            waiting += node.orelse
             continue
         yield node
-        yield from _nodes(node)
+        waiting += ast.iter_child_nodes(node)
 
 
 def _modules(base: str, names: list[str]) -> set[str]:
