@@ -29,15 +29,16 @@ FINISHED = ("zip", "runtime", "architecture", "handler", "layers_unread", "layer
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    stages = (stage(project, item) if item.is_built else finished_stage(item) for item in project.packed_functions)
+    locked = [products.LOCK, products.IMAGE] if products.LOCK.exists() else []
+    functions = project.packed_functions
+    stages = (stage(project, item, locked) if item.is_built else finished_stage(item) for item in functions)
     return group("zip", "the package, proved to start: all of the above → build/<fn>/lambda.zip", stages)
 
 
-def stage(project: Project, function: Function) -> Stage:
-    """Prove, then pack."""
+def stage(project: Project, function: Function, locked: list[Path]) -> Stage:
+    """Prove, then pack. `locked`: what says how it was made, where that is kept."""
     made = products.Products(function)
     source = Path(function.source or ".")
-    locked = [path for path in (products.LOCK, products.IMAGE) if products.LOCK.exists()]
     layers = list(filter(files.is_file, products.layers(function)))
     extra: dict[str, Path] = {}
     with suppress(PackageError):  # said when the task runs
