@@ -6,7 +6,6 @@ A real server (moto) behind a proxy that does the harm; every call of a deploy i
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -19,13 +18,13 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from tasks.lib.aws.deploy.deployment import Deployment
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.deploy.outcome import Outcome
 from tasks.lib.aws.session import Aws, connect
 from tests.aws.proxy import IN_PROCESS, Proxy, proxy
+from tests.aws.served import moto
 from tests.aws.support import REGION, project
 
 ROOT = Path(__file__).parents[2]
@@ -89,13 +88,8 @@ class World:
 
 @pytest.fixture(scope="module")
 def _servers() -> Iterator[World]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with proxy(port) as front:
-        yield World(front, f"http://{host}:{port}")
-    server.stop()
+    with moto() as port, proxy(port) as front:
+        yield World(front, f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture

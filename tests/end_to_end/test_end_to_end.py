@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.aws.proxy import Proxy, proxy
+from tests.aws.served import moto
 from tests.support import BUILD, PARTS, ROOT, Workshop, make_workshop, need
 
 SAMPLES = ("echo", "matrix", "failing", "counter", "orders", "pages", "site")
@@ -173,15 +173,8 @@ def test_the_event_is_one_line(tmp_path: Path, runtime: str) -> None:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """AWS as far as moto knows it, behind a door that writes down who came."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/reset", b"").close()  # its memory is the process's
-        with proxy(port) as door:
-            yield door
-    finally:
-        server.stop()
+    with moto() as port, proxy(port) as door:
+        yield door
 
 
 def keys_to(aws: Proxy) -> dict[str, str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.aws.served import moto
 from tests.support import ROOT, make_workshop
 
 yaml: Any = import_module("yaml")  # without stubs
@@ -83,11 +83,8 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
     for name, line in (("doit", doit), ("gh", gh)):
         (tools / name).write_text(f"#!/bin/sh\n{line}\n")
         (tools / name).chmod(0o755)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
     summary = tmp_path / "summary.md"
     account = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.get_host_and_port()[1]}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "eu-central-1",
@@ -97,9 +94,10 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
     environment = project.environment(**account, **runner, STAGE="", PATH=path)
     steps = [step for step in deploy()["jobs"]["deploy"]["steps"] if "run" in step and step["name"] != "Set up"]
     assert [step["name"] for step in steps] == ["Build", "Check", "Diff", "Comment", "Deploy"]
-    try:
+    said = []
+    with moto() as port:
+        account["AWS_ENDPOINT_URL"] = environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
         project.good("role", **account)
-        said = []
         for step in [*steps, steps[-1]]:
             done = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
@@ -111,8 +109,6 @@ def test_the_sample_runs_as_written_and_deploys_once(tmp_path: Path) -> None:
             )
             assert done.returncode == 0, (step["name"], done.stdout, done.stderr)
             said.append(done.stdout)
-    finally:
-        server.stop()
     assert said[2].count("would be created") == 2
     assert said[4].count("created") == 2
     assert said[5].count("unchanged") == 2

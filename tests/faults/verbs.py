@@ -12,7 +12,6 @@ runs some of it.
 
 from __future__ import annotations
 
-import logging
 import shutil
 import signal
 import subprocess
@@ -57,15 +56,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAU
 @contextmanager
 def account() -> Iterator[dict[str, str]]:
     """AWS as far as moto knows it; the variables that lead there."""
-    from moto.server import ThreadedMotoServer
+    from tests.aws.served import moto
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        yield KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.get_host_and_port()[1]}"}
-    finally:
-        server.stop()
+    with moto() as port:
+        yield KEYS | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
 
 
 class Verbs(Harness):
