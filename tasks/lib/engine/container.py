@@ -24,6 +24,7 @@ from ..base import processes
 from ..base.errors import EngineError
 from ..base.files import PROGRAM_MODE, replacement, spool
 from ..build.fixed import PLACE
+from .frames import frames
 from .image import NAME, PROJECT
 
 if TYPE_CHECKING:
@@ -121,11 +122,11 @@ class Container:
     def _exec(self, command: Sequence[str], folder: str) -> tuple[Iterator[Output], Callable[[], int]]:
         client, doing = self.client, f"running {command[0]}"
         made = client.call(doing, client.api.exec_create, self.id, list(command), workdir=folder)["Id"]
-        started = client.call(doing, client.api.exec_start, made, stream=True, demux=True)
+        started = client.call(doing, client.api.exec_start, made, stream=True)
 
         def pieces() -> Iterator[Output]:
             with client.errors_while(doing):
-                yield from client.watched_items(started)
+                yield from client.watched_items(frames(started))
 
         def code() -> int:
             ended = client.call(doing, client.api.exec_inspect, made)
