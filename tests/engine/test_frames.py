@@ -10,13 +10,13 @@ import pytest
 from docker import APIClient
 
 from tasks.lib.base.errors import EngineError
-from tasks.lib.engine.frames import frames
+from tasks.lib.engine.frames import Output, frames
 
 HEAD = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 BODY = b"\1\0\0\0\0\0\0\3one" + b"\2\0\0\0\0\0\0\3two" + b"\1\0\0\0\0\1\0\0" + b"x" * 65536
 
 
-def sent(folder: Path, *parts: bytes) -> list[tuple[bytes | None, bytes | None]]:
+def sent(folder: Path, *parts: bytes) -> list[Output]:
     """What is read of an engine that sends these parts, each at once."""
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(folder / "s"))

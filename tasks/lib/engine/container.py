@@ -24,7 +24,7 @@ from ..base import processes
 from ..base.errors import EngineError
 from ..base.files import PROGRAM_MODE, replacement, spool
 from ..build.fixed import PLACE
-from .frames import frames
+from .frames import Output, frames
 from .image import NAME, PROJECT
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ STORES = {"STACK_ROOT": "/store/stack", "CABAL_DIR": str(PLACE / ".cache/cabal")
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "HOME": "/tmp", **STORES}  # noqa: S108 - the container's own /tmp
 LONGEST = 1 << 16  # bytes of a line; a longer one is cut into several
 IN_MEMORY = 8 << 20  # of a tar, before it goes to disk
-Output = tuple[bytes | None, bytes | None]  # of a command: from standard output, from standard error
 KILLED = 137  # 128 + SIGKILL
 
 
