@@ -6,6 +6,7 @@ out  `load_project()` → Project; `config(…)` → DOIT_CONFIG
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 import sys
@@ -42,6 +43,7 @@ def settings_now() -> Project:
 def load_project() -> Project:
     """lambda.toml of the current folder; InvalidDodoFile, exit 3 and no traceback, for what is wrong with it."""
     gc.disable()  # a run with nothing to do is over before anything is worth collecting; the first action enables it
+    atexit.register(gc.freeze)  # else Python walks through all that is there thrice before it ends
     end_on_signals()
     speak()
     put_right()
