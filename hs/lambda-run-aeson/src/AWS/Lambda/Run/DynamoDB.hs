@@ -11,16 +11,14 @@ module AWS.Lambda.Run.DynamoDB
 where
 
 import AWS.Lambda.Run (Context, run)
-import qualified AWS.Lambda.Run.Base64 as Base64
 import AWS.Lambda.Run.Json (json)
-import AWS.Lambda.Run.Stream (inOrder, time)
+import AWS.Lambda.Run.Stream (Binary (..), inOrder, time)
 import Data.Aeson (FromJSON (..), Value, withObject, (.!=), (.:), (.:?))
-import Data.Aeson.Types (Parser)
+import Data.Aeson.Types (Parser, explicitParseField, explicitParseFieldMaybe)
 import Data.ByteString (ByteString)
 import Data.Map.Strict (Map)
 import qualified Data.Map.Strict as Map
 import Data.Text (Text)
-import qualified Data.Text.Encoding as T
 import Data.Time.Clock (UTCTime)
 
 -- | One change of one item.
@@ -44,20 +42,21 @@ data Change = Change
 
 instance FromJSON Change where
   parseJSON = withObject "a DynamoDB record" $ \o -> do
-    inner <- o .: "dynamodb"
-    identity <- o .:? "userIdentity"
-    principal <- maybe (pure Nothing) (withObject "a user identity" (.:? "principalId")) identity
-    Change
-      <$> o .: "eventName"
-      <*> inner .:? "Keys" .!= Map.empty
-      <*> inner .:? "NewImage"
-      <*> inner .:? "OldImage"
-      <*> inner .: "SequenceNumber"
-      <*> (fmap time <$> inner .:? "ApproximateCreationDateTime")
-      <*> inner .:? "StreamViewType"
+    name <- o .: "eventName"
+    explicitParseField (withObject "what changed" (named name)) o "dynamodb"
       <*> o .:? "eventID"
       <*> o .:? "eventSourceARN"
-      <*> pure (principal == Just ("dynamodb.amazonaws.com" :: Text))
+      <*> ((== Just (Just "dynamodb.amazonaws.com")) <$> explicitParseFieldMaybe principal o "userIdentity")
+    where
+      named name o =
+        Change name
+          <$> o .:? "Keys" .!= Map.empty
+          <*> o .:? "NewImage"
+          <*> o .:? "OldImage"
+          <*> o .: "SequenceNumber"
+          <*> ((>>= time) <$> o .:? "ApproximateCreationDateTime")
+          <*> o .:? "StreamViewType"
+      principal = withObject "a user identity" (.:? "principalId") :: Value -> Parser (Maybe Text)
 
 -- | A value of DynamoDB. Numbers are text: they have up to 38 digits, more than a 'Double'.
 data Attribute
@@ -76,22 +75,20 @@ data Attribute
   deriving (Eq, Show)
 
 instance FromJSON Attribute where
-  parseJSON value = do
+  parseJSON value = flip (withObject "an attribute") value $ \o -> do
     members <- parseJSON value :: Parser (Map Text Value)
-    case Map.toList members of
-      [("S", inner)] -> S <$> parseJSON inner
-      [("N", inner)] -> N <$> parseJSON inner
-      [("B", inner)] -> B <$> (parseJSON inner >>= bytes)
-      [("BOOL", inner)] -> BOOL <$> parseJSON inner
-      [("NULL", _)] -> pure NULL
-      [("SS", inner)] -> SS <$> parseJSON inner
-      [("NS", inner)] -> NS <$> parseJSON inner
-      [("BS", inner)] -> BS <$> (parseJSON inner >>= mapM bytes)
-      [("L", inner)] -> L <$> parseJSON inner
-      [("M", inner)] -> M <$> parseJSON inner
+    case Map.keys members of
+      ["S"] -> S <$> o .: "S"
+      ["N"] -> N <$> o .: "N"
+      ["B"] -> B . decodedBytes <$> o .: "B"
+      ["BOOL"] -> BOOL <$> o .: "BOOL"
+      ["NULL"] -> pure NULL
+      ["SS"] -> SS <$> o .: "SS"
+      ["NS"] -> NS <$> o .: "NS"
+      ["BS"] -> BS . map decodedBytes <$> o .: "BS"
+      ["L"] -> L <$> o .: "L"
+      ["M"] -> M <$> o .: "M"
       _ -> pure (Other value)
-    where
-      bytes text = maybe (fail "a binary value is no base64") pure (Base64.decode (T.encodeUtf8 text))
 
 -- | The event.
 newtype Changes = Changes [Change]

@@ -31,13 +31,14 @@ import qualified AWS.Lambda.Run.Base64 as Base64
 import AWS.Lambda.Run.Json (decoded)
 import AWS.Lambda.Run.Url (decodedText, queryOf)
 import Control.Applicative ((<|>))
-import Data.Aeson (FromJSON (..), Object, Value (..), encode, object, withObject, (.!=), (.:), (.:?), (.=))
-import Data.Aeson.Types (Parser)
+import Control.Monad (join)
+import Data.Aeson (FromJSON (..), Value (..), encode, object, withObject, (.!=), (.:), (.:?), (.=))
+import Data.Aeson.Types (Parser, explicitParseFieldMaybe)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Lazy as L
 import Data.Map.Strict (Map)
 import qualified Data.Map.Strict as Map
-import Data.Maybe (fromMaybe, isNothing, listToMaybe)
+import Data.Maybe (fromMaybe, isJust, listToMaybe)
 import Data.Text (Text)
 import qualified Data.Text as T
 import qualified Data.Text.Encoding as T
@@ -90,38 +91,39 @@ instance FromJSON Request where
   parseJSON event = withObject "an HTTP request" parse event
     where
       parse o = do
-        about <- o .:? "requestContext" .!= mempty
-        inner <- about .:? "http"
-        balancer <- about .:? "elb" :: Parser (Maybe Value)
-        maybe (old o about balancer) (new o) (inner :: Maybe Object)
-      new o inner = do
+        about <- explicitParseFieldMaybe (withObject "a request context" context) o "requestContext"
+        maybe (old o False Nothing) (either (new o) (uncurry (old o))) about
+      context o = do
+        inner <- explicitParseFieldMaybe (withObject "what was asked" asked) o "http"
+        balancer <- o .:? "elb" :: Parser (Maybe Value)
+        source <- explicitParseFieldMaybe (withObject "an identity" (.:? "sourceIp")) o "identity"
+        pure (maybe (Right (isJust balancer, join source)) Left inner)
+      asked o = (,,) <$> o .: "method" <*> o .:? "path" <*> o .:? "sourceIp"
+      new o (verb, place, source) = do
         fields <- single o "headers"
-        Request
-          <$> inner .: "method"
-          <*> (o .:? "rawPath" >>= maybe (inner .: "path") pure)
+        Request verb
+          <$> (o .:? "rawPath" >>= maybe (maybe (o .: "rawPath") pure place) pure)
           <*> (queryOf <$> o .:? "rawQueryString" .!= "")
           <*> pure fields
           <*> o .:? "cookies" .!= []
           <*> texts o "pathParameters"
           <*> texts o "stageVariables"
-          <*> inner .:? "sourceIp"
+          <*> pure source
           <*> o .:? "body"
           <*> o .:? "isBase64Encoded" .!= False
           <*> pure HttpApi
           <*> pure event
-      old o about balancer = do
+      old o isBalancer source = do
         many <- multi o "multiValueHeaders"
         fields <- if null many then single o "headers" else pure many
         manyQuery <- multi o "multiValueQueryStringParameters"
-        asked <- if null manyQuery then single o "queryStringParameters" else pure manyQuery
-        identity <- about .:? "identity" .!= mempty
-        source <- identity .:? "sourceIp"
+        pairs <- if null manyQuery then single o "queryStringParameters" else pure manyQuery
         let found name = [value | (other, value) <- fields, T.toLower other == name]
-            decode = if isNothing balancer then id else decodedText -- a load balancer hands the query on as it came
+            decode = if isBalancer then decodedText else id -- a load balancer hands the query on as it came
         Request
           <$> o .: "httpMethod"
           <*> o .: "path"
-          <*> pure [(decode name, decode value) | (name, value) <- asked]
+          <*> pure [(decode name, decode value) | (name, value) <- pairs]
           <*> pure fields
           <*> pure (concatMap (map T.strip . T.splitOn ";") (found "cookie"))
           <*> texts o "pathParameters"
@@ -129,7 +131,7 @@ instance FromJSON Request where
           <*> pure (source <|> listToMaybe (concatMap (map T.strip . T.splitOn ",") (found "x-forwarded-for")))
           <*> o .:? "body"
           <*> o .:? "isBase64Encoded" .!= False
-          <*> pure (maybe RestApi (const (LoadBalancer (not (null many)))) balancer)
+          <*> pure (if isBalancer then LoadBalancer (not (null many)) else RestApi)
           <*> pure event
       single o name = do
         found <- o .:? name .!= Map.empty :: Parser (Map Text (Maybe Text))

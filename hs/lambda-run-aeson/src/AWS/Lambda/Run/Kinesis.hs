@@ -10,13 +10,12 @@ module AWS.Lambda.Run.Kinesis
 where
 
 import AWS.Lambda.Run (Context, run)
-import qualified AWS.Lambda.Run.Base64 as Base64
 import AWS.Lambda.Run.Json (json)
-import AWS.Lambda.Run.Stream (inOrder, time)
+import AWS.Lambda.Run.Stream (Binary (..), inOrder, time)
 import Data.Aeson (FromJSON (..), withObject, (.:), (.:?))
+import Data.Aeson.Types (explicitParseField)
 import Data.ByteString (ByteString)
 import Data.Text (Text)
-import qualified Data.Text.Encoding as T
 import Data.Time.Clock (UTCTime)
 
 -- | One record.
@@ -33,16 +32,17 @@ data Record = Record
   deriving (Eq, Show)
 
 instance FromJSON Record where
-  parseJSON = withObject "a Kinesis record" $ \o -> do
-    inner <- o .: "kinesis"
-    text <- inner .: "data"
-    bytes <- maybe (fail "its data is no base64") pure (Base64.decode (T.encodeUtf8 text))
-    Record bytes
-      <$> inner .:? "partitionKey"
-      <*> inner .: "sequenceNumber"
-      <*> (fmap time <$> inner .:? "approximateArrivalTimestamp")
+  parseJSON = withObject "a Kinesis record" $ \o ->
+    explicitParseField (withObject "what stands there" record) o "kinesis"
       <*> o .:? "eventID"
       <*> o .:? "eventSourceARN"
+    where
+      record o =
+        Record
+          <$> (decodedBytes <$> o .: "data")
+          <*> o .:? "partitionKey"
+          <*> o .: "sequenceNumber"
+          <*> ((>>= time) <$> o .:? "approximateArrivalTimestamp")
 
 -- | The event.
 newtype Records = Records [Record]

@@ -12,6 +12,7 @@ where
 
 import AWS.Lambda.Run.Url (decodedText)
 import Data.Aeson (FromJSON (..), withObject, (.!=), (.:), (.:?))
+import Data.Aeson.Types (explicitParseField)
 import Data.Maybe (fromMaybe)
 import Data.Text (Text)
 import qualified Data.Text as T
@@ -39,21 +40,15 @@ data Notification = Notification
 
 instance FromJSON Notification where
   parseJSON = withObject "an S3 record" $ \o -> do
-    inner <- o .: "s3"
-    name <- inner .: "bucket" >>= (.: "name")
-    thing <- inner .: "object"
-    raw <- thing .: "key"
-    Notification
-      <$> o .: "eventName"
-      <*> o .:? "eventTime"
-      <*> o .:? "awsRegion"
-      <*> pure name
-      <*> pure (decodedKey raw)
-      <*> pure raw
-      <*> thing .:? "size"
-      <*> thing .:? "eTag"
-      <*> thing .:? "versionId"
-      <*> thing .:? "sequencer"
+    happened <- Notification <$> o .: "eventName" <*> o .:? "eventTime" <*> o .:? "awsRegion"
+    explicitParseField (withObject "what happened" (place happened)) o "s3"
+    where
+      place happened o = do
+        there <- happened <$> explicitParseField (withObject "a bucket" (.: "name")) o "bucket"
+        explicitParseField (withObject "an object" (thing there)) o "object"
+      thing there o = do
+        raw <- o .: "key"
+        there (decodedKey raw) raw <$> o .:? "size" <*> o .:? "eTag" <*> o .:? "versionId" <*> o .:? "sequencer"
 
 -- | The event. The test that S3 sends when notifications are set up has no records.
 newtype Notifications = Notifications {notifications :: [Notification]}

@@ -35,7 +35,7 @@ instance FromJSON Notification where
       <*> o .:? "TopicArn"
       <*> o .:? "MessageId"
       <*> o .:? "Timestamp"
-      <*> o .:? "MessageAttributes" .!= Map.empty
+      <*> (Map.mapMaybe id <$> o .:? "MessageAttributes" .!= Map.empty)
 
 -- | An attribute of the publisher's.
 data NotificationAttribute = NotificationAttribute {kind :: !(Maybe Text), value :: !(Maybe Text)}
@@ -48,5 +48,10 @@ instance FromJSON NotificationAttribute where
 newtype Notifications = Notifications {notifications :: [Notification]}
   deriving (Eq, Show)
 
+newtype Record = Record {notification :: Notification}
+
+instance FromJSON Record where
+  parseJSON = withObject "an SNS record" $ \o -> Record <$> o .: "Sns"
+
 instance FromJSON Notifications where
-  parseJSON = withObject "an SNS event" $ \o -> Notifications <$> (o .: "Records" >>= mapM (withObject "an SNS record" (.: "Sns")))
+  parseJSON = withObject "an SNS event" $ \o -> Notifications . map notification <$> o .: "Records"

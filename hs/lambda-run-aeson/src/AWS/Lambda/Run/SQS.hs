@@ -51,8 +51,8 @@ instance FromJSON Message where
       <$> o .: "messageId"
       <*> o .: "body"
       <*> o .:? "receiptHandle"
-      <*> o .:? "attributes" .!= Map.empty
-      <*> o .:? "messageAttributes" .!= Map.empty
+      <*> (Map.mapMaybe id <$> o .:? "attributes" .!= Map.empty)
+      <*> (Map.mapMaybe id <$> o .:? "messageAttributes" .!= Map.empty)
       <*> o .:? "eventSourceARN"
 
 -- | An attribute of the sender's.

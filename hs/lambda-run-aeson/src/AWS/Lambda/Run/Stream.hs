@@ -5,10 +5,13 @@
 -- @FunctionResponseTypes = ReportBatchItemFailures@.
 --
 -- Source: AWS's guide, "Configuring partial batch response with Kinesis Data Streams and Lambda".
-module AWS.Lambda.Run.Stream (inOrder, time) where
+module AWS.Lambda.Run.Stream (Binary (..), inOrder, time) where
 
 import AWS.Lambda.Run (Context)
+import qualified AWS.Lambda.Run.Base64 as Base64
 import AWS.Lambda.Run.Batch
+import Data.Aeson (FromJSON (..), withText)
+import Data.ByteString (ByteString)
 import Data.Text (Text)
 import qualified Data.Text.Encoding as T
 import Data.Time.Clock (UTCTime)
@@ -24,9 +27,17 @@ inOrder number handler context = go
       good <- if timely then done context [("sequenceNumber", T.encodeUtf8 (number one))] (handler context one) else pure False
       if good then go later else pure (Unprocessed [number one])
 
--- | Seconds since 1970 as AWS writes them: some services mean milliseconds or microseconds by the same name.
-time :: Double -> UTCTime
+-- | Bytes, in base64 where they come from.
+newtype Binary = Binary {decodedBytes :: ByteString}
+
+instance FromJSON Binary where
+  parseJSON = withText "base64" (maybe (fail "this is no base64") (pure . Binary) . Base64.decode . T.encodeUtf8)
+
+-- | Seconds since 1970 as AWS writes them: some services mean milliseconds or microseconds by the same name. 'Nothing' for
+-- what is no time.
+time :: Double -> Maybe UTCTime
 time value
+  | value < 0 || value > 1e17 = Nothing
   | value > 1e14 = time (value / 1e6)
   | value > 1e11 = time (value / 1e3)
-  | otherwise = posixSecondsToUTCTime (fromIntegral (round (value * 1e6) :: Integer) / 1e6)
+  | otherwise = Just (posixSecondsToUTCTime (fromIntegral (round (value * 1e6) :: Integer) / 1e6))
