@@ -43,7 +43,8 @@ def define(project: Project) -> Stage:
             with suppress(EngineError):  # an engine that is not there holds nothing back
                 for thing in docker.inventory(products.CACHE):
                     print(f"left in the container engine (doit purge removes it): {thing}")
-        removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *obsolete_products(project)], dryrun)
+        kept = products.IMAGE, products.WORK, products.CACHE, products.REPORT
+        removal([*kept, *obsolete_products(project)], dryrun)
 
     return task(
         name="image",

@@ -21,7 +21,7 @@ from doit.exceptions import InvalidDodoFile
 from doit.globals import Globals
 from doit.task import Task
 
-from ..lib.base.errors import is_full, make_room
+from ..lib.base.errors import BuildError, is_full, make_room
 from .lock import lock, was_alone
 from .state import has_begun, refreshed
 
@@ -54,21 +54,25 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
             return _aside(database, name)
         if _is_damaged(reason):
             return _anew(database, name)
-        raise InvalidDodoFile(
-            f"{Path(name).absolute()} cannot be opened: {reason}.\n  → {_cure(Path(name))}"
-        ) from error
+        raise _unopened(name, reason) from error
     try:
         connection.execute("select task_id, task_data from doit limit 1")
         columns = [row["name"] for row in connection.execute("pragma table_info(doit)")]
         is_foreign = columns != COLUMNS  # another version of doit's has more
-    except sqlite3.OperationalError:  # somebody else's database
-        is_foreign = True
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise _unopened(name, error) from error
+        is_foreign = True  # somebody else's database
     except sqlite3.DatabaseError:  # damaged further on: said when that is read
         is_foreign = False
     if is_foreign:
         connection.close()
         return _aside(database, name)
     return connection
+
+
+def _unopened(name: str, error: BaseException) -> InvalidDodoFile:
+    return InvalidDodoFile(f"{Path(name).absolute()} cannot be opened: {error}.\n  → {_cure(Path(name))}")
 
 
 def _cure(path: Path) -> str:
@@ -95,7 +99,7 @@ def _read(database: SqliteDB, task: str) -> dict[str, Any]:
         known = None
     except sqlite3.DatabaseError as error:
         if not _is_damaged(error):
-            raise
+            raise BuildError(f"{database.name} cannot be read: {error}.", _cure(Path(database.name))) from error
         database._conn.close()  # noqa: SLF001
         database._conn = _anew(database, database.name)  # noqa: SLF001
         return {}

@@ -18,6 +18,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         ],
         rests=rests,
         action=(run_guarded, [action]),
-        clean=lambda: [Removal(clean) if clean else Removal(removal, [[*targets, *cleans]])],
+        clean=lambda: [Removal(run_removal, [clean or partial(removal, [*targets, *cleans])])],
         meta={"reads": reads, "warning": warning},
     )
 
@@ -174,19 +175,31 @@ class Removal(PythonAction):  # type: ignore[misc]
         return "removal"
 
 
-def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
-    """Remove what a task made, and the folders that are empty then; SystemExit when the disk refuses."""
+def run_removal(remove: Callable[[bool], None], dryrun: bool) -> None:  # noqa: FBT001 - doit passes it by this name
+    """Remove what a task made, alone in the folder; SystemExit when the disk refuses."""
     lock()
     try:
-        for path in dict.fromkeys(item for place in paths for item in derived.ours(place)):
-            if not dryrun:
-                derived.remove(path)
-                derived.remove_empty(path.parent)
-            print(f"{'would remove' if dryrun else 'removed'} {path}")
-        if not dryrun:
-            for path in paths:
-                derived.remove_empty(path)
-            atexit.register(derived.tidy)  # once, after the last task's: whoever registers it twice gets one call more
+        remove(dryrun)
     except OSError as error:  # doit would print a traceback, and end well
         print(f"{coloured_text('error', RED)} in clean: {file_error(error)}", file=sys.stderr)
         raise SystemExit(1) from error
+
+
+def removal(paths: Sequence[Path], dryrun: bool) -> None:  # noqa: FBT001 - as doit passes it
+    """Remove what is ours at these paths, and the folders that are empty then."""
+    for path in dict.fromkeys(item for place in paths for item in derived.ours(place)):
+        if not dryrun:
+            derived.remove(path)
+            derived.remove_empty(path.parent)
+        print(f"{'would remove' if dryrun else 'removed'} {path}")
+    if not dryrun:
+        for path in paths:
+            derived.remove_empty(path)
+        atexit.register(_tidy)  # once, after the last task's: whoever registers it twice gets one call more
+
+
+def _tidy() -> None:
+    try:
+        derived.tidy()
+    except OSError as error:
+        print(f"{coloured_text('error', RED)} in clean: {file_error(error)}", file=sys.stderr)

@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from .errors import naming
 
@@ -112,7 +113,7 @@ def made_files() -> list[Path]:
 
 
 def _read_again() -> list[str]:
-    with suppress(OSError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         status = MANIFEST.stat()
         return _read_as_of(status.st_mtime_ns, status.st_size, status.st_ino)
     return []
@@ -131,7 +132,7 @@ def _read_as_of(*_: int) -> list[str]:
 
 def _read() -> set[str]:
     found = set()
-    with suppress(OSError):
+    with suppress(FileNotFoundError, NotADirectoryError), naming(MANIFEST):
         for line in MANIFEST.read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError):  # cut off by a kill
                 name = json.loads(line)
@@ -167,9 +168,18 @@ def remove(path: Path) -> None:
         return
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(path.lstat().st_mode):
-            shutil.rmtree(path)
+            with naming(path):
+                shutil.rmtree(path, onerror=_naming_all)
         else:
             path.unlink()
+
+
+def _naming_all(_: object, place: str, told: tuple[Any, BaseException, Any]) -> None:
+    """An error in a folder that is being removed names the whole path: it happens by its descriptor."""
+    error = told[1]
+    if isinstance(error, OSError) and error.errno != errno.ENOENT:
+        error.filename = place
+        raise error
 
 
 def remove_empty(folder: Path) -> None:

@@ -29,10 +29,16 @@ from .streams import give_up_output
 
 ROOM_BYTES = 64 << 10
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no room, by the disk, a quota or a limit
+LOST = frozenset({errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN})
+OPEN_FILES = "Raise the limit on open files (`ulimit -n 1024`)"
+LIMITS = {
+    errno.EFBIG: "Raise the limit on the size of a file (`ulimit -f unlimited`)",
+    errno.EMFILE: OPEN_FILES,
+    errno.ENFILE: OPEN_FILES,
+    errno.ENOMEM: "Raise the limit on memory (`ulimit -v unlimited`), or end other programs",
+}
 NO_MEMORY = r"cannot allocate memory|out of memory|memory exhausted|heap exhausted|failed to map segment|bad_alloc"
-MORE_MEMORY = (
-    "Raise the limit on memory (`ulimit -v unlimited`), or end other programs, and run the same command again."
-)
+MORE_MEMORY = f"{LIMITS[errno.ENOMEM]}, and run the same command again."
 COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
 _command = ["doit"]
 
@@ -124,12 +130,14 @@ def file_error(error: OSError) -> BuildError:
 def _next_act(number: int | None, path: Path) -> str:
     if number in {errno.ENOSPC, errno.EDQUOT}:
         return make_room(path)
-    if number == errno.EFBIG:
-        return "Raise the limit on the size of a file (`ulimit -f unlimited`), and run the same command again."
-    if number == errno.EROFS:
-        return f"Let the file system at {_mount_point(path)} be written to, and run the same command again."
-    if number in {errno.EMFILE, errno.ENFILE}:
-        return "Raise the limit on open files (`ulimit -n 1024`), and run the same command again."
+    if number in LIMITS:
+        return f"{LIMITS[number]}, and run the same command again."
+    if number == errno.EROFS or number in LOST:
+        place = _mount_point(path)
+        act = f"See to the file system at {place}, which does not answer"
+        if number == errno.EROFS:
+            act = f"Let the file system at {place} be written to"
+        return f"{act}, and run the same command again."
     if number == errno.EACCES and (home := os.environ.get("HOME")) and path.is_relative_to(home) and _is_foreign(home):
         return f"HOME is {home}, somebody else's: let it name a folder of this user, and run the same command again."
     return "Mend that and run the same command again."
@@ -172,10 +180,10 @@ def is_full(path: Path) -> bool:
 
 
 def _mount_point(path: Path) -> Path:
-    place = path.absolute()
-    while not place.exists():
+    place, mounts = path.absolute(), _mounts()
+    while str(place) not in mounts and not os.path.exists(place):  # noqa: PTH110 - Path's raises where a disk does not answer
         place = place.parent
-    place, mounts = place.resolve(), _mounts()
+    place = Path(os.path.realpath(place))
     while not os.path.ismount(place) and str(place) not in mounts:
         place = place.parent
     return place

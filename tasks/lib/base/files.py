@@ -111,10 +111,10 @@ def _temporary(target: Path) -> Path:
     short = os.fsencode(target.name)[:64].decode(errors="ignore")  # a name may have 255 bytes, of any kind
     try:
         handle, name = tempfile.mkstemp(prefix=f".{short}.{os.getpid()}.", suffix=".tmp", dir=folder)
+        os.close(handle)
     except OSError as error:
         error.filename = str(target)
         raise
-    os.close(handle)
     return Path(name)
 
 
