@@ -108,7 +108,7 @@ def stage(project: Project, function: Function, locked: list[Path]) -> Stage:
             "locked": project.build.locked,
         },
         action=make,
-        cleans=[made.deployed_hash, made.invocations, made.addresses],
+        cleans=lambda: [made.deployed_hash, made.invocations, made.addresses],
         warning=runtimes.ending(function.runtime),
     )
 
@@ -138,7 +138,7 @@ def finished_stage(function: Function) -> Stage:
         targets=[made.zip, made.sha256],
         reads=settings,
         action=make,
-        cleans=[made.deployed_hash, made.invocations, made.addresses],
+        cleans=lambda: [made.deployed_hash, made.invocations, made.addresses],
         warning=runtimes.ending(function.runtime),
     )
 

@@ -115,8 +115,9 @@ def _rows(database: SqliteDB) -> dict[str, bytes]:
         return {}
     if not hasattr(database, "rows"):
         database.rows = {}
-        query = "select task_id as task, cast(task_data as blob) as data from doit"
-        database.rows = {row["task"]: row["data"] for row in database._conn.execute(query)}  # noqa: SLF001
+        cursor = database._conn.cursor()  # noqa: SLF001
+        cursor.row_factory = None  # doit's makes a dictionary of each row
+        database.rows = dict(cursor.execute("select task_id, cast(task_data as blob) from doit"))
     return database.rows  # type: ignore[no-any-return]
 
 

@@ -11,7 +11,6 @@ read, and every row of the database is a query, once a task and run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from doit.action import create_action
 from doit.dependency import Dependency, DependencyStatus
 from doit.task import Task
 
-from .state import ContentChecker
+from .state import ContentChecker, stat_of
 
 Check = tuple[Callable[..., bool], list[Any], dict[str, Any]]
 
@@ -102,19 +101,13 @@ def _rests(manager: Dependency, task: Stage) -> bool:
     if not values or known.get("checker:") != ContentChecker.__name__ or set(known.get("deps:") or ()) != task.file_dep:
         return False
     try:
-        return all(_is_as_it_was(path, known.get(path)) for path in task.file_dep) and task.rests(values)
-    except (AttributeError, LookupError, TypeError):  # nonsense in the database: doit's own way deals with it
+        for path in task.file_dep:
+            *stat, digest = known[path]
+            if digest is None or tuple(stat) != stat_of(path):
+                return False
+        return task.rests(values)
+    except (AttributeError, LookupError, TypeError, ValueError):  # nonsense in the database: doit deals with it
         return False
-
-
-def _is_as_it_was(path: str, known: Any) -> bool:
-    """Whether a file has the very stat that it was remembered with."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - once a file, task and run
-    except OSError:
-        return False
-    now = [status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns]
-    return known is not None and known[4] is not None and now == known[:4]
 
 
 _doits_status, Dependency.get_status = Dependency.get_status, _status

@@ -73,9 +73,9 @@ def is_intact(values: Mapping[str, Any], targets: Sequence[str], watches: Callab
     """
     known = values["intact"]
     _remembered.update(known)
-    if any(path not in known for path in targets) or any(str(path) not in known for path in watches()):
+    if not known.keys() >= {*targets, *map(str, watches())}:
         return False
-    return all(is_same(name, found) for name, found in known.items())
+    return all(map(is_same, known, known.values()))
 
 
 def fingerprints(paths: Iterable[Path]) -> dict[str, Any]:

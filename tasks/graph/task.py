@@ -51,7 +51,7 @@ def task(  # noqa: PLR0913 - a task has these parts
     watches: Callable[[], Iterable[Path]] = tuple,
     copied: Callable[[], Iterable[Path]] = tuple,
     task_dep: Sequence[str] = (),
-    cleans: Sequence[Path] = (),
+    cleans: Callable[[], Iterable[Path]] = tuple,
     clean: Callable[[bool], None] | None = None,
     resources: tuple[Path, ...] = (),
     warning: str = "",
@@ -71,7 +71,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         return (
             values.get("reads") == digest_of(reads)
             and values.get("recipe") == code.whole(recipe, resources)
-            and all(values["intact"][path] is not None for path in products)
+            and None not in map(values["intact"].get, products)
             and is_intact(values, products, watches)
         )
 
@@ -98,7 +98,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         ],
         rests=rests,
         action=(run_guarded, [action]),
-        clean=lambda: [Removal(run_removal, [clean or partial(removal, [*targets, *cleans])])],
+        clean=lambda: [Removal(run_removal, [clean or partial(removal, [*targets, *cleans()])])],
         meta={"reads": reads, "warning": warning},
     )
 

@@ -15,6 +15,7 @@ from .git import git
 
 # POSIX keeps two slashes apart from one, and no path that was resolved begins with them
 VARIABLE, NAMES, REPOSITORY = "//variable/", "//names", "//repository"
+ASKED = (VARIABLE, f"{NAMES}/", f"{REPOSITORY}/")
 
 
 def variable(name: str) -> str:
@@ -34,7 +35,7 @@ def repository(folder: str) -> str:
 
 def is_asked(path: str) -> bool:
     """Whether a path is one of these."""
-    return path.startswith((VARIABLE, f"{NAMES}/", f"{REPOSITORY}/"))
+    return path.startswith(ASKED)
 
 
 def is_of_git(path: str) -> bool:

@@ -207,8 +207,8 @@ def _function(name: str, stage: str | None, *tables: Mapping[str, Any]) -> Funct
 
 
 def _values(table: Mapping[str, Any], model: type[Frozen]) -> dict[str, Any]:
-    rules = {name: item.metadata["rule"] for name, item in keys(model).items()}
-    return {name: _read(rules[name], value) for name, value in table.items()}
+    known = keys(model)
+    return {name: _read(known[name].metadata["rule"], value) for name, value in table.items()}
 
 
 def _read(rule: Any, value: Any) -> Any:
