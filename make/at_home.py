@@ -3,8 +3,8 @@
 in   `[project.entry-points]` of pyproject.toml; ./setup.sh runs this by the Python of .venv
 out  haskell_on_lambda_clone.py and its entry points in that environment's site-packages
 
-Ctrl-C while doit is still being loaded ends it without a traceback; once dodo.py is read, with our line. Words that
-doit looks at before it loads a plugin load ours first.
+Ctrl-C while doit is still being loaded ends it without a traceback; once dodo.py is read, with our line. Words and
+settings that doit looks at before it loads a plugin load ours first.
 The module asks in which folder doit was started, so that one environment serves several clones.
 """
 

@@ -13,6 +13,7 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from configparser import Error as ConfigError
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from doit.cmd_help import Help
 from doit.cmd_info import Info
 from doit.cmd_strace import Strace
 from doit.cmdparse import CmdParseError
-from doit.doit_cmd import DoitMain
+from doit.doit_cmd import DoitConfig, DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
 from ..lib.base.errors import file_error
@@ -44,6 +45,7 @@ def put_right() -> None:
     speak_utf8()
     settle()
     DoitMain.BIN_NAME = "doit"
+    DoitConfig.loads = _configure
     DoitMain.run = _run
     DoitMain.process_args = _words
     NamespaceTaskLoader.load_tasks = _load
@@ -72,10 +74,28 @@ def nearest(name: str, known: Sequence[str]) -> list[str]:
 _doits_plugins = plugin.entry_points_impl()
 _doits_load = NamespaceTaskLoader.load_tasks
 _doits_invalid, _doits_unparsed = InvalidCommand.__str__, CmdParseError.__str__
+_doits_configure = DoitConfig.loads
 _doits_run, _doits_words = DoitMain.run, DoitMain.process_args
 _doits_execute = Command.parse_execute
 _doits_info, _doits_help, _doits_dump = Info._execute, Help._execute, DumpDB.execute  # noqa: SLF001
 _doits_strace = Strace._execute  # noqa: SLF001
+
+
+def _configure(config: DoitConfig, names: Sequence[str]) -> None:
+    """What pyproject.toml and doit.cfg say of doit; it reads them before it knows a command."""
+    try:
+        _doits_configure(config, names)
+    except OSError as error:
+        told, hint = file_error(error).message, "Let it be read."
+    except (AssertionError, AttributeError, ValueError, ConfigError) as error:
+        readable = isinstance(error, ValueError | ConfigError) and str(error)
+        reason = str(error).splitlines()[0] if readable else "it is no table of doit's"
+        told, hint = f"[tool.doit] of pyproject.toml, or doit.cfg, cannot be read: {reason}.", "Correct it there."
+    else:
+        return
+    refuse(told, hint)
+    print(f"error: {told}\n  → {hint}", file=sys.stderr)
+    raise SystemExit(3)
 
 
 def _words(main: DoitMain, words: Sequence[str]) -> list[str]:

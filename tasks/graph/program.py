@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from configparser import Error as ConfigError
 from importlib import import_module
 from pathlib import Path
 
@@ -34,15 +33,7 @@ def run(words: Sequence[str]) -> int:
         except InvalidDodoFile as error:
             print(f"ERROR: {error}", file=sys.stderr)
             return 3
-    try:
-        main = DoitMain(loader)
-    except (AssertionError, AttributeError, ValueError, ConfigError) as error:
-        readable = isinstance(error, ValueError | ConfigError) and str(error)
-        told = str(error).splitlines()[0] if readable else "it is no table of doit's"
-        print(f"error: [tool.doit] of pyproject.toml, or doit.cfg, cannot be read: {told}.", file=sys.stderr)
-        print("  → Correct it there.", file=sys.stderr)
-        return 3
-    return int(main.run(list(words)) or 0)
+    return int(DoitMain(loader).run(list(words)) or 0)
 
 
 def again(verb: str, tasks: Sequence[str]) -> tuple[list[str], str]:

@@ -29,7 +29,8 @@ static volatile uint64_t *count;
 static int log_fd = -1, from_there_on, reads_too, refusal;
 static uint64_t chosen;
 
-__attribute__((constructor)) static void begin(void) {
+__attribute__((constructor)) static void begin(void)
+{
     const char *told = getenv("REFUSE"), *where = getenv("REFUSE_BELOW"), *counted = getenv("REFUSE_COUNT");
     const char *logged = getenv("REFUSE_LOG");
     char how[8], calls[8];
@@ -41,16 +42,20 @@ __attribute__((constructor)) static void begin(void) {
     reads_too = !strcmp(calls, "all");
     snprintf(below, sizeof below, "%s", where);
     int fd = syscall(SYS_openat, AT_FDCWD, counted, O_RDWR | O_CLOEXEC, 0);
-    if (fd < 0) return;
+    if (fd < 0)
+        return;
     void *shared = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     syscall(SYS_close, fd);
     fd = syscall(SYS_openat, AT_FDCWD, logged, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
     log_fd = syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 700); /* out of the way of who numbers descriptors */
-    if (fd >= 0) syscall(SYS_close, fd);
-    if (shared != MAP_FAILED) count = shared;
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    if (shared != MAP_FAILED)
+        count = shared;
 }
 
-static int is_below(const char *path) {
+static int is_below(const char *path)
+{
     for (const char *one = below; *one;) {
         size_t length = strcspn(one, ":");
         if (!strncmp(path, one, length) && (path[length] == '/' || !path[length] || path[length] == ' ' || path[length] == '-'))
@@ -61,32 +66,41 @@ static int is_below(const char *path) {
 }
 
 /* Whether this call is the one; errno is set then. */
-static int is_refused(const char *call, int kind, const char *path) {
-    if (!count || (kind == READS && !reads_too) || !is_below(path)) return 0;
+static int is_refused(const char *call, int kind, const char *path)
+{
+    if (!count || (kind == READS && !reads_too) || !is_below(path))
+        return 0;
     uint64_t now = __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
     int refuse = chosen && (from_there_on ? now >= chosen : now == chosen);
     char line[PATH_MAX + 128];
     int length = snprintf(line, sizeof line, "%s%lu %s %s\n", refuse ? "! " : "", (unsigned long)now, call, path);
     syscall(SYS_write, log_fd, line, length);
-    if (refuse) errno = refusal;
+    if (refuse)
+        errno = refusal;
     return refuse;
 }
 
-static int is_refused_fd(const char *call, int kind, int fd) {
-    if (!count || (kind == READS && !reads_too)) return 0;
+static int is_refused_fd(const char *call, int kind, int fd)
+{
+    if (!count || (kind == READS && !reads_too))
+        return 0;
     int before = errno;
     char link[64], path[PATH_MAX + 1];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, path, PATH_MAX);
     errno = before;
-    if (length < 0) return 0;
+    if (length < 0)
+        return 0;
     path[length] = 0;
     return is_refused(call, kind, path);
 }
 
-static int is_refused_at(const char *call, int kind, int folder, const char *path) {
-    if (!count || !path || (kind == READS && !reads_too)) return 0;
-    if (*path == '/') return is_refused(call, kind, path);
+static int is_refused_at(const char *call, int kind, int folder, const char *path)
+{
+    if (!count || !path || (kind == READS && !reads_too))
+        return 0;
+    if (*path == '/')
+        return is_refused(call, kind, path);
     int before = errno;
     char whole[3 * PATH_MAX] = "", link[64];
     if (folder == AT_FDCWD) {
@@ -94,7 +108,8 @@ static int is_refused_at(const char *call, int kind, int folder, const char *pat
     } else {
         snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
         ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, whole, PATH_MAX);
-        if (length >= 0) whole[length] = 0;
+        if (length >= 0)
+            whole[length] = 0;
     }
     errno = before;
     size_t length = strlen(whole);
@@ -103,50 +118,56 @@ static int is_refused_at(const char *call, int kind, int folder, const char *pat
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define AT(result, name, kind, folder, path, types, ...)                                  \
-    result name types {                                                                   \
-        static __typeof__(&name) real;                                                    \
-        if (!real) real = REAL(name);                                                     \
-        return is_refused_at(#name, kind, folder, path) ? (result)-1 : real(__VA_ARGS__); \
+#define AT(result, name, kind, folder, path, types, ...)                                                                       \
+    result name types                                                                                                          \
+    {                                                                                                                          \
+        static __typeof__(&name) real;                                                                                         \
+        if (!real)                                                                                                             \
+            real = REAL(name);                                                                                                 \
+        return is_refused_at(#name, kind, folder, path) ? (result)-1 : real(__VA_ARGS__);                                      \
     }
-#define FD(result, name, kind, fd, types, ...)                                    \
-    result name types {                                                           \
-        static __typeof__(&name) real;                                            \
-        if (!real) real = REAL(name);                                             \
-        return is_refused_fd(#name, kind, fd) ? (result)-1 : real(__VA_ARGS__);   \
+#define FD(result, name, kind, fd, types, ...)                                                                                 \
+    result name types                                                                                                          \
+    {                                                                                                                          \
+        static __typeof__(&name) real;                                                                                         \
+        if (!real)                                                                                                             \
+            real = REAL(name);                                                                                                 \
+        return is_refused_fd(#name, kind, fd) ? (result)-1 : real(__VA_ARGS__);                                                \
     }
-#define OPEN(name)                                                                                       \
-    int name(const char *path, int flags, ...) {                                                         \
-        static __typeof__(&name) real;                                                                   \
-        va_list more;                                                                                    \
-        va_start(more, flags);                                                                           \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                          \
-        va_end(more);                                                                                    \
-        if (!real) real = REAL(name);                                                                    \
-        int kind = flags & (O_WRONLY | O_RDWR | O_CREAT) ? WRITES : READS;                               \
-        return is_refused_at(kind == WRITES ? "open to write" : "open", kind, AT_FDCWD, path)            \
-                   ? -1                                                                                  \
-                   : real(path, flags, mode);                                                            \
+#define OPEN(name)                                                                                                             \
+    int name(const char *path, int flags, ...)                                                                                 \
+    {                                                                                                                          \
+        static __typeof__(&name) real;                                                                                         \
+        va_list more;                                                                                                          \
+        va_start(more, flags);                                                                                                 \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                                                \
+        va_end(more);                                                                                                          \
+        if (!real)                                                                                                             \
+            real = REAL(name);                                                                                                 \
+        int kind = flags & (O_WRONLY | O_RDWR | O_CREAT) ? WRITES : READS;                                                     \
+        return is_refused_at(kind == WRITES ? "open to write" : "open", kind, AT_FDCWD, path) ? -1 : real(path, flags, mode);  \
     }
-#define OPEN_AT(name)                                                                                    \
-    int name(int folder, const char *path, int flags, ...) {                                             \
-        static __typeof__(&name) real;                                                                   \
-        va_list more;                                                                                    \
-        va_start(more, flags);                                                                           \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                          \
-        va_end(more);                                                                                    \
-        if (!real) real = REAL(name);                                                                    \
-        int kind = flags & (O_WRONLY | O_RDWR | O_CREAT) ? WRITES : READS;                               \
-        return is_refused_at(kind == WRITES ? "open to write" : "open", kind, folder, path)              \
-                   ? -1                                                                                  \
-                   : real(folder, path, flags, mode);                                                    \
+#define OPEN_AT(name)                                                                                                          \
+    int name(int folder, const char *path, int flags, ...)                                                                     \
+    {                                                                                                                          \
+        static __typeof__(&name) real;                                                                                         \
+        va_list more;                                                                                                          \
+        va_start(more, flags);                                                                                                 \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                                                \
+        va_end(more);                                                                                                          \
+        if (!real)                                                                                                             \
+            real = REAL(name);                                                                                                 \
+        int kind = flags & (O_WRONLY | O_RDWR | O_CREAT) ? WRITES : READS;                                                     \
+        return is_refused_at(kind == WRITES ? "open to write" : "open", kind, folder, path) ? -1                               \
+                                                                                            : real(folder, path, flags, mode); \
     }
-#define STREAM(name)                                                                                     \
-    FILE *name(const char *path, const char *mode) {                                                     \
-        static __typeof__(&name) real;                                                                   \
-        if (!real) real = REAL(name);                                                                    \
-        return is_refused_at(#name, strpbrk(mode, "wa+") ? WRITES : READS, AT_FDCWD, path) ? NULL        \
-                                                                                           : real(path, mode); \
+#define STREAM(name)                                                                                                           \
+    FILE *name(const char *path, const char *mode)                                                                             \
+    {                                                                                                                          \
+        static __typeof__(&name) real;                                                                                         \
+        if (!real)                                                                                                             \
+            real = REAL(name);                                                                                                 \
+        return is_refused_at(#name, strpbrk(mode, "wa+") ? WRITES : READS, AT_FDCWD, path) ? NULL : real(path, mode);          \
     }
 
 OPEN(open)
@@ -190,24 +211,29 @@ AT(int, lstat, READS, AT_FDCWD, path, (const char *path, struct stat *status), p
 AT(int, lstat64, READS, AT_FDCWD, path, (const char *path, struct stat64 *status), path, status)
 AT(int, fstatat, READS, folder, path, (int folder, const char *path, struct stat *status, int flags), folder, path, status,
    flags)
-AT(int, fstatat64, READS, folder, path, (int folder, const char *path, struct stat64 *status, int flags), folder, path,
-   status, flags)
+AT(int, fstatat64, READS, folder, path, (int folder, const char *path, struct stat64 *status, int flags), folder, path, status,
+   flags)
 AT(int, access, READS, AT_FDCWD, path, (const char *path, int mode), path, mode)
 AT(ssize_t, readlink, READS, AT_FDCWD, path, (const char *path, char *text, size_t size), path, text, size)
 
-DIR *opendir(const char *path) {
+DIR *opendir(const char *path)
+{
     static __typeof__(&opendir) real;
-    if (!real) real = REAL(opendir);
+    if (!real)
+        real = REAL(opendir);
     return is_refused_at("opendir", READS, AT_FDCWD, path) ? NULL : real(path);
 }
 
 /* A network's file system says at the end what it could not keep; the descriptor has gone all the same. */
-int close(int fd) {
+int close(int fd)
+{
     static __typeof__(&close) real;
-    if (!real) real = REAL(close);
+    if (!real)
+        real = REAL(close);
     int flags = count ? syscall(SYS_fcntl, fd, F_GETFL) : 0;
     int refused = flags > 0 && flags & (O_WRONLY | O_RDWR) && is_refused_fd("close", WRITES, fd);
     int done = real(fd);
-    if (refused) errno = refusal;
+    if (refused)
+        errno = refusal;
     return refused ? -1 : done;
 }

@@ -113,14 +113,26 @@ def test_a_reader_that_goes_away_is_no_error(still: Workshop, command: str) -> N
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("text", ["[tool.doit", "[tool]\ndoit = 3\n"])
-def test_a_pyproject_that_doit_cannot_read_is_a_sentence(tiny: Workshop, text: str) -> None:
-    tiny.write("pyproject.toml", text)
-    command = [sys.executable, "-m", "tasks", "list"]
-    done = subprocess.run(command, cwd=tiny.folder, env=tiny.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 3
-    assert done.stderr.startswith("error: [tool.doit] of pyproject.toml, or doit.cfg, cannot be read: ")
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("module", ["tasks", "doit"])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", "[tool.doit"),
+        ("pyproject.toml", "[tool]\ndoit = 3\n"),
+        ("pyproject.toml", "[tool.doit.plugins]\nnothing = {}\n"),
+        ("doit.cfg", "no section\n"),
+    ],
+)
+def test_settings_that_doit_cannot_read_are_a_sentence(still: Workshop, module: str, file: str, text: str) -> None:
+    settings = still.write(file, text)
+    try:
+        run = said(still, module, "list", "--json")
+    finally:
+        settings.unlink()
+    assert run.returncode == 3
+    assert run.stderr.startswith("error: [tool.doit] of pyproject.toml, or doit.cfg, cannot be read: ")
+    assert "Traceback" not in run.stderr
+    assert json.loads(run.stdout)["errors"][0]["hint"] == "Correct it there."
 
 
 def test_what_a_person_chooses_in_pyproject_counts(tiny: Workshop) -> None:
