@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,41 @@ def test_a_mount_without_execution_gives_the_same_bytes(pre: Workshop) -> None:
         assert pre.good("invoke:pre", "--local", "--payload", "1").out == "1\n"
     finally:
         subprocess.run(["umount", pre.folder / "build"], check=True)
+
+
+@contextmanager
+def gone_server(folder: Path) -> Iterator[None]:
+    """A mount whose server has ended, as of a network that is down (man 4 fuse)."""
+    if os.geteuid() != 0 or not Path("/dev/fuse").exists():
+        lacking("mounting needs root and /dev/fuse")
+    folder.mkdir(exist_ok=True)
+    server = os.open("/dev/fuse", os.O_RDWR)
+    data = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
+    failed = ctypes.CDLL(None, use_errno=True).mount(b"gone", os.fsencode(folder), b"fuse", 0, data)
+    os.close(server)
+    if failed:
+        lacking(f"no mount of FUSE: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "zip:pre", "clean", "why", "report", "lock", "invoke:pre --local --payload 1", "check build/pre/lambda.zip"],
+)
+def test_a_mount_whose_server_has_gone_is_named(pre: Workshop, words: str) -> None:
+    build = pre.folder / "build"
+    build.rename(pre.folder / "kept")
+    with gone_server(build):
+        run = pre.doit(*words.split())
+        pre.good("list")
+    said(run, "Transport endpoint is not connected", f"See to the file system at {build}, which does not answer")
+    assert run.code != 0
+    build.rmdir()
+    (pre.folder / "kept").rename(build)
+    assert pre.good().ran == set()
 
 
 @pytest.mark.parametrize("size_kb", [24, 100, 150, 200, 240])
