@@ -73,6 +73,38 @@ def test_a_failure_behind_the_first_piece_is_a_trailer(way: Way, run_handler: St
             assert api.ask(b"1").body == b"1"
 
 
+@streams
+def test_who_keeps_a_stream_beyond_its_end_writes_into_no_other_answer(
+    way: Way, run_handler: Start, api: RuntimeApi
+) -> None:
+    with run_handler(way):
+        for _ in range(3):
+            assert api.ask(b'"stream kept"').body.endswith(b"kept")
+            assert api.ask(b'"stream"').body == HEAD + b"one two"
+            assert api.ask(b'"nap"').body == b"1"
+    assert len(api.posts) == 9
+
+
+@streams
+def test_several_threads_write_one_stream(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way, "-threaded") if way.settings.process == "native" else run_handler(way):
+        body = api.ask(b'"stream in threads"').body
+        assert sorted(body[at : at + 50] for at in range(0, len(body), 50)) == [
+            bytes([digit]) * 50 for digit in b"12345678" for _ in range(100)
+        ]
+
+
+@streams
+def test_a_stream_whose_first_piece_cannot_be_made_is_an_error(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        for event in (b'"stream bad head"', b'"stream bad piece"'):
+            answer = api.ask(event)
+            assert answer.kind == "error"
+            assert "inner" in answer.error_message
+        odd, _, body = api.ask(b'"stream odd head"').body.partition(bytes(8))
+        assert (json.loads(odd)["headers"], body) == ({"x": "\ufffd\r\ny: \ufffd\ufffd\ufffdü"}, b"x")
+
+
 @pytest.mark.parametrize("way", [way for way in EVERY if way.settings.process != "native"], ids=str)
 def test_where_nothing_streams_the_pieces_are_collected(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):
@@ -116,6 +148,19 @@ def test_the_call_stack_is_the_errors_trace(way: Way, run_handler: Start, api: R
         answer = api.ask(b'"stack"').json()
         assert answer["errorMessage"] == "with a stack"
         assert "Served.hs" in answer["stackTrace"][0]
+
+
+@lasting
+def test_a_failure_that_fails_itself_is_an_error_all_the_same(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        for event in (b'"bad trace"', b'"bad failure"'):
+            assert api.ask(event).error_type == "Function.Failure"
+        assert api.ask(b'"no text"').error_message.startswith("\ufffd \ufffd")
+        long = api.ask(b'"long failure"')
+        assert long.error_message.startswith("m" * 1000)
+        assert len(long.body) < 140_000, "Lambda refuses what is above six megabytes"
+        assert api.ask(b"1").body == b"1"
+    assert len(api.posts) == 5
 
 
 @native

@@ -3,8 +3,9 @@
 -- | A program with hs/lambda-run that does what its event asks for.
 module Main (main) where
 
-import Control.Concurrent (forkIO, myThreadId, threadDelay, throwTo)
+import Control.Concurrent (forkFinally, forkIO, myThreadId, newEmptyMVar, putMVar, takeMVar, threadDelay, throwTo, yield)
 import Control.Exception (AsyncException (..), Exception, SomeException, catch, evaluate, throwIO, uninterruptibleMask_)
+import Control.Monad (forever)
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (IORef, atomicModifyIORef', newIORef, readIORef)
 import qualified AWS.Lambda.Run as Lambda
@@ -40,6 +41,15 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"stream late\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (\write -> write "first" >> Lambda.failWith "TooLate" "half a page"))
       "\"stream slow\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (\write -> write "first" >> threadDelay 60000000))
       "\"stream much\"" -> Just (Lambda.Streamed Lambda.Bytes (\write -> mapM_ (const (write (B.replicate 1000000 'x'))) [1 .. 20 :: Int]))
+      "\"stream kept\"" -> Just . Lambda.Streamed Lambda.Bytes $ \write -> do
+        write "kept"
+        () <$ forkIO (forever (threadDelay 10000 >> write "late"))
+      "\"stream in threads\"" -> Just . Lambda.Streamed Lambda.Bytes $ \write -> do
+        done <- mapM (\n -> newEmptyMVar >>= \end -> end <$ forkFinally (mapM_ (const (write (B.replicate 50 n) >> yield)) [1 .. 100 :: Int]) (const (putMVar end ()))) ['1' .. '8']
+        mapM_ takeMVar done
+      "\"stream bad head\"" -> Just (Lambda.Streamed (Lambda.Http 200 [("x", error "inner")] []) ($ "x"))
+      "\"stream odd head\"" -> Just (Lambda.Streamed (Lambda.Http 200 [("x", "\255\r\ny: \237\160\128\195\188")] []) ($ "x"))
+      "\"stream bad piece\"" -> Just (Lambda.Streamed Lambda.Bytes ($ error "inner"))
       _ -> Nothing
     whole before context event = case event of
       "\"log\"" -> "1" <$ (Log.logDebug context "a detail" >> Log.logAt Log.Warn context [("order", "7 \"x\"")] "two\nlines")
@@ -56,6 +66,10 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"large\"" -> pure (B.replicate 6291557 ' ')
       "\"named\"" -> Lambda.failWith "Out.OfStock" "none left"
       "\"odd\"" -> throwIO Odd'
+      "\"bad trace\"" -> throwIO (Lambda.Failure "Odd" "m" ["a", error "inner"])
+      "\"bad failure\"" -> throwIO (Lambda.Failure "Odd" (error "inner") [])
+      "\"long failure\"" -> throwIO (Lambda.Failure "Odd" (B.replicate 7000000 'm') (cycle ["a line"]))
+      "\"no text\"" -> Lambda.failWith "Odd" "\255 \237\160\128 \195"
       "\"stack\"" -> error "with a stack"
       "\"overflow\"" -> throwIO StackOverflow
       "\"linked\"" -> do

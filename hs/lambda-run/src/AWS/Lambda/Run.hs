@@ -37,12 +37,14 @@ import AWS.Lambda.Run.Descriptor
 import qualified AWS.Lambda.Run.Envelope as Envelope
 import AWS.Lambda.Run.Error
 import AWS.Lambda.Run.Frames (frames)
+import Control.Concurrent.MVar (newMVar, swapMVar, withMVar)
 import Control.Exception
   ( IOException,
     SomeAsyncException (..),
     SomeException,
     catch,
     evaluate,
+    finally,
     fromException,
     try,
     tryJust,
@@ -122,7 +124,12 @@ attempt :: Write -> IO Answer -> IO (Either Failure (Maybe ByteString))
 attempt write action = (catching (action >>= given) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
   where
     given (Whole bytes) = Just <$> evaluate bytes
-    given (Streamed start body) = Nothing <$ (body (write start) >> write start B.empty)
+    given (Streamed start body) = do
+      open <- newMVar True
+      -- One piece after the other, and none behind the end: it would stand in another answer.
+      let writer piece = withMVar open $ \is -> if is then write start piece else ioError (userError "the answer has ended")
+      (body writer >> writer B.empty) `finally` swapMVar open False
+      pure Nothing
     flushed = hFlush stdout `catch` \problem -> const (pure ()) (problem :: IOException) -- the handler may close it
 
 -- | Asynchronous exceptions are not the handler's.

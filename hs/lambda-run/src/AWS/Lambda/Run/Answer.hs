@@ -33,6 +33,7 @@ data Answer
   = -- | All of it; JSON, as a rule.
     Whole ByteString
   | -- | Written piece by piece; nothing goes out before the first one, so that an exception until then is an ordinary error.
+    -- What takes the pieces may be used by several threads; once the action has ended, it throws.
     Streamed Head ((ByteString -> IO ()) -> IO ())
 
 -- | What stands in front of a stream.

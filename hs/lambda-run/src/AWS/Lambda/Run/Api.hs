@@ -13,7 +13,7 @@ import AWS.Lambda.Run.Http
 import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
-import Control.Exception (SomeException, catch, throwIO, try)
+import Control.Exception (SomeException, catch, evaluate, throwIO, try)
 import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -127,9 +127,10 @@ write :: Stream -> Head -> ByteString -> IO ()
 write (Stream api path fields open torn) start piece = do
   begun <- readIORef open
   unless (B.null piece && (begun || start == Bytes)) $ do
+    first <- if begun then pure piece else evaluate (prelude start <> piece) -- whose failure is no torn piece
     writeIORef open True
     writeIORef torn True
-    if begun then sendChunk api piece else beginChunks api path (fields ++ about) (prelude start <> piece)
+    if begun then sendChunk api piece else beginChunks api path (fields ++ about) first
     writeIORef torn False
   where
     about =

@@ -26,16 +26,16 @@ import qualified Data.ByteString.Builder as Builder
 import qualified Data.ByteString.Char8 as B
 import qualified Data.ByteString.Lazy as L
 import Data.Char (isAlphaNum, isAscii, isAsciiLower, isAsciiUpper, toUpper)
-import Data.List (isPrefixOf)
+import Data.List (intercalate, isPrefixOf)
 import Data.Typeable (tyConName, typeOf, typeRepTyCon)
 
 -- | Thrown by a handler, it is the event's error as it stands.
 data Failure = Failure
   { -- | ASCII letters, digits, dots and underscores, a letter first: the @errorType@.
     errorName :: !ByteString,
-    -- | UTF-8.
+    -- | UTF-8; of more than 64 KB the rest is lost.
     errorMessage :: !ByteString,
-    -- | Lines of a call stack, the innermost first; empty where there is none.
+    -- | Lines of a call stack, the innermost first; empty where there is none. A hundred go out.
     errorTrace :: [ByteString]
   }
   deriving (Eq, Show)
@@ -54,20 +54,18 @@ failureOf problem
   | SomeException inner <- problem = failureNamed inner (typeName inner)
 
 failureNamed :: Exception e => e -> String -> IO Failure
-failureNamed inner constructor = case fromException (toException inner) of
-  Just failure -> pure failure {errorName = if B.null (safe (errorName failure)) then "HandlerError" else safe (errorName failure)}
-  Nothing -> either wrong whole <$> tried (displayException inner)
+failureNamed inner constructor = either wrong id <$> try (evaluate (forced (maybe shown short (fromException (toException inner)))))
   where
-    kind = maybe "HandlerError" id (nonEmpty (safe (B.pack constructor)))
-    nonEmpty text = if B.null text then Nothing else Just text
-    wrong _ = Failure kind "an exception without a message" []
+    shown = whole (take limit (displayException inner))
+    short failure = Failure (named (errorName failure)) (B.take limit (errorMessage failure)) (map (B.take 1000) (take 100 (errorTrace failure)))
+    named name = if B.null (safe name) then "HandlerError" else safe name
+    kind = named (B.pack constructor)
+    wrong problem = const (Failure kind "an exception without a message" []) (problem :: SomeException)
     whole text = case break ("CallStack (from" `isPrefixOf`) (lines text) of
-      (said, _ : stack) -> Failure kind (utf8 (unlines' said)) (map (utf8 . dropWhile (== ' ')) stack)
-      (_, []) -> Failure kind (utf8 text) []
-    unlines' = foldr (\line rest -> if null rest then line else line ++ "\n" ++ rest) ""
-    tried text = try (evaluate (forced (take messageLimit text))) :: IO (Either SomeException String)
-    forced text = foldr seq text text
-    messageLimit = 65536 -- characters
+      (said, _ : stack) -> short (Failure kind (utf8 (intercalate "\n" said)) (map (utf8 . dropWhile (== ' ')) stack))
+      (said, []) -> Failure kind (utf8 (intercalate "\n" said)) []
+    forced failure = foldr seq failure (errorTrace failure)
+    limit = 65536 -- characters or bytes
 
 typeName :: Exception e => e -> String
 typeName = tyConName . typeRepTyCon . typeOf

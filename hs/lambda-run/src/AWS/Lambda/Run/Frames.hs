@@ -12,7 +12,7 @@ import AWS.Lambda.Run.Error (Failure (..), failureOf)
 import AWS.Lambda.Run.Memory
 import AWS.Lambda.Run.Place (newPlace)
 import AWS.Lambda.Run.Reader (newReader, readExactly, readLine)
-import Control.Exception (SomeException, throwIO, try)
+import Control.Exception (SomeException, evaluate, throwIO, try)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
@@ -52,7 +52,7 @@ frames out shown handler = do
     noFrame = hPutStrLn stderr "lambda-run: the shim sent no frame" >> exitFailure
     serve memory request event = do
       written <- newIORef [] -- the length comes first
-      result <- try (handler request event (\start piece -> modifyIORef' written (\old -> piece : if null old then [shown start] else old)))
+      result <- try (handler request event (append written))
       case result of
         Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= give memory request
         Right (Left failure) -> complain request failure
@@ -60,6 +60,10 @@ frames out shown handler = do
           -- Asynchronous: the event has its answer before the program goes.
           failureOf problem >>= complain request
           throwIO (problem :: SomeException)
+    append written start piece = do
+      old <- readIORef written
+      new <- mapM evaluate ([piece] ++ [shown start | null old])
+      writeIORef written (new ++ old)
     give (Just memory) request answer
       | B.length answer >= least = placeAnswer memory answer >>= maybe (send request " " "" answer) (told request answer)
     give _ request answer = send request " " "" answer
