@@ -66,6 +66,15 @@ static void remember(const char *data, size_t size)
     tail_size += size;
 }
 
+/* How much of a long line is a record: not the first part of a last character. */
+static size_t piece_of(const char *line, size_t size)
+{
+    size_t from = size;
+    while (from > 0 && size - from < 3 && (line[from - 1] & 0xC0) == 0x80)
+        from--;
+    return from > 0 && (line[from - 1] & 0xC0) == 0xC0 ? from - 1 : size;
+}
+
 /* Lines as records; what has no line break yet waits for it. */
 static void take_lines(struct buffer *line, const char *data, size_t size)
 {
@@ -74,8 +83,14 @@ static void take_lines(struct buffer *line, const char *data, size_t size)
         size_t more = end ? (size_t)(end - data) : size;
         append(line, data, more);
         if (end || line->size >= LINE) {
-            append_line_record(&waiting, line->data, line->size);
-            release(line);
+            size_t piece = end ? line->size : piece_of(line->data, line->size);
+            append_line_record(&waiting, line->data, piece);
+            if (piece == line->size) {
+                release(line);
+            } else {
+                memmove(line->data, line->data + piece, line->size - piece);
+                line->size -= piece;
+            }
         }
         more += end != NULL;
         data += more;

@@ -117,6 +117,13 @@ function objectOf(text) {
   }
 }
 
+// How much of a long line is a record: not the first part of a last character.
+const pieceOf = (line) => {
+  let from = LONGEST_LINE;
+  while (from > LONGEST_LINE - 3 && (line[from - 1] & 0xc0) === 0x80) from -= 1;
+  return (line[from - 1] & 0xc0) === 0xc0 ? from - 1 : LONGEST_LINE;
+};
+
 // Lines on their way to be records; in text they go through as they come.
 class Lines {
   rest = NOTHING;
@@ -130,7 +137,7 @@ class Lines {
     const records = [];
     this.rest = this.rest.length > 0 ? Buffer.concat([this.rest, bytes]) : bytes;
     for (let end; (end = this.rest.indexOf(10)) >= 0 || this.rest.length > LONGEST_LINE;) {
-      const size = end < 0 || end > LONGEST_LINE ? LONGEST_LINE : end;
+      const size = end < 0 || end > LONGEST_LINE ? pieceOf(this.rest) : end;
       records.push(recordOfLine(requestId, this.rest.subarray(0, size)));
       this.rest = this.rest.subarray(size + (size === end));
     }

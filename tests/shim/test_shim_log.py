@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,30 @@ def test_a_line_without_an_end_is_a_record_after_all(way: Way, start: Start, api
         api.ask({"do": "failure"})
         wait_until(lambda: 'no \\"way\\"' in shim.log)
         records(shim)
+
+
+@per_event
+def test_a_long_line_is_cut_between_characters(way: Way, start: Start, api: RuntimeApi, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"""#!{sys.executable}
+import os, sys
+sys.stdin.read()
+os.write(1, b"1")
+for text in ("x" + "\u20ac" * 30_000, "\u00fc" * 40_000, "xx" + "\U0001d11e" * 20_000):
+    os.write(2, text.encode() + b"\\n")
+os.write(2, b"\\x80" * 40_000 + b"\\nlast\\n")
+""")
+    program.chmod(0o755)
+    with start(way, program=program, variables=IN_JSON) as shim:
+        api.ask(b"1")
+        wait_until(lambda: "last" in shim.log)
+        found = [one["message"] for one in records(shim)]
+        assert sum("\u20ac" in one for one in found) > 2
+        assert not any("\ufffd" in one for one in found if not one.startswith("\ufffd"))
+        assert (
+            "".join(found)
+            == "x" + "\u20ac" * 30_000 + "\u00fc" * 40_000 + "xx" + "\U0001d11e" * 20_000 + "\ufffd" * 40_000 + "last"
+        )
 
 
 @every_way
