@@ -229,3 +229,12 @@ def test_threads_answer_several_events_at_once(way: Way, run_handler: Start, api
         for number, event in enumerate(events):
             assert api.answer_to(event.id).body == (b"1" if number % 2 else str(number).encode())
         assert len(api.posts) == 40
+        api.waits_for_next = False
+        for _ in range(3):
+            thrown = [Event(event) for event in (b'"nap"', b'"overflow"', b'"linked"', b'"nap"')]
+            for event in thrown:
+                api.events.put(event)
+            assert [api.answer_to(event.id).kind for event in thrown] == ["response", "error", "error", "response"]
+        assert shim.process.poll() is None, "what was thrown at one thread ends no other"
+        assert api.ask(b"1").body == b"1"
+        assert shim.descriptors() < 40

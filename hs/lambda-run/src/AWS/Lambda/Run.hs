@@ -61,7 +61,8 @@ import System.IO
 --
 -- An exception of the handler is the event's error, by the name of its type, or as 'failWith' says: the program lives on,
 -- except in a shell and per event, where it ends with exit code 1. An asynchronous exception (a stack overflow, a kill, a
--- linked thread's end) is the event's error, too, and then ends the program.
+-- linked thread's end) is the event's error, too, and then ends the program, but not where several events are answered at
+-- once: the others go on.
 --
 -- Shortly before its deadline an event is given up. Under a shim the program is killed then, whatever it does. As a client
 -- of the Runtime API the handler gets an asynchronous exception, as from 'System.Timeout.timeout', and the program lives

@@ -13,7 +13,7 @@ import AWS.Lambda.Run.Http
 import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
-import Control.Exception (SomeException, catch, evaluate, throwIO, try)
+import Control.Exception (SomeAsyncException (..), SomeException, catch, evaluate, onException, throwIO, try)
 import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -40,8 +40,11 @@ serve location constants handler = do
     else do
       logAt Info constants [] marker
       ended <- newEmptyMVar
-      replicateM_ several $ forkFinally (serveAlone location askAhead constants (const (pure ())) handler) (putMVar ended)
+      replicateM_ several $ forkFinally (lasting (serveAlone location askAhead constants (const (pure ())) handler)) (putMVar ended)
       takeMVar ended >>= either throwIO pure -- when one goes, all go
+  where
+    -- What was thrown at one thread is no matter of the others, whose events are under way.
+    lasting serving = try serving >>= either (\(SomeAsyncException _) -> lasting serving) pure
 
 -- | The bootstrap looks for this text in the program: with it, one process is enough for several events at once.
 marker :: ByteString
@@ -63,7 +66,7 @@ serveAlone :: String -> (Api -> Api) -> Context -> (Maybe ByteString -> IO ()) -
 serveAlone location asking constants setTrace handler = do
   api <- asking <$> newApi location
   watch <- newWatch
-  forever $ do
+  flip onException (hangUp api) . forever $ do
     reply <- next api
     -- For good: Lambda wants us to go, and asking again would spin.
     unless (replyStatus reply == 200) . giveUp $ "answered GET next with " ++ show (replyStatus reply)
