@@ -27,6 +27,7 @@ class RuntimeApi:
         self.refuse_next: int | None = None  # a status in place of the next event
         self.verdict: Callable[[Post], int | None] = lambda _: 202  # None: hang up without a reply
         self.interim = b""  # what a post hears before its body is read, such as 100 Continue
+        self.leaves_after = 0  # bytes of a streamed answer, once: its reader has gone
         self.waits_for_next = False  # a post is answered when the next request stands behind it
         self.asked = 0
         self.connections = 0
@@ -112,6 +113,10 @@ class RuntimeApi:
         if self.interim:
             connection.sendall(self.interim)
             time.sleep(0.1)
+        if self.leaves_after and headers.get("transfer-encoding") == "chunked":
+            stream.read(self.leaves_after)
+            self.leaves_after = 0
+            return False
         body, trailers = read_body(stream, headers, lambda piece: self.pieces.append((time.monotonic(), piece)))
         if self.waits_for_next:
             assert stream.peek(3)[:3] == b"GET"  # type: ignore[attr-defined] # a BufferedReader

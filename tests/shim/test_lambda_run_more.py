@@ -63,6 +63,21 @@ def test_pieces_go_out_as_they_are_written(way: Way, run_handler: Start, api: Ru
 
 
 @streaming_native
+def test_a_stream_that_nobody_takes_to_its_end_is_not_the_programs(
+    way: Way, run_handler: Start, api: RuntimeApi
+) -> None:
+    with run_handler(way) as shim:
+        api.leaves_after = 5
+        api.events.put(Event(b'"stream"'))
+        wait_until(lambda: api.leaves_after == 0)
+        assert api.ask(b"1").body == b"1"
+        api.verdict = lambda post: None if post.body.endswith(b"two") else 202  # hangs up behind the last piece
+        assert api.ask(b'"stream"').body.endswith(b"two")
+        assert api.ask(b"1").body == b"1"
+        wait_until(lambda: shim.log.count("nobody has taken the streamed answer") == 2)
+
+
+@streaming_native
 def test_a_failure_behind_the_first_piece_is_a_trailer(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):
         for event, kind in {b'"stream late"': "TooLate", b'"stream slow"': "Function.Timeout"}.items():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.shim.messages import Event
 from tests.shim.runtime_api import RuntimeApi
-from tests.shim.shims import Start, Way, ways
+from tests.shim.shims import Start, Way, wait_until, ways
 
 CHECKED = ways(("checked",))
 
@@ -34,6 +37,20 @@ def test_a_stream_goes_out_as_it_comes(way: Way, start: Start, api: RuntimeApi) 
 def test_a_large_stream_comes_whole(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         assert len(api.ask({"do": "big 20000000"}).body) == 20_000_000
+
+
+@streams
+@pytest.mark.parametrize("deed", ["drip", "big 20000000"])
+def test_a_reader_that_goes_away_ends_the_program_and_nothing_else(
+    way: Way, deed: str, start: Start, api: RuntimeApi
+) -> None:
+    with start(way) as shim:
+        api.leaves_after = 5
+        api.events.put(Event(json.dumps({"do": deed}).encode()))
+        wait_until(lambda: api.leaves_after == 0)
+        assert api.ask(b"1").body == b"1"
+        shim.wait_log("nobody takes the streamed answer")
+    assert len(api.posts) == 1
 
 
 @streams

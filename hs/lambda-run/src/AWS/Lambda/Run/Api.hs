@@ -12,8 +12,9 @@ import AWS.Lambda.Run.Error (Failure (..), failureOf, headerName)
 import AWS.Lambda.Run.Http
 import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
+import AWS.Lambda.Run.Reader (Gone (..))
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
-import Control.Exception (SomeAsyncException (..), SomeException, catch, evaluate, onException, throwIO, try)
+import Control.Exception (Handler (..), SomeAsyncException (..), SomeException, catch, catches, evaluate, onException, throwIO, try)
 import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -100,8 +101,10 @@ serveAlone location asking constants setTrace handler = do
         _ <- failureOf problem >>= failed (notAhead api)
         throwIO (problem :: SomeException)
     when (replyStatus told >= 500) $ giveUp ("answered " ++ show (replyStatus told))
-    when (replyStatus told >= 300 || replyStatus told == 0) $
+    when (replyStatus told >= 300) $
       logAt Warn context [] ("lambda-run: the Runtime API answered " <> C.pack (show (replyStatus told)) <> " to " <> path)
+    when (replyStatus told == 0) $
+      logAt Warn context [] ("lambda-run: nobody has taken the streamed answer to request " <> requestId context)
   where
     giveUp what = ioError (userError ("the Runtime API " ++ what))
 
@@ -147,9 +150,9 @@ write (Stream api path fields open torn) start piece = do
 endStream :: Stream -> Maybe Failure -> IO Reply
 endStream (Stream api _ _ _ torn) failure = do
   broken <- readIORef torn
-  ended <- if broken then pure (Left (userError "torn")) else try (endChunks api (maybe [] trailers failure))
-  either (\problem -> Reply 0 [] Nothing <$ (hangUp api >> ignore problem)) pure ended
+  if broken then untaken else endChunks api (maybe [] trailers failure) `catches` [Handler (\Gone -> untaken), Handler (\problem -> ignore problem >> untaken)]
   where
+    untaken = Reply 0 [] Nothing <$ hangUp api
     trailers why = [errorType why, ("Lambda-Runtime-Function-Error-Body", encode (errorDocument why))]
 
 -- | What is sent of the handler's result; 'Nothing': it had none in time.
