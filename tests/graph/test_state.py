@@ -18,7 +18,8 @@ import pytest
 from tasks.graph import task as adapter
 from tasks.graph.state import ContentChecker, fingerprints, is_intact, stat_of
 from tasks.lib.base import derived
-from tests.support import TINY, Run, Workshop, need
+from tests.store import made_once
+from tests.support import TINY, Run, Workshop, copy, need
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:
@@ -30,37 +31,56 @@ def wait_for(condition: object, seconds: float = 30) -> None:
 
 
 HELD = """#!/bin/sh
-case "$PWD" in *hs-two*)
-    touch "{here}/begun"
-    for turn in $(seq 600); do test -e "{here}/go" && break; sleep 0.1; done
+case "$PWD" in *hs-two*)  # two folders below build/, which may have another name here
+    touch ../../begun
+    for turn in $(seq 600); do test -e ../../go && break; sleep 0.1; done
 esac
 exec {ghc} "$@"
 """
 
 
-def held_ghc(tiny: Workshop) -> dict[str, str]:
-    """A PATH on which ghc, at work for `two`, says that it has begun and waits to be let go; all is built with it."""
-    wrapper = tiny.write("held/ghc", HELD.format(here=tiny.folder, ghc=need("ghc")))
-    wrapper.chmod(0o755)
-    environment = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
-    let_go(tiny)
-    tiny.good(**environment)
-    (tiny.folder / "go").unlink()
-    (tiny.folder / "begun").unlink(missing_ok=True)
-    return environment
+class Held(Workshop):
+    """A project whose ghc, at work for `two`, says that it has begun and waits to be let go."""
+
+    def environment(self, **more: str) -> dict[str, str]:
+        usual = super().environment(**more)
+        return usual | {"PATH": f"{made_once('held-ghc', self.write_ghc)}:{usual['PATH']}"}
+
+    @staticmethod
+    def write_ghc(folder: Path) -> None:
+        Workshop(folder).write("ghc", HELD.format(ghc=need("ghc"))).chmod(0o755)
+
+    @property
+    def begun(self) -> Path:
+        return self.folder / "build/begun"
+
+    @property
+    def go(self) -> Path:
+        return self.folder / "build/go"
 
 
-def let_go(tiny: Workshop) -> None:
-    (tiny.folder / "go").touch()
+@pytest.fixture
+def held(built: Workshop, tmp_path: Path) -> Held:
+    """The two built functions, and that ghc, with which they are built."""
+
+    def make(folder: Path) -> None:
+        copy(built.folder, folder)
+        Held(folder).go.touch()
+        Held(folder).good()
+        Held(folder).go.unlink()
+        Held(folder).begun.unlink()
+
+    copy(made_once("held", make), tmp_path / "project")
+    return Held(tmp_path / "project")
 
 
-def waiting_run(tiny: Workshop, environment: dict[str, str]) -> Run:
+def waiting_run(held: Held) -> Run:
     """A run that begins while ghc is held, which is let go when the run says that it waits."""
-    run, said = tiny.start("zip:two", **environment), []
+    run, said = held.start("zip:two"), []
     for line in run.stderr or ():
         said.append(line)
         if "waiting" in line:
-            let_go(tiny)
+            held.go.touch()
     return Run(run.wait(timeout=60), "", "".join(said))
 
 
@@ -72,18 +92,17 @@ def answer(tiny: Workshop) -> str:
     return subprocess.check_output([tiny.folder / "build/two/two"], text=True)
 
 
-def test_a_source_edited_while_it_is_built_is_built_again(tiny: Workshop) -> None:
-    environment = held_ghc(tiny)
-    tiny.write("hs/two/Main.hs", program("first"))
-    run = tiny.start("zip:two", **environment)
-    wait_for((tiny.folder / "begun").exists)
-    tiny.write("hs/two/Main.hs", program("second"))
-    let_go(tiny)
+def test_a_source_edited_while_it_is_built_is_built_again(held: Held) -> None:
+    held.write("hs/two/Main.hs", program("first"))
+    run = held.start("zip:two")
+    wait_for(held.begun.exists)
+    held.write("hs/two/Main.hs", program("second"))
+    held.go.touch()
     _, err = run.communicate(timeout=60)
     assert run.returncode == 0, err
-    assert "binary:two" in tiny.good("zip:two", **environment).ran
-    assert answer(tiny) == "second\n"
-    assert tiny.good("zip:two", **environment).ran == set()
+    assert "binary:two" in held.good("zip:two").ran
+    assert answer(held) == "second\n"
+    assert held.good("zip:two").ran == set()
 
 
 def test_equal_times_do_not_hide_a_change(tiny: Workshop) -> None:
@@ -113,28 +132,26 @@ def test_kill_9_is_mended_by_the_next_run(tiny: Workshop, delay_s: float) -> Non
     assert not list(tiny.folder.glob("build/**/.*.tmp")), "nothing half-written stays"
 
 
-def test_finished_tasks_stay_finished_after_kill_9(tiny: Workshop) -> None:
-    environment = held_ghc(tiny)
-    tiny.write("hs/one/Main.hs", program("one"))
-    tiny.write("hs/two/Main.hs", program("two"))
-    run = tiny.start("zip:one", "zip:two", **environment)
+def test_finished_tasks_stay_finished_after_kill_9(held: Held) -> None:
+    held.write("hs/one/Main.hs", program("one"))
+    held.write("hs/two/Main.hs", program("two"))
+    run = held.start("zip:one", "zip:two")
     assert run.stderr
     for line in run.stderr:  # the first of the two is packed, the second is being built
         if " zip:" in line and " s " in line:
             break
     run.kill()
     run.communicate()
-    let_go(tiny)
-    again = tiny.good("zip:one", "zip:two", **environment)
+    held.go.touch()
+    again = held.good("zip:one", "zip:two")
     assert len(again.ran & {"zip:one", "zip:two"}) == 1
 
 
-def test_a_second_run_waits_for_the_first(tiny: Workshop) -> None:
-    environment = held_ghc(tiny)
-    tiny.write("hs/two/Main.hs", program("x"))
-    first = tiny.start("zip:two", **environment)
-    wait_for((tiny.folder / "begun").exists)
-    second = waiting_run(tiny, environment)
+def test_a_second_run_waits_for_the_first(held: Held) -> None:
+    held.write("hs/two/Main.hs", program("x"))
+    first = held.start("zip:two")
+    wait_for(held.begun.exists)
+    second = waiting_run(held)
     assert (second.code, "waiting" in second.err) == (0, True), second.err
     assert second.ran == set(), "the first run has done it all"
     assert first.wait(timeout=60) == 0
@@ -143,20 +160,19 @@ def test_a_second_run_waits_for_the_first(tiny: Workshop) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_signal_ends_all_and_says_how_to_go_on(
-    tiny: Workshop, number: signal.Signals, code: int, workers: tuple[str, ...]
+    held: Held, number: signal.Signals, code: int, workers: tuple[str, ...]
 ) -> None:
-    environment = held_ghc(tiny)
-    good = (tiny.folder / "build/two/lambda.zip").read_bytes()
-    tiny.write("hs/two/Main.hs", program("x"))
-    run = tiny.start(*workers, "zip:two", **environment)
-    wait_for((tiny.folder / "begun").exists)
+    good = (held.folder / "build/two/lambda.zip").read_bytes()
+    held.write("hs/two/Main.hs", program("x"))
+    run = held.start(*workers, "zip:two")
+    wait_for(held.begun.exists)
     run.send_signal(number)
     _, err = run.communicate(timeout=10)
     assert run.returncode == code
     assert "Traceback" not in err
     assert "run the same command again" in err
-    wait_for(lambda: not children_in(tiny.folder))
-    assert (tiny.folder / "build/two/lambda.zip").read_bytes() == good
+    wait_for(lambda: not children_in(held.folder))
+    assert (held.folder / "build/two/lambda.zip").read_bytes() == good
 
 
 def children_in(folder: Path) -> list[str]:
@@ -246,14 +262,13 @@ def test_a_file_that_rests_is_not_read_for_its_fingerprint(tmp_path: Path) -> No
     assert fingerprints([header])[str(header)][4] == md5(b"new", usedforsecurity=False).hexdigest()
 
 
-def test_a_build_that_outlives_its_doit_is_waited_for(tiny: Workshop) -> None:
-    environment = held_ghc(tiny)
-    tiny.write("hs/two/Main.hs", program("first"))
-    run = tiny.start("zip:two", **environment)
-    wait_for((tiny.folder / "begun").exists)
+def test_a_build_that_outlives_its_doit_is_waited_for(held: Held) -> None:
+    held.write("hs/two/Main.hs", program("first"))
+    run = held.start("zip:two")
+    wait_for(held.begun.exists)
     run.kill()
     run.wait()
-    tiny.write("hs/two/Main.hs", program("second"))
-    second = waiting_run(tiny, environment)
+    held.write("hs/two/Main.hs", program("second"))
+    second = waiting_run(held)
     assert (second.code, "waiting for the build" in second.err) == (0, True), second.err
-    assert answer(tiny) == "second\n"
+    assert answer(held) == "second\n"
