@@ -8,12 +8,15 @@ out  build/<fn>/<executable>, stripped; build/<fn>/data-files/, what its package
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.stage import Stage, group
+from .graph.state import Stat, stat_of
 from .graph.task import Tasks, show, task, warn
 from .lib import builder
 from .lib.base import derived, files
@@ -28,7 +31,14 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-    here = builder.surroundings(project.build, products.IMAGE)
+
+    @cache
+    def look(record: Stat | None) -> Mapping[str, Any]:  # noqa: ARG001 - what image.json says may change in a run
+        return builder.surroundings(project.build, products.IMAGE)
+
+    def here() -> Mapping[str, Any]:
+        return look(stat_of(str(products.IMAGE)))
+
     stages = (
         prebuilt(function) if function.binary else stage(project, function, here)
         for function in project.built_functions
@@ -36,7 +46,7 @@ def define(project: Project) -> Tasks:
     return group("binary", "each function's executable: its sources → build/<fn>/<executable>", stages)
 
 
-def stage(project: Project, function: Function, here: dict[str, Any]) -> Stage:
+def stage(project: Project, function: Function, here: Callable[[], Mapping[str, Any]]) -> Stage:
     """Build the sources. `here`: what of this host decides, and is no file."""
     target, logged = products.Products(function).executable, products.Products(function).build_log
     outside: list[Path] = []  # files and folders of this host that the build depends on
@@ -95,8 +105,8 @@ def stage(project: Project, function: Function, here: dict[str, Any]) -> Stage:
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
         | {"flags": function.flags, "constraints": function.constraints}
         | {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
-        | builder.compiling(project.build)
-        | here,
+        | builder.compiling(project.build),
+        surroundings=here,
         copied=lambda: outside,
         action=make,
     )

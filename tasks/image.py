@@ -53,9 +53,8 @@ def define(project: Project) -> Stage:
         file_dep=[],
         resources=tuple(walk(resource("ghc-centos"))),
         targets=[products.IMAGE],
-        reads=builder.compiling(project.build)
-        | {"engines": builder.engine_candidates(project.build)}
-        | builder.chosen_versions(project.build, products.IMAGE),
+        reads=builder.compiling(project.build) | {"engines": builder.engine_candidates(project.build)},
+        surroundings=lambda: builder.chosen_versions(project.build, products.IMAGE),
         watches=lambda: builder.toolchain_files(project.build, products.IMAGE),
         action=make,
         clean=clean,

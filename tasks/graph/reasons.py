@@ -137,7 +137,7 @@ def _files(known: dict[str, Any], arguments: Any) -> Iterator[str]:
 
 
 def _settings(task: Task, values: dict[str, Any]) -> Iterator[str]:
-    now = (task.meta or {}).get("reads", {})
+    now = (task.meta or {}).get("settings", dict)()
     before, digests = values.get("settings") or {}, setting_digests(now)
     changed = [key for key in sorted(before.keys() | digests.keys()) if before.get(key) != digests.get(key)]
     if not changed:

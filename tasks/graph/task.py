@@ -50,6 +50,7 @@ def task(  # noqa: PLR0913 - a task has these parts
     action: Callable[..., str | None],
     watches: Callable[[], Iterable[Path]] = tuple,
     copied: Callable[[], Iterable[Path]] = tuple,
+    surroundings: Callable[[], Mapping[str, Any]] = dict,
     task_dep: Sequence[str] = (),
     cleans: Callable[[], Iterable[Path]] = tuple,
     clean: Callable[[bool], None] | None = None,
@@ -59,6 +60,7 @@ def task(  # noqa: PLR0913 - a task has these parts
     """One task; its action answers with its note.
 
     `recipe`: the module whose code makes it; `reads`: settings; `watches`, `copied`: files outside the tree.
+    `surroundings`: what of this machine counts as settings do; asked for anew, since an earlier task may decide it.
     `resources`: files of this tool itself, known by content wherever it is installed. `warning`: said in each
     run of the graph, whether there is something to do or not.
     `task_dep`: the tasks that make `file_dep`, in the order in which they are to be done and shown. doit finds them by
@@ -67,9 +69,12 @@ def task(  # noqa: PLR0913 - a task has these parts
     """
     products = [str(path) for path in targets]
 
+    def settings() -> Mapping[str, Any]:
+        return {**reads, **surroundings()}
+
     def rests(values: Mapping[str, Any]) -> bool:
         return (
-            values.get("reads") == digest_of(reads)
+            values.get("reads") == digest_of(settings())
             and values.get("recipe") == code.whole(recipe, resources)
             and None not in map(values["intact"].get, products)
             and is_intact(values, products, watches)
@@ -82,7 +87,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         targets=products,
         task_dep=task_dep,
         uptodate=[
-            (same_settings, [reads], {}),
+            (same_settings, [settings], {}),
             (same_code, [recipe, resources], {}),
             (intact, [products, watches], {}),
         ],
@@ -90,8 +95,8 @@ def task(  # noqa: PLR0913 - a task has these parts
             lambda: {
                 "ran_at": time.time(),
                 "took_s": Reporter.seconds(name),
-                "reads": digest_of(reads),
-                "settings": setting_digests(reads),
+                "reads": digest_of(settings()),
+                "settings": setting_digests(settings()),
             },
             lambda: {"recipe": code.whole(recipe, resources)},
             lambda: {"intact": fingerprints([*targets, *watches(), *copied()])},
@@ -99,7 +104,7 @@ def task(  # noqa: PLR0913 - a task has these parts
         rests=rests,
         action=(run_guarded, [action]),
         clean=lambda: [Removal(run_removal, [clean or partial(removal, [*targets, *cleans()])])],
-        meta={"reads": reads, "warning": warning},
+        meta={"settings": settings, "warning": warning},
     )
 
 
@@ -116,9 +121,9 @@ def setting_digests(reads: Mapping[str, Any]) -> dict[str, str]:
     return {key: digest_of(value) for key, value in reads.items()}
 
 
-def same_settings(task: Task, values: Mapping[str, Any], reads: Mapping[str, Any]) -> bool:  # noqa: ARG001
+def same_settings(task: Task, values: Mapping[str, Any], settings: Callable[[], Mapping[str, Any]]) -> bool:  # noqa: ARG001
     """False when a setting that the task reads is another."""
-    return bool(values.get("reads") == digest_of(reads))
+    return bool(values.get("reads") == digest_of(settings()))
 
 
 def same_code(task: Task, values: Mapping[str, Any], recipe: str, resources: tuple[Path, ...]) -> bool:  # noqa: ARG001
