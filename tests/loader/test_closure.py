@@ -13,7 +13,7 @@ from tasks.lib.loader import search as ldpaths
 from tasks.lib.loader import walk as closure
 from tasks.lib.loader.closure import chain
 from tasks.lib.sysroot import root as sysroot
-from tests.elf_fixtures import Yard
+from tests.elf_fixtures import LOADER, Yard
 from tests.support import need
 
 
@@ -81,6 +81,24 @@ def test_missing_interpreter_is_a_fault_of_its_own(yard: Yard) -> None:
     walked = yard.walk(main)
     assert "/nowhere/ld.so" in walked.interpreter_fault
     assert not walked.missing
+
+
+def test_interpreter_by_another_name_of_its_file_is_loaded_where_it_is_named(yard: Yard) -> None:
+    main = yard.program("/app/main", ["liba.so"])
+    yard.lib("/lib64/liba.so", ["loader.so"])
+    yard.link("/lib64/loader.so", LOADER)
+    walked = yard.walk(main)
+    assert [item.path for item in walked.objects] == ["/app/main", "/lib64/liba.so", LOADER]
+    assert walked.objects[1].needs == [walked.interpreter]
+
+
+def test_an_interpreter_that_a_library_does_not_name_is_no_fault(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)  # without one
+    yard.lib("/lib64/liba.so", ["libb.so"])
+    yard.lib("/lib64/libb.so")
+    walked = yard.walk("/lib64/liba.so")
+    assert yard.found("/lib64/liba.so") == ["/lib64/libb.so"]
+    assert (walked.interpreter, walked.interpreter_fault) == (None, "")
 
 
 def test_filter_is_loaded_before_what_stands_for_it(yard: Yard) -> None:
