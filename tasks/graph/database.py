@@ -54,14 +54,14 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
             return _aside(database, name)
         if _is_damaged(reason):
             return _anew(database, name)
-        raise _unopened(name, reason) from error
+        raise _refusal(name, reason) from error
     try:
         connection.execute("select task_id, task_data from doit limit 1")
         columns = [row["name"] for row in connection.execute("pragma table_info(doit)")]
         is_foreign = columns != COLUMNS  # another version of doit's has more
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-            raise _unopened(name, error) from error
+            raise _refusal(name, error) from error
         is_foreign = True  # somebody else's database
     except sqlite3.DatabaseError:  # damaged further on: said when that is read
         is_foreign = False
@@ -71,7 +71,7 @@ def _open(database: SqliteDB, name: str) -> sqlite3.Connection:
     return connection
 
 
-def _unopened(name: str, error: BaseException) -> InvalidDodoFile:
+def _refusal(name: str, error: BaseException) -> InvalidDodoFile:
     return InvalidDodoFile(f"{Path(name).absolute()} cannot be opened: {error}.\n  → {_cure(Path(name))}")
 
 
