@@ -116,7 +116,7 @@ def test_each_sender_gets_the_response_in_its_own_form() -> None:
     assert found("page", CONSOLE) == page | {"multiValueHeaders": many}
     balancer = CONSOLE | {"requestContext": {"elb": {}}}
     seen = found("page", balancer | {"headers": {"a": "b"}})
-    assert seen["headers"] == {"content-type": "a/b", "x": "1, 2", "set-cookie": "c=1", "Set-Cookie": "d=2"}
+    assert seen["headers"] == {"content-type": "a/b", "x": "1, 2", "set-cookie": "c=1", "set-cookiE": "d=2"}
     assert seen["statusDescription"].startswith("201 ")
     assert found("page", balancer | {"multiValueHeaders": {"a": ["b"]}})["multiValueHeaders"] == many
     binary = found("page", CONSOLE | {"path": "/binary"})

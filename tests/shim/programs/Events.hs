@@ -22,7 +22,7 @@ main = getArgs >>= \arguments -> case arguments of
   ["http"] -> run . json $ \_ r ->
     pure (object ["method" .= Http.method r, "path" .= Http.path r, "query" .= Http.query r, "headers" .= Http.headers r, "cookies" .= Http.cookies r, "ip" .= Http.sourceIp r, "body" .= fmap latin (Http.bodyBytes r), "origin" .= show (Http.origin r), "type" .= Http.header "CONTENT-type" r, "parameters" .= Http.pathParameters r])
   ["page"] -> Http.runHttp $ \_ r ->
-    pure (Http.Response 201 [("x", "1"), ("x", "2"), ("content-type", "a/b")] ["c=1", "d=2"] (if Http.path r == "/binary" then "\255\0" else "gr\195\188n"))
+    pure (Http.Response 201 [("x", "1"), ("X", "2"), ("content-type", "a/b"), ("Set-Cookie", "d=2")] ["c=1"] (if Http.path r == "/binary" then "\255\0" else "gr\195\188n"))
   ["sqs"] -> run . json $ \_ (SQS.Messages all') ->
     pure [object ["id" .= SQS.messageId m, "body" .= SQS.body m, "attributes" .= SQS.attributes m, "own" .= fmap shown (SQS.messageAttributes m)] | m <- all']
   ["sns"] -> run . json $ \_ (SNS.Notifications all') -> pure (map sns all')

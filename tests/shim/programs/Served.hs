@@ -32,7 +32,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
     begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)
     ticking ticks = threadDelay 1000 >> atomicModifyIORef' ticks (\n -> (n + 1, ())) >> ticking ticks
     streamed event = case event of
-      "\"stream\"" -> Just . Lambda.Streamed (Lambda.Http 201 [("content-type", "text/plain"), ("x", "1"), ("x", "2")] ["a=1", "b=2"]) $ \write ->
+      "\"stream\"" -> Just . Lambda.Streamed (Lambda.Http 201 [("content-type", "text/plain"), ("x", "1"), ("X", "2"), ("Set-Cookie", "b=2")] ["a=1"]) $ \write ->
         write "one " >> threadDelay 200000 >> write "two"
       "\"stream bytes\"" -> Just (Lambda.Streamed Lambda.Bytes ($ "bytes"))
       "\"stream nothing\"" -> Just (Lambda.Streamed (Lambda.Http 204 [] []) (const (pure ())))

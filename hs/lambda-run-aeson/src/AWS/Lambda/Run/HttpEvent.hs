@@ -36,6 +36,8 @@ import Data.Aeson (FromJSON (..), Value (..), encode, object, withObject, (.!=),
 import Data.Aeson.Types (Parser, explicitParseFieldMaybe)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Lazy as L
+import Data.Char (toUpper)
+import Data.List (nub, partition)
 import Data.Map.Strict (Map)
 import qualified Data.Map.Strict as Map
 import Data.Maybe (fromMaybe, isJust, listToMaybe)
@@ -144,7 +146,7 @@ instance FromJSON Request where
 -- | What is answered.
 data Response = Response
   { status :: !Int,
-    -- | A name may come twice, but for cookies.
+    -- | A name may come twice; a @set-cookie@ is one of the cookies.
     responseHeaders :: [(Text, Text)],
     -- | Each as the value of a @set-cookie@.
     setCookies :: [Text],
@@ -177,17 +179,20 @@ answer to response = object (common ++ fields)
   where
     (encoded, shown) = either (const (True, T.decodeUtf8 (Base64.encode (content response)))) (False,) (T.decodeUtf8' (content response))
     common = ["statusCode" .= status response, "body" .= shown, "isBase64Encoded" .= encoded]
-    withCookies = responseHeaders response ++ [("set-cookie", cookie) | cookie <- setCookies response]
-    grouped pairs = Map.fromListWith (flip (++)) [(name, [value]) | (name, value) <- pairs]
-    joined pairs = Map.map (T.intercalate ", ") (grouped pairs)
+    (ofCookies, others) = partition ((== "set-cookie") . T.toLower . fst) (responseHeaders response)
+    every = setCookies response ++ map snd ofCookies
+    -- By the first spelling of each name.
+    grouped = Map.fromList . Map.elems . Map.fromListWith (\(_, new) (name, old) -> (name, old ++ new)) . map (\(name, value) -> (T.toLower name, (name, [value])))
+    joined = Map.map (T.intercalate ", ") (grouped others)
+    separate = grouped (others ++ [("set-cookie", cookie) | cookie <- every])
     fields = case to of
-      HttpApi -> ["headers" .= joined (responseHeaders response), "cookies" .= setCookies response]
-      RestApi -> ["multiValueHeaders" .= grouped withCookies]
-      LoadBalancer True -> ["multiValueHeaders" .= grouped withCookies, described]
-      LoadBalancer False -> ["headers" .= Map.union (joined (responseHeaders response)) (firstCookies (setCookies response)), described]
+      HttpApi -> ["headers" .= joined, "cookies" .= every]
+      RestApi -> ["multiValueHeaders" .= separate]
+      LoadBalancer True -> ["multiValueHeaders" .= separate, described]
+      LoadBalancer False -> ["headers" .= Map.union joined (spelt every), described]
     described = "statusDescription" .= T.pack (show (status response) ++ " " ++ reason (status response))
     -- Without multi-value headers there is room for one of each spelling of the name.
-    firstCookies = Map.fromList . zip ["set-cookie", "Set-Cookie", "SET-COOKIE", "Set-cookie", "set-Cookie"]
+    spelt = Map.fromList . zip (map T.pack (mapM (\c -> nub [c, toUpper c]) "set-cookie"))
 
 -- | A phrase behind the number: a load balancer asks for one, and nobody reads it.
 reason :: Int -> String

@@ -25,8 +25,10 @@ import AWS.Lambda.Run.Quote (quote)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
+import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
-import Data.List (intersperse, nub)
+import Data.Char (toLower)
+import Data.List (intersperse, nubBy, partition)
 
 -- | The answer to one event.
 data Answer
@@ -43,7 +45,7 @@ data Head
   | -- | Of an HTTP response, for a function URL.
     Http
       { statusCode :: !Int,
-        -- | A name that comes twice has its values joined by a comma; cookies have a place of their own.
+        -- | A name that comes twice has its values joined by a comma; a @set-cookie@ is one of the cookies.
         headers :: [(ByteString, ByteString)],
         -- | Each as the value of a @set-cookie@.
         cookies :: [ByteString]
@@ -61,7 +63,10 @@ prelude (Http status fields setCookies) =
   L.toStrict . Builder.toLazyByteString $
     "{\"statusCode\":" <> Builder.intDec status <> ",\"headers\":{" <> commas (map member names) <> "}" <> crumbs <> "}" <> Builder.byteString (B.replicate 8 0)
   where
-    names = nub (map fst fields)
-    member name = quote name <> ":" <> quote (B.intercalate ", " [value | (other, value) <- fields, other == name])
-    crumbs = if null setCookies then mempty else ",\"cookies\":[" <> commas (map quote setCookies) <> "]"
+    (ofCookies, others) = partition (same "set-cookie" . fst) fields
+    names = nubBy same (map fst others)
+    member name = quote name <> ":" <> quote (B.intercalate ", " [value | (other, value) <- others, same name other])
+    every = setCookies ++ map snd ofCookies
+    crumbs = if null every then mempty else ",\"cookies\":[" <> commas (map quote every) <> "]"
+    same one two = C.map toLower one == C.map toLower two
     commas = mconcat . intersperse ","
