@@ -49,6 +49,15 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_that_cannot_be_read_is_named_though_the_kernel_names_none() -> None:
+    unreadable = Path("/proc/self/mem")  # it can be opened, and nothing is at its beginning
+    for read in (Path.read_bytes, Path.read_text, files.sha256):
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            read(unreadable)
+        assert caught.value.filename is None
+        assert errors.file_error(caught.value).message == "/proc/self/mem: Input/output error."
+
+
 @pytest.mark.parametrize(("size", "shown"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (3_449_000, "3.4 MB")])
 def test_sizes_are_readable(size: int, shown: str) -> None:
     assert files.human(size) == shown

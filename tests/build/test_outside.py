@@ -255,6 +255,18 @@ def test_libraries_that_a_description_names_are_watched(here: Path) -> None:
     assert again.has_changed()
 
 
+@pytest.mark.parametrize("name", ["trace", "trace.asked"])
+def test_a_record_of_what_was_read_that_cannot_be_read_itself_is_not_taken_for_an_empty_one(
+    here: Path, name: str
+) -> None:
+    put("f/Main.hs", text="main = pure ()\n")
+    outside = Outside(here / "record", here / "trace", tree(Path("f"), BUILD), Surroundings({}))
+    outside.begin(anew=True)
+    (here / name).symlink_to("/proc/self/mem")
+    with pytest.raises(OSError, match="Input/output error"):
+        outside.keep()
+
+
 def test_files_that_git_lfs_has_not_fetched_are_named(workshop: Callable[..., Workshop]) -> None:
     made = workshop(f='source = "hs/f"\ninclude = ["data"]')
     made.write("data/big.bin", LFS)

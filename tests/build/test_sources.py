@@ -109,6 +109,13 @@ def test_a_project_file_above_makes_its_folder_the_project(here: Path) -> None:
     assert Path("all/g/G.hs") in found.files
 
 
+def test_a_project_file_above_that_cannot_be_read_is_not_taken_for_anothers(here: Path) -> None:
+    put("all/one/one.cabal")
+    Path("all/cabal.project").symlink_to("/proc/self/mem")
+    with pytest.raises(OSError, match="Input/output error"):
+        tree(Path("all/one"), BUILD)
+
+
 def test_a_cabal_file_that_hpack_wrote_is_there_for_cabal(here: Path) -> None:
     put("f/Main.hs", "f/package.yaml", "f/f.cabal")
     assert names("f") == ["f/Main.hs", "f/f.cabal", "f/package.yaml"]

@@ -27,7 +27,7 @@ from tasks.lib.base.files import sha256
 from tests.support import Run, Workshop, copy, make_workshop, need
 
 SOURCE = Path(__file__).with_suffix(".c")
-ERRORS = ("EIO", "ESTALE", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOTCONN", "ENOMEM", "EMFILE", "ENFILE", "EINTR")
+SAID = r"(?ms)^error.*?: \S*(build\b|\.doit\.db).*→|^ERROR: \S*(build\b|\.doit\.db).*→"
 
 
 def library(folder: Path) -> Path:
@@ -108,8 +108,10 @@ class Refusals:
         what = f"{error} {self.how} at {refused[0]}"
         if "Traceback" in run.out + run.err:
             self._is_wrong(what, "a traceback", run)
-        elif run.code and not re.search(r"(?s)(build\b|\.doit\.db).*→", run.err):
+        elif run.code and not re.search(SAID, run.err):
             self._is_wrong(what, "no file or no next act", run)
+        elif not run.code and not self.words and self.found() != self.zips:
+            self._is_wrong(what, "another zip, and no word", run)
         if (left := (run.err, *self.left())) not in self.mended:
             self.mended.add(left)
             self._mend(what)

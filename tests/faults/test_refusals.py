@@ -28,6 +28,7 @@ def refusals(pre: Workshop, preloaded: Path) -> Callable[..., Refusals]:
     [
         ("", "build", "writes once EIO"),
         ("", "build", "all on ENOTCONN"),
+        ("", "build/pre/needed-libs.json", "all once EIO"),
         ("", ".doit.db", "writes on EROFS"),
         ("", ".doit.db", "all once EIO"),
         ("clean", "build/.made", "all once ESTALE"),

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import shutil
@@ -123,8 +124,20 @@ def file_error(error: OSError) -> BuildError:
             f"What is printed cannot be written to {give_up_output()}: {error.strerror}.",
             "Lead it to a place with room, and run the same command again.",
         )
-    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else _open_file(error)
     return BuildError(f"{path}{': ' * bool(path)}{error.strerror}.", _next_act(error.errno, Path(path)))
+
+
+def _open_file(error: OSError) -> str:
+    """The file that was open where a read failed, which the kernel does not name; "" where there was none."""
+    from traceback import walk_tb
+
+    found = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        files = [value for value in frame.f_locals.values() if isinstance(value, io.IOBase)]
+        names = [getattr(file, "name", None) for file in files]  # a descriptor has a number for one
+        found = next((name for name in names if isinstance(name, str)), found)
+    return found
 
 
 def _next_act(number: int | None, path: Path) -> str:

@@ -120,7 +120,7 @@ class Outside:
         """The files that the C compiler told of; its own temporary ones, and the sources, are none of them."""
         try:
             text = self._trace.read_text(errors="replace").replace("\\\n", " ")
-        except OSError:
+        except FileNotFoundError:
             return set()
         words = {word.replace("\\ ", " ") for word in re.findall(r"(?:\\ |\S)+", text)}
         own = str(self._trace.parent)

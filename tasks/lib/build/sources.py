@@ -156,7 +156,7 @@ def lists_package(project: Path, source: Path) -> bool:
         return True
     try:
         text = project.read_text(errors="replace")
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError):
         return False
     named = [word for match in re.finditer(PACKAGES, text) for word in re.split(WORDS, match["list"])]
     if not any(named):  # the folder's own package, where it has one
@@ -174,7 +174,7 @@ def _named_outside(file: Path) -> Iterator[Path]:
     """Files and folders that a project file names by a path starting with `..`."""
     try:
         text = file.read_text(errors="replace")
-    except OSError:
+    except FileNotFoundError:
         return
     if ".." not in text:
         return

@@ -53,7 +53,7 @@ def paths_read(record: Path, own: tuple[str, ...]) -> Iterator[str]:
     """What was asked for; `own`: folders of the build itself."""
     try:
         lines = record.read_text(errors="surrogateescape").splitlines()
-    except OSError:
+    except FileNotFoundError:
         return
     temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - nothing is made there
     for kind, _, name in (line.partition(" ") for line in dict.fromkeys(lines)):
@@ -71,7 +71,7 @@ def openings(record: Path, names: Collection[str]) -> set[str]:
     """Which of these files were opened."""
     try:
         lines = set(record.read_text(errors="surrogateescape").splitlines()) if names else set()
-    except OSError:
+    except FileNotFoundError:
         return set()
     return {name for name in names if f"f {name}" in lines}
 
