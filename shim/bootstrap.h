@@ -98,16 +98,16 @@ enum json_carry {
     BEHIND_LETTER, /* of an exponent */
     BEHIND_SIGN,
     EXPONENT,
-    WORD, /* true, false, null */
-    FOURTH,
-    FIFTH, /* byte behind its first */
-    NAME,  /* must stand next */
-    VALUE,
-    IN_NAME,
-    BEHIND_NAME,
-    BEHIND_VALUE,
-    SPACE_BEHIND_VALUE,
-    BEHIND_OPEN,
+    TRUES, /* the first letters of words */
+    FALSES,
+    NULLS,
+    SPACE_BEHIND_STRING, /* nothing but blanks since */
+    SPACE_BEHIND_SCALAR,
+    SPACE_BEHIND_OPEN,
+    SPACE_BEHIND_CLOSE,
+    AFTER_COLON, /* no bracket, comma or colon since */
+    BEFORE_NAME,
+    AFTER_EITHER,
     CARRIES
 };
 
@@ -117,7 +117,10 @@ struct json_scan {
     bool begun, opened; /* opened: an outermost bracket */
     uint64_t wrong;     /* anything but 0: it is no JSON */
     uint64_t carry[CARRIES];
-    uint64_t braces;     /* one bit for each open bracket, the innermost lowest: is it a brace? A one stands before them */
+    unsigned queued;                  /* brackets to be compared */
+    uint64_t opens, claims;           /* a bit for each, the first lowest: does it open? Does it claim to be in an object? */
+    uint64_t last_opens, last_claims; /* of the one before */
+    uint64_t around;     /* a bit for each open bracket, the innermost lowest: what it claimed. A one stands before them */
     struct buffer outer; /* the same of those around them, where they are too many */
 };
 

@@ -17,19 +17,18 @@ static inline uint64_t behind(uint64_t bits, uint64_t *carry)
     return moved;
 }
 
-/* From bytes, in a run or not, past it: the sum carries each through its run, as 9 + 1 does through all nines. */
-static inline uint64_t end_of_run(uint64_t bits, uint64_t run, uint64_t *carry)
+/* Past the run that these are in: the sum carries each through its run, as 9 + 1 does through all nines. */
+static inline uint64_t past(uint64_t bits, uint64_t run, uint64_t *carry)
 {
     uint64_t sum;
-    bits |= *carry;
-    *carry = __builtin_add_overflow(bits & run, run, &sum);
-    return (sum | bits) & ~run;
+    *carry = __builtin_add_overflow(bits | *carry, run, &sum);
+    return sum & ~run;
 }
 
-/* The first bytes behind these that are not in a run. */
+/* The first bytes behind these, which are in no run, that are in none either. */
 static inline uint64_t next(uint64_t bits, uint64_t run, uint64_t *carry)
 {
-    uint64_t last = bits >> 63, end = end_of_run(bits << 1, run, carry);
+    const uint64_t last = bits >> 63, end = past(bits << 1, run, carry);
     *carry |= last;
     return end;
 }
@@ -37,226 +36,163 @@ static inline uint64_t next(uint64_t bits, uint64_t run, uint64_t *carry)
 /* Whether the number of ones up to and with a place is odd. */
 static inline __attribute__((always_inline)) uint64_t odd_ones_up_to(uint64_t bits)
 {
+#pragma GCC unroll 6
     for (int distance = 1; distance < 64; distance *= 2)
         bits ^= bits << distance;
     return bits;
 }
 
-/* Those of the bits that the mask has, together at the low end. */
-static inline uint64_t compressed(uint64_t bits, uint64_t mask)
+/* Those of both that the mask has, together at the low end, and how many: each goes down by the zeros below it, 1, 2, 4 ... 32
+   places at a time (Warren, Hacker's Delight, 7-4). */
+static inline __attribute__((always_inline)) unsigned compress(uint64_t mask, uint64_t *first, uint64_t *second)
 {
-    uint64_t all = 0;
-    for (int at = 0; mask; mask &= mask - 1)
-        all |= (bits >> __builtin_ctzll(mask) & 1) << at++;
-    return all;
+    uint64_t zeros = ~mask << 1;
+    *first &= mask;
+    *second &= mask;
+#pragma GCC unroll 6
+    for (int by = 1; by < 64; by *= 2) {
+        const uint64_t odd = odd_ones_up_to(zeros), move = odd & mask, one = *first & move, other = *second & move;
+        mask = (mask ^ move) | move >> by;
+        *first = (*first ^ one) | one >> by;
+        *second = (*second ^ other) | other >> by;
+        zeros &= ~odd;
+        if (!zeros)
+            break;
+    }
+    return 64 - (unsigned)__builtin_clzll(mask);
 }
 
-/* And back to the places of the mask. */
-static inline uint64_t expanded(uint64_t bits, uint64_t mask)
+/* ---- brackets ----
+
+   Each of them claims that it stands in an object, or that it does not: one that opens by a colon before it, one that closes
+   by its own kind. All else between two brackets was held to the same (check_order). So brackets belong together when what
+   the opening one claims is what the next one behind the closing one claims. */
+
+enum { GROUP = 4, STRIDE = 4 * GROUP, LEVELS = 63 - STRIDE, ASIDE = LEVELS - 1 - STRIDE, QUEUE = 64 };
+
+/* Between steps the number has room for one more, and the brackets that it may close: the outermost of many are laid aside. */
+static inline void make_room(struct json_scan *scan)
 {
-    uint64_t all = 0;
-    for (; mask; mask &= mask - 1, bits >>= 1)
-        all |= mask & -mask & -(bits & 1);
-    return all;
-}
-
-/* ---- brackets ---- */
-
-enum { BRACKETS = 63, KEPT = 32, GROUP = 4 };
-
-/* No value is open: the text has not begun, or its value has ended. */
-static bool is_outermost(const struct json_scan *scan)
-{
-    return scan->braces == 1 && scan->outer.size == 0;
-}
-
-static uint64_t is_in_object(const struct json_scan *scan)
-{
-    return is_outermost(scan) ? 0 : scan->braces & 1;
-}
-
-static unsigned brackets_in(uint64_t braces)
-{
-    return BRACKETS - (unsigned)__builtin_clzll(braces);
-}
-
-/* The outer ones of many brackets are laid aside, half a number at a time, so that none goes in and out at the border. */
-static void lay_aside(struct json_scan *scan)
-{
-    const uint64_t aside = scan->braces >> KEPT;
-    append(&scan->outer, &aside, sizeof aside);
-    scan->braces = (scan->braces & ((UINT64_C(1) << KEPT) - 1)) | UINT64_C(1) << KEPT;
-}
-
-static void take_back(struct json_scan *scan)
-{
-    const unsigned there = brackets_in(scan->braces);
-    uint64_t aside;
-    scan->outer.size -= sizeof aside;
-    memcpy(&aside, scan->outer.data + scan->outer.size, sizeof aside);
-    scan->braces = (scan->braces ^ UINT64_C(1) << there) | aside << there;
-}
-
-/* `count` brackets of one kind are opened. */
-static void go_in(struct json_scan *scan, bool brace, unsigned count)
-{
-    scan->wrong |= scan->opened && is_outermost(scan); /* a second value */
-    scan->opened = true;
-    while (count > 0) {
-        if (brackets_in(scan->braces) == BRACKETS)
-            lay_aside(scan);
-        unsigned room = BRACKETS - brackets_in(scan->braces), some = room < count ? room : count;
-        scan->braces = ((scan->braces + brace) << some) - brace;
-        count -= some;
+    uint32_t aside;
+    if (__builtin_expect(scan->around >> LEVELS > 0, 0)) {
+        const int kept = 63 - __builtin_clzll(scan->around) - ASIDE;
+        aside = (uint32_t)(scan->around >> kept);
+        append(&scan->outer, &aside, sizeof aside);
+        scan->around = scan->around % (UINT64_C(1) << kept) | UINT64_C(1) << kept;
+    } else if (__builtin_expect(scan->around >> STRIDE <= 1 && scan->outer.size > 0, 0)) {
+        const int there = 63 - __builtin_clzll(scan->around);
+        scan->outer.size -= sizeof aside;
+        memcpy(&aside, scan->outer.data + scan->outer.size, sizeof aside);
+        scan->around = (scan->around ^ UINT64_C(1) << there) | (uint64_t)aside << there;
     }
 }
 
-static void go_out(struct json_scan *scan, bool brace, unsigned count)
-{
-    while (count > 0 && !is_outermost(scan)) {
-        unsigned there = brackets_in(scan->braces), some = there < count ? there : count;
-        scan->wrong |= (scan->braces ^ -(uint64_t)brace) & ((UINT64_C(1) << some) - 1);
-        scan->braces >>= some;
-        count -= some;
-        if (scan->braces == 1 && scan->outer.size > 0)
-            take_back(scan);
-    }
-    scan->wrong |= count;
-}
+/* What four brackets in a row do, told by a table: to guess each of them cost more than all the rest. */
+static struct group {
+    unsigned char least;            /* `around`: the outermost bracket stays open */
+    unsigned char pop_mask, popped; /* those of before that it closes, and what they must have claimed, the innermost lowest */
+    unsigned char turn, pushed;     /* those that it leaves open, in place of those */
+    unsigned char wrong;            /* it closes one of its own that claimed the other */
+} __attribute__((aligned(8))) groups[1 << 2 * GROUP];
 
-/* Several of one kind, all opened or all closed, as in deep texts: the bytes that stand directly in an object. */
-static uint64_t place_alike(struct json_scan *scan, uint64_t all, bool opened, bool brace)
+/* `opens`, `claims`: a bit for each bracket, the first the lowest. */
+static void make_group(unsigned opens, unsigned claims)
 {
-    const uint64_t before = is_in_object(scan);
-    const int turn = opened ? __builtin_ctzll(all) : 63 - __builtin_clzll(all);
-    (opened ? go_in : go_out)(scan, brace, (unsigned)__builtin_popcountll(all));
-    return -before ^ -(before ^ is_in_object(scan)) << turn;
-}
-
-/* What up to four brackets in a row do, told by a table: to guess each of them cost more than all the rest. */
-struct group {
-    unsigned char pops, pop_mask, pop_kinds; /* brackets of before that it closes, and their kinds, the innermost lowest */
-    unsigned char pushes, push_kinds;        /* those that it leaves open */
-    unsigned char wrong;                     /* it closes one of its own as another kind */
-    unsigned char known;                     /* behind which of them we are in an object that it opens itself */
-} __attribute__((aligned(8)));
-static struct group groups[GROUP << 2 * GROUP];
-static unsigned char objects[GROUP << GROUP]
-                            [1 << (GROUP + 1)]; /* by the brackets of before: behind which we are in one of those */
-
-/* Its row in `objects`, for the others. */
-static unsigned row_of(uint64_t opens, unsigned count)
-{
-    return (count - 1) << GROUP | (opens & ((1 << GROUP) - 1));
-}
-
-/* `opens`, `kinds`: a bit for each bracket, the first the lowest. */
-static const struct group *group_of(uint64_t opens, uint64_t kinds, unsigned count)
-{
-    const uint64_t mask = (1 << GROUP) - 1;
-    return groups + ((count - 1) << 2 * GROUP | (kinds & mask) << GROUP | (opens & mask));
-}
-
-static void make_group(unsigned opens, unsigned kinds, unsigned count)
-{
-    struct group *group = groups + (group_of(opens, kinds, count) - groups);
-    unsigned char own[GROUP], level = 0, open = 0;
-    unsigned char *row = objects[row_of(opens, count)];
-    memset(row, 0, sizeof *objects);
-    for (unsigned i = 0; i < count; i++) {
-        const unsigned char kind = kinds >> i & 1;
+    struct group group = {0};
+    unsigned char own[GROUP], pops = 0, pushes = 0;
+    bool bare = false; /* none of its own is open behind one that closes */
+    for (unsigned i = 0; i < GROUP; i++) {
+        const unsigned char claim = claims >> i & 1;
         if (opens >> i & 1)
-            own[open++] = kind;
-        else if (open > 0)
-            group->wrong |= own[--open] ^ kind;
+            own[pushes++] = claim;
+        else if (pushes > 0)
+            group.wrong |= own[--pushes] ^ claim;
         else
-            group->pop_kinds |= (unsigned char)(kind << level++);
-        if (open > 0)
-            group->known |= (unsigned char)(own[open - 1] << i);
-        for (unsigned before = 0; open == 0 && before < sizeof *objects; before++)
-            row[before] |= (unsigned char)((before >> level & 1) << i);
+            group.popped |= (unsigned char)(claim << pops++);
+        bare = bare || pushes == 0;
     }
-    group->pops = level;
-    group->pop_mask = (unsigned char)((1 << level) - 1);
-    group->pushes = open;
-    for (unsigned i = 0; i < open; i++)
-        group->push_kinds |= (unsigned char)(own[i] << (open - 1 - i));
+    group.least = (unsigned char)(bare ? 2 << pops : 1);
+    group.pop_mask = (unsigned char)((1 << pops) - 1);
+    group.turn = (pushes - pops) % 64u;
+    for (unsigned i = 0; i < pushes; i++)
+        group.pushed = (unsigned char)(group.pushed << 1 | own[i]);
+    groups[claims << GROUP | opens] = group;
 }
 
 /* Once. */
 static void make_groups(void)
 {
-    for (unsigned count = 1; count <= GROUP && !groups[sizeof groups / sizeof *groups - 1].pushes; count++)
-        for (unsigned i = 0; i < 1 << 2 * GROUP; i++)
-            make_group(i & ((1 << GROUP) - 1), i >> GROUP, count);
+    const unsigned all = sizeof groups / sizeof *groups;
+    for (unsigned i = 0; i < all && !groups[all - 1].turn; i++)
+        make_group(i % (1 << GROUP), i >> GROUP);
 }
 
-/* The number is at one of its ends, and there is more of it. */
-static __attribute__((noinline)) bool moved_from_end(struct json_scan *scan)
+/* The turn of as many brackets as are queued. Each opens the one before, or closes it and compares. */
+static __attribute__((noinline)) void walk(struct json_scan *scan, unsigned count)
 {
-    const bool full = brackets_in(scan->braces) >= BRACKETS - GROUP;
-    if (full)
-        lay_aside(scan);
-    else if (scan->outer.size > 0)
-        take_back(scan);
-    else
-        return false;
-    return true;
-}
-
-/* The same, one by one, next to the outermost. */
-static __attribute__((noinline)) uint64_t place_few(struct json_scan *scan, uint64_t opens, uint64_t kinds, unsigned count)
-{
-    uint64_t in_object = 0;
-    for (unsigned i = 0; i < count; i++) {
-        (opens >> i & 1 ? go_in : go_out)(scan, kinds >> i & 1, 1);
-        in_object |= is_in_object(scan) << i;
+    uint64_t opens = scan->opens << 1 | scan->last_opens, wrong = 0, below = 0;
+    uint64_t claims = (opens & (scan->claims << 1 | scan->last_claims)) | (~opens & scan->claims);
+    scan->last_opens = scan->opens >> (count - 1);
+    scan->last_claims = scan->claims >> (count - 1);
+    const unsigned none = -count % STRIDE; /* to make a whole step of them, and taken back */
+    if (none)
+        opens |= UINT64_MAX << count;
+    for (unsigned at = 0; at < count && !(below >> 63); at += STRIDE, opens >>= STRIDE, claims >>= STRIDE) {
+        make_room(scan);
+        uint64_t around = scan->around;
+        if (opens % (1 << STRIDE) == 0) { /* in and out of deep texts */
+            below |= around - (2 << STRIDE);
+            wrong |= (around ^ claims) % (1 << STRIDE);
+            around >>= STRIDE;
+        } else {
+#pragma GCC unroll 4
+            for (int i = 0; i < STRIDE; i += GROUP) {
+                const unsigned row = (claims >> i) % (1 << GROUP) << GROUP | (opens >> i) % (1 << GROUP);
+                const struct group *group = groups + row;
+                below |= around - group->least;
+                around ^= group->popped;
+                wrong |= (around & group->pop_mask) | group->wrong;
+                around = (around << group->turn | around >> (-group->turn & 63)) ^ group->pushed;
+            }
+        }
+        scan->around = around;
     }
-    return in_object;
+    scan->around >>= none;
+    scan->wrong |= wrong | below >> 63;
 }
 
-/* Up to four brackets, told as those of a group: behind which of them we are in an object. */
-static inline __attribute__((always_inline)) uint64_t place_group(struct json_scan *scan, uint64_t *braces, uint64_t *wrong,
-                                                                  uint64_t opens, uint64_t kinds, unsigned count)
+/* Some more of them, together at the low end. */
+static inline __attribute__((always_inline)) void queue(struct json_scan *scan, uint64_t opens, uint64_t claims, unsigned count)
 {
-    const uint64_t deepest = UINT64_C(1) << (BRACKETS - GROUP);
-    const struct group *group = group_of(opens, kinds, count);
-    uint64_t rest;
-    while (rest = *braces >> group->pops, __builtin_expect(rest - 2 >= deepest - 2, 0)) { /* beyond the number */
-        scan->braces = *braces;
-        const bool again = moved_from_end(scan);
-        const uint64_t here = again ? 0 : place_few(scan, opens, kinds, count);
-        *braces = scan->braces;
-        if (!again)
-            return here;
+    const unsigned at = scan->queued;
+    scan->opens |= opens << at;
+    scan->claims |= claims << at;
+    scan->queued += count;
+    if (scan->queued >= QUEUE) {
+        walk(scan, QUEUE);
+        scan->opens = opens >> 1 >> (QUEUE - 1 - at);
+        scan->claims = claims >> 1 >> (QUEUE - 1 - at);
+        scan->queued -= QUEUE;
     }
-    *wrong |= ((*braces ^ group->pop_kinds) & group->pop_mask) | group->wrong;
-    const uint64_t here = group->known | objects[row_of(opens, count)][*braces % sizeof *objects];
-    *braces = rest << group->pushes | group->push_kinds;
-    return here;
-}
-
-/* The same of any number. */
-static inline __attribute__((always_inline)) uint64_t place_groups(struct json_scan *scan, uint64_t opens, uint64_t kinds,
-                                                                   unsigned count)
-{
-    uint64_t in_object = 0, braces = scan->braces, wrong = 0;
-    unsigned at = 0;
-    for (; count - at >= GROUP; at += GROUP, opens >>= GROUP, kinds >>= GROUP)
-        in_object |= place_group(scan, &braces, &wrong, opens, kinds, GROUP) << at;
-    if (at < count)
-        in_object |= place_group(scan, &braces, &wrong, opens, kinds, count - at) << at;
-    scan->braces = braces;
-    scan->wrong |= wrong;
-    return in_object;
 }
 
 /* ---- the text ---- */
 
-/* Of a block: what names and values follow on, and where they stand. */
+/* Of a block; where the brackets are braces; and `space`, blanks. */
 struct tokens {
-    uint64_t names, values, open, close, comma, colon, opening, closing, inside, start, scalar_end;
+    uint64_t open, close, comma, colon, brace, closing, scalar, start, space;
 };
+
+/* Where some bits of a byte are those of `byte`. */
+#define WHERE(byte, bits) (HALF(byte, bits, 0) & HALF(byte, bits, 4))
+#define HALF(byte, bits, from)                                                                                                 \
+    (ONE(byte, bits, from) & ONE(byte, bits, from + 1) & ONE(byte, bits, from + 2) & ONE(byte, bits, from + 3))
+#define ONE(byte, bits, i) (!((bits) >> (i)&1) ? UINT64_MAX : (byte) >> (i)&1 ? bit[i] : ~bit[i])
+#define IS(byte) WHERE(byte, 0xFF)
+#define IS_LETTER(byte) WHERE(byte, 0xDF) /* large or small; and of a bracket, whether it is a brace or not */
+#define IS_BREAK (WHERE(8, 0xF8) & (bit[0] ^ bit[1]) & ~(bit[1] & bit[2])) /* 9, 10 or 13 */
+#define IS_DIGIT (WHERE('0', 0xF8) | WHERE('8', 0xFE))
+#define IS_A_TO_F (WHERE('@', 0xD8) & (bit[2] | bit[1] | bit[0]) & ~(bit[2] & bit[1] & bit[0]))
 
 #define WIDTH 16
 #include "json_block.h"
@@ -267,6 +203,14 @@ struct tokens {
 #include "json_block.h"
 #pragma GCC pop_options
 #endif
+#undef WHERE
+#undef HALF
+#undef ONE
+#undef IS
+#undef IS_LETTER
+#undef IS_BREAK
+#undef IS_DIGIT
+#undef IS_A_TO_F
 
 #ifdef __x86_64__
 static bool wide_vectors(void)
@@ -280,7 +224,7 @@ static void scan_on(struct json_scan *scan, const char *text, size_t size, bool 
     const unsigned char *bytes = (const unsigned char *)text;
     if (!scan->begun) {
         make_groups();
-        scan->carry[VALUE] = scan->braces = 1;
+        scan->last_opens = scan->around = 1;
     }
     scan->begun = true;
 #ifdef __x86_64__
@@ -298,11 +242,21 @@ void json_feed(struct json_scan *scan, const char *text, size_t size)
     scan_on(scan, text, size, false);
 }
 
+/* Whether all brackets were closed, the outermost last, or there was none, and a value was there. */
+static bool is_whole(struct json_scan *scan)
+{
+    if (!scan->opened)
+        return scan->carry[SPACE_BEHIND_STRING] | scan->carry[SPACE_BEHIND_SCALAR];
+    if (scan->queued > 0)
+        walk(scan, scan->queued);
+    return !scan->wrong && scan->carry[SPACE_BEHIND_CLOSE] && scan->around >> 1 == 1 && scan->outer.size == 0;
+}
+
 /* Whether the whole text is one JSON value in UTF-8 (RFC 8259). The scan is used up. */
 bool json_end(struct json_scan *scan, const char *text, size_t size)
 {
     scan_on(scan, text, size, true);
-    bool good = !scan->wrong && is_outermost(scan) && scan->carry[SPACE_BEHIND_VALUE];
+    bool good = !scan->wrong && is_whole(scan);
     release(&scan->outer);
     *scan = (struct json_scan){0};
     return good;

@@ -46,6 +46,7 @@ const char *const tokens[] = {"{",
                               "\n",
                               ""};
 
+enum { ROW = 5 };
 typedef const unsigned char *at_t;
 static at_t end;
 
@@ -174,7 +175,7 @@ static bool told_by(void (*blocks)(struct json_scan *, const unsigned char *, si
     struct json_scan scan = {0};
     json_feed(&scan, "", 0);
     blocks(&scan, (at_t)text, size, true);
-    bool good = !scan.wrong && is_outermost(&scan) && scan.carry[SPACE_BEHIND_VALUE];
+    bool good = !scan.wrong && is_whole(&scan);
     release(&scan.outer);
     return good;
 }
@@ -232,6 +233,17 @@ static void compare_moved(const char *text, size_t size, size_t before)
     free(moved);
 }
 
+/* Every row of so many tokens, over the border of a block. */
+static void compare_rows(char *text, size_t size, int more)
+{
+    static const char *const each[] = {"[", "]", "{", "}", ",", ":", "\"\"", "1", " "};
+    compare(text, size, size);
+    for (size_t i = 0; more > 0 && i < sizeof each / sizeof *each; i++) {
+        memcpy(text + size, each[i], strlen(each[i]));
+        compare_rows(text, size + strlen(each[i]), more - 1);
+    }
+}
+
 /* A walk in and out of brackets of both kinds, as the data say: from `depth` on, next to nothing but brackets. It is JSON, and
    with one of them changed for another byte mostly none. */
 static void compare_walk(const uint8_t *data, size_t size, size_t depth)
@@ -282,6 +294,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             compare_moved(seeds[i], strlen(seeds[i]), place);
         for (size_t i = 0; *tokens[i]; i++)
             compare_moved(tokens[i], strlen(tokens[i]), place);
+    }
+    if (!met) {
+        char row[80] = "                                                              ";
+        compare_rows(row, strlen(row), ROW);
     }
     met = true;
     compare(text, size, size);
