@@ -114,9 +114,12 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
     if (!fed && one.frames.place !== 'lines') return rejectBroken('answered before it had taken the whole event');
     if (complete) {
       await turn(); // bytes that follow directly would show that the length was wrong
-      if (!message) return resolve();
-      reject(Object.assign(failure(type, Buffer.concat(message).toString()), { livesOn: true }));
+      settle();
     }
+  };
+  const settle = () => {
+    if (!message) return resolve();
+    reject(Object.assign(failure(type, Buffer.concat(message).toString()), { livesOn: true }));
   };
   const onSilence = async () => {
     await sleep(one.gone ? 0 : LAST_WORDS_MS);
@@ -126,7 +129,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   };
   const onEnd = async () => {
     await one.drain(one.child?.stdout);
-    return complete ? resolve() : reject(await endFailure(one));
+    return complete ? settle() : reject(await endFailure(one));
   };
   one.frames.beginLine();
   one.client = { onBytes, onSilence, onEnd };

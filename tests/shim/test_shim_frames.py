@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,19 @@ def test_an_error_frame_is_an_error_and_the_program_lives_on(way: Way, start: St
         answer = api.ask({"do": "failure"})
         assert (answer.error_type, answer.error_message) == ("Function.HandlerError", 'no "way"')
         assert api.ask({"do": "count"}).body == b"1"
+
+
+@persistent
+def test_an_error_frame_is_the_error_though_the_program_leaves_at_once(
+    way: Way, start: Start, api: RuntimeApi, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nread id size; head -c $size >&2; printf '%s error 4 Odd\\ngone' $id; exit 3\n")
+    program.chmod(0o755)
+    for _ in range(5):
+        with start(way, program=program):
+            answer = api.ask(b'"x"')
+            assert (answer.error_type, answer.error_message) == ("Function.Odd", "gone")
 
 
 @persistent
