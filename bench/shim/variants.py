@@ -25,7 +25,7 @@ FLOOR = "C echo, in process (floor)"
 PERSISTENT, NATIVE = "bootstrap, persistent Haskell", "native: Haskell with lambda-run"
 COPY, FRAMES = "the same, an answer of its own", "bootstrap, persistent, plain frames"
 PER_EVENT, NOT_AHEAD = "bootstrap, process an event", "bootstrap, process an event, not ahead"
-PER_EVENT_C = "bootstrap, process an event, in C"
+PER_EVENT_C, PER_EVENT_MUSL = "bootstrap, process an event, in C", "the same, in C with musl"
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,18 @@ class Variant:
 def compiled(folder: Path) -> None:
     """Our own programs."""
     for name in ("api", "echo", "spawn", "interact"):
-        subprocess.run(["gcc", "-O2", "-static", "-o", str(folder / name), str(PARTS / f"{name}.c")], check=True)
+        _link("gcc", folder / name, name)
+    if shutil.which("musl-gcc"):
+        _link("musl-gcc", folder / "interact-musl", "interact")
     for name in ("Echo", "Copy", "Frames", "Interact"):
         objects = folder / f"{name}.o"
         command = ["ghc", "-v0", "-O2", "-optl-static", "-optl-pthread", "-outputdir", str(objects)]
         command += [f"-i{ROOT}/hs/lambda-run/src", "-o", str(folder / name), str(PARTS / f"{name}.hs")]
         subprocess.run(command, check=True)
+
+
+def _link(compiler: str, target: Path, name: str) -> None:
+    subprocess.run([compiler, "-O2", "-static", "-o", str(target), str(PARTS / f"{name}.c")], check=True)
 
 
 def variants(folder: Path, peers: Path, *, with_node: bool = True) -> dict[str, Variant]:
@@ -76,6 +82,10 @@ def variants(folder: Path, peers: Path, *, with_node: bool = True) -> dict[str, 
         PER_EVENT_C: _native(folder, "per-event-c", "interact", ShimSettings("main")),
         NOT_AHEAD: _native(folder, "not-ahead", "Interact", ShimSettings("main", prestart=False)),
     }
+    if (folder / "interact-musl").exists():
+        found[PER_EVENT_MUSL] = _native(folder, "per-event-musl", "interact-musl", ShimSettings("main"))
+    else:
+        print("skipped: a process an event in C with musl (musl-gcc is not installed)")
     if with_node:
         found |= _on_node(folder)
         if shutil.which("curl"):
