@@ -93,6 +93,11 @@ def test_a_load_balancer_sends_its_query_undecoded() -> None:
     assert found("http", event)["query"] == [["q", "a b c"]]
 
 
+def test_no_client_chooses_its_address_behind_a_load_balancer() -> None:
+    forwarded = CONSOLE | {"requestContext": {"elb": {}}, "headers": {"x-forwarded-for": "203.0.113.9, 192.0.2.1"}}
+    assert found("http", forwarded)["ip"] == "192.0.2.1"
+
+
 def test_a_header_is_found_whatever_its_case() -> None:
     assert found("http", CONSOLE | {"headers": {"Content-Type": "a/b"}})["type"] == "a/b"
 

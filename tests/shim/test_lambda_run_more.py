@@ -199,11 +199,13 @@ def test_a_handler_that_cannot_be_interrupted_is_answered_for(way: Way, run_hand
 
 @native
 def test_a_failure_at_the_start_is_an_init_error(way: Way, run_handler: Start, api: RuntimeApi) -> None:
-    with run_handler(way, variables={"NO_BEGIN": "no database"}) as shim:
+    with run_handler(way, variables={"NO_BEGIN": "no database", "AWS_LAMBDA_LOG_FORMAT": "JSON"}) as shim:
         error = api.init_error()
         assert error.json()["errorType"] == "IOException"
         assert "no database" in error.error_message
         assert shim.process.wait(5) == 1
+        records = [json.loads(line) for line in shim.log.splitlines() if "IOException" in line]
+        assert [(one["level"], one["errorType"]) for one in records] == [("ERROR", "IOException")]
 
 
 @native

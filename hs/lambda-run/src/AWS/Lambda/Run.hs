@@ -37,6 +37,7 @@ import AWS.Lambda.Run.Descriptor
 import qualified AWS.Lambda.Run.Envelope as Envelope
 import AWS.Lambda.Run.Error
 import AWS.Lambda.Run.Frames (frames)
+import AWS.Lambda.Run.Log (logFailure)
 import Control.Concurrent.MVar (newMVar, swapMVar, withMVar)
 import Control.Exception
   ( IOException,
@@ -103,8 +104,8 @@ runAnswers begin made = do
     Right env -> pure env
     Left problem -> do
       failure <- failureOf problem
-      C.hPutStrLn stderr (failureText failure)
-      if native then mapM_ (`failInit` failure) api >> exitFailure else exitFailure
+      if native then logFailure constants failure >> mapM_ (`failInit` failure) api else C.hPutStrLn stderr (failureText failure)
+      exitFailure
   let handler = made env
       guarded context event write = attempt write (uncurry handler (opened context event))
       shown = if response == Just "prelude" then prelude else const B.empty -- of heads: who asked for none has no place for one

@@ -68,6 +68,7 @@ data Request = Request
     cookies :: [Text],
     pathParameters :: !(Map Text Text),
     stageVariables :: !(Map Text Text),
+    -- | Of who asked the front: of a load balancer the last one of @x-forwarded-for@, which is its own word.
     sourceIp :: !(Maybe Text),
     -- | As it stands in the event. See 'bodyBytes'.
     body :: !(Maybe Text),
@@ -130,7 +131,7 @@ instance FromJSON Request where
           <*> pure (concatMap (map T.strip . T.splitOn ";") (found "cookie"))
           <*> texts o "pathParameters"
           <*> texts o "stageVariables"
-          <*> pure (source <|> listToMaybe (concatMap (map T.strip . T.splitOn ",") (found "x-forwarded-for")))
+          <*> pure (source <|> listToMaybe (reverse (concatMap (map T.strip . T.splitOn ",") (found "x-forwarded-for"))))
           <*> o .:? "body"
           <*> o .:? "isBase64Encoded" .!= False
           <*> pure (if isBalancer then LoadBalancer (not (null many)) else RestApi)
