@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from typing import Any
 
 from tests.shim.shims import typed_program
 from tests.support import ROOT
 
 
-def answer(event: Any) -> tuple[int, Any, str]:
+def answer(event: Any, **variables: str) -> tuple[int, Any, str]:
     """Exit code, answer and log for one event."""
     result = subprocess.run(
         [typed_program(ROOT / "hs/orders/Main.hs")],
         input=json.dumps(event).encode(),
         capture_output=True,
         check=False,
-        env={"LC_ALL": "C.UTF-8"},
+        env={"LC_ALL": "C.UTF-8"} | variables,
     )
     return result.returncode, json.loads(result.stdout or "null"), result.stderr.decode()
 
@@ -79,3 +80,12 @@ def test_an_event_with_everything_that_aws_sends_decodes() -> None:
     assert answer({"Records": [whole]})[:2] == (0, {"batchItemFailures": []})
     nothing = {"messageId": "a", "body": json.dumps(GOOD), "attributes": None}
     assert answer({"Records": [nothing]})[:2] == (0, {"batchItemFailures": []})
+
+
+def test_what_was_not_begun_for_want_of_time_is_told() -> None:
+    context = {"awsRequestId": "r", "deadlineMs": int(time.time() * 1000) + 500}
+    envelope = {"event": {"Records": [message("a", GOOD), message("b", GOOD)]}, "context": context}
+    code, found, log = answer(envelope, LAMBDA_SHIM_INPUT="envelope")
+    assert (code, found) == (1, None)
+    assert log.count("less than a second is left") == 1
+    assert "accepted" not in log

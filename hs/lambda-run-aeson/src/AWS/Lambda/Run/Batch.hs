@@ -13,7 +13,7 @@ import AWS.Lambda.Run (Context, failWith, remainingMs)
 import AWS.Lambda.Run.Error (Failure (..), failureOf)
 import AWS.Lambda.Run.Log (Level (..), logAt)
 import Control.Exception (SomeAsyncException (..), SomeException, fromException, tryJust)
-import Control.Monad (when)
+import Control.Monad (unless, when)
 import Data.Aeson (ToJSON (..), object, (.=))
 import Data.ByteString (ByteString)
 import qualified Data.ByteString.Char8 as B
@@ -40,9 +40,12 @@ synchronous problem = case fromException problem of
   Just (SomeAsyncException _) -> Nothing
   Nothing -> Just problem
 
--- | Whether more than a second is left.
+-- | Whether more than a second is left; the log says where it is not.
 hasTime :: Context -> IO Bool
-hasTime context = maybe True (>= 1000) <$> remainingMs context
+hasTime context = do
+  timely <- maybe True (>= 1000) <$> remainingMs context
+  unless timely (logAt Warn context [] "less than a second is left: the records not begun come again")
+  pure timely
 
 -- | The answer; the error @BatchFailed@ when nothing of a batch is done, so that alarms see it: Lambda sends all of it again
 -- then, too.
