@@ -182,14 +182,12 @@ void api_append_failure(struct buffer *out, const struct failure *failure)
     append_format(out, ",\"errorType\":\"%s\",\"stackTrace\":[]}", failure->type);
 }
 
-/* The header's form is narrower than the body's: `Function.` and letters, the first one a capital. */
+/* The header's form is narrower than the body's: `Function.` or `Runtime.`, and letters, the first one a capital. */
 void api_append_type(struct buffer *out, const char *type)
 {
-    if (!strncmp(type, "Runtime.", 8) || !strncmp(type, "Function.", 9)) {
-        append_text(out, type);
-        return;
-    }
-    append_text(out, "Function.");
+    const char *kind = strncmp(type, "Runtime.", 8) ? "Function." : "Runtime.";
+    type += strncmp(type, kind, strlen(kind)) ? 0 : strlen(kind);
+    append_text(out, kind);
     size_t start = out->size;
     for (; *type; type++) {
         char c = *type;

@@ -130,9 +130,9 @@ function logFailure(requestId, error) {
 
 // The header's form is narrower than the body's: `Function.` and letters, the first one a capital.
 function headerType(name) {
-  if (/^(Runtime|Function)\./.test(name)) return name;
-  const letters = name.replace(/[^A-Za-z]/g, '');
-  return `Function.${letters.length > 1 ? letters[0].toUpperCase() + letters.slice(1) : 'Error'}`;
+  const [, kind = 'Function', rest] = /^(?:(Runtime|Function)\.)?(.*)$/s.exec(name);
+  const letters = rest.replace(/[^A-Za-z]/g, '');
+  return `${kind}.${letters.length > 1 ? letters[0].toUpperCase() + letters.slice(1) : 'Error'}`;
 }
 
 const fail = (route, error, headers = {}) =>

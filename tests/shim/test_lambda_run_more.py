@@ -154,6 +154,7 @@ def test_an_error_is_named_by_the_handler_or_its_type(way: Way, run_handler: Sta
         assert (named.json()["errorType"], named.error_message) == ("Out.OfStock", "none left")
         assert named.error_type == "Function.OutOfStock"
         assert odd.json()["errorType"] == "Odd"
+        assert api.ask(b'"named like ours"').error_type == "Function.Myodd"
         assert "with a stack" in api.ask(b'"stack"').error_message
 
 

@@ -82,7 +82,13 @@ def test_the_tenant_stands_in_the_environment(way: Way, start: Start, api: Runti
 @pytest.mark.parametrize("way", PERSISTENT, ids=str)
 @pytest.mark.parametrize(
     ("name", "header"),
-    [("BadInput", "Function.BadInput"), ("my.odd_1", "Function.Myodd"), ("Function.X", "Function.X")],
+    [
+        ("BadInput", "Function.BadInput"),
+        ("my.odd_1", "Function.Myodd"),
+        ("Function.Odd", "Function.Odd"),
+        ("Function.my_odd9", "Function.Myodd"),
+        ("Runtime.9", "Runtime.Error"),
+    ],
 )
 def test_an_error_frame_names_its_kind(way: Way, name: str, header: str, start: Start, api: RuntimeApi) -> None:
     with start(way):

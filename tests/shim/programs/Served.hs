@@ -65,6 +65,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"empty\"" -> pure ""
       "\"large\"" -> pure (B.replicate 6291557 ' ')
       "\"named\"" -> Lambda.failWith "Out.OfStock" "none left"
+      "\"named like ours\"" -> Lambda.failWith "Function.my_odd9" ""
       "\"odd\"" -> throwIO Odd'
       "\"bad trace\"" -> throwIO (Lambda.Failure "Odd" "m" ["a", error "inner"])
       "\"bad failure\"" -> throwIO (Lambda.Failure "Odd" (error "inner") [])

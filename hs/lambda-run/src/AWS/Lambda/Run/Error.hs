@@ -90,10 +90,12 @@ utf8 = L.toStrict . Builder.toLazyByteString . Builder.stringUtf8 . map scalar
   where
     scalar c = if c >= '\xD800' && c <= '\xDFFF' then '\xFFFD' else c
 
--- | The form of the header is narrower than the body's: @Function.@ and letters, the first one a capital.
+-- | The form of the header is narrower than the body's: @Function.@ or @Runtime.@, and letters, the first one a capital.
 headerName :: ByteString -> ByteString
-headerName kind
-  | any (`B.isPrefixOf` kind) ["Runtime.", "Function."] = kind
-  | otherwise = case B.uncons (B.filter (\c -> isAsciiLower c || isAsciiUpper c) kind) of
-    Just (first, rest) | not (B.null rest) -> "Function." <> B.cons (toUpper first) rest
-    _ -> "Function.Error"
+headerName name = case B.stripPrefix "Runtime." name of
+  Just rest -> "Runtime." <> letters rest
+  Nothing -> "Function." <> letters (maybe name id (B.stripPrefix "Function." name))
+  where
+    letters text = case B.uncons (B.filter (\c -> isAsciiLower c || isAsciiUpper c) text) of
+      Just (first, rest) | not (B.null rest) -> B.cons (toUpper first) rest
+      _ -> "Error"
