@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import products
+from .graph.lock import lock
 from .graph.verb import Line, Verb, parse_with
+from .lib.base import derived
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -22,6 +24,8 @@ def define() -> Verb:
     def act(given: Any) -> None:
         from .lib.engine import machine as docker
 
+        if not given.dry_run:
+            lock()  # a build at work, or another purge, has what would be removed
         things = docker.inventory(products.CACHE)
         for thing in things:
             print(f"{'would remove' if given.dry_run else 'removing'} {thing}")
@@ -29,5 +33,6 @@ def define() -> Verb:
             print("The container engine holds nothing of this project.")
         elif not given.dry_run:
             docker.purge(products.CACHE)
+            derived.remove(products.IMAGE)  # it tells of the image
 
     return Verb("purge", doc, Line(parse_with(options)), act)

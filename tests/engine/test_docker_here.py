@@ -68,6 +68,19 @@ def test_clean_says_what_it_leaves_and_purge_removes_it(room: Rooms) -> None:
     assert made.good("purge").out == "The container engine holds nothing of this project.\n"
 
 
+def test_two_purges_at_once_and_the_runs_after_them(room: Rooms) -> None:
+    """The second one waits; the next run makes image and program, the one after it nothing."""
+    made = room(one=ONE)
+    made.good("binary")
+    beside = made.start("purge")
+    made.good("purge")
+    _, err = beside.communicate(timeout=120)
+    assert beside.returncode == 0, err
+    made.write("hs/one/Main.hs", TINY + "\n")
+    assert made.good("binary").ran == {"image", "binary:one"}
+    assert made.good("binary").ran == set()
+
+
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
