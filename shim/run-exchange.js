@@ -119,7 +119,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
   };
   const settle = () => {
     if (!message) return resolve();
-    reject(Object.assign(failure(type, Buffer.concat(message).toString()), { livesOn: true }));
+    reject(outlived(failure(type, Buffer.concat(message).toString())));
   };
   const onSilence = async () => {
     await sleep(one.gone ? 0 : LAST_WORDS_MS);
@@ -178,8 +178,12 @@ async function run(event, context, give, begun = () => {}) {
 
 async function noResponse(one) {
   const what = `${main} wrote no answer to its stdout; a program with nothing to say writes null`;
-  return Object.assign(failure('Function.NoResponse', what, await one.lastWords()), { livesOn: persistent });
+  const error = failure('Function.NoResponse', what, await one.lastWords());
+  return persistent ? outlived(error) : error;
 }
+
+// A failure behind which the program lives on; no member of what AWS's client logs.
+const outlived = (error) => Object.defineProperty(error, 'livesOn', { value: true });
 
 function keepWaiting(one) {
   one.client = one.rest;

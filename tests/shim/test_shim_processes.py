@@ -258,6 +258,17 @@ def test_test_js_invokes_as_lambda_would(way: Way, tmp_path: Path) -> None:
     assert call("{")[0] == 2
 
 
+def test_what_awss_client_logs_of_an_error_has_no_member_of_ours(tmp_path: Path) -> None:
+    (way,) = ways(("node",), process="persistent")
+    way.pack(tmp_path, subject())
+    ask = "require(process.argv[1]).handle({ do: 'failure' }, { awsRequestId: 'r' })"
+    tell = ".catch(error => console.log(JSON.stringify(error))).then(() => process.exit())"
+    command = [need("node"), "-e", ask + tell, str(tmp_path / "run.js")]
+    environment = os.environ | {"LAMBDA_TASK_ROOT": str(tmp_path)}
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20, env=environment).stdout
+    assert set(json.loads(told)) == {"name"}
+
+
 @pytest.mark.parametrize("response", ["buffered", "stream"])
 def test_test_js_hands_over_a_large_answer_to_a_slow_reader(response: str, tmp_path: Path) -> None:
     (way,) = ways(("node",), process="per-event", response=response)
