@@ -62,7 +62,7 @@ frames out shown handler = do
           throwIO (problem :: SomeException)
     append written start piece = do
       old <- readIORef written
-      new <- mapM evaluate ([piece] ++ [shown start | null old])
+      new <- mapM evaluate (piece : [shown start | null old])
       writeIORef written (new ++ old)
     give (Just memory) request answer
       | B.length answer >= least = placeAnswer memory answer >>= maybe (send request " " "" answer) (told request answer)
