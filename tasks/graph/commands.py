@@ -138,6 +138,7 @@ def _to_the_end(act: Callable[[], Any]) -> Any:
         return 0
     except OSError as error:
         said = file_error(error)
+        refuse(said.message, said.hint)
         give_up_output()
         print(f"ERROR: {said}", file=sys.stderr)
         return 3

@@ -15,6 +15,14 @@ import traceback
 from doit import doit_cmd
 
 from ..lib.base.errors import BuildError, file_error
+from .refusal import refuse
+
+
+def cause_of(error: BaseException | None) -> BuildError | None:
+    """An error of ours or of the file system as a person is to read it; None for a bug."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return file_error(error)
+    return error if isinstance(error, BuildError) else None
 
 
 class _Words:
@@ -27,9 +35,10 @@ class _Words:
         if isinstance(error, BrokenPipeError):  # whoever read us has gone, and needs nothing more
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
             return ""
-        if isinstance(error, OSError) and error.errno is not None:
-            return f"ERROR: {file_error(error)}\n"
-        return f"ERROR: {error}\n" if isinstance(error, BuildError) else traceback.format_exc()
+        if (cause := cause_of(error)) is None:
+            return traceback.format_exc()
+        refuse(cause.message, cause.hint)
+        return f"ERROR: {cause}\n"
 
 
 def speak() -> None:

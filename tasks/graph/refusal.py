@@ -18,16 +18,17 @@ from ..lib.base.streams import give_up_output
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-_refused: list[str] = []
+answered: list[bool] = []  # this run's document is printed
 
 
 def refuse(message: str, hint: str) -> None:
     """With --json print the document that says so; for people doit prints the sentence itself."""
-    if "--json" in sys.argv and not _refused:
-        _refused.append(message)
+    if "--json" in sys.argv and not answered:
+        answered.append(True)
         problem = {"task": "", "message": message, "hint": hint}
         try:
-            print(json.dumps({"ok": False, "functions": {}, "errors": [problem]}, indent=2, ensure_ascii=False))
+            document = {"ok": False, "functions": {}, "errors": [problem]}
+            print(json.dumps(document, indent=2, ensure_ascii=False), flush=True)
         except OSError:  # nobody reads it, or its disk is full: stderr says what is wrong
             give_up_output()
 

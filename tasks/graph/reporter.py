@@ -20,6 +20,7 @@ from doit.reporter import ConsoleReporter
 from ..lib.base.errors import ConfigError, UsageError
 from . import bars, recipe
 from .database import remember
+from .failures import cause_of
 from .lock import lock, unlock
 from .state import before
 
@@ -135,6 +136,11 @@ class Reporter(ConsoleReporter):  # type: ignore[misc]
         super().complete_run()
         recipe.remember()
         unlock()
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception):  # it ends the run outside of a task, as a disk that does not answer
+            cause, self.wrong_input = cause_of(error), False
+            message, hint = (cause.message, cause.hint) if cause else (repr(error), "")
+            self.errors.append({"task": "", "message": message, "hint": hint})
         with suppress(BrokenPipeError):  # whoever read us has gone, and needs nothing more
             for ending in Reporter.endings:
                 ending(self.errors)

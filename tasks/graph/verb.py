@@ -21,7 +21,7 @@ from doit.task import Task
 from ..lib.base import processes, secrets
 from ..lib.base.errors import BuildError, UsageError, typable
 from .named import is_named
-from .refusal import parser, refuse
+from .refusal import answered, parser, refuse
 from .reporter import RED, Reporter, coloured_text
 from .task import run_guarded
 
@@ -79,6 +79,7 @@ class Documents(dict[str, Any]):
         if getattr(self.line.arguments, "json", False):
             document = {"ok": not errors, "functions": self, "errors": errors}
             document = secrets.clean_document(document)
+            answered.append(True)
             print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import shutil
 import socket
 import subprocess
 import zipfile
@@ -107,6 +109,18 @@ def test_a_mount_whose_server_has_gone_is_named(pre: Workshop, words: str) -> No
     build.rmdir()
     (pre.folder / "kept").rename(build)
     assert pre.good().ran == set()
+
+
+@pytest.mark.parametrize("words", ["outputs --json", "check --json build/pre/lambda.zip", "doctor --json"])
+def test_the_document_of_a_run_that_a_disk_ended_says_so(pre: Workshop, words: str) -> None:
+    build = pre.folder / "build"
+    shutil.rmtree(build)
+    with gone_server(build):
+        run = pre.doit(*words.split())
+    assert run.code != 0
+    document = json.loads(run.out)
+    assert document["ok"] is False
+    assert f"See to the file system at {build}" in document["errors"][0]["hint"]
 
 
 @pytest.mark.parametrize("size_kb", [24, 100, 150, 200, 240])
