@@ -86,6 +86,18 @@ def test_what_is_said_in_the_open_and_what_is_short_stays() -> None:
     assert (
         secrets.clean("function hello is on, for information: info.") == "function hello is on, for information: ***."
     )
+    assert secrets.clean("infos, or xinfo") == "infos, or xinfo"
+
+
+def test_a_secret_inside_a_word_and_over_itself_is_masked_whole() -> None:
+    secrets.keep(["hunter22", "aaaaaaaa"])
+    assert secrets.clean("xhunter22y aaaaaaaaa.") == "x***y ***."
+
+
+def test_the_last_part_of_a_secret_is_masked_in_a_sentence_of_others_alone() -> None:
+    secrets.keep(["abcdefgh-01234567"])
+    assert secrets.clean("it has 01234567 in it", foreign=True) == "it has *** in it"
+    assert secrets.clean("it has 01234567 in it") == "it has 01234567 in it"
 
 
 def test_names_in_a_document_stay_and_texts_are_cleaned() -> None:

@@ -55,6 +55,7 @@ def test_each_table_and_key_has_its_place() -> None:
     }
     assert place(TEXT, ["function", "quoted", "environment", "A"]) == (13, 1)
     assert place(TEXT, ["nowhere"]) is None
+    assert places("a = 1") == {("a",): (1, 1)}, "a last line without an end"
 
 
 @given(st.text(alphabet="ab.=[]{}\"'#\\ \n,1-", max_size=40))

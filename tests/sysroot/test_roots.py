@@ -14,6 +14,7 @@ from tasks.lib.loader import walk as closure
 from tasks.lib.loader.root import elf_at
 from tasks.lib.sysroot import root as sysroot
 from tasks.lib.sysroot import tar as sysroot_tar
+from tasks.lib.sysroot.member import Member
 from tasks.lib.sysroot.named import at
 from tests.elf_fixtures import Yard
 from tests.support import need
@@ -92,3 +93,12 @@ def test_no_sysroot_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no tar")
     with pytest.raises(ElfError, match="no tar archive"):
         at(tmp_path / "text")
+
+
+@pytest.mark.parametrize(("mode", "runs", "reads"), [(0o750, False, False), (0o751, True, False), (0o754, False, True)])
+def test_a_member_is_what_others_may_do_with_it(mode: int, runs: bool, reads: bool) -> None:  # noqa: FBT001 - a table
+    member = Member.of(b"content", mode)
+    assert (member.is_program, member.is_readable) == (runs, reads)
+    assert (member.size, member.content()) == (7, b"content")
+    with pytest.raises(FileNotFoundError):
+        member.root.open("another")
