@@ -6,6 +6,7 @@
     ├── CompileError      the Haskell build failed; the compiler has already said why
     ├── EngineError       the container engine, an image or a container
     ├── ElfError          a file that should be ELF is not, or is damaged
+    ├── DiskError         a file that is there could not be read
     ├── GateError         the package would not start on Lambda
     ├── PackageError      the zip cannot be made as declared
     ├── InvokeError       the function ran and failed, or could not be run
@@ -38,6 +39,7 @@ LIMITS = {
     errno.ENFILE: OPEN_FILES,
     errno.ENOMEM: "Raise the limit on memory (`ulimit -v unlimited`), or end other programs",
 }
+NOT_OF_THE_FILE = LOST | LIMITS.keys()  # errors of this machine
 NO_MEMORY = r"cannot allocate memory|out of memory|memory exhausted|heap exhausted|failed to map segment|bad_alloc"
 MORE_MEMORY = f"{LIMITS[errno.ENOMEM]}, and run the same command again."
 COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
@@ -86,6 +88,10 @@ class ElfError(BuildError):
     """A file is no ELF file, or one that the dynamic linker would refuse."""
 
 
+class DiskError(BuildError):
+    """This machine did not let a file be read, which says nothing of the file."""
+
+
 class GateError(BuildError):
     """The package would not start on the runtime it is made for."""
 
@@ -126,6 +132,11 @@ def file_error(error: OSError) -> BuildError:
         )
     path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else _open_file(error)
     return BuildError(f"{path}{': ' * bool(path)}{error.strerror}.", _next_act(error.errno, Path(path)))
+
+
+def disk_error(error: OSError, path: str) -> DiskError:
+    """What this machine would not do with a file that is there."""
+    return DiskError(f"{path}: {error.strerror}.", _next_act(error.errno, Path(path)))
 
 
 def _open_file(error: OSError) -> str:

@@ -136,15 +136,12 @@ class Image:
         self.versions = False  # whether version records are wanted
 
     def page(self, number: int) -> bytes:
-        """One page, shorter at the end of the file; DamagedError when it cannot be read, or is one too many."""
+        """One page, shorter at the end of the file; DamagedError when it is one too many."""
         found = self._pages.get(number)
         if found is None:
             if len(self._pages) >= MOST_PAGES:
                 raise DamagedError(f"{self.path}: its dynamic tables are larger than any real file's.", REBUILD)
-            try:
-                found = self._file.pread(PAGE, number * PAGE)
-            except OSError as error:
-                raise DamagedError(f"{self.path} cannot be read: {error.strerror}.", "Look at the file.") from error
+            found = self._file.pread(PAGE, number * PAGE)
             self._pages[number] = found
         return found
 

@@ -2,6 +2,9 @@
 
 in   a path of this machine
 out  `open_regular(path)` → File; OSError for what is no regular file
+
+Where this machine fails to read a file that is there, it is a DiskError: to whoever judges files, OSError and ElfError
+are answers about a file, and a verdict on a bad disk would be kept.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ import errno
 import os
 import stat
 from typing import Self
+
+from ..base.errors import NOT_OF_THE_FILE, disk_error
 
 
 class File:
@@ -23,9 +28,12 @@ class File:
         self.size, self.mode, self.identity = size, mode, identity
 
     def pread(self, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset`, fewer at the end of the file."""
+        """At most `size` bytes from `offset`, fewer at the end of the file; DiskError where they cannot be read."""
         room = self.size - offset
-        return os.pread(self._handle, min(size, room), self._base + offset) if room > 0 else b""
+        try:
+            return os.pread(self._handle, min(size, room), self._base + offset) if room > 0 else b""
+        except OSError as error:
+            raise disk_error(error, os.readlink(f"/proc/self/fd/{self._handle}")) from error  # noqa: PTH115
 
     def close(self) -> None:
         """Give the handle back."""
@@ -55,8 +63,16 @@ class Bytes(File):
 
 
 def open_regular(path: str) -> File:
-    """Open a regular file of this machine; IsADirectoryError or OSError for all else, and no fifo blocks it."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    """Open a regular file of this machine; IsADirectoryError or OSError for all else, and no fifo blocks it.
+
+    DiskError where this machine fails to open it.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in NOT_OF_THE_FILE:
+            raise disk_error(error, path) from error
+        raise
     status = os.fstat(handle)
     if stat.S_ISREG(status.st_mode):
         return File(handle, status.st_size, stat.S_IMODE(status.st_mode), (status.st_dev, status.st_ino))
