@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 
@@ -233,7 +234,7 @@ def test_a_clean_that_is_refused_ends_with_a_sentence(
     monkeypatch.setattr(derived, "remove", remove)
     monkeypatch.setattr(adapter, "lock", lambda: None)
     with pytest.raises(SystemExit) as ended:
-        adapter.removal([Path(__file__)], dryrun=False)
+        adapter.run_removal(partial(adapter.removal, [Path(__file__)]), dryrun=False)
     assert ended.value.code == 1
     assert "test_state.py: Permission denied." in capsys.readouterr().err
 
