@@ -46,6 +46,8 @@ print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
 
+PAIRS = 15  # of a run with nothing to do and a bare one: a tenth of a second is soon disturbed
+
 
 class Cost(NamedTuple):
     """What one command took."""
@@ -120,7 +122,7 @@ def costs(top: Path, functions: int, runs: int) -> Iterator[tuple[str, list[Cost
     bare.mkdir()
     (bare / "dodo.py").write_text(BARE.format(count=count))
     cost(bare)
-    pairs = [(cost(ours), cost(bare)) for _ in range(runs)]
+    pairs = [(cost(ours), cost(bare)) for _ in range(PAIRS)]
     yield "no-op", [one for one, _ in pairs]
     yield f"bare doit, {count:,} tasks", [other for _, other in pairs]
     yield "list", [cost(ours, "list") for _ in range(runs)]

@@ -80,12 +80,12 @@ def variants(folder: Path, peers: Path, *, with_node: bool = True) -> dict[str, 
         FRAMES: _native(folder, "frames", "Frames", ShimSettings("main", process=Process.PERSISTENT)),
         PER_EVENT: _native(folder, "per-event", "Interact", ShimSettings("main")),
         PER_EVENT_C: _native(folder, "per-event-c", "interact", ShimSettings("main")),
-        NOT_AHEAD: _native(folder, "not-ahead", "Interact", ShimSettings("main", prestart=False)),
     }
     if (folder / "interact-musl").exists():
         found[PER_EVENT_MUSL] = _native(folder, "per-event-musl", "interact-musl", ShimSettings("main"))
     else:
         print("skipped: a process an event in C with musl (musl-gcc is not installed)")
+    found[NOT_AHEAD] = _native(folder, "not-ahead", "Interact", ShimSettings("main", prestart=False))
     if with_node:
         found |= _on_node(folder)
         if shutil.which("curl"):
