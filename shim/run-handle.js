@@ -7,36 +7,39 @@ const DEEP = 4096; // brackets in each other: Node can write fewer
 // Whether the text can be nested so deep: so many brackets of one kind then stand side by side, but in a text made to hide it.
 function mayBeDeep(text) {
   for (let at = DEEP / 2; at < text.length; at += DEEP / 2) {
-    const byte = text[at];
-    if ('[]{}'.includes(String.fromCharCode(byte)) && text.subarray(at - 8, at).every((one) => one === byte)) return true;
+    if ('[]{}'.includes(text[at]) && text.slice(at - 8, at) === text[at].repeat(8)) return true;
   }
   return false;
 }
 
 // JSON as its value, anything else as text.
-function valueOf(answer) {
+function valueOf(text, isText) {
   try {
-    const value = parseText(strictText(answer));
-    if (mayBeDeep(answer)) JSON.stringify(value); // Node reads what it cannot write
+    if (!isText) throw new TypeError('not UTF-8');
+    const value = parseText(text);
+    if (mayBeDeep(text)) JSON.stringify(value); // Node reads what it cannot write
     return value;
   } catch (error) {
     if (error instanceof RangeError)
       throw failure('Function.ResponseTooDeep', `Node cannot pass the answer on: ${error.message}`);
-    const text = answer.toString();
     if (Buffer.byteLength(JSON.stringify(text)) > ANSWER_LIMIT) throw tooLarge();
     return text;
   }
 }
 
 async function answerWhole(event, context) {
+  const decoder = new StringDecoder();
   const pieces = [];
+  let text = ''; // decoded while the program still writes
   let size = 0;
   await run(event, context, (bytes, _, reject) => {
     size += bytes.length;
-    if (size > ANSWER_LIMIT) reject(tooLarge());
-    else pieces.push(bytes);
+    if (size > ANSWER_LIMIT) return reject(tooLarge());
+    pieces.push(bytes);
+    text += decoder.write(bytes);
   });
-  return valueOf(Buffer.concat(pieces));
+  text += decoder.end();
+  return valueOf(text, !text.includes('\ufffd') || isUtf8(Buffer.concat(pieces))); // what is no UTF-8 is decoded as U+FFFD
 }
 
 // Status and headers go out with the first byte of the body, so that an error before it is an error of the function.

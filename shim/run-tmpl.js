@@ -11,6 +11,7 @@ const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { StringDecoder } = require('node:string_decoder');
 
 const main = '$$main$$';
 const settings = JSON.parse('$$settings$$'); // ShimSettings of tasks/lib/shim.py, and facts about Lambda and the zip
