@@ -36,6 +36,15 @@ def test_every_command_a_page_names_exists(page: Path, tasks: set[str]) -> None:
     assert heads - COMMANDS - tasks == set()
 
 
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "bench/RESULTS.md"], ids=lambda page: page.name)
+def test_every_program_of_ours_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text()
+    paths = {ROOT / place for place in re.findall(r"\b(?:bench|tests|tasks)/[\w/]+\.py\b", text)}
+    modules = re.findall(r"\bpython -m ((?:bench|tests|tasks)[\w.]*)", text)
+    paths |= {(ROOT / name.rstrip(".").replace(".", "/")).with_suffix(".py") for name in modules}
+    assert {path for path in paths if not path.exists()} == set()
+
+
 def test_the_ci_runs_the_command_that_the_front_page_gives_for_the_tests() -> None:
     steps = re.search(r"^(./setup.sh --test) && (\S+ \S+) +#", README, re.MULTILINE)
     assert steps
