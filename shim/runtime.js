@@ -128,7 +128,7 @@ function logFailure(requestId, error) {
   );
 }
 
-// The header's form is narrower than the body's: `Function.` and letters, the first one a capital.
+// The header's form is narrower than the body's: `Function.` or `Runtime.`, and letters, the first one a capital.
 function headerType(name) {
   const [, kind = 'Function', rest] = /^(?:(Runtime|Function)\.)?(.*)$/s.exec(name);
   const letters = rest.replace(/[^A-Za-z]/g, '');

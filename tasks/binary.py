@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import products
 from .graph.stage import Stage, group
-from .graph.state import Stat, stat_of
+from .graph.state import once_for
 from .graph.task import Tasks, show, task, warn
 from .lib import builder
 from .lib.base import derived, files
@@ -31,14 +30,7 @@ if TYPE_CHECKING:
 
 def define(project: Project) -> Tasks:
     """One task a function."""
-
-    @cache
-    def look(record: Stat | None) -> Mapping[str, Any]:  # noqa: ARG001 - what image.json says may change in a run
-        return builder.surroundings(project.build, products.IMAGE)
-
-    def here() -> Mapping[str, Any]:
-        return look(stat_of(str(products.IMAGE)))
-
+    here = once_for(products.IMAGE, lambda: builder.surroundings(project.build, products.IMAGE))
     stages = (
         prebuilt(function) if function.binary else stage(project, function, here)
         for function in project.built_functions

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import products
 from .graph.stage import Stage
+from .graph.state import once_for
 from .graph.task import removal, show, task
 from .lib import builder
 from .lib.base import derived, files
@@ -43,8 +44,7 @@ def define(project: Project) -> Stage:
             with suppress(EngineError):  # an engine that is not there holds nothing back
                 for thing in docker.inventory(products.CACHE):
                     print(f"left in the container engine (doit purge removes it): {thing}")
-        kept = products.IMAGE, products.WORK, products.CACHE, products.REPORT
-        removal([*kept, *obsolete_products(project)], dryrun)
+        removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *obsolete_products(project)], dryrun)
 
     return task(
         name="image",
@@ -54,7 +54,7 @@ def define(project: Project) -> Stage:
         resources=tuple(walk(resource("ghc-centos"))),
         targets=[products.IMAGE],
         reads=builder.compiling(project.build) | {"engines": builder.engine_candidates(project.build)},
-        surroundings=lambda: builder.chosen_versions(project.build, products.IMAGE),
+        surroundings=once_for(products.IMAGE, lambda: builder.chosen_versions(project.build, products.IMAGE)),
         watches=lambda: builder.toolchain_files(project.build, products.IMAGE),
         action=make,
         clean=clean,

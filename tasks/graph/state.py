@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from stat import S_ISDIR
 from typing import Any
@@ -33,6 +34,12 @@ def stat_of(path: str) -> Stat | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
+
+
+def once_for(record: Path, look: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
+    """What `look` finds, looked for once, and once more when the record is another file."""
+    found = cache(lambda _: look())
+    return lambda: found(stat_of(str(record)))
 
 
 def before(task: Task) -> None:

@@ -186,7 +186,7 @@ def run_removal(remove: Callable[[bool], None], dryrun: bool) -> None:  # noqa: 
     try:
         remove(dryrun)
     except OSError as error:  # doit would print a traceback, and end well
-        print(f"{coloured_text('error', RED)} in clean: {file_error(error)}", file=sys.stderr)
+        _tell_refused(error)
         raise SystemExit(1) from error
 
 
@@ -207,4 +207,8 @@ def _tidy() -> None:
     try:
         derived.tidy()
     except OSError as error:
-        print(f"{coloured_text('error', RED)} in clean: {file_error(error)}", file=sys.stderr)
+        _tell_refused(error)
+
+
+def _tell_refused(error: OSError) -> None:
+    print(f"{coloured_text('error', RED)} in clean: {file_error(error)}", file=sys.stderr)

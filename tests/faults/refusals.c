@@ -117,63 +117,46 @@ static int is_refused_at(const char *call, int kind, int folder, const char *pat
     return is_refused(call, kind, whole);
 }
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define FIND(name)                                                                                                             \
+    static __typeof__(&name) real;                                                                                             \
+    if (!real)                                                                                                                 \
+    real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 #define AT(result, name, kind, folder, path, types, ...)                                                                       \
     result name types                                                                                                          \
     {                                                                                                                          \
-        static __typeof__(&name) real;                                                                                         \
-        if (!real)                                                                                                             \
-            real = REAL(name);                                                                                                 \
+        FIND(name);                                                                                                            \
         return is_refused_at(#name, kind, folder, path) ? (result)-1 : real(__VA_ARGS__);                                      \
     }
 #define FD(result, name, kind, fd, types, ...)                                                                                 \
     result name types                                                                                                          \
     {                                                                                                                          \
-        static __typeof__(&name) real;                                                                                         \
-        if (!real)                                                                                                             \
-            real = REAL(name);                                                                                                 \
+        FIND(name);                                                                                                            \
         return is_refused_fd(#name, kind, fd) ? (result)-1 : real(__VA_ARGS__);                                                \
     }
-#define OPEN(name)                                                                                                             \
-    int name(const char *path, int flags, ...)                                                                                 \
+#define OPEN(name, folder, types, ...)                                                                                         \
+    int name types                                                                                                             \
     {                                                                                                                          \
-        static __typeof__(&name) real;                                                                                         \
+        FIND(name);                                                                                                            \
         va_list more;                                                                                                          \
         va_start(more, flags);                                                                                                 \
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                                                \
         va_end(more);                                                                                                          \
-        if (!real)                                                                                                             \
-            real = REAL(name);                                                                                                 \
-        int kind = flags & (O_WRONLY | O_RDWR | O_CREAT) ? WRITES : READS;                                                     \
-        return is_refused_at(kind == WRITES ? "open to write" : "open", kind, AT_FDCWD, path) ? -1 : real(path, flags, mode);  \
-    }
-#define OPEN_AT(name)                                                                                                          \
-    int name(int folder, const char *path, int flags, ...)                                                                     \
-    {                                                                                                                          \
-        static __typeof__(&name) real;                                                                                         \
-        va_list more;                                                                                                          \
-        va_start(more, flags);                                                                                                 \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;                                                \
-        va_end(more);                                                                                                          \
-        if (!real)                                                                                                             \
-            real = REAL(name);                                                                                                 \
-        int kind = flags & (O_WRONLY | O_RDWR | O_CREAT) ? WRITES : READS;                                                     \
-        return is_refused_at(kind == WRITES ? "open to write" : "open", kind, folder, path) ? -1                               \
-                                                                                            : real(folder, path, flags, mode); \
+        int writes = flags & (O_WRONLY | O_RDWR | O_CREAT);                                                                    \
+        if (is_refused_at(writes ? "open to write" : "open", writes ? WRITES : READS, folder, path))                           \
+            return -1;                                                                                                         \
+        return real(__VA_ARGS__, mode);                                                                                        \
     }
 #define STREAM(name)                                                                                                           \
     FILE *name(const char *path, const char *mode)                                                                             \
     {                                                                                                                          \
-        static __typeof__(&name) real;                                                                                         \
-        if (!real)                                                                                                             \
-            real = REAL(name);                                                                                                 \
+        FIND(name);                                                                                                            \
         return is_refused_at(#name, strpbrk(mode, "wa+") ? WRITES : READS, AT_FDCWD, path) ? NULL : real(path, mode);          \
     }
 
-OPEN(open)
-OPEN(open64)
-OPEN_AT(openat)
-OPEN_AT(openat64)
+OPEN(open, AT_FDCWD, (const char *path, int flags, ...), path, flags)
+OPEN(open64, AT_FDCWD, (const char *path, int flags, ...), path, flags)
+OPEN(openat, folder, (int folder, const char *path, int flags, ...), folder, path, flags)
+OPEN(openat64, folder, (int folder, const char *path, int flags, ...), folder, path, flags)
 STREAM(fopen)
 STREAM(fopen64)
 
@@ -218,18 +201,14 @@ AT(ssize_t, readlink, READS, AT_FDCWD, path, (const char *path, char *text, size
 
 DIR *opendir(const char *path)
 {
-    static __typeof__(&opendir) real;
-    if (!real)
-        real = REAL(opendir);
+    FIND(opendir);
     return is_refused_at("opendir", READS, AT_FDCWD, path) ? NULL : real(path);
 }
 
 /* A network's file system says at the end what it could not keep; the descriptor has gone all the same. */
 int close(int fd)
 {
-    static __typeof__(&close) real;
-    if (!real)
-        real = REAL(close);
+    FIND(close);
     int flags = count ? syscall(SYS_fcntl, fd, F_GETFL) : 0;
     int refused = flags > 0 && flags & (O_WRONLY | O_RDWR) && is_refused_fd("close", WRITES, fd);
     int done = real(fd);
