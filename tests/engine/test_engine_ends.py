@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tasks.lib.engine.client import connect
+from tasks.lib.engine.container import remove
+from tasks.lib.engine.find import Engine
 from tests.engine.engines import docker
 from tests.engine.failing import image_that
 from tests.engine.project_fixture import ENDLESS, ONE, Room, eventually, until_it_says
@@ -72,6 +76,19 @@ def test_a_container_that_was_left_is_swept_at_the_next_start(room: Rooms, toolc
     others = docker(made.engine, "ps", "-q", "--filter", "label=of=others").split()
     assert len(others) == 1
     docker(made.engine, "rm", "-f", *others)
+
+
+def test_what_removes_a_container_waits_until_it_is_gone(engine: Engine, toolchain: str) -> None:
+    """Of several at once the engine refuses all but one, at once; so it does when a container goes by itself."""
+
+    def left(container: str) -> str:
+        remove(connect(engine), container)
+        return docker(engine, "ps", "-aq", "--filter", f"id={container}")
+
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(3):
+            started = docker(engine, "run", "-d", "--network", "none", toolchain, "sleep", "600").strip()
+            assert [*threads.map(left, [started] * 3)] == ["", "", ""]
 
 
 def test_an_image_that_vanished_is_made_again(room: Rooms) -> None:

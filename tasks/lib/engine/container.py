@@ -39,6 +39,7 @@ ENVIRONMENT = {"LC_ALL": "C.UTF-8", "HOME": "/tmp", **STORES}  # noqa: S108 - th
 LONGEST = 1 << 16  # bytes of a line; a longer one is cut into several
 IN_MEMORY = 8 << 20  # of a tar, before it goes to disk
 KILLED = 137  # 128 + SIGKILL
+PATIENCE = 10  # seconds for the engine to remove what it removes already
 
 
 class Container:
@@ -187,10 +188,14 @@ class Container:
 
 
 def remove(client: Client, container: str) -> None:
-    """Kill and remove a container; one that goes by itself meanwhile is fine."""
+    """Kill and remove a container, and wait until it is gone; one that goes by itself meanwhile is fine."""
     with suppress(EngineError):
         if not client.gone:
             client.call("removing a container", client.api.remove_container, container, force=True, v=True)
+            return
+    with suppress(EngineError):
+        if not client.gone:  # the engine refuses when it removes it already, and is not done
+            client.call("removing a container", client.api.wait, container, timeout=PATIENCE, condition="removed")
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes | Path, mode: int) -> None:
