@@ -69,6 +69,7 @@ def stage(project: Project, function: Function, here: Callable[[], Mapping[str, 
             *(sources, function.executable, project.build.tool, options, target, static),
             flags=function.flags,
             constraints=function.constraints,
+            source=Path(function.source or ""),
         )
         logged.parent.mkdir(parents=True, exist_ok=True)
         fresh = logged.with_suffix(".new")  # line by line: what compilers print may be larger than memory

@@ -151,3 +151,36 @@ main = $(do
         made.write(f"hs/{name}/Main.hs", text)
         made.write(f"hs/{name}/{name}.cabal", CABAL.format(name, "    , template-haskell, directory\n"))
     made.good("run", "-n", "2", "binary")
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_two_packages_may_make_executables_of_one_name(workshop: Callable[..., Workshop], tool: str) -> None:
+    """`source` says whose is meant: stack puts both into one folder, and cabal calls the name ambiguous."""
+    need(tool)
+    made = workshop(**{name: f'source = "hs/{name}"\nexecutable = "app"' for name in ("one", "two")})
+    with_tool(made, tool)
+    made.write("stack.yaml", "resolver: ghc-9.0.2\npackages: [hs/one, hs/two]\n")
+    made.write("cabal.project", "packages: hs/*/\n")
+    for name in ("one", "two"):
+        made.write(f"hs/{name}/{name}.cabal", CABAL.format(name, "").replace(f"executable {name}", "executable app"))
+        made.write(f"hs/{name}/Main.hs", MAIN.format(name))
+    for changed in ("one", "two", "one"):
+        made.good("binary")
+        for name in ("one", "two"):
+            said = subprocess.run([made.folder / "build" / name / "app"], capture_output=True, text=True, check=True)
+            assert said.stdout.strip("+") == name
+        main = made.folder / "hs" / changed / "Main.hs"
+        main.write_text(main.read_text().replace(changed, f"{changed}+"))
+
+
+def test_a_package_that_says_the_name_and_makes_it_not(workshop: Callable[..., Workshop]) -> None:
+    """The whole project is taken, so another package's executable is found as ever."""
+    need("cabal")
+    made = workshop(one='source = "hs/one"\nexecutable = "app"')
+    with_tool(made, "cabal")
+    made.write("cabal.project", "packages: hs/*/\n")
+    for name, folder in (("one", "-- of app\n"), ("app", "")):
+        made.write(f"hs/{name}/{name}.cabal", CABAL.format(name, folder))
+        made.write(f"hs/{name}/Main.hs", MAIN.format(name))
+    made.good("binary")
+    assert subprocess.run([made.folder / "build/one/app"], capture_output=True, check=True).stdout == b"app"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base.processes import Log
 from .hints import UNKNOWN_PACKAGE
@@ -61,7 +62,9 @@ def with_cabal(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[
     for _ in range(2):
         if not _build(machine, job, folder, log, only):
             return None
-        made = dict(_executables_in_plan(machine, folder)).get(job.executable, "")
+        own = job.own_name
+        found = sorted(_executables_in_plan(machine, folder), key=lambda item: item.package == own)
+        made = {item.name: item.file for item in found}.get(job.executable, "")
         if made and machine.is_program(made):
             return made
         machine.run(["rm", "-rf", "dist-newstyle"], folder, log)
@@ -78,7 +81,8 @@ def needed_packages(job: Job) -> dict[str, Path]:
     texts = {path: path.read_text(errors="replace") for path in listed}
     texts = {path: UNBUILT.sub("", text) for path, text in texts.items()}
     names = {name: path for path, text in texts.items() for name in NAME.findall(text)[:1]}
-    left = [name for name, path in names.items() if job.executable in EXECUTABLES.findall(texts[path])][:1]
+    left = [name for name, path in names.items() if job.executable in EXECUTABLES.findall(texts[path])]
+    left = sorted(left, key=lambda name: name != job.own_name)[:1]
     found: dict[str, Path] = {}
     while left:
         name = left.pop()
@@ -98,8 +102,8 @@ def _build(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str,
     options += ["--disable-shared", "--disable-executable-dynamic"] if job.links_whole else []
     options += [f"--flags={' '.join(job.flags)}"] if job.flags else []
     options += [f"--constraint={text}" for text in job.constraints]
-    command = ["cabal", "build", f"exe:{job.executable}", "--builddir=dist-newstyle"]
-    command += ["--disable-tests", "--disable-benchmarks", *options]
+    command = ["cabal", "build", "--builddir=dist-newstyle", "--disable-tests", "--disable-benchmarks", *options]
+    offline = ["--offline"] if machine.offline else []
     said: list[str] = []
 
     def on_line(line: str) -> None:
@@ -107,14 +111,20 @@ def _build(machine: Machine, job: Job, folder: str, log: Log, only: Mapping[str,
         del said[:-200]
         log(line)
 
-    if machine.run([*command, "--offline"] if machine.offline else command, folder, on_line) == 0:
-        return True
-    text = "\n".join(said)
-    unknown_to_cabal = NO_TARGET.search(text) and not re.search(SWITCHED_OFF, text)
-    if unknown_to_cabal and (names := [name for name, _ in _executables_in_plan(machine, folder)]):
+    plain = f"exe:{job.executable}"
+    # the second, where the package at `source` says the name and makes no such executable
+    for target in [f"{job.own_name}:{plain}", plain] if job.own_name else [plain]:
+        said.clear()
+        if machine.run([*command, target, *offline], folder, on_line) == 0:
+            return True
+        text = "\n".join(said)
+        unknown_to_cabal = NO_TARGET.search(text) and not re.search(SWITCHED_OFF, text)
+        if not unknown_to_cabal:
+            break
+    if unknown_to_cabal and (names := [item.name for item in _executables_in_plan(machine, folder)]):
         raise no_such_executable(job, names)
     unknown = machine.offline and UNKNOWN_PACKAGE.search(text)
-    return bool(unknown and machine.ensure_package_index(log)) and machine.run(command, folder, log) == 0
+    return bool(unknown and machine.ensure_package_index(log)) and machine.run([*command, target], folder, log) == 0
 
 
 def _ghc_options(
@@ -142,8 +152,16 @@ def _ghc_options(
     return ["--project-file=made.project"]
 
 
-def _executables_in_plan(machine: Machine, folder: str) -> Iterator[tuple[str, str]]:
-    """The local executables of cabal's plan, and where it puts each.
+class Planned(NamedTuple):
+    """A local executable of cabal's plan."""
+
+    package: str
+    name: str
+    file: str  # where cabal puts it
+
+
+def _executables_in_plan(machine: Machine, folder: str) -> Iterator[Planned]:
+    """The local executables of cabal's plan.
 
     Packages of one component are listed by it; those built as a whole (a Custom setup, `cabal-version` below 1.8) list
     their components inside.
@@ -156,4 +174,4 @@ def _executables_in_plan(machine: Machine, folder: str) -> Iterator[tuple[str, s
             components = part.get("components") or {part.get("component-name"): part}
             for name, made in components.items():
                 if str(name).startswith("exe:") and "bin-file" in made:
-                    yield name.removeprefix("exe:"), made["bin-file"]
+                    yield Planned(part.get("pkg-name", ""), name.removeprefix("exe:"), made["bin-file"])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..base.errors import BuildError
 from ..settings.words import Tool
-from .sources import Tree
+from .listing import absolute
+from .sources import NAME, Tree
 
 GHC_RESOLVER = re.compile(r"^\s*(?:resolver|snapshot):\s*['\"]?ghc-([\d.]+)", re.MULTILINE)
 EXECUTABLES = re.compile(r"^[ \t]*executable[ \t]+([^\s{]+)", re.MULTILINE | re.IGNORECASE)  # for a hint alone
@@ -29,6 +30,7 @@ class Job:
     links_whole: bool = False  # `ghc_options` say which libraries; such a build has a copy of the sources to itself
     flags: tuple[str, ...] = ()  # of Cabal packages: `name`, `-name`
     constraints: tuple[str, ...] = ()  # on versions, as cabal has them
+    source: Path | None = None  # as lambda.toml has it: the project's folder, or one below
 
     @property
     def copy_variant(self) -> str:
@@ -46,6 +48,22 @@ class Job:
     def descriptions(self) -> list[Path]:
         """Cabal files and package.yaml of all packages in the tree."""
         return self.sources.descriptions
+
+    @property
+    def own_package(self) -> Path | None:
+        """The package at `source`, where another one of the project may make an executable of this name, too."""
+        texts = {path: path.read_text(errors="replace") for path in self.descriptions}
+        found = {path.parent: text for path, text in texts.items() if self.executable in text}
+        own = [path for path in found if self.source and absolute(path) == absolute(self.source)]
+        return own[0] if own and len(found) > 1 else None
+
+    @property
+    def own_name(self) -> str:
+        """The name of that package; hpack calls one without a name as its folder; "" for none."""
+        if not (own := self.own_package):
+            return ""
+        texts = [path.read_text(errors="replace") for path in self.descriptions if path.parent == own]
+        return next((name for text in texts for name in NAME.findall(text)), Path(absolute(own)).name)
 
     @property
     def hpack_alone(self) -> bool:

@@ -30,6 +30,8 @@ BEGUN = re.compile(
     r"> (?:configure|build|copy)|Configuring |Preprocessing |Building |Compiling |While building package"
 )
 LACKS = re.compile(r"needed\b.*\bbut\b|but the stack configuration has no specified version")
+# Packages share one folder of installed programs, where the last of one name stays
+OWN = 'ls -t "$0"/.stack-work/dist/*/*/build/"$1"/"$1" 2>/dev/null'
 COMPONENT = re.compile(r"(?:Building|Preprocessing) executable '([^']+)'")
 
 
@@ -52,7 +54,11 @@ def with_stack(machine: Machine, job: Job, folder: str, log: Log, resolver: str 
         return None
     if vendored:
         machine.run(["rm", "-f", f"{BIN}/unfinished"], folder, log)
-    return f"{folder}/{BIN}/{job.executable}"
+    made: list[str] = []
+    if package := job.own_package:
+        place = f"{top}/{job.sources.inside(package)}"
+        machine.run(["sh", "-c", OWN, place, job.executable], folder, made.append)
+    return [*made, f"{folder}/{BIN}/{job.executable}"][0]
 
 
 def _settings(machine: Machine, job: Job, folder: str, log: Log, resolver: str) -> str:
