@@ -305,5 +305,18 @@ def test_a_symbolic_link_in_a_circle_ends(tmp_path: Path) -> None:
 
 def test_stanzas_are_read_as_cabal_and_hpack_read_them() -> None:
     assert [item.name for item in cabal_executables("executable a\n  x: y\ntest-suite executable\n")] == ["a"]
-    assert [item.name for item in hpack_executables("name: p\nexecutable:\n  main: Main.hs\n")] == ["p"]
-    assert [item.name for item in hpack_executables("library:\n  executables: no\n")] == []
+    assert [item.name for item in hpack_executables("name: p\nexecutable:\n  main: Main.hs\n", "f")] == ["p"]
+    assert [item.name for item in hpack_executables("library:\n  executables: no\n", "f")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("executables:\n  a: {main: A.hs}\n  'b c' : {main: B.hs,\n    when: []\n  }\n", ["a", "b c"]),
+        ('executables:\n  a: &first\n    main: A.hs\n  "b":\n    <<: *first\n  <<: *more\n', ["a", "b"]),
+        ("executables:\r\n    a:\r\n        main: A.hs\r\n    # b:\r\n", ["a"]),
+        ("executable:\n  main: A.hs\n", ["folder"]),
+    ],
+)
+def test_a_package_yaml_may_be_written_in_many_ways(text: str, names: list[str]) -> None:
+    assert [item.name for item in hpack_executables(text, "folder")] == names

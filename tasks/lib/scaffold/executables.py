@@ -29,6 +29,7 @@ CONDITION = re.compile(r"^[ \t]+(?:if|elif|else)\b", re.IGNORECASE)
 NOT_BUILT = "buildable: False"  # among the words of a stanza
 MAINS = frozenset({"Main.hs", "Main.lhs"})
 TOP = re.compile(r"^[A-Za-z]")
+KEY = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([^\s"'{}\[\]&*#<,-][^:]*?))\s*:(?:\s|$)""")  # of a YAML mapping
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
@@ -97,7 +98,8 @@ def _executables_of(folder: Path, names: list[str]) -> Iterator[Executable]:
     for name in cabal:
         yield from cabal_executables((folder / name).read_text(errors="replace"))
     if not cabal and "package.yaml" in names:
-        yield from hpack_executables((folder / "package.yaml").read_text(errors="replace"))
+        text = (folder / "package.yaml").read_text(errors="replace")
+        yield from hpack_executables(text, folder.resolve().name)
 
 
 def cabal_executables(text: str) -> Iterator[Executable]:
@@ -133,14 +135,17 @@ def cabal_executables(text: str) -> Iterator[Executable]:
         yield Executable(Path(), name.strip('"'), frozenset(own.union(*shared)))
 
 
-def hpack_executables(text: str) -> Iterator[Executable]:
-    """The executables of a package.yaml: the keys below `executables`, or the package's name for `executable`."""
+def hpack_executables(text: str, folder: str) -> Iterator[Executable]:
+    """The executables of a package.yaml: the keys below `executables`, or the package's name for `executable`.
+
+    A package that does not say its name has that of its folder.
+    """
     if flow := re.search(r"^executables:\s*(\{.*)", text, re.MULTILINE | re.DOTALL):
         return (Executable(Path(), label, words) for label, words in _flow(flow[1]))
-    return _block(text)
+    return _block(text, folder)
 
 
-def _block(text: str) -> Iterator[Executable]:
+def _block(text: str, folder: str) -> Iterator[Executable]:
     section, indent, name = "", 0, ""
     found: dict[str, set[str]] = {}
     shared: set[str] = set()
@@ -152,13 +157,13 @@ def _block(text: str) -> Iterator[Executable]:
         deep = len(plain) - len(plain.lstrip())
         if deep == 0 and not plain.startswith("-"):
             section, indent, name = plain.split(":")[0], 0, ""
-            if section == "executable" and package:
-                name = package[1]
+            if section == "executable":
+                name = package[1] if package else folder
                 found.setdefault(name, set())
         elif section == "executables":
             indent = indent or deep
-            if deep == indent:
-                name = plain.strip().rstrip(":").strip("\"'")
+            if deep == indent and (key := KEY.match(plain)):
+                name = key[1] or key[2] or key[3]
                 found.setdefault(name, set())
         if section == "dependencies":
             shared |= set(WORD.findall(plain))
