@@ -1,6 +1,6 @@
 /* The bootstrap: stands between Lambda's Runtime API and a program that knows only stdin and stdout.
 
-   start-up    child.c prepares the environment; a program that cannot be started is an init error
+   start-up    program.c prepares the environment; a program that cannot be started is an init error
    the loop    ask for the next event, start the program meanwhile, exchange event and answer, send exactly one answer
    native      the program knows the Runtime API itself: become it
    http        the program is a web server: http.c starts it, asks it and answers */
@@ -267,7 +267,7 @@ _Noreturn static void give_up(int error)
 _Noreturn static void serve(void)
 {
     static struct event event;
-    int error = SHIM_PROCESS == HTTP ? http_start() : prestarts ? start() : child_startable();
+    int error = SHIM_PROCESS == HTTP ? http_start() : prestarts ? start() : program_startable();
     if (error)
         give_up(error);
     api_on_reply_sent(prestart_next);
@@ -300,7 +300,7 @@ static bool fork_workers(void)
 {
     const char *wanted = getenv("AWS_LAMBDA_MAX_CONCURRENCY");
     int copies = wanted ? atoi(wanted) : 1;
-    if (copies < 2 || (SHIM_PROCESS == NATIVE && child_contains("lambda-run serves several events at once")))
+    if (copies < 2 || (SHIM_PROCESS == NATIVE && program_contains("lambda-run serves several events at once")))
         return false; /* one, or the program has threads for them */
     for (int i = 0; i < copies; i++) {
         pid_t pid = fork();
@@ -326,14 +326,15 @@ int main(void)
             close(some);
     if (!api)
         fail("AWS_LAMBDA_RUNTIME_API is not set; Lambda starts this program, and locally `doit invoke` and `doit local` do");
+    program_prepare();
     child_prepare();
     if (SHIM_PROCESS != HTTP) /* a web server's hold its port, and are set when that is known */
-        child_set_arguments((char *const[]){SHIM_ARGUMENTS NULL});
+        program_set_arguments((char *const[]){SHIM_ARGUMENTS NULL});
     if (!fork_workers() && SHIM_PROCESS == PERSISTENT)
         pin_to_cpu();
     if (SHIM_PROCESS == PERSISTENT) { /* each copy has its own: nothing of one may be seen in another */
         memory_open();
-        child_tell_of_memory();
+        program_tell_of_memory();
     }
     int error = SHIM_PROCESS == NATIVE ? child_become() : 0;
     if (!log_open())

@@ -8,7 +8,8 @@
      log.c        the program's stderr on its way to ours
      memory.c     memory that a persistent program shares with us
      loop.c       waiting, clocks, signals, the end
-     child.c      the program as a child: environment, start, end, its group
+     program.c    the program as a file: its command line, its environment
+     child.c      the program as a child: start, end, its group
      api_link.c   the connection to the Runtime API (api.h: what these four share)
      api_reply.c  what it replies: HTTP/1.1
      api.c        events that are asked for, answers that are sent
@@ -194,6 +195,18 @@ void answer_is_due(struct pace *pace);
 void answer_came(struct pace *pace);
 bool answer_is_near(const struct pace *pace);
 
+/* ---- program.c ---- */
+
+void program_prepare(void);
+void program_tell_of_memory(void);
+void program_set_arguments(char *const arguments[]);
+const char *program_path(void);
+bool program_contains(const char *text);
+int program_startable(void);
+char *const *program_command(void);
+char **program_environment(void);
+char **program_environment_with(char *const more[]);
+
 /* ---- child.c ---- */
 
 struct child {
@@ -208,13 +221,8 @@ struct child {
 extern struct child child;
 
 void child_prepare(void);
-void child_tell_of_memory(void);
-const char *child_program(void);
 int child_become(void);
-bool child_contains(const char *text);
 void pin_to_cpu(void);
-int child_startable(void);
-void child_set_arguments(char *const arguments[]);
 int child_start(char *const more[]);
 void child_close_in(void);
 void child_close_out(void);

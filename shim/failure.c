@@ -41,7 +41,7 @@ struct failure failure_to_start(int error)
                       : error == ENOEXEC ? "it is no program for this processor"
                       : error == ENOENT  ? "it, or the interpreter it asks for, does not exist"
                                          : NULL;
-    append_format(&failure.message, "cannot start %s: %s", child_program(), strerror(error));
+    append_format(&failure.message, "cannot start %s: %s", program_path(), strerror(error));
     if (why)
         append_format(&failure.message, "; %s", why);
     return failure;

@@ -78,7 +78,7 @@ static int start_server(void)
         free(filled[i]);
         filled[i] = fill_in(arguments[i]);
     }
-    child_set_arguments(filled);
+    program_set_arguments(filled);
     size_t count = 0;
     for (; variables[count]; count++)
         free(variables[count]);

@@ -114,6 +114,7 @@ static int good(void)
 #include "log.c"
 #include "loop.c"
 #include "memory.c"
+#include "program.c"
 #include "record.c"
 #include "text.c"
 #undef close
