@@ -81,6 +81,13 @@ def test_other_processor(programs: dict[str, Path]) -> None:
     assert "x86_64" in found.problems[0].message
 
 
+def test_a_program_of_32_bits_is_whole(programs: dict[str, Path], yard: Yard) -> None:
+    """It is for another processor, and that is all: nothing of it is called damaged."""
+    made = yard.gcc(yard.at("/main"), "-m32", "-static", "-Wl,-e,0x8048000")
+    found = examined({"main": made, "bootstrap": programs["static"]})
+    assert (kinds(found), list(found.unproved)) == (["architecture"], [])
+
+
 def test_a_library_of_another_processor_is_passed_by(programs: dict[str, Path], yard: Yard) -> None:
     yard.program("/main", ["liba.so"])
     path = yard.lib("/liba.so")

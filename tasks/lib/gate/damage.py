@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..elf.tables import REBUILD
+from ..platform.runtimes import ARCHITECTURES
 from .verdict import Doubt, Fault, Problem, Unproved, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ OF_TABLES = (Fault.SYMBOL, Fault.VERSION)  # problems that the tables of a file 
 def disagreements(objects: Iterable[Loaded], tables: Tables) -> Iterator[Unproved]:
     """Files of the package whose parts contradict each other."""
     for item in objects:
-        if item.from_package and (odd := tables.contradiction(item)):
+        is_lambdas = item.elf.kind.architecture in ARCHITECTURES  # of another kind nothing more is read
+        if item.from_package and is_lambdas and (odd := tables.contradiction(item)):
             name = printable(item.name)
             message = f"{name} is damaged, or made by no linker: {printable(odd)}."
             yield Unproved(Doubt.DAMAGED, name, message, REBUILD)
