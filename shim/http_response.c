@@ -7,6 +7,14 @@
 
 enum { LINK_STEP = 1 << 20 };
 
+/* More of what the server says, where all that came is read. */
+static bool link_fill(int64_t until, enum link_end *end)
+{
+    wire.from = 0;
+    wire.to = link_receive(wire.input, sizeof wire.input, until, end);
+    return wire.to > 0;
+}
+
 /* The next line to `out`, without its break; false at the end, or when the head is too long. */
 static bool link_read_line(struct buffer *out, size_t most, int64_t until, enum link_end *end)
 {
@@ -24,11 +32,17 @@ static bool link_read_line(struct buffer *out, size_t most, int64_t until, enum 
                 out->size--;
             return true;
         }
-        wire.from = wire.to = 0;
-        wire.to = link_receive(wire.input, sizeof wire.input, until, end);
-        if (wire.to == 0)
+        if (!link_fill(until, end))
             return false;
     }
+}
+
+/* Whether what has come may begin a response. A server of TLS or HTTP/2 sends bytes without a line's end, and waits. */
+static bool may_be_http(void)
+{
+    static const char begin[] = "HTTP/1.";
+    size_t size = wire.to - wire.from;
+    return memcmp(wire.input + wire.from, begin, size < strlen(begin) ? size : strlen(begin)) == 0;
 }
 
 static bool has_word(const struct iovec *value, const char *word)
@@ -116,6 +130,12 @@ enum link_end link_read_head(struct http_head *head, bool is_head, int64_t until
         struct buffer text = head->text;
         *head = (struct http_head){.text = text};
         head->text.size = line.size = 0;
+        if (wire.from == wire.to && !link_fill(until, &end))
+            goto done;
+        if (!may_be_http()) {
+            end = LINK_BAD;
+            goto done;
+        }
         if (!link_read_line(&line, RESPONSE_HEAD, until, &end))
             goto done;
         append(&line, "", 1);

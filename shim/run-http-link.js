@@ -106,6 +106,9 @@ class Link {
   async head() {
     let head;
     do {
+      if (this.input.length === 0) await this.fill();
+      // A server of TLS or HTTP/2 sends bytes without a line's end, and waits.
+      if (!'HTTP/1.'.startsWith(this.input.toString('latin1', 0, 7))) throw new Broken('bad');
       const line = await this.line(RESPONSE_HEAD);
       const [, minor, status] = /^HTTP\/1\.(.) (\d{3})/.exec(line) ?? [];
       if (!(Number(status) >= 100)) this.failBad(line);

@@ -126,6 +126,8 @@ def test_an_error_tells_what_was_said_of_its_own_event(server: Server) -> None:
 
 BAD = {
     "garbage": '"\\u0016\\u0003\\u0001 no HTTP',
+    "alert": '"\\u0015\\u0003\\u0001',
+    "frames": '"\\u0000\\u0000\\u0000\\u0004',
     "heads": "",
     "signed": '"Content-Length: -2"',
     "signed-chunk": '"+2"',

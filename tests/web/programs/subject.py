@@ -132,6 +132,11 @@ def behave(connection, method, target, headers, body):
     elif what == "garbage":
         connection.sendall(b"\x16\x03\x01 no HTTP\n")
         return False
+    elif what in {"alert", "frames"}:  # of TLS; of HTTP/2, which then waits
+        connection.sendall(b"\x15\x03\x01\x00\x02\x02F" if what == "alert" else b"\0\0\0\4\0\0\0\0\0")
+        while what == "frames" and connection.recv(4096):
+            pass
+        return False
     elif what == "signed":
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nhi")
     elif what == "signed-chunk":
