@@ -46,7 +46,7 @@ const char *const tokens[] = {"{",
                               "\n",
                               ""};
 
-enum { ROW = 5 };
+enum { ROW = 5, BLOCK = 256 /* the largest; in it are borders of 64 */ };
 typedef const unsigned char *at_t;
 static at_t end;
 
@@ -193,7 +193,7 @@ static bool told_in_steps(const char *text, size_t size, size_t first, size_t st
 
 static void compare(const char *text, size_t size, size_t first)
 {
-    static const size_t steps[] = {1, 3, 64, 100};
+    static const size_t steps[] = {1, 3, 64, 100, 256, 300};
     end = (at_t)text + size;
     const bool wanted = value((at_t)text) == end && size > 0;
     bool same = is_json(text, size) == wanted && told_by(scan_blocks_16, text, size) == wanted;
@@ -201,7 +201,7 @@ static void compare(const char *text, size_t size, size_t first)
     if (wide_vectors())
         same = same && told_by(scan_blocks_32, text, size) == wanted;
 #endif
-    same = same && told_in_steps(text, size, first % 64, steps[first % (sizeof steps / sizeof *steps)]) == wanted;
+    same = same && told_in_steps(text, size, first % BLOCK, steps[first % (sizeof steps / sizeof *steps)]) == wanted;
     if (!same)
         abort();
 }
@@ -233,7 +233,7 @@ static void compare_moved(const char *text, size_t size, size_t before)
     free(moved);
 }
 
-/* Every row of so many tokens, over the border of a block. */
+/* Every row of so many tokens, over a border. */
 static void compare_rows(char *text, size_t size, int more)
 {
     static const char *const each[] = {"[", "]", "{", "}", ",", ":", "\"\"", "1", " "};
@@ -289,20 +289,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = copy_of((const char *)data, size);
     size_t length = 0;
     struct buffer quoted = {0};
-    for (size_t place = 0; !met && place <= 64; place++) { /* each text that is known at each place, once */
+    for (size_t place = 0; !met && place <= BLOCK; place++) { /* each text that is known at each place, once */
         for (size_t i = 0; *seeds[i]; i++)
             compare_moved(seeds[i], strlen(seeds[i]), place);
         for (size_t i = 0; *tokens[i]; i++)
             compare_moved(tokens[i], strlen(tokens[i]), place);
     }
     if (!met) {
-        char row[80] = "                                                              ";
-        compare_rows(row, strlen(row), ROW);
+        char row[BLOCK + 2 * ROW];
+        memset(row, ' ', sizeof row);
+        compare_rows(row, 64 - 2, ROW);
+        compare_rows(row, BLOCK - 2, ROW);
     }
     met = true;
     compare(text, size, size);
-    compare_walk(data, size, before % 140);
-    compare_moved(text, size, before++ % 130);
+    compare_walk(data, size, before % (BLOCK + 40));
+    compare_moved(text, size, before++ % (2 * BLOCK + 2));
     end = (at_t)text + size;
     const bool wanted = value((at_t)text) == end && size > 0;
     if (wanted && space((at_t)text) < end && *space((at_t)text) == '{')
