@@ -58,6 +58,7 @@ LAMBDA_TOML = [
     f"{ONE}process = 'persistent'\nsuccess = [1]\n",
     f"{ONE}success = [1]\nerrors = {{ 1 = 'Bad' }}\n",
     f"{ONE}port = 8080\n",
+    f"{ONE}memory_mb = '128'\n",
     f"{ONE}image_base = 'scratch'\n[function.f.aws.ImageConfig]\nCommand = ['x']\n",
     f"{IMAGE}layers = ['{LAYER}']\n[function.f.aws.SnapStart]\nApplyOn = 'None'\n",
     f"{ONE}environment = {{ DB = {{ ssm = '/a', key = 'b' }}, TOKEN = {{ ssm = '/a', secret = 'b' }} }}\n",

@@ -41,6 +41,7 @@ def test_each_table_and_key_has_its_place() -> None:
         ("top",): (2, 1),
         ("defaults",): (5, 1),
         ("defaults", "memory_mb"): (6, 3),
+        ("function",): (7, 1),
         ("function", "quoted"): (7, 1),
         ("function", "quoted", "source"): (8, 1),
         ("function", "quoted", "include"): (9, 1),
@@ -50,11 +51,15 @@ def test_each_table_and_key_has_its_place() -> None:
         ("function", "quoted", "a", "b", "c"): (14, 1),
         ("list",): (15, 1),
         ("list", "key"): (16, 1),
+        ("stage",): (17, 1),
+        ("stage", "prod"): (17, 1),
+        ("stage", "prod", "function"): (17, 1),
         ("stage", "prod", "function", "two"): (17, 1),
         ("stage", "prod", "function", "two", "role"): (18, 1),
     }
     assert place(TEXT, ["function", "quoted", "environment", "A"]) == (13, 1)
     assert place(TEXT, ["nowhere"]) is None
+    assert place("[functions.f]", ["functions"]) == (1, 1), "a table above that has no header of its own"
     assert places("a = 1") == {("a",): (1, 1)}, "a last line without an end"
 
 

@@ -137,6 +137,49 @@ def test_a_wrong_value_names_its_rule(line: str, part: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "written"),
+    [
+        ('[function.f]\nmemory_mb = "256"', "(write 256)"),
+        ("[function.f]\ntimeout_s = 3.0", "(write 3)"),
+        ('[function.f]\nlog_retention_days = "7"', "(write 7)"),
+        ('[function.f]\nprestart = "False"', "(write false)"),
+        ('[function.f]\ndescription = ["ä"]', '(write "ä")'),
+        ('[function.f]\ninclude = "x"', '(write ["x"])'),
+        ('[function.f]\nvpc = { subnets = "subnet-1" }', '(write ["subnet-1"])'),
+        ('[build]\nghc_options = "-O2"', '(write ["-O2"])'),
+        ("[deploy]\naccount = 111111111111", '(write "111111111111")'),
+    ],
+)
+def test_a_value_of_another_type_is_told_as_it_is_written(table: str, written: str) -> None:
+    assert written in refused(f'{table}\n[function.hello]\nbinary = "hello"\n')
+
+
+@pytest.mark.parametrize("line", ['= "hunter2"', '= ["hunter2"]', '.X_Y = ["hunter2"]', ".X_Y = 98765"])
+def test_a_variable_of_another_type_is_not_shown(line: str) -> None:
+    message = refused(f'[function.hello]\nbinary = "hello"\nenvironment{line}\n')
+    assert "hunter2" not in message
+    assert "98765" not in message
+
+
+@pytest.mark.parametrize(
+    ("table", "home"),
+    [
+        ('[function.f]\nghc_options = ["-O2"]', "belongs to [build]"),
+        ('[build]\nsource = "x"', "belongs to [function.<name>]"),
+        ("[deploy]\nmemory_mb = 256", "belongs to [defaults] or [function.<name>]"),
+        ('[defaults]\nbinary = "x"', "belongs to one function, not to all"),
+        ('[functions.f]\nbinary = "x"', '(did you mean "function"?)'),
+    ],
+)
+def test_a_key_in_another_table_is_told_where_it_belongs(table: str, home: str) -> None:
+    assert home in refused(f'{table}\n[function.hello]\nbinary = "hello"\n')
+
+
+def test_a_variable_has_two_characters_at_least() -> None:
+    assert "a letter, then one or more letters" in refused(BASE.replace("BOTH =", "B ="))
+
+
+@pytest.mark.parametrize(
     ("line", "name", "value"),
     [
         ("environment = {}", "environment", {}),

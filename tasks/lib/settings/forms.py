@@ -37,7 +37,7 @@ MOST_TAGS = 48  # of the 50 that AWS allows, two are the deploy's
 OWN_TAGS = "haskell-on-lambda:"  # tags of this name are the deploy's memory, not the user's
 
 PATH = Text(r"[^\x00\n]+", "a path")
-VARIABLE = Text(r"[A-Za-z][A-Za-z0-9_]+", "a variable's name (a letter, then letters, digits and _)")
+VARIABLE = Text(r"[A-Za-z][A-Za-z0-9_]+", "a variable's name (a letter, then one or more letters, digits and _)")
 VALUE = Text(r"[^\x00]*", "text")
 ROLE = Text(
     r"arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]+|[A-Za-z0-9_+=,.@-]{1,64}",

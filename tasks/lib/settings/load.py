@@ -25,7 +25,7 @@ from .forms import FUNCTION_NAME, STAGE_NAME
 from .model import RENAMED, Build, Deploy, Function, keys
 from .project import Project
 from .references import Variable
-from .rules import Fault, Word, nearest
+from .rules import Fault, Word, hinted_faults, nearest
 from .tables import Many, Pairs
 from .text import read
 
@@ -103,7 +103,9 @@ def _faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     known = ("defaults", "build", "deploy", "function", "stage")
     for name in raw:
         if name not in known:
-            yield name, _home(name) or f"unknown table{nearest(name, known)}"
+            home = " or ".join(_homes(name))
+            unknown = f"unknown table{nearest(name, known)}"
+            yield name, f"stands above all tables, and belongs to {home}" if home else unknown
     yield from _table_faults(raw.get("build", {}), "build", keys(Build))
     yield from _table_faults(raw.get("deploy", {}), "deploy", keys(Deploy))
     shared = {name: item for name, item in keys(Function).items() if name not in OWN}
@@ -119,12 +121,12 @@ def _faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _stage_faults(raw.get("stage", {}), functions)
 
 
-def _home(name: str) -> str:
-    """Where a key belongs that stands above all tables; empty for an unknown one."""
+def _homes(name: str) -> list[str]:
+    """The tables that a key belongs to; none for an unknown one."""
     homes = [f"[{table}]" for table, model in (("build", Build), ("deploy", Deploy)) if name in keys(model)]
     if name in keys(Function):
         homes = [*([] if name in OWN else ["[defaults]"]), "[function.<name>]"]
-    return f"stands above all tables, and belongs to {' or '.join(homes)}" if homes else ""
+    return homes
 
 
 def _at(text: str, where: str) -> str:
@@ -167,7 +169,7 @@ def _table_faults(table: Any, where: str, known: Mapping[str, Row]) -> Iterator[
         return
     for name, value in table.items():
         if name in known:
-            found = list(known[name].metadata["rule"].faults(value))
+            found = list(hinted_faults(known[name].metadata["rule"], value))
             if name == "aws" and value and not found:
                 from . import raw
 
@@ -176,8 +178,9 @@ def _table_faults(table: Any, where: str, known: Mapping[str, Row]) -> Iterator[
         elif where.startswith("stage.") and name in keys(Function):
             yield f"{where}.{name}", "decides what is built, and that is one for all stages"
         else:
-            reason = "belongs to one function, not to all" if name in OWN else "unknown key"
-            yield f"{where}.{name}", f"{reason}{nearest(name, known)}"
+            homes = ["one function, not to all"] if name in OWN and where == "defaults" else _homes(name)
+            reason = f"belongs to {' or '.join(homes)}" if homes else f"unknown key{nearest(name, known)}"
+            yield f"{where}.{name}", reason
 
 
 def _functions(raw: Mapping[str, Any], stage: str | None) -> tuple[Function, ...]:

@@ -31,7 +31,8 @@ def places(text: str) -> dict[Path, tuple[int, int]]:
         elif text[at] == "[":
             start, at = at, at + (2 if text.startswith("[[", at) else 1)
             table, at = _key(text, at)
-            found.setdefault(table, _position(text, start))
+            for length in range(len(table), 0, -1):
+                found.setdefault(table[:length], _position(text, start))
             at = _line_end(text, at)
         else:
             start = at

@@ -9,6 +9,7 @@ The rules are made on every run of doit, `doit list` too, so nothing is compiled
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -154,6 +155,30 @@ class Flag(Frozen):
     def schema(self) -> dict[str, Any]:
         """A boolean."""
         return {"type": "boolean"}
+
+
+def hinted_faults(rule: Rule, value: Any) -> Iterator[Fault]:
+    """The faults of a value; where another of TOML's types would do, how it is written."""
+    found = list(rule.faults(value))
+    meant = [other for other in _in_other_types(value) if not any(rule.faults(other))] if found else []
+    if meant:
+        yield "", f"must be {rule.words} (write {json.dumps(meant[0], ensure_ascii=False)})"
+    else:
+        yield from found
+
+
+def _in_other_types(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        yield from value[:1] if len(value) == 1 else ()
+    elif not isinstance(value, dict):
+        yield [value]
+    if isinstance(value, str):
+        yield from [int(value)] if re.fullmatch(r"-?\d{1,12}", value) else ()
+        yield from [value.lower() == "true"] if value.lower() in {"true", "false"} else ()
+    if isinstance(value, float) and value.is_integer():
+        yield int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
 
 
 def nearest(word: Any, known: Any) -> str:

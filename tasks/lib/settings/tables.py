@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..base.frozen import Frozen
-from .rules import NOTHING, Fault, Rule, Text, nearest
+from .rules import NOTHING, Fault, Rule, Text, hinted_faults, nearest
 
 
 class Many(Frozen):
@@ -94,7 +94,7 @@ class Shape(Frozen):
             if name not in self.keys:
                 yield f".{name}", f"unknown key{nearest(name, self.keys)}"
             else:
-                for suffix, sentence in self.keys[name].faults(item):
+                for suffix, sentence in hinted_faults(self.keys[name], item):
                     yield f".{name}{suffix}", sentence
 
     def schema(self) -> dict[str, Any]:
