@@ -243,5 +243,6 @@ def test_an_older_base_gives_an_executable_for_an_older_libc(engine: Engine, tmp
         docker(engine, "tag", made.image_id, "haskell-on-lambda-test-base:bullseye-toolchain")
         event = made.good("invoke:echo", "--local", "--payload", '{"a": 1}')
         assert json.loads(event.out)["event"] == {"a": 1}
+        made.good("binary:orders")  # GHC 8.8 and aeson 1.4: the oldest that lambda-run and lambda-run-aeson promise
     finally:
         made.purge()

@@ -54,6 +54,13 @@ def haskell_program(name: str, source: Path, *options: str) -> Path:
     return made_once(name, make, options)
 
 
+@cache
+def compiler_version() -> tuple[int, ...]:
+    """GHC's."""
+    told = subprocess.run([need("ghc"), "--numeric-version"], capture_output=True, text=True, check=True)
+    return tuple(int(part) for part in told.stdout.split("."))
+
+
 def typed_program(source: Path) -> Path:
     """One that is compiled with the sources of lambda-run and lambda-run-aeson and without a warning."""
     sources = "-i" + ":".join(str(ROOT / "hs" / name / "src") for name in ("lambda-run", "lambda-run-aeson"))

@@ -12,7 +12,7 @@ from tasks.lib.platform.fronts import PRELUDE_TYPE
 from tests.shim.handlers import program
 from tests.shim.messages import Event
 from tests.shim.runtime_api import RuntimeApi
-from tests.shim.shims import Start, Way, wait_until, ways
+from tests.shim.shims import Start, Way, compiler_version, wait_until, ways
 
 NATIVE = ways(process="native")
 
@@ -164,6 +164,8 @@ def test_the_call_stack_is_the_errors_trace(way: Way, run_handler: Start, api: R
         answer = api.ask(b'"stack"').json()
         assert answer["errorMessage"] == "with a stack"
         assert "Served.hs" in answer["stackTrace"][0]
+        thrown = api.ask(b'"odd"').json()["stackTrace"]
+        assert ["Served.hs" in line for line in thrown] == [True] * (compiler_version() >= (9, 10))
 
 
 @lasting

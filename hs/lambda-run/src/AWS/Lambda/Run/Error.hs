@@ -9,6 +9,7 @@ module AWS.Lambda.Run.Error
   )
 where
 
+import AWS.Lambda.Run.Trace (traceOf)
 import Control.Exception
   ( AsyncException (..),
     Exception,
@@ -50,11 +51,11 @@ failWith kind why = throwIO (Failure kind why [])
 -- message may be as wrong as the program that made it.
 failureOf :: SomeException -> IO Failure
 failureOf problem
-  | Just (SomeAsyncException inner) <- fromException problem = failureNamed inner (asyncName inner)
-  | SomeException inner <- problem = failureNamed inner (typeName inner)
+  | Just (SomeAsyncException inner) <- fromException problem = failureNamed inner (asyncName inner) (traceOf problem)
+  | SomeException inner <- problem = failureNamed inner (typeName inner) (traceOf problem)
 
-failureNamed :: Exception e => e -> String -> IO Failure
-failureNamed inner constructor = either wrong id <$> try (evaluate (forced (maybe shown short (fromException (toException inner)))))
+failureNamed :: Exception e => e -> String -> [String] -> IO Failure
+failureNamed inner constructor beside = either wrong id <$> try (evaluate (forced (maybe shown short (fromException (toException inner)))))
   where
     shown = whole (take limit (displayException inner))
     short failure = Failure (named (errorName failure)) (B.take limit (errorMessage failure)) (map (B.take 1000) (take 100 (errorTrace failure)))
@@ -63,7 +64,7 @@ failureNamed inner constructor = either wrong id <$> try (evaluate (forced (mayb
     wrong problem = const (Failure kind "an exception without a message" []) (problem :: SomeException)
     whole text = case break ("CallStack (from" `isPrefixOf`) (lines text) of
       (said, _ : stack) -> short (Failure kind (utf8 (intercalate "\n" said)) (map (utf8 . dropWhile (== ' ')) stack))
-      (said, []) -> Failure kind (utf8 (intercalate "\n" said)) []
+      (said, []) -> short (Failure kind (utf8 (intercalate "\n" said)) (map utf8 beside))
     forced failure = foldr seq failure (errorTrace failure)
     limit = 65536 -- characters or bytes
 

@@ -26,7 +26,8 @@ import qualified Data.ByteString.Builder as Builder
 import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Lazy as L
 import Data.Char (toUpper)
-import Data.List (intersperse)
+import Data.List (find, intersperse)
+import Data.Maybe (fromMaybe)
 import System.Environment (lookupEnv)
 import System.IO (stderr)
 import System.IO.Unsafe (unsafePerformIO)
@@ -93,5 +94,5 @@ inJson = unsafePerformIO (maybe False ((== "JSON") . map toUpper) <$> lookupEnv 
 least :: Level
 least = unsafePerformIO (levelNamed <$> lookupEnv "AWS_LAMBDA_LOG_LEVEL")
   where
-    levelNamed wanted = head ([level | level <- [minBound ..], Just (map toUpper (show level)) == fmap (map toUpper) wanted] ++ [minBound])
+    levelNamed wanted = fromMaybe minBound (find ((== fmap (map toUpper) wanted) . Just . map toUpper . show) [minBound ..])
 {-# NOINLINE least #-}

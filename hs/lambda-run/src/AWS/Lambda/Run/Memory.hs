@@ -19,7 +19,7 @@ module AWS.Lambda.Run.Memory
 where
 
 import AWS.Lambda.Run.Descriptor (Descriptor)
-import AWS.Lambda.Run.Place (Lent, isNeeded, lend)
+import AWS.Lambda.Run.Place (Alive (..), Lent, isNeeded, lend)
 import Control.Monad (void, when)
 import Data.Bits ((.|.))
 import Data.ByteString (ByteString)
@@ -84,14 +84,14 @@ takeBack :: Memory -> IO ()
 takeBack memory = readIORef (lent memory) >>= mapM_ settle
   where
     settle event = isNeeded event >>= mapM_ moveOut >> writeIORef (lent memory) Nothing
-    moveOut alive = do
+    moveOut (Alive reference) = do
       place <- readIORef (events memory)
       copy <- c_mmap nullPtr size (c_PROT_READ .|. c_PROT_WRITE) (c_MAP_PRIVATE .|. c_MAP_ANONYMOUS) (-1) 0
       when (isFailure copy) noMemory
       _ <- c_memcpy copy place size
       moved <- c_mremap copy size size (mremapMayMove .|. mremapFixed) place
       when (isFailure moved) noMemory
-      void (mkWeakIORef alive (void (c_munmap place size)))
+      void (mkWeakIORef reference (void (c_munmap place size)))
       next <- mapFile c_PROT_READ eventFile (half memory)
       when (isFailure next) noMemory
       writeIORef (events memory) next

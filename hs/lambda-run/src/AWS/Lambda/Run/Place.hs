@@ -1,3 +1,5 @@
+{-# LANGUAGE ExistentialQuantification #-}
+
 -- | Memory that is lent to one event after the other. Fresh pages for each large one would cost more than its bytes do.
 --
 -- What is lent is a 'ByteString' like any other: the garbage collector tells when nobody needs it any more.
@@ -7,6 +9,7 @@ module AWS.Lambda.Run.Place
     borrowed,
     filled,
     leastLarge,
+    Alive (..),
     Lent,
     lend,
     isNeeded,
@@ -19,27 +22,29 @@ import qualified Data.ByteString.Internal as B (fromForeignPtr, mallocByteString
 import Data.IORef
 import Data.Maybe (isJust)
 import Data.Word (Word8)
-import Foreign.ForeignPtr (withForeignPtr)
+import Foreign.ForeignPtr (newForeignPtr_, withForeignPtr)
 import Foreign.Marshal.Alloc (mallocBytes)
-import Foreign.Ptr (nullPtr)
-import GHC.ForeignPtr (Finalizers (..), ForeignPtr (..), ForeignPtrContents (..))
-import GHC.Ptr (Ptr (..))
+import Foreign.Ptr (Ptr, nullPtr)
+import GHC.ForeignPtr (ForeignPtr (..), ForeignPtrContents (..))
 import System.Mem (performMinorGC)
 import System.Mem.Weak (Weak, deRefWeak)
 
+-- | What lives as long as the bytes do. (Older GHCs do not name the type of what it holds.)
+data Alive = forall finalizers. Alive (IORef finalizers)
+
 -- | Somebody has these bytes.
-newtype Lent = Lent (Weak (IORef Finalizers))
+data Lent = forall finalizers. Lent (Weak (IORef finalizers))
 
 -- | The bytes that stand there, and what tells whether they are needed still.
 lend :: Ptr Word8 -> Int -> IO (ByteString, Lent)
-lend (Ptr address) size = do
-  alive <- newIORef NoFinalizers
+lend start size = do
+  pointer@(ForeignPtr _ (PlainForeignPtr alive)) <- newForeignPtr_ start
   weak <- mkWeakIORef alive (pure ())
-  pure (B.fromForeignPtr (ForeignPtr address (PlainForeignPtr alive)) 0 size, Lent weak)
+  pure (B.fromForeignPtr pointer 0 size, Lent weak)
 
--- | The 'IORef' that lives as long as the bytes do, where they are needed still.
-isNeeded :: Lent -> IO (Maybe (IORef Finalizers))
-isNeeded (Lent weak) = deRefWeak weak >>= maybe (pure Nothing) (const (performMinorGC >> deRefWeak weak))
+-- | 'Nothing' once nobody needs them.
+isNeeded :: Lent -> IO (Maybe Alive)
+isNeeded (Lent weak) = deRefWeak weak >>= maybe (pure Nothing) (const (performMinorGC >> fmap Alive <$> deRefWeak weak))
 
 -- | Where it is, once it was needed, and who has it.
 data Place = Place !(IORef (Ptr Word8)) !(IORef (Maybe Lent))
