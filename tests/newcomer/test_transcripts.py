@@ -8,6 +8,8 @@ import shlex
 import subprocess
 import sys
 
+import pytest
+
 from docs.pictures import plots
 from docs.pictures.terminal import picture, transcript
 from tests.newcomer.installed import Installed
@@ -25,6 +27,10 @@ def steps(lines: list[str]) -> list[tuple[str, list[str]]]:
         else:
             found[-1][1].append(line)
     return found
+
+
+def sizes(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\b(\d+(?:\.\d+)?) [kM]?B\b", line)]
 
 
 def expected(line: str) -> re.Pattern[str]:
@@ -57,7 +63,8 @@ def test_the_first_program_goes_as_the_front_page_shows_it(repository: Installed
         )
         said = [*done.stdout.splitlines(), *done.stderr.splitlines()]
         for line in lines:
-            assert any(expected(line).fullmatch(other) for other in said), (command, line, said)
+            (other,) = [other for other in said if expected(line).fullmatch(other)]
+            assert sizes(other) == pytest.approx(sizes(line), rel=0.2), (line, other)
 
 
 def test_the_plot_shows_the_tables() -> None:
