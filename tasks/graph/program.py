@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from doit import get_initial_workdir
-from doit.cmd_base import ModuleTaskLoader
+from doit.cmd_base import NamespaceTaskLoader
 from doit.doit_cmd import DoitMain
 
 from .commands import put_right
@@ -21,19 +22,19 @@ from .commands import put_right
 PACKAGE = __package__.rpartition(".")[0]
 
 
+class OwnMap(NamespaceTaskLoader):  # type: ignore[misc]
+    """Our map, loaded when doit has read its command line: lambda.toml is read in the stage that stands there."""
+
+    def setup(self, opt_values: Mapping[str, Any]) -> None:
+        """Called by doit before it wants anything of the map."""
+        del opt_values
+        self.namespace = vars(import_module(f"{PACKAGE}.dodo"))
+
+
 def run(words: Sequence[str]) -> int:
     """Run doit; with a dodo.py its loader, without one ours."""
     put_right()
-    loader = None
-    if not Path("dodo.py").is_file():
-        from doit.exceptions import InvalidDodoFile
-
-        try:
-            loader = ModuleTaskLoader(import_module(f"{PACKAGE}.dodo"))
-        except InvalidDodoFile as error:
-            print(f"ERROR: {error}", file=sys.stderr)
-            return 3
-    return int(DoitMain(loader).run(list(words)) or 0)
+    return int(DoitMain(None if Path("dodo.py").is_file() else OwnMap()).run(list(words)) or 0)
 
 
 def again(verb: str, tasks: Sequence[str]) -> tuple[list[str], str]:

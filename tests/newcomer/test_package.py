@@ -199,3 +199,18 @@ def test_watch_builds_as_it_was_started(app: Installed) -> None:
         seen += lines
     assert "own map: -f ../own map.py zip:app stage=prod\n" in seen
     assert ".  binary:app\n" in seen
+
+
+@pytest.mark.parametrize("with_dodo", [True, False])
+def test_the_stage_is_heard_with_a_dodo_py_and_without(repository: Installed, *, with_dodo: bool) -> None:
+    """A deploy to another stage than the one that was said would be the worst that a tool can do."""
+    repository.write("lambda.toml", '[function.f]\nbinary = "f"\n[stage.prod]\nmemory_mb = 777\n')
+    if with_dodo:
+        repository.write("dodo.py", IMPORT)
+    for words in (("render", "stage=prod"), ("stage=prod", "render:f")):
+        assert "memory_mb = 777" in repository.good(*words).out
+    assert "memory_mb" not in repository.good("render").out
+    refused = repository.run("render", "stage=prd")
+    assert refused.code == 3
+    assert "has no stage" in refused.err
+    assert (repository.folder / "dodo.py").exists() == with_dodo
