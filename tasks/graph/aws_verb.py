@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Act = Callable[[FunctionHandle, Any], Any]
 
 
+WIDE = 120  # characters of a line of facts
+
+
 def no_options(_: ArgumentParser) -> None:
     """Nothing but --json."""
 
@@ -55,12 +58,19 @@ def _do(project: Project, act: Act, documents: Documents, name: str, given: Any)
     result = act(find_function(project, name, lambda line: print(line, file=sys.stderr)), given)
     documents[name] = result
     if not given.json:
-        if isinstance(result, list):
-            print(*table(result), sep="\n")
-        elif line := "  ".join(
-            f"{key}: {_words(value)}" for key, value in result.items() if value not in (None, "", [])
-        ):
+        for line in table(result) if isinstance(result, list) else facts(result):
             print(line)
+
+
+def facts(found: Mapping[str, Any]) -> list[str]:
+    """Names and values on one line; where that is too long, the items of lists below it, each on its own."""
+    shown = {name: value for name, value in found.items() if value not in (None, "", [])}
+    line = "  ".join(f"{name}: {_words(value)}" for name, value in shown.items())
+    lists = {name: value for name, value in shown.items() if isinstance(value, list)}
+    if len(line) <= WIDE or not lists:
+        return [line] if line else []
+    lines = facts({name: value for name, value in shown.items() if name not in lists})
+    return lines + [row for name, value in lists.items() for row in (f"{name}:", *(f"    {item}" for item in value))]
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -73,4 +83,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.graph.aws_verb import facts
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.verbs.destroy import inventory
 from tasks.lib.aws.verbs.handle import find_function
@@ -56,6 +57,14 @@ def test_columns_are_aligned_and_empty_ones_left_out() -> None:
         "a         active  abcdef  same",
         "longer    active  abcdef  not built",
     ]
+
+
+def test_facts_are_a_line_and_long_lists_are_below_it() -> None:
+    short = {"role": "r", "made": True, "url": "", "changes": ["a", "b"]}
+    assert facts(short) == ["role: r  made: yes  changes: a, b"]
+    long = short | {"made": False, "changes": ["a" * 90, "b" * 90]}
+    assert facts(long) == ["role: r  made: no", "changes:", f"    {'a' * 90}", f"    {'b' * 90}"]
+    assert facts({"url": None}) == []
 
 
 def test_status_and_outputs_of_the_command_agree(world: World, shop: Workshop) -> None:

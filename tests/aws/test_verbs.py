@@ -150,7 +150,8 @@ def test_a_role_may_write_its_log_and_no_more(world: World) -> None:
     needs = needed_rights(project(FIRST).functions, "aws", "eu-central-1", "123456789012")
     first = ensure_role(here().aws, "fresh", needs)
     assert first["made"]
-    assert len(first["changes"]) == 3
+    assert first["changes"][0] == "+ role fresh"
+    assert len(first["changes"]) == 4
     assert ensure_role(here().aws, "fresh", needs) == {"role": first["role"], "made": False, "changes": []}
     policy = world.aws["iam"].get_role_policy(RoleName="fresh", PolicyName="haskell-on-lambda-logs")["PolicyDocument"]
     actions = {action for statement in policy["Statement"] for action in statement["Action"]}

@@ -54,7 +54,7 @@ def trust_problem(aws: Aws, role: str) -> str:
 def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry_run: bool = False) -> dict[str, Any]:
     """The role with these rights: made if it is not there, and never narrowed unless `exact`.
 
-    Returns its name or ARN, whether it is new, and the changes; DeployError for an ARN, or a role that Lambda may not
+    Returns its name or ARN, whether it was made, and the changes; DeployError for an ARN, or a role that Lambda may not
     assume.
     """
     if role.startswith("arn:"):
@@ -76,7 +76,7 @@ def ensure_role(aws: Aws, role: str, rights: Rights, *, exact: bool = False, dry
                 f"Role {role} exists and does not trust Lambda.", f"Its trust policy must be {TRUST_POLICY}"
             )
         after = rights if exact else union(there, rights)
-        changed = changes(there, after)
+        changed = [f"+ role {role}"] * new + changes(there, after)
         if changed and not dry_run:
             iam.put_role_policy(RoleName=role, PolicyName=POLICY, PolicyDocument=json.dumps(document(after)))
     return {"role": str(found["Arn"]), "made": new and not dry_run, "changes": changed}
