@@ -91,9 +91,15 @@ bool api_next(struct event *event)
     failures = 0;
     if (SHIM_PROCESS == PERSISTENT)
         memory_lend(&event->body, reply.sized ? reply.size : 0);
-    answer_is_due(&body_pace); /* it follows on its head */
-    event->whole = !reply.damaged && api_read_body(&reply, &event->body);
-    answer_came(&body_pace);
+    if (api_may_leave_rest(&reply, event)) {
+        room_for(&event->body, reply.size);
+        event->to_come = reply.size;
+        event->whole = true;
+    } else {
+        answer_is_due(&body_pace); /* it follows on its head */
+        event->whole = !reply.damaged && api_read_body(&reply, &event->body);
+        answer_came(&body_pace);
+    }
     memory_settle(&event->body);
     if (reply.status != 200)
         fail("the Runtime API answered GET next with %d: %.*s", reply.status, SHOWN(event->body));

@@ -42,6 +42,10 @@ bool api_read_head(struct reply *reply, struct event *event);
 bool api_read_body(const struct reply *reply, struct buffer *body);
 void api_settle(const struct reply *reply);
 
+/* ---- api_rest.c ---- */
+
+bool api_may_leave_rest(const struct reply *reply, const struct event *event);
+
 /* ---- api.c ---- */
 
 bool api_asks_ahead(void);

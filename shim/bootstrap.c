@@ -146,17 +146,19 @@ static struct failure reason(const struct event *event, const struct exchange *e
     case ENDED: return failure_at_end(exchange->answered);
     case TIMED_OUT: return failure_at_deadline(event);
     case TOO_LARGE: return failure_of_size();
+    case TRUNCATED: return failure_of_truncation();
     case CLOSED: return failure_of("Function.NoResponse", "closed its stdout before it had answered");
     default: return failure_of("Function.InvalidFrame", exchange->breach);
     }
 }
 
 /* The program goes first: it must not work on for a request that has been answered. */
-static void send_failure(const struct event *event, const struct exchange *exchange, enum outcome outcome)
+static void send_failure(struct event *event, const struct exchange *exchange, enum outcome outcome)
 {
     struct failure failure = reason(event, exchange, outcome);
     if (outcome != FAILED)
         child_kill();
+    api_drop_rest(event);
     if (SHIM_STREAM && exchange->answered > 0 && outcome != FAILED)
         api_stream_end(&failure);
     else
@@ -184,7 +186,7 @@ static void exchange_with_program(struct event *event)
         add_part(&exchange, head.data, head.size);
     } else {
         if (SHIM_PROCESS == PERSISTENT)
-            append_format(&head, "%s %zu\n", event->id, strlen(before) + event->body.size + behind.size);
+            append_format(&head, "%s %zu\n", event->id, strlen(before) + event->body.size + event->to_come + behind.size);
         add_part(&exchange, head.data, head.size);
         add_part(&exchange, before, strlen(before));
         add_part(&exchange, event->body.data, event->body.size);
@@ -197,6 +199,8 @@ static void exchange_with_program(struct event *event)
         release(&exchange.answer);
         release(&exchange.scan.outer);
         exchange = untried;
+        if (exchange.to == 1) /* the body came later */
+            add_part(&exchange, event->body.data, event->body.size);
         outcome = persistent(&exchange);
     }
     log_forward();
@@ -227,14 +231,14 @@ static void handle(struct event *event)
     if (error) {
         failure = failure_to_start(error);
     } else if (!event->whole) {
-        failure.type = "Runtime.TruncatedEvent";
-        append_text(&failure.message,
-                    "the connection to the Runtime API broke in the middle of the event, or its length is none");
+        failure = failure_of_truncation();
     }
-    if (failure.type)
+    if (failure.type) {
+        api_drop_rest(event);
         api_fail(event, &failure);
-    else
+    } else {
         exchange_with_program(event);
+    }
     release(&failure.message);
 }
 

@@ -10,8 +10,9 @@
      loop.c       waiting, clocks, signals, the end
      program.c    the program as a file: its command line, its environment
      child.c      the program as a child: start, end, its group
-     api_link.c   the connection to the Runtime API (api.h: what these four share)
+     api_link.c   the connection to the Runtime API (api.h: what these five share)
      api_reply.c  what it replies: HTTP/1.1
+     api_rest.c   the rest of a large event, which comes while the program reads
      api.c        events that are asked for, answers that are sent
      api_stream.c answers in pieces
      failure.c    why there is no answer
@@ -234,7 +235,7 @@ void child_stop(void);
 
 void api_open(const char *address);
 
-/* ---- api.c ---- */
+/* ---- api_rest.c ---- */
 
 struct event {
     char id[ID_LIMIT];
@@ -242,8 +243,16 @@ struct event {
     int64_t deadline_ms; /* since 1970; 0: none was given */
     char *arn, *trace, *client, *identity, *tenant;
     struct buffer body;
-    bool whole; /* false: the connection broke in the middle of the body, or its length is none */
+    size_t to_come; /* of the body, and not with us yet */
+    bool whole;     /* false: the connection broke in the middle of the body, or its length is none */
 };
+
+ssize_t api_read_rest(struct event *event);
+ssize_t api_splice_rest(struct event *event, int pipe);
+struct pollfd api_rest_interest(void);
+void api_drop_rest(struct event *event);
+
+/* ---- api.c ---- */
 
 struct failure {
     const char *type; /* (Runtime|Function).[A-Z][a-zA-Z]+, or the name that the program or lambda.toml gives */
@@ -272,6 +281,7 @@ struct failure failure_to_start(int error);
 struct failure failure_at_end(size_t thrown_away);
 bool exit_is_success(int status);
 struct failure failure_at_deadline(const struct event *event);
+struct failure failure_of_truncation(void);
 struct failure failure_of_silence(void);
 struct failure failure_of_size(void);
 struct failure failure_from_program(const char *type, const struct buffer *message);
@@ -291,15 +301,17 @@ int http_start(void);
 void http_replace(bool alone);
 void http_handle(struct event *event, int64_t until);
 
-enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED };
+enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED, TRUNCATED };
 
 struct exchange {
-    const struct event *event;
+    struct event *event;
     struct iovec parts[4]; /* what goes to its stdin; [from, to) are still to be written */
     int from, to;
     int64_t until; /* on now_ms' clock */
     struct buffer answer;
     size_t fed;                /* persistent: bytes that its stdin took */
+    bool begun;                /* persistent: it has read some of them */
+    bool truncated;            /* persistent: the event has no end */
     bool unread;               /* persistent: it ended, had served before, and read none of them */
     size_t answered;           /* bytes of the answer so far, with those that were streamed */
     struct json_scan scan;     /* of the answer, as it comes */

@@ -38,15 +38,70 @@ static void widen_pipe(const struct exchange *exchange)
         fcntl(child.in, F_SETPIPE_SZ, WIDE_PIPE);
 }
 
+/* Between the API's socket and the program's, where bytes pass us without a copy. */
+static struct {
+    int ends[2]; /* of a pipe, made when it is needed; the first is -1 when there is none */
+    size_t size; /* bytes in it */
+    bool barred; /* the kernel cannot do it */
+} passage = {.ends = {-1, -1}};
+
+/* No byte stays for another event. */
+static void clear_passage(void)
+{
+    if (passage.size > 0) {
+        close(passage.ends[0]);
+        close(passage.ends[1]);
+        passage.ends[0] = passage.ends[1] = -1;
+        passage.size = 0;
+    }
+}
+
+static bool may_pass(struct exchange *exchange)
+{
+    int waiting;
+    if (!exchange->begun)
+        exchange->begun = ioctl(child.far_in, FIONREAD, &waiting) == 0 && (size_t)waiting < exchange->fed;
+    if (exchange->begun && !passage.barred && passage.ends[0] < 0)
+        passage.barred = pipe2(passage.ends, O_CLOEXEC | O_NONBLOCK) != 0;
+    return exchange->begun && !passage.barred;
+}
+
+/* More of an event that is still to come; false when there is nothing now. */
+static bool fetch_rest(struct exchange *exchange)
+{
+    struct event *event = exchange->event;
+    ssize_t size = may_pass(exchange) ? api_splice_rest(event, passage.ends[1]) : -1;
+    if (size > 0) {
+        passage.size = (size_t)size;
+        return true;
+    }
+    if (!exchange->begun || passage.barred || (size < 0 && errno == EINVAL)) {
+        size = api_read_rest(event);
+        if (size > 0) {
+            exchange->parts[exchange->from = 0] = (struct iovec){event->body.data + event->body.size - size, (size_t)size};
+            exchange->to = 1;
+            return true;
+        }
+    }
+    exchange->truncated = size == 0 || (errno != EAGAIN && errno != EINTR);
+    return false;
+}
+
 /* Hand over what the program takes now; false when it has closed its stdin. */
 static bool feed(struct exchange *exchange)
 {
-    while (exchange->from < exchange->to) {
+    while (exchange->from < exchange->to || passage.size > 0 || (exchange->event->to_come > 0 && fetch_rest(exchange))) {
         struct iovec *part = exchange->parts + exchange->from;
-        ssize_t size = writev(child.in, part, exchange->to - exchange->from);
+        const bool passes = passage.size > 0;
+        ssize_t size = passes ? splice(passage.ends[0], NULL, child.in, NULL, passage.size, SPLICE_F_NONBLOCK)
+                              : writev(child.in, part, exchange->to - exchange->from);
         if (size < 0)
             return errno == EAGAIN || errno == EINTR;
         exchange->fed += (size_t)size;
+        if (passes) {
+            passage.size -= (size_t)size;
+            continue;
+        }
         for (; exchange->from < exchange->to && (size_t)size >= part->iov_len; part++, exchange->from++)
             size -= (ssize_t)part->iov_len;
         if (exchange->from < exchange->to) {
@@ -67,7 +122,7 @@ static void see_unread(struct exchange *exchange)
 
 static bool is_fed(const struct exchange *exchange)
 {
-    return exchange->from == exchange->to;
+    return exchange->from == exchange->to && passage.size == 0 && exchange->event->to_come == 0;
 }
 
 /* Read at most `size` bytes of stdout; -1: nothing there now, 0: no more will come. */
@@ -106,7 +161,8 @@ static bool await_program(const struct exchange *exchange)
     struct pollfd ends[2];
     nfds_t count = 0;
     if (child.in >= 0 && !is_fed(exchange))
-        ends[count++] = (struct pollfd){.fd = child.in, .events = POLLOUT};
+        ends[count++] = exchange->from < exchange->to || passage.size > 0 ? (struct pollfd){.fd = child.in, .events = POLLOUT}
+                                                                          : api_rest_interest();
     if (child.out >= 0)
         ends[count++] = (struct pollfd){.fd = child.out, .events = POLLIN};
     return loop_wait(ends, count, exchange->until);
@@ -373,6 +429,7 @@ static void begin_line(void)
         log_line("\n", 1);
     }
     persistent_reset();
+    clear_passage();
 }
 
 enum outcome persistent(struct exchange *exchange)
@@ -385,6 +442,8 @@ enum outcome persistent(struct exchange *exchange)
             see_unread(exchange);
             child_close_in();
         }
+        if (exchange->truncated)
+            return TRUNCATED;
         if (is_fed(exchange) && !due)
             answer_is_due(&pace);
         due = is_fed(exchange);

@@ -100,6 +100,13 @@ struct failure failure_at_deadline(const struct event *event)
     return failure;
 }
 
+struct failure failure_of_truncation(void)
+{
+    struct failure failure = {.type = "Runtime.TruncatedEvent"};
+    append_text(&failure.message, "the connection to the Runtime API broke in the middle of the event, or its length is none");
+    return failure;
+}
+
 struct failure failure_of_silence(void)
 {
     struct failure failure = {.type = "Function.NoResponse"};

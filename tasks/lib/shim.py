@@ -30,7 +30,7 @@ from .settings.words import Input, Process, Response, StageInPath
 GROUND_SOURCES = (
     "text.c", "base64.c", "json_text.c", "json.c", "record.c", "log.c", "memory.c", "loop.c", "program.c", "child.c",
 )  # fmt: skip
-API_SOURCES = ("api_link.c", "api_reply.c", "api.c", "api_stream.c")
+API_SOURCES = ("api_link.c", "api_reply.c", "api_rest.c", "api.c", "api_stream.c")
 SOURCES = (  # each uses only those before it
     *GROUND_SOURCES,
     *API_SOURCES,

@@ -106,6 +106,7 @@ static int good(void)
 #include "api.c"
 #include "api_link.c"
 #include "api_reply.c"
+#include "api_rest.c"
 #include "api_stream.c"
 #include "base64.c"
 #include "child.c"

@@ -173,19 +173,22 @@ class RuntimeApi:
         interim = b"\r\nHTTP/1.1 100 Continue\r\n\r\n" if manner == "shouting" else b""
         head = interim + b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"
         pieces: Iterable[bytes] = [head, body]
+        pause_s = 0.001 if manner == "drip" else 0.0
         if manner == "chunked":
             pieces = [head, *chunks(body, 1000)]
         elif manner == "drip":
             whole = head + body
             pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+        elif manner in {"spurts", "stalls"}:
+            step, pause_s = (70_001, 0.002) if manner == "spurts" else (len(body) // 2, 3)
+            pieces = [head, *(body[at : at + step] for at in range(0, len(body), step))]
         elif manner == "chatty":
             pieces = [head + body + b"HTTP/1.1 202 of nothing"]
         elif manner == "cut":
             pieces = [head, body[: len(body) // 2]]
         for piece in pieces:
             connection.sendall(piece)
-            if manner == "drip":
-                time.sleep(0.001)
+            time.sleep(pause_s)
         return manner not in {"closing", "cut", "vanish"}  # vanish: without a word
 
 
