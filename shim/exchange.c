@@ -66,6 +66,12 @@ static bool may_pass(struct exchange *exchange)
     return exchange->begun && !passage.barred;
 }
 
+/* Whether that error says no more than that there is nothing yet. */
+static bool may_come(int error)
+{
+    return error == EAGAIN || error == EINTR;
+}
+
 /* More of an event that is still to come; false when there is nothing now. */
 static bool fetch_rest(struct exchange *exchange)
 {
@@ -75,7 +81,7 @@ static bool fetch_rest(struct exchange *exchange)
         passage.size = (size_t)size;
         return true;
     }
-    if (!exchange->begun || passage.barred || (size < 0 && errno == EINVAL)) {
+    if (!exchange->begun || passage.barred || (size < 0 && !may_come(errno))) {
         size = api_read_rest(event);
         if (size > 0) {
             exchange->parts[exchange->from = 0] = (struct iovec){event->body.data + event->body.size - size, (size_t)size};
@@ -83,7 +89,7 @@ static bool fetch_rest(struct exchange *exchange)
             return true;
         }
     }
-    exchange->truncated = size == 0 || (errno != EAGAIN && errno != EINTR);
+    exchange->truncated = size == 0 || !may_come(errno);
     return false;
 }
 

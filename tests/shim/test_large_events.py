@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.shim.runtime_api import RuntimeApi
-from tests.shim.shims import Start, Way, ways
+from tests.shim.shims import PROGRAMS, Start, Way, ways
+from tests.store import made_once
+from tests.support import need
 
 PERSISTENT = ways(("bootstrap", "checked"), process="persistent")
 STREAMS = [way.but(response="stream") for way in PERSISTENT]
 persistent = pytest.mark.parametrize("way", PERSISTENT, ids=str)
+
+
+class Refused(Way):
+    """Where the kernel refuses to hand on bytes uncopied."""
+
+    def pack(self, folder: Path, program: Path) -> list[str]:
+        command = [need("gcc"), str(PROGRAMS / "no_splice.c"), "-o"]
+        refusing = made_once("no-splice", lambda target: subprocess.run([*command, target], check=True))
+        return [str(refusing), *super().pack(folder, program)]
 
 
 def event_of(size: int) -> bytes:
@@ -27,7 +39,10 @@ def script(folder: Path, lines: str) -> Path:
     return program
 
 
-@pytest.mark.parametrize("way", [*PERSISTENT, *STREAMS], ids=str)
+REFUSED = [Refused(way.shim, way.settings) for way in PERSISTENT]
+
+
+@pytest.mark.parametrize("way", [*PERSISTENT, *STREAMS, *REFUSED], ids=str)
 def test_a_large_event_comes_whole_whatever_the_pieces(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         for size in (65_535, 65_536, 65_537, 300_001, 1_000_003, 6_000_000):
