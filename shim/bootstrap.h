@@ -18,7 +18,11 @@
      failure.c    why there is no answer
      envelope.c   the event with its context around it
      exchange.c   one event in, one answer out, both at the same time
-     bootstrap.c  settings, start-up, the loop: next event → program → one answer
+     per_event.c  a process an event
+     persistent.c a process for all events: frames
+     http.c       the program is a web server (http.h: its parts)
+     handle.c     one event: the program that waits for it, exactly one answer
+     bootstrap.c  start-up, the loop: the next event
 
    Each file uses only those above it. Everything runs in one thread, and everything that waits waits in `loop_wait`. */
 #ifndef BOOTSTRAP_H
@@ -295,12 +299,6 @@ void append_context(struct buffer *out, const struct event *event);
 
 /* ---- exchange.c ---- */
 
-/* ---- http.c, where the program is a web server ---- */
-
-int http_start(void);
-void http_replace(bool alone);
-void http_handle(struct event *event, int64_t until);
-
 enum outcome { GOING_ON, ANSWERED, FAILED, ENDED, TIMED_OUT, CLOSED, TOO_LARGE, BREACH, ABANDONED, TRUNCATED };
 
 struct exchange {
@@ -321,9 +319,34 @@ struct exchange {
     const char *breach;        /* persistent: how the program broke the frames */
 };
 
+bool feed(struct exchange *exchange);
+bool is_fed(const struct exchange *exchange);
+void see_unread(struct exchange *exchange);
+void clear_passage(void);
+ssize_t read_out(char *into, size_t size);
+enum outcome take(struct exchange *exchange, size_t size);
+bool await_program(const struct exchange *exchange);
+
+/* ---- per_event.c ---- */
+
 enum outcome per_event(struct exchange *exchange);
+
+/* ---- persistent.c ---- */
+
 enum outcome persistent(struct exchange *exchange);
 void persistent_idle(void);
 void persistent_reset(void);
+
+/* ---- http.c, where the program is a web server ---- */
+
+int http_start(void);
+void http_replace(bool alone);
+void http_handle(struct event *event, int64_t until);
+
+/* ---- handle.c ---- */
+
+int first_start(void);
+void prestart(void);
+void handle(struct event *event);
 
 #endif

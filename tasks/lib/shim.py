@@ -37,6 +37,9 @@ SOURCES = (  # each uses only those before it
     "failure.c",
     "envelope.c",
     "exchange.c",
+    "per_event.c",
+    "persistent.c",
+    "handle.c",
     "bootstrap.c",
 )
 HTTP_SOURCES = (  # of a web server
@@ -161,7 +164,7 @@ def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Seq
 
 def sources_of(settings: ShimSettings) -> tuple[str, ...]:
     """The C files of a bootstrap with these settings, in order."""
-    return (*SOURCES[:-1], *(HTTP_SOURCES if settings.http else ()), SOURCES[-1])
+    return (*SOURCES[:-2], *(HTTP_SOURCES if settings.http else ()), *SOURCES[-2:])
 
 
 def compilers(architecture: str) -> tuple[str, ...]:

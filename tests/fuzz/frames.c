@@ -1,4 +1,4 @@
-/* Whatever a persistent program writes: exchange.c finds the answer that the model finds, in one piece, byte by byte, and by
+/* Whatever a persistent program writes: persistent.c finds the answer that the model finds, in one piece, byte by byte, and by
    thirteen bytes, in the stream and in the memory that they share. The model is written from shim/README.md. */
 #include "shim.h"
 
@@ -94,6 +94,7 @@ struct pollfd api_rest_interest(void)
     return (struct pollfd){.fd = -1};
 }
 #include "exchange.c"
+#include "persistent.c"
 
 static int fake_ppoll(struct pollfd *all, nfds_t count, const struct timespec *limit, const sigset_t *open)
 {
