@@ -106,6 +106,8 @@ def doit(words: list[str]) -> int:
     stand_in(Path.cwd())
     os.chdir(folder)
     sys.path.insert(0, str(folder))
+    if not Path("dodo.py").is_file():
+        name_command("haskell-on-lambda")  # plain doit would find no dodo.py
     sys.argv[1:] = words
     from .graph.program import run
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import products
 from .graph.reporter import GREEN, RED, YELLOW, coloured_text
 from .graph.verb import Line, Verb, json_option, parse_with
+from .lib.base.errors import typable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -46,9 +47,9 @@ def act(project: Project, given: Any) -> int:
     width = max(len(item.name) for item in found)
     for item in found:
         mark = ("ok", GREEN) if item.good else ("lacks", YELLOW) if item.optional else ("lacks", RED)
-        print(f"{coloured_text(f'{mark[0]:5}', mark[1], sys.stdout)}  {item.name:{width}}  {item.detail}")
+        print(f"{coloured_text(f'{mark[0]:5}', mark[1], sys.stdout)}  {item.name:{width}}  {typable(item.detail)}")
         if not item.good and item.cure:
-            print(f"{'':{width + 9}}→ {item.cure}")
+            print(f"{'':{width + 9}}→ {typable(item.cure)}")
     return 0 if able else 1
 
 

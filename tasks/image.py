@@ -16,7 +16,7 @@ from .graph.state import once_for
 from .graph.task import removal, show, task
 from .lib import builder
 from .lib.base import derived, files
-from .lib.base.errors import EngineError
+from .lib.base.errors import EngineError, typable
 from .lib.base.resources import resource
 from .lib.base.walk import walk
 from .lib.platform.layout import DATA
@@ -43,7 +43,7 @@ def define(project: Project) -> Stage:
 
             with suppress(EngineError):  # an engine that is not there holds nothing back
                 for thing in docker.inventory(products.CACHE):
-                    print(f"left in the container engine (doit purge removes it): {thing}")
+                    print(typable(f"left in the container engine (doit purge removes it): {thing}"))
         removal([products.IMAGE, products.WORK, products.CACHE, products.REPORT, *obsolete_products(project)], dryrun)
 
     return task(

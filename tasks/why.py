@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .graph.verb import Line, Verb, parse_with
+from .lib.base.errors import typable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -23,7 +24,7 @@ def define(project: Project) -> Verb:
     def act(given: Any) -> int:
         from .graph import reasons
 
-        print("\n".join(reasons.reasons_for(given.task or zips)))
+        print(typable("\n".join(reasons.reasons_for(given.task or zips))))
         return 0
 
     return Verb("why", "why a task would run now, or would not: doit why zip:<fn>", Line(parse_with(options)), act)

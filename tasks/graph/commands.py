@@ -27,7 +27,7 @@ from doit.cmdparse import CmdParseError
 from doit.doit_cmd import DoitConfig, DoitMain
 from doit.exceptions import InvalidCommand, InvalidDodoFile
 
-from ..lib.base.errors import file_error
+from ..lib.base.errors import file_error, typable
 from ..lib.base.streams import give_up_output, open_streams, settle, speak_utf8
 from .refusal import refuse
 
@@ -71,6 +71,8 @@ def nearest(name: str, known: Sequence[str]) -> list[str]:
     return (same_verb or near)[:NEAR]
 
 
+NO_MAP = """There is no dodo.py here, which plain doit reads.
+  → haskell-on-lambda takes the same words and needs none; haskell-on-lambda init writes one."""
 _doits_plugins = plugin.entry_points_impl()
 _doits_load = NamespaceTaskLoader.load_tasks
 _doits_invalid, _doits_unparsed = InvalidCommand.__str__, CmdParseError.__str__
@@ -160,7 +162,7 @@ def _invalid(error: InvalidCommand) -> str:
             return _refuse_with(said)
         error.not_found = strange[1]
     near = nearest(error.not_found, _known)
-    meant = f"Did you mean {' or '.join(near)}?" if near else f"{error.bin_name} list shows the tasks."
+    meant = f"Did you mean {' or '.join(near)}?" if near else typable("doit list shows the tasks.")
     message = f"There is no task or command {error.not_found}."
     refuse(message, meant)
     return f"{message}\n  → {meant}"
@@ -172,12 +174,14 @@ def _unknown_option(error: CmdParseError) -> str:
     said = re.sub(INTERNALS, r"; got \1", text)
     command = next((word for word in sys.argv[1:] if word in COMMANDS), "run")
     of = "a run" if command == "run" else command
-    return _refuse_with(f"{said}\n  → doit help {command} shows the options of {of}." if said != text else text)
+    act = typable(f"doit help {command} shows the options of {of}.")
+    return _refuse_with(f"{said}\n  → {act}" if said != text else text)
 
 
 def _invalid_file(error: InvalidDodoFile) -> str:
     """No dodo.py, no such folder, or a lambda.toml that is wrong."""
-    return _refuse_with(Exception.__str__(error))
+    text = Exception.__str__(error)
+    return _refuse_with(NO_MAP if text.startswith("Could not find dodo file") else text)
 
 
 def _refuse_with(text: str) -> str:
@@ -204,7 +208,7 @@ def _help(self: Help, pos_args: Sequence[str]) -> Any:
     task = next((task for task in self.task_list if task.name == pos_args[0]), None)
     if task is not None and hasattr(task, "line"):
         try:
-            task.line.parse(f"doit {task.name}", ["--help"])
+            task.line.parse(typable(f"doit {task.name}"), ["--help"])
         except SystemExit:
             return True
     if not _doits_help(self, pos_args):
@@ -218,7 +222,7 @@ def _dump(command: DumpDB, opt_values: dict[str, Any], pos_args: Sequence[str]) 
     if not path.is_file():
         path = Path(".doit.db")
     if not path.is_file():
-        raise InvalidCommand(f"There is no {path} yet.\n  → doit writes it when it has run a task.")
+        raise InvalidCommand(f"There is no {path} yet.\n  → It is written when a task has run.")
     if path.read_bytes()[:6] != b"SQLite":
         return _doits_dump(command, opt_values, pos_args)
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)

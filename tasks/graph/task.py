@@ -28,7 +28,7 @@ from doit.exceptions import TaskFailed
 from doit.task import Task
 
 from ..lib.base import derived
-from ..lib.base.errors import MORE_MEMORY, BuildError, file_error
+from ..lib.base.errors import MORE_MEMORY, BuildError, file_error, typable
 from . import bars, order  # noqa: F401 - order is loaded for its effect
 from . import recipe as code
 from .lock import lock
@@ -166,7 +166,7 @@ def show(name: str, line: str) -> None:
 
 def warn(name: str, text: str) -> None:
     """Print a warning about one function to stderr; the task goes on."""
-    bars.say(f"   {coloured_text('warning', YELLOW)} for {name}: {text}")
+    bars.say(f"   {coloured_text('warning', YELLOW)} for {name}: {typable(text)}")
 
 
 # escape sequences (ECMA-48: CSI, strings such as a title, two-byte ones) and control characters but the tab

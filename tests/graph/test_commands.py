@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_dumpdb_shows_what_is_remembered(tiny: Workshop, module: str) -> None:
 def test_an_unknown_option_is_one_sentence(still: Workshop, module: str, words: list[str], helps: str) -> None:
     run = said(still, module, *words)
     assert run.returncode == 3
-    assert f"doit help {helps}" in run.stderr
+    assert f" help {helps} shows" in run.stderr
     assert "CmdOption" not in run.stderr
 
 
@@ -178,7 +179,10 @@ def test_ctrl_c_before_the_tasks_are_known_ends_doit_without_a_traceback(tiny: W
 def test_an_empty_word_is_no_task(still: Workshop, module: str, words: list[str]) -> None:
     run = said(still, module, *words)
     assert run.returncode == 3
-    assert run.stderr == 'ERROR: There is no task or command "".\n  \u2192 doit list shows the tasks.\n'
+    command = "(?:doit|haskell-on-lambda)" if module == "tasks" else "doit"  # as PATH has it
+    assert re.fullmatch(
+        f'ERROR: There is no task or command ""\\.\n  \u2192 {command} list shows the tasks\\.\n', run.stderr
+    )
 
 
 CLOSED = (">&-", "2>&-", "<&- >&- 2>&-", "| true", ">/dev/full")

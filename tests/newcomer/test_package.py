@@ -214,3 +214,34 @@ def test_the_stage_is_heard_with_a_dodo_py_and_without(repository: Installed, *,
     assert refused.code == 3
     assert "has no stage" in refused.err
     assert (repository.folder / "dodo.py").exists() == with_dodo
+
+
+SAID = [
+    ("lst",),
+    ("zip", "--nope"),
+    ("help", "render"),
+    ("render", "--nope"),
+    ("dumpdb",),
+    ("why", "qqqq"),
+    ("doctor",),
+]
+SAID += [("diff",), ("zip:f",), ("oci", "x"), ("logs:f",), ("destroy:f",), ("outputs",)]
+
+
+@pytest.mark.parametrize("words", SAID, ids=" ".join)
+def test_without_a_dodo_py_no_sentence_names_a_command_that_needs_one(
+    repository: Installed, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain doit stands in PATH, and would find no dodo.py."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    repository.write("lambda.toml", '[function.f]\nbinary = "f"\nrole = "r"\n')
+    run = repository.run(*words)
+    assert not re.search(r"(?<![\w./-])doit(?= [a-z])", run.out + run.err), run
+
+
+def test_plain_doit_without_a_dodo_py_names_the_command_that_needs_none(repository: Installed) -> None:
+    repository.write("lambda.toml", '[function.f]\nbinary = "f"\n')
+    for words in ((), ("list",), ("deploy", "--json")):
+        run = repository.run(*words, module="doit")
+        assert run.code == 3
+        assert "haskell-on-lambda init writes one" in run.err

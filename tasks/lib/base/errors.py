@@ -42,7 +42,7 @@ LIMITS = {
 NOT_OF_THE_FILE = LOST | LIMITS.keys()  # errors of this machine
 NO_MEMORY = r"cannot allocate memory|out of memory|memory exhausted|heap exhausted|failed to map segment|bad_alloc"
 MORE_MEMORY = f"{LIMITS[errno.ENOMEM]}, and run the same command again."
-COMMAND = r"\bdoit(?= [a-z])"  # in our sentences
+COMMAND = r"(?<![\w./])doit(?= [a-z]|\.$|`)"  # in our sentences
 _command = ["doit"]
 
 

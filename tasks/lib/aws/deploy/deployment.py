@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ...base import processes
-from ...base.errors import DeployError, UsageError
+from ...base.errors import DeployError, UsageError, typable
 from ...settings.references import Reference
 from ..errors import errors_while
 from ..events import wiring
@@ -233,7 +233,8 @@ class Deployment:
         if there and not function.fronts and fronts.is_at_risk(function):
             qualifier = {} if desired.alias is None else {"Qualifier": desired.alias}
             services = fronts.invokers(self.aws.client("lambda"), desired.name, qualifier)
-        events = () if there or not function.triggers else (f"its triggers are made by doit events:{function.name}.",)
+        made_by = typable(f"its triggers are made by doit events:{function.name}.")
+        events = () if there or not function.triggers else (made_by,)
         return (*fronts.notes(function, services), *events)
 
 
