@@ -192,6 +192,21 @@ def test_an_asynchronous_exception_is_answered_before_the_program_goes(
             assert shim.process.wait(5) != 0
 
 
+@lasting
+@pytest.mark.parametrize("options", [(), ("-threaded",)], ids=["one thread", "threaded"])
+def test_what_is_thrown_behind_an_answer_tears_none(
+    way: Way, options: tuple[str, ...], run_handler: Start, api: RuntimeApi
+) -> None:
+    api.interim = b"HTTP/1.1 100 Continue\r\n\r\n"  # and the answer is read a while later
+    with run_handler(way, *options) as shim:
+        assert len(api.ask(b'"linked late"').body) == 6_000_002
+        if way.settings.process == "native":
+            assert shim.process.wait(5) != 0
+        else:
+            assert api.ask(b'"nap"').json()["errorType"] == "ThreadKilled", "it meets the next event"
+            assert api.ask(b"1").body == b"1"
+
+
 @native
 def test_a_handler_that_cannot_be_interrupted_is_answered_for(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way) as shim:
@@ -258,3 +273,10 @@ def test_threads_answer_several_events_at_once(way: Way, run_handler: Start, api
         assert shim.process.poll() is None, "what was thrown at one thread ends no other"
         assert api.ask(b"1").body == b"1"
         assert shim.descriptors() < 40
+        before = len(api.posts)
+        late = [Event(b'"linked soon"') for _ in range(400)]  # meets the wait for the next event, or that one
+        for event in late:
+            api.events.put(event)
+        for event in late:
+            api.answer_to(event.id)
+        assert len(api.posts) == before + 400

@@ -3,15 +3,15 @@
 -- | A program with hs/lambda-run that does what its event asks for.
 module Main (main) where
 
+import qualified AWS.Lambda.Run as Lambda
+import qualified AWS.Lambda.Run.Log as Log
 import Control.Concurrent (forkFinally, forkIO, myThreadId, newEmptyMVar, putMVar, takeMVar, threadDelay, throwTo, yield)
 import Control.Exception (AsyncException (..), Exception, SomeException, catch, evaluate, throwIO, uninterruptibleMask_)
 import Control.Monad (forever)
 import qualified Data.ByteString.Char8 as B
 import Data.IORef (IORef, atomicModifyIORef', newIORef, readIORef)
-import qualified AWS.Lambda.Run as Lambda
-import qualified AWS.Lambda.Run.Log as Log
 import System.Environment (lookupEnv)
-import System.Exit (exitWith, ExitCode (..))
+import System.Exit (ExitCode (..), exitWith)
 import System.IO (hClose, stdout)
 import System.IO.Unsafe (unsafePerformIO)
 
@@ -26,8 +26,8 @@ instance Exception Odd'
 
 main :: IO ()
 main = Lambda.runAnswers begin $ \served context event -> do
-    before <- atomicModifyIORef' served (\n -> (n + 1, n))
-    maybe (Lambda.Whole <$> whole before context event) pure (streamed event)
+  before <- atomicModifyIORef' served (\n -> (n + 1, n))
+  maybe (Lambda.Whole <$> whole before context event) pure (streamed event)
   where
     begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)
     ticking ticks = threadDelay 1000 >> atomicModifyIORef' ticks (\n -> (n + 1, ())) >> ticking ticks
@@ -77,6 +77,12 @@ main = Lambda.runAnswers begin $ \served context event -> do
         self <- myThreadId
         _ <- forkIO (throwTo self ThreadKilled)
         "" <$ threadDelay 10000000
+      "\"linked soon\"" -> do
+        self <- myThreadId
+        "1" <$ forkIO (threadDelay 1000 >> throwTo self ThreadKilled)
+      "\"linked late\"" -> do
+        self <- myThreadId
+        B.concat ["\"", B.replicate 6000000 'x', "\""] <$ forkIO (threadDelay 50000 >> throwTo self ThreadKilled)
       "\"masked\"" -> "\"never\"" <$ uninterruptibleMask_ (threadDelay 3000000)
       "\"nap\"" -> "1" <$ threadDelay 300000
       "\"ticks\"" -> do
@@ -87,12 +93,12 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"context\"" -> do
         left <- Lambda.remainingMs context
         pure . B.pack . show $
-          [ show (B.unpack (Lambda.requestId context))
-          , maybe "" B.unpack (Lambda.invokedFunctionArn context)
-          , maybe "" B.unpack (Lambda.traceId context)
-          , maybe "" B.unpack (Lambda.clientContext context)
-          , maybe "" B.unpack (Lambda.functionName context)
-          , maybe "" show (Lambda.memoryLimitMb context)
-          , show (maybe False (\ms -> ms > 8000 && ms <= 10000) left)
+          [ show (B.unpack (Lambda.requestId context)),
+            maybe "" B.unpack (Lambda.invokedFunctionArn context),
+            maybe "" B.unpack (Lambda.traceId context),
+            maybe "" B.unpack (Lambda.clientContext context),
+            maybe "" B.unpack (Lambda.functionName context),
+            maybe "" show (Lambda.memoryLimitMb context),
+            show (maybe False (\ms -> ms > 8000 && ms <= 10000) left)
           ]
       _ -> pure event

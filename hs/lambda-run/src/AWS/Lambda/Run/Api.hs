@@ -14,7 +14,7 @@ import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
 import AWS.Lambda.Run.Reader (Gone (..))
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
-import Control.Exception (Handler (..), SomeAsyncException (..), SomeException, catch, catches, evaluate, onException, throwIO, try)
+import Control.Exception (Handler (..), SomeAsyncException (..), SomeException, catch, catches, evaluate, mask, onException, throwIO, try, uninterruptibleMask_)
 import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -32,20 +32,26 @@ import Text.Read (readMaybe)
 type Answering = Context -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
 
 -- | Serve the API at @host:port@ for ever, as many events at once as Lambda sends. A handler that has not answered shortly
--- before the deadline is ended by an exception, and the event fails.
+-- before the deadline is ended by an exception, and the event fails. What is thrown at a thread is its handler's, or comes
+-- while no event is there: it tears no answer.
 serve :: String -> Context -> Answering -> IO ()
-serve location constants handler = do
+serve location constants handler = mask $ \restore -> serveMasked location constants (\context event -> restore . handler context event)
+
+serveMasked :: String -> Context -> Answering -> IO ()
+serveMasked location constants handler = do
   several <- maybe 1 id . (>>= readMaybe) <$> lookupEnv "AWS_LAMBDA_MAX_CONCURRENCY"
   if several < (2 :: Int)
-    then newVariable "_X_AMZN_TRACE_ID" >>= \setTrace -> serveAlone location id constants setTrace handler
+    then newVariable "_X_AMZN_TRACE_ID" >>= \setTrace -> serveAlone location id id constants setTrace handler
     else do
       logAt Info constants [] marker
       ended <- newEmptyMVar
-      replicateM_ several $ forkFinally (lasting (serveAlone location askAhead constants (const (pure ())) handler)) (putMVar ended)
+      replicateM_ several $ forkFinally (lasting (serveAlone location lasting askAhead constants (const (pure ())) handler)) (putMVar ended)
       takeMVar ended >>= either throwIO pure -- when one goes, all go
-  where
-    -- What was thrown at one thread is no matter of the others, whose events are under way.
-    lasting serving = try serving >>= either (\(SomeAsyncException _) -> lasting serving) pure
+
+-- | Whatever asynchronous exceptions come. What was thrown at one thread is no matter of the others, whose events are under
+-- way; nor of the next event, which may be on its way already.
+lasting :: IO a -> IO a
+lasting action = try action >>= either (\(SomeAsyncException _) -> lasting action) pure
 
 -- | The bootstrap looks for this text in the program: with it, one process is enough for several events at once.
 marker :: ByteString
@@ -56,19 +62,19 @@ marker = "lambda-run serves several events at once"
 failInit :: String -> Failure -> IO ()
 failInit location failure = do
   api <- newApi location
-  _ <- request api "POST" "init/error" [errorType failure] (errorDocument failure)
+  _ <- post api "init/error" [errorType failure] (errorDocument failure)
   hangUp api
 
 errorType :: Failure -> (ByteString, ByteString)
 errorType failure = ("Lambda-Runtime-Function-Error-Type", headerName (errorName failure))
 
 -- | One event after the other.
-serveAlone :: String -> (Api -> Api) -> Context -> (Maybe ByteString -> IO ()) -> Answering -> IO ()
-serveAlone location asking constants setTrace handler = do
+serveAlone :: String -> (IO Reply -> IO Reply) -> (Api -> Api) -> Context -> (Maybe ByteString -> IO ()) -> Answering -> IO ()
+serveAlone location waiting asking constants setTrace handler = do
   api <- asking <$> newApi location
   watch <- newWatch
   flip onException (hangUp api) . forever $ do
-    reply <- next api
+    reply <- waiting (next api)
     -- For good: Lambda wants us to go, and asking again would spin.
     unless (replyStatus reply == 200) . giveUp $ "answered GET next with " ++ show (replyStatus reply)
     let context = contextOf constants (replyHeaders reply)
@@ -79,7 +85,7 @@ serveAlone location asking constants setTrace handler = do
     stream <- newStream api (path <> "/response") invocation
     let complain to failure = do
           logFailure context failure
-          request to "POST" (path <> "/error") (errorType failure : invocation) (errorDocument failure)
+          post to (path <> "/error") (errorType failure : invocation) (errorDocument failure)
         -- The handler cannot be interrupted: answer for it by another connection, and end the program.
         end = do
           other <- newApi location
@@ -92,8 +98,8 @@ serveAlone location asking constants setTrace handler = do
     tried <- try $ case replyBody reply of
       Just event -> withDeadline watch end context (handler context event (write stream)) >>= judge context (isOpen stream)
       Nothing -> pure (Left (Failure "Runtime.TruncatedEvent" "the connection to the Runtime API broke in the middle of the event" []))
-    told <- case tried of
-      Right (Right (Just answer)) -> request api "POST" (path <> "/response") invocation answer
+    told <- uninterruptibleMask_ $ case tried of
+      Right (Right (Just answer)) -> post api (path <> "/response") invocation answer
       Right (Right Nothing) -> endStream stream Nothing
       Right (Left failure) -> failed api failure
       Left problem -> do

@@ -12,7 +12,7 @@ import AWS.Lambda.Run.Error (Failure (..), failureOf)
 import AWS.Lambda.Run.Memory
 import AWS.Lambda.Run.Place (newPlace)
 import AWS.Lambda.Run.Reader (newReader, readExactly, readLine)
-import Control.Exception (SomeException, evaluate, throwIO, try)
+import Control.Exception (SomeException, evaluate, mask, throwIO, try, uninterruptibleMask_)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
@@ -24,8 +24,12 @@ import System.IO (hPutStrLn, stderr)
 type Answering = ByteString -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
 
 -- | Serve one frame after the other to the end of stdin. @shown@ is what stands for a head in front of a stream.
+-- What is thrown at this thread is the handler's: it tears no frame.
 frames :: Descriptor -> (Head -> ByteString) -> Answering -> IO ()
-frames out shown handler = do
+frames out shown handler = mask $ \restore -> masked out shown (\request event write -> restore (handler request event write))
+
+masked :: Descriptor -> (Head -> ByteString) -> Answering -> IO ()
+masked out shown handler = do
   nothing <- openNothing
   large <- newPlace
   input <- takeOver 0 nothing >>= newReader large -- a handler that reads stdin would take the next event's bytes
@@ -67,8 +71,8 @@ frames out shown handler = do
     give (Just memory) request answer
       | B.length answer >= least = placeAnswer memory answer >>= maybe (send request " " "" answer) (told request answer)
     give _ request answer = send request " " "" answer
-    told request answer offset = writeAll out (B.concat [request, " @", shownInt offset, " ", shownInt (B.length answer), "\n"]) B.empty
+    told request answer offset = uninterruptibleMask_ $ writeAll out (B.concat [request, " @", shownInt offset, " ", shownInt (B.length answer), "\n"]) B.empty
     complain request failure = send request " error " (" " <> errorName failure) (errorMessage failure)
-    send request word kind answer = writeAll out (B.concat [request, word, shownInt (B.length answer), kind, "\n"]) answer
+    send request word kind answer = uninterruptibleMask_ $ writeAll out (B.concat [request, word, shownInt (B.length answer), kind, "\n"]) answer
     shownInt = C.pack . show
     least = 65536 -- bytes: smaller ones cost no more in the pipe

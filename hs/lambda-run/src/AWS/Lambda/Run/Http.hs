@@ -8,7 +8,7 @@ module AWS.Lambda.Run.Http
     askAhead,
     notAhead,
     next,
-    request,
+    post,
     beginChunks,
     sendChunk,
     endChunks,
@@ -21,11 +21,11 @@ where
 import AWS.Lambda.Run.Context (nowMs)
 import AWS.Lambda.Run.Descriptor (Descriptor, close, writeAll)
 import AWS.Lambda.Run.Place (Place, newPlace)
-import AWS.Lambda.Run.Reader (Gone (..), Reader, hasRest, hasWords, newReader)
+import AWS.Lambda.Run.Reader (Gone (..), Reader, awaitSome, hasRest, hasWords, newReader)
 import AWS.Lambda.Run.Reply
 import AWS.Lambda.Run.Socket (Waiting (..), connectTo)
 import Control.Concurrent (threadDelay)
-import Control.Exception (IOException, catch, throwIO, try)
+import Control.Exception (IOException, allowInterrupt, catch, throwIO, try, uninterruptibleMask_)
 import Control.Monad (unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -78,15 +78,20 @@ askAhead api = api {waiting = Never, behind = nextHead api}
 notAhead :: Api -> Api
 notAhead api = api {behind = B.empty}
 
--- | The next event.
+-- | The next event. An asynchronous exception comes while none is there, or not at all: whoever calls this masks them.
 next :: Api -> IO Reply
-next api = do
-  out <- readIORef (asked api)
-  writeIORef (asked api) False
-  if out then coming `catch` \Gone -> hangUp api >> ask else ask
+next api = allowInterrupt >> readIORef (asked api) >>= exchange . (+ 1) . fromEnum
   where
-    coming = connectionOf api >>= replyOf api . snd
-    ask = request api "GET" nextPath [] B.empty
+    exchange again = asking `catch` \Gone -> hangUp api >> if again > 0 then exchange (again - 1 :: Int) else throwIO Gone
+    asking = do
+      out <- readIORef (asked api)
+      unless out . uninterruptibleMask_ $ do
+        (descriptor, _) <- silentConnectionOf api
+        writeAll descriptor (nextHead api) B.empty `catch` ignore -- it may have said why before it hung up
+        writeIORef (asked api) True
+      (_, reader) <- connectionOf api
+      awaitSome reader `catch` \problem -> ignore problem >> throwIO Gone
+      uninterruptibleMask_ $ writeIORef (asked api) False >> replyOf api reader
 
 nextPath :: ByteString
 nextPath = "invocation/next"
@@ -114,25 +119,25 @@ verdict api reader = do
   kept <- isJust <$> readIORef (connection api)
   reply <$ writeIORef (asked api) (kept && not (B.null (behind api)))
 
--- | One request and its reply. A connection that breaks is made anew, and the request sent once more.
-request :: Api -> ByteString -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO Reply
-request api method path more content = attempt (1 :: Int)
+-- | Post this, and read the reply. A connection that breaks is made anew, and the request sent once more.
+post :: Api -> ByteString -> [(ByteString, ByteString)] -> ByteString -> IO Reply
+post api path more content = attempt (1 :: Int)
   where
     attempt again = exchange `catch` retry again
     exchange = do
       (descriptor, reader) <- silentConnectionOf api
       sendAll descriptor `catch` ignore -- it may have said why before it hung up
-      if method == "POST" then verdict api reader else replyOf api reader
+      verdict api reader
     -- What stands behind goes out with the last of the content.
     sendAll descriptor
-      | method /= "POST" || B.null (behind api) = writeAll descriptor requestHead content
+      | B.null (behind api) = writeAll descriptor requestHead content
       | B.length content < last' = writeAll descriptor (requestHead <> content) (behind api)
       | (most, rest) <- B.splitAt (B.length content - last') content = writeAll descriptor requestHead most >> writeAll descriptor rest (behind api)
     last' = 16384
     retry again Gone = do
       hangUp api
       if again > 0 then attempt (again - 1) else throwIO Gone
-    requestHead = headOf api method path (more ++ [("Content-Length", C.pack (show (B.length content))) | method /= "GET"])
+    requestHead = headOf api "POST" path (more ++ [("Content-Length", C.pack (show (B.length content)))])
 
 headOf :: Api -> ByteString -> ByteString -> [(ByteString, ByteString)] -> ByteString
 headOf api method path fields =

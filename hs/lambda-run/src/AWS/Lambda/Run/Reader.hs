@@ -5,6 +5,7 @@
 module AWS.Lambda.Run.Reader
   ( Reader,
     newReader,
+    awaitSome,
     hasRest,
     hasWords,
     readSome,
@@ -62,6 +63,10 @@ readSome (Reader descriptor early memory _) = do
       size <- readInto descriptor pointer chunk
       B.packCStringLen (castPtr pointer, size)
     else ready <$ writeIORef early B.empty
+
+-- | Wait until there is something to read, its end among that.
+awaitSome :: Reader -> IO ()
+awaitSome reader = readSome reader >>= putBack reader
 
 -- | What was read too early comes next.
 putBack :: Reader -> ByteString -> IO ()
