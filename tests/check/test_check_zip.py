@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tasks.lib.check import command
 from tests.check.checking import document, ran, zipped
 from tests.elf_fixtures import Yard
+from tests.support import need
 
 pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="judges this machine's programs as x86_64")
 
@@ -172,3 +174,21 @@ def test_a_node_zip_is_known_by_its_handler(tmp_path: Path, capsys: pytest.Captu
     assert command.run([str(package)], sys.stdout) == 0
     assert "starts on nodejs24.x" in capsys.readouterr().out
     assert command.run([str(package), "--runtime", "provided.al2023"], sys.stdout) == 1
+
+
+@pytest.mark.parametrize("layered", [False, True])
+def test_a_library_that_is_a_link_is_there_to_be_opened(tmp_path: Path, *, layered: bool) -> None:
+    """The usual pair of a library and its soname, as `zip -y` keeps it."""
+    source, program, library = tmp_path / "a.c", tmp_path / "bootstrap", tmp_path / "libb.so.2.0"
+    source.write_text('#include <dlfcn.h>\nint main(void) { return !dlopen("libb.so.2", RTLD_NOW); }')
+    subprocess.run([need("gcc"), "-o", program, source], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, "-x", "c", "/dev/null"], check=True)
+    zipped(tmp_path / "alone.zip", {"bootstrap": program})
+    assert "it may open libb.so.2, which neither" in ran(tmp_path / "alone.zip")[1]
+    kept = zipped(tmp_path / "kept.zip", {"lib/libb.so.2.0": library} | ({} if layered else {"bootstrap": program}))
+    with zipfile.ZipFile(kept, "a") as archive:
+        link = zipfile.ZipInfo("lib/libb.so.2")
+        link.external_attr, link.create_system = (stat.S_IFLNK | 0o777) << 16, 3
+        archive.writestr(link, "libb.so.2.0")
+    code, out, _ = ran(tmp_path / "alone.zip", "--layer", kept) if layered else ran(kept)
+    assert (code, "libb.so.2, which" in out) == (0, False), out

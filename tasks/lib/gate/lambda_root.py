@@ -98,6 +98,12 @@ class LambdaRoot(Rooted, StandIns):
             if isinstance(node, Member):
                 yield path, node
 
+    def file_names(self) -> Iterator[str]:
+        """The path of every file of the zip and of the layers, and of every link that leads to one."""
+        for path, node in self._nodes.items():
+            if isinstance(node, Member) or (isinstance(node, str) and self.member(path) is not None):
+                yield path
+
     def folders(self) -> Iterator[tuple[str, int]]:
         """Every folder of the zip and of the layers, with its mode."""
         for path, node in self._nodes.items():

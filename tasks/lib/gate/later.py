@@ -35,7 +35,7 @@ def notes(root: LambdaRoot, proofs: Iterable[Proof], tables: Tables) -> list[Not
     """What the strings of each started program, and of its libraries in the package, speak of."""
     found: list[Note] = []
     seen: set[str] = set()
-    packed = {path.rpartition("/")[2] for path, _ in root.members()}
+    packed = {path.rpartition("/")[2] for path in root.file_names()}
     for proof in proofs:
         loaded = proof.closure.objects if proof.closure is not None else ()
         known = {name for item in loaded for name in (item.soname, *item.names)} | packed | root.platform.libraries
