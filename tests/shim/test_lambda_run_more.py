@@ -78,6 +78,21 @@ def test_a_stream_that_nobody_takes_to_its_end_is_not_the_programs(
 
 
 @streaming_native
+@pytest.mark.parametrize("options", [(), ("-threaded",)], ids=["one thread", "threaded"])
+def test_a_stream_may_end_its_own_writing_and_write_on(
+    way: Way, options: tuple[str, ...], run_handler: Start, api: RuntimeApi
+) -> None:
+    with run_handler(way, *options):
+        for interim in (b"", b"HTTP/1.1 100 Continue\r\n\r\n"):  # read at once, and a while later
+            api.interim = interim
+            for _ in range(4):
+                _, _, body = api.ask(b'"stream in time"').body.partition(bytes(8))
+                pieces, end = divmod(len(body), 50_000)
+                assert (end, body[-3:], body.count(b"p")) == (3, b"end", pieces * 50_000)
+                assert api.ask(b"1").body == b"1"
+
+
+@streaming_native
 def test_a_failure_behind_the_first_piece_is_a_trailer(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):
         for event, kind in {b'"stream late"': "TooLate", b'"stream slow"': "Function.Timeout"}.items():

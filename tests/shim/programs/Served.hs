@@ -14,6 +14,7 @@ import System.Environment (lookupEnv)
 import System.Exit (ExitCode (..), exitWith)
 import System.IO (hClose, stdout)
 import System.IO.Unsafe (unsafePerformIO)
+import System.Timeout (timeout)
 
 -- | By the thread that the first event starts.
 counted :: IORef Int
@@ -35,6 +36,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"stream\"" -> Just . Lambda.Streamed (Lambda.Http 201 [("content-type", "text/plain"), ("x", "1"), ("X", "2"), ("Set-Cookie", "b=2")] ["a=1"]) $ \write ->
         write "one " >> threadDelay 200000 >> write "two"
       "\"stream bytes\"" -> Just (Lambda.Streamed Lambda.Bytes ($ "bytes"))
+      "\"stream in time\"" -> Just (Lambda.Streamed (Lambda.page 200 "a/b") (\write -> timeout 50000 (mapM_ write (replicate 4000 (B.replicate 50000 'p'))) >> write "end"))
       "\"stream nothing\"" -> Just (Lambda.Streamed (Lambda.Http 204 [] []) (const (pure ())))
       "\"stream silence\"" -> Just (Lambda.Streamed Lambda.Bytes (const (pure ())))
       "\"stream early\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (const (Lambda.failWith "TooEarly" "no page")))

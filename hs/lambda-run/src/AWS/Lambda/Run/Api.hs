@@ -24,6 +24,7 @@ import qualified Data.ByteString.Lazy as L
 import Data.Char (isAsciiLower, isAsciiUpper, isDigit)
 import Data.IORef
 import Data.List (intersperse)
+import Data.Maybe (isJust)
 import Foreign.C.Types (CInt (..))
 import System.Environment (lookupEnv)
 import Text.Read (readMaybe)
@@ -121,29 +122,27 @@ isUsable name = not (B.null name) && B.length name < 511 && C.all may name
     -- Without Unicode's tables, which took a tenth of a small event.
     may c = isAsciiLower c || isDigit c || isAsciiUpper c || c == '-' || c == '_' || c == '.' || c == ':'
 
--- | A streamed answer: the request begins with its first piece. The second is true while a piece is on its way.
-data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Bool) !(IORef Bool)
+-- | A streamed answer: the request begins with its first piece.
+data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Bool)
 
 newStream :: Api -> ByteString -> [(ByteString, ByteString)] -> IO Stream
-newStream api path fields = Stream api path fields <$> newIORef False <*> newIORef False
+newStream api path fields = Stream api path fields <$> newIORef False
 
 -- | The same stream, by that view of its connection.
 through :: Api -> Stream -> Stream
-through api (Stream _ path fields open torn) = Stream api path fields open torn
+through api (Stream _ path fields open) = Stream api path fields open
 
 isOpen :: Stream -> IO Bool
-isOpen (Stream _ _ _ open _) = readIORef open
+isOpen (Stream _ _ _ open) = readIORef open
 
 -- | An empty piece opens a stream that has a head, and is nothing else.
 write :: Stream -> Head -> ByteString -> IO ()
-write (Stream api path fields open torn) start piece = do
+write (Stream api path fields open) start piece = do
   begun <- readIORef open
   unless (B.null piece && (begun || start == Bytes)) $ do
     first <- if begun then pure piece else evaluate (prelude start <> piece) -- whose failure is no torn piece
     writeIORef open True
-    writeIORef torn True
     if begun then sendChunk api piece else beginChunks api path (fields ++ about) first
-    writeIORef torn False
   where
     about =
       [ ("Content-Type", if start == Bytes then "application/octet-stream" else "application/vnd.awslambda.http-integration-response"),
@@ -151,12 +150,12 @@ write (Stream api path fields open torn) start piece = do
         ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")
       ]
 
--- | The end of what went out, with the failure as trailers. A piece that was torn cannot be mended: the API sees the
--- connection break.
+-- | The end of what went out, with the failure as trailers. Who failed in the middle of a piece, for want of a reader as a rule,
+-- does not wait for one: the API sees the connection break.
 endStream :: Stream -> Maybe Failure -> IO Reply
-endStream (Stream api _ _ _ torn) failure = do
-  broken <- readIORef torn
-  if broken then untaken else endChunks api (maybe [] trailers failure) `catches` [Handler (\Gone -> untaken), Handler (\problem -> ignore problem >> untaken)]
+endStream (Stream api _ _ _) failure = do
+  torn <- isTorn api
+  if torn && isJust failure then untaken else endChunks api (maybe [] trailers failure) `catches` [Handler (\Gone -> untaken), Handler (\problem -> ignore problem >> untaken)]
   where
     untaken = Reply 0 [] Nothing <$ hangUp api
     trailers why = [errorType why, ("Lambda-Runtime-Function-Error-Body", encode (errorDocument why))]

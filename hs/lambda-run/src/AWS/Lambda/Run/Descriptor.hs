@@ -6,6 +6,7 @@ module AWS.Lambda.Run.Descriptor
   ( Descriptor,
     readInto,
     writeAll,
+    writeSome,
     takeOver,
     openNothing,
     close,
@@ -51,15 +52,20 @@ writeAll :: Descriptor -> ByteString -> ByteString -> IO ()
 writeAll descriptor first second
   | B.null first && B.null second = pure ()
   | otherwise = do
-    done <- B.unsafeUseAsCStringLen first $ \(one, oneSize) ->
-      B.unsafeUseAsCStringLen second $ \(two, twoSize) ->
-        allocaBytes 32 $ \parts -> do
-          pokeByteOff parts 0 one
-          pokeByteOff parts 8 (fromIntegral oneSize :: CSize)
-          pokeByteOff parts 16 two
-          pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
-          retrying "write" (threadWaitWrite (Fd descriptor)) (cWritev descriptor parts 2)
+    done <- writeSome descriptor first second
     writeAll descriptor (B.drop done first) (B.drop (done - B.length first) second)
+
+-- | Write of both what the kernel takes: how much that was. An exception comes while it takes nothing.
+writeSome :: Descriptor -> ByteString -> ByteString -> IO Int
+writeSome descriptor first second =
+  B.unsafeUseAsCStringLen first $ \(one, oneSize) ->
+    B.unsafeUseAsCStringLen second $ \(two, twoSize) ->
+      allocaBytes 32 $ \parts -> do
+        pokeByteOff parts 0 one
+        pokeByteOff parts 8 (fromIntegral oneSize :: CSize)
+        pokeByteOff parts 16 two
+        pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
+        retrying "write" (threadWaitWrite (Fd descriptor)) (cWritev descriptor parts 2)
 
 -- | Keep a standard descriptor for us alone: a copy of it is returned, and whoever uses the original from here on uses
 -- what stands in its place.

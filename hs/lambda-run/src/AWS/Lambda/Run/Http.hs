@@ -12,6 +12,7 @@ module AWS.Lambda.Run.Http
     beginChunks,
     sendChunk,
     endChunks,
+    isTorn,
     hangUp,
     header,
     ignore,
@@ -19,13 +20,13 @@ module AWS.Lambda.Run.Http
 where
 
 import AWS.Lambda.Run.Context (nowMs)
-import AWS.Lambda.Run.Descriptor (Descriptor, close, writeAll)
+import AWS.Lambda.Run.Descriptor (Descriptor, close, writeAll, writeSome)
 import AWS.Lambda.Run.Place (Place, newPlace)
 import AWS.Lambda.Run.Reader (Gone (..), Reader, awaitSome, hasRest, hasWords, newReader)
 import AWS.Lambda.Run.Reply
 import AWS.Lambda.Run.Socket (Waiting (..), connectTo)
 import Control.Concurrent (threadDelay)
-import Control.Exception (IOException, allowInterrupt, catch, throwIO, try, uninterruptibleMask_)
+import Control.Exception (IOException, allowInterrupt, catch, mask_, throwIO, try, uninterruptibleMask_)
 import Control.Monad (unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -38,7 +39,7 @@ import Numeric (showHex)
 import Text.Read (readMaybe)
 
 -- | The connection, made when it is needed; what goes out behind each answer, and whether it has; when something was heard
--- last, in milliseconds since 1970; where large events stand.
+-- last, in milliseconds since 1970; where large events stand; what is to go out first, of a chunk that was interrupted.
 data Api = Api
   { host :: !ByteString,
     address :: [Word8],
@@ -48,13 +49,14 @@ data Api = Api
     behind :: !ByteString,
     asked :: IORef Bool,
     heard :: IORef Int64,
-    place :: !Place
+    place :: !Place,
+    unsent :: !(IORef ByteString)
   }
 
 -- | At @host:port@, not connected yet; an 'IOException' where that is no address.
 newApi :: String -> IO Api
 newApi location = case (addressOf name, if null rest then Just 80 else readMaybe (drop 1 rest)) of
-  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure Briefly <*> pure B.empty <*> newIORef False <*> newIORef 0 <*> newPlace
+  (Just numbers, Just number) -> Api (C.pack location) numbers number <$> newIORef Nothing <*> pure Briefly <*> pure B.empty <*> newIORef False <*> newIORef 0 <*> newPlace <*> newIORef B.empty
   _ -> ioError (userError ("AWS_LAMBDA_RUNTIME_API=" ++ location ++ " is no IPv4 address and port"))
   where
     (name, rest) = break (== ':') location
@@ -153,11 +155,24 @@ beginChunks api path more first = begin `catch` \problem -> ignore problem >> ha
     -- The connection may have died while the handler worked.
     begin = do
       (descriptor, _) <- silentConnectionOf api
-      writeAll descriptor (headOf api "POST" path (more ++ [("Transfer-Encoding", "chunked")])) (chunk first)
+      sendWhole api descriptor (headOf api "POST" path (more ++ [("Transfer-Encoding", "chunked")]) <> chunk first)
 
 -- | One more chunk; nothing for none.
 sendChunk :: Api -> ByteString -> IO ()
-sendChunk api piece = connectionOf api >>= \(descriptor, _) -> writeAll descriptor B.empty (chunk piece)
+sendChunk api piece = connectionOf api >>= \(descriptor, _) -> sendWhole api descriptor (chunk piece)
+
+-- | The bytes, behind what an exception left of the last ones: a handler may end its own writing, and write on.
+sendWhole :: Api -> Descriptor -> ByteString -> IO ()
+sendWhole api descriptor bytes = mask_ $ rest >> writeIORef (unsent api) bytes >> rest
+  where
+    rest =
+      readIORef (unsent api) >>= \left -> unless (B.null left) $ do
+        done <- writeSome descriptor left B.empty
+        writeIORef (unsent api) (B.drop done left) >> rest
+
+-- | Whether something of a chunk has not gone out.
+isTorn :: Api -> IO Bool
+isTorn api = not . B.null <$> readIORef (unsent api)
 
 chunk :: ByteString -> ByteString
 chunk piece
@@ -168,7 +183,7 @@ chunk piece
 endChunks :: Api -> [(ByteString, ByteString)] -> IO Reply
 endChunks api trailers = do
   (descriptor, reader) <- connectionOf api
-  writeAll descriptor B.empty (B.concat (["0\r\n"] ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- trailers] ++ ["\r\n", behind api]))
+  sendWhole api descriptor (B.concat (["0\r\n"] ++ concat [[name, ": ", value, "\r\n"] | (name, value) <- trailers] ++ ["\r\n", behind api]))
   verdict api reader
 
 keepsOpen :: Reply -> Bool
@@ -180,6 +195,7 @@ hangUp api = do
   old <- readIORef (connection api)
   writeIORef (connection api) Nothing
   writeIORef (asked api) False
+  writeIORef (unsent api) B.empty
   mapM_ (close . fst) old
 
 -- | The emulator starts us before it listens: be patient for two seconds.
