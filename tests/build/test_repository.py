@@ -184,3 +184,24 @@ def test_a_package_that_says_the_name_and_makes_it_not(workshop: Callable[..., W
         made.write(f"hs/{name}/Main.hs", MAIN.format(name))
     made.good("binary")
     assert subprocess.run([made.folder / "build/one/app"], capture_output=True, check=True).stdout == b"app"
+
+
+def test_what_a_package_below_has_installed_stays(workshop: Callable[..., Workshop]) -> None:
+    """stack installs all packages of a project into the .stack-work of its top, where the package at the top builds."""
+    need("stack")
+    made = workshop(one='source = "hs/one"')
+    with_tool(made, "stack")
+    made.write("hs/one/stack.yaml", "resolver: ghc-9.0.2\npackages: [., below]\n")
+    made.write("hs/one/one.cabal", CABAL.format("one", "").replace("base", "base, below") + "  c-sources: one.c\n")
+    library = "library\n  exposed-modules: Below\n  build-depends: base\n"
+    made.write("hs/one/below/below.cabal", "cabal-version: 2.4\nname: below\nversion: 1\n" + library)
+    made.write("hs/one/below/Below.hs", 'module Below where\nbelow :: String\nbelow = "below"\n')
+    made.write("hs/one/Main.hs", "import Below\nmain :: IO ()\nmain = putStr below\n")
+    made.write("hs/one/one.c", "int one;\n")
+    made.good("binary")
+    for name in ("one.c", "one.cabal", "one.c"):
+        path = made.folder / "hs/one" / name
+        path.write_text(path.read_text() + ("/**/\n" if name == "one.c" else "-- more\n"))
+        assert made.good("binary").ran == {"binary:one"}
+    said = subprocess.run([made.folder / "build/one/one"], capture_output=True, check=True)
+    assert said.stdout == b"below"

@@ -22,6 +22,7 @@ from .stale import Package, preprocessed_modules, stale_modules
 
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
 OUTPUTS_INSIDE = re.compile(rf"/(?:{'|'.join(map(re.escape, OUTPUTS))})/")
+STACK_BUILDS = ".stack-work/dist/*"  # beside it, at the top, is what all packages of the project have installed
 MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie", ".hi-boot", ".o-boot"})
 MADE_OF_OTHERS = frozenset({".hs", ".chi", ".chs.h"})  # by alex, happy, hsc2hs, c2hs …
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
@@ -46,9 +47,9 @@ def output_globs(
     for package, modules in sorted(found.items()):
         folder = sources.inside(package.folder)
         here = "" if folder == Path() else f"{folder}/"
-        places = [f"{here}.stack-work/*", f"{here}.ghc", f"*dist-newstyle/build/*/{package.name}-[0-9]*"]
+        places = [f"{here}{STACK_BUILDS}", f"{here}.ghc", f"*dist-newstyle/build/*/{package.name}-[0-9]*"]
         if not package.name:
-            places = ["*.stack-work/*", "*dist-newstyle/*", "*.ghc", "*.ghc/*"]
+            places = [f"*{STACK_BUILDS}", "*dist-newstyle/*", "*.ghc", "*.ghc/*"]
         records = PARTS_RECORDS if package == spared else RECORDS
         names = ["*"] if modules is None else sorted(name.replace(".", "/") for name in modules)
         made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
