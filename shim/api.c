@@ -91,11 +91,7 @@ bool api_next(struct event *event)
     failures = 0;
     if (SHIM_PROCESS == PERSISTENT)
         memory_lend(&event->body, reply.sized ? reply.size : 0);
-    if (api_may_leave_rest(&reply, event)) {
-        room_for(&event->body, reply.size);
-        event->to_come = reply.size;
-        event->whole = true;
-    } else {
+    if (!api_leave_rest(&reply, event)) {
         answer_is_due(&body_pace); /* it follows on its head */
         event->whole = !reply.damaged && api_read_body(&reply, &event->body);
         answer_came(&body_pace);

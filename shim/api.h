@@ -44,7 +44,7 @@ void api_settle(const struct reply *reply);
 
 /* ---- api_rest.c ---- */
 
-bool api_may_leave_rest(const struct reply *reply, const struct event *event);
+bool api_leave_rest(const struct reply *reply, struct event *event);
 
 /* ---- api.c ---- */
 

@@ -11,15 +11,21 @@
 
 enum {
     REST_LEAST = 1 << 16, /* smaller events come whole */
+    REST_ROOM = 1 << 20,  /* for what is kept: more than the program's socket takes */
     REST_PIECE = 1 << 16, /* that is read at once */
-    REST_WAIT_MS = 100    /* with a rest that nobody wants */
+    REST_WAIT_MS = 100    /* for more of a rest that nobody wants */
 };
 
-/* Whether the body behind this head may come later. */
-bool api_may_leave_rest(const struct reply *reply, const struct event *event)
+/* Leave the body behind this head for later, where that can be. */
+bool api_leave_rest(const struct reply *reply, struct event *event)
 {
-    return SHIM_PROCESS == PERSISTENT && !SHIM_ENVELOPE && reply->status == 200 && reply->sized && !reply->chunked &&
-           !reply->damaged && !reply->last && reply->size >= REST_LEAST && !event->body.lent;
+    if (SHIM_PROCESS != PERSISTENT || SHIM_ENVELOPE || reply->status != 200 || !reply->sized || reply->chunked ||
+        reply->damaged || reply->last || reply->size < REST_LEAST || event->body.lent)
+        return false;
+    room_for(&event->body, REST_ROOM);
+    event->to_come = reply->size;
+    event->whole = true;
+    return true;
 }
 
 /* Some more of the event, behind what is there of its body: how much, 0 when the connection has ended, or -1 and errno. */

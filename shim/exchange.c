@@ -30,8 +30,10 @@ static bool may_pass(struct exchange *exchange)
     int waiting;
     if (!exchange->begun)
         exchange->begun = ioctl(child.far_in, FIONREAD, &waiting) == 0 && (size_t)waiting < exchange->fed;
-    if (exchange->begun && !passage.barred && passage.ends[0] < 0)
+    if (exchange->begun && !passage.barred && passage.ends[0] < 0) {
         passage.barred = pipe2(passage.ends, O_CLOEXEC | O_NONBLOCK) != 0;
+        fcntl(passage.ends[0], F_SETPIPE_SZ, WIDE_PIPE);
+    }
     return exchange->begun && !passage.barred;
 }
 
