@@ -158,6 +158,12 @@ def test_a_refused_answer_is_told(way: Way, verdict: int, run_handler: Start, ap
     assert len(api.posts) <= 2
 
 
+@lasting
+def test_what_reads_stdin_at_the_start_takes_no_event(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way, variables={"BEGIN_READS": "yes"}):
+        assert api.ask(b"1").body == b"1"
+
+
 @native
 def test_the_trace_of_each_event_is_in_the_environment(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):

@@ -30,7 +30,9 @@ main = Lambda.runAnswers begin $ \served context event -> do
   before <- atomicModifyIORef' served (\n -> (n + 1, n))
   maybe (Lambda.Whole <$> whole before context event) pure (streamed event)
   where
-    begin = lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)
+    begin = do
+      lookupEnv "BEGIN_READS" >>= mapM_ (const (B.getContents >>= B.putStr))
+      lookupEnv "NO_BEGIN" >>= maybe (newIORef (0 :: Int)) (ioError . userError)
     ticking ticks = threadDelay 1000 >> atomicModifyIORef' ticks (\n -> (n + 1, ())) >> ticking ticks
     streamed event = case event of
       "\"stream\"" -> Just . Lambda.Streamed (Lambda.Http 201 [("content-type", "text/plain"), ("x", "1"), ("X", "2"), ("Set-Cookie", "b=2")] ["a=1"]) $ \write ->

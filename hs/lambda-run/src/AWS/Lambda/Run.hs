@@ -94,6 +94,8 @@ runAnswers begin made = do
   hSetBuffering stdout LineBuffering
   constants <- environmentContext
   way <- lookupEnv "LAMBDA_SHIM_PROCESS"
+  -- Whoever reads stdin, at the start or in the handler, would take the next event's bytes.
+  taken <- if way == Just "persistent" then Just <$> (openNothing >>= takeOver 0) else pure Nothing
   api <- lookupEnv "AWS_LAMBDA_RUNTIME_API"
   input <- lookupEnv "LAMBDA_SHIM_INPUT"
   response <- lookupEnv "LAMBDA_SHIM_RESPONSE"
@@ -109,11 +111,11 @@ runAnswers begin made = do
   let handler = made env
       guarded context event write = attempt write (uncurry handler (opened context event))
       shown = if response == Just "prelude" then prelude else const B.empty -- of heads: who asked for none has no place for one
-  case (way, api) of
-    (Just "persistent", _) -> frames out shown (guarded . withRequest constants)
-    (Just "per-event", _) -> once out shown (guarded constants)
-    (_, Just location) -> serve location constants (\context event write -> attempt write (handler context event))
-    (_, Nothing) -> once out shown (guarded constants)
+  case (taken, way, api) of
+    (Just from, _, _) -> frames from out shown (guarded . withRequest constants)
+    (_, Just "per-event", _) -> once out shown (guarded constants)
+    (_, _, Just location) -> serve location constants (\context event write -> attempt write (handler context event))
+    (_, _, Nothing) -> once out shown (guarded constants)
   where
     withRequest constants request = constants {requestId = request}
 

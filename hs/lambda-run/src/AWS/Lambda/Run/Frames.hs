@@ -7,7 +7,7 @@
 module AWS.Lambda.Run.Frames (frames) where
 
 import AWS.Lambda.Run.Answer (Head)
-import AWS.Lambda.Run.Descriptor (Descriptor, openNothing, takeOver, writeAll)
+import AWS.Lambda.Run.Descriptor (Descriptor, writeAll)
 import AWS.Lambda.Run.Error (Failure (..), failureOf)
 import AWS.Lambda.Run.Memory
 import AWS.Lambda.Run.Place (newPlace)
@@ -23,16 +23,14 @@ import System.IO (hPutStrLn, stderr)
 -- | Answers a request and its event; the writer takes the pieces of a stream.
 type Answering = ByteString -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
 
--- | Serve one frame after the other to the end of stdin. @shown@ is what stands for a head in front of a stream.
+-- | Serve one frame after the other to the end of the input. @shown@ is what stands for a head in front of a stream.
 -- What is thrown at this thread is the handler's: it tears no frame.
-frames :: Descriptor -> (Head -> ByteString) -> Answering -> IO ()
-frames out shown handler = mask $ \restore -> masked out shown (\request event write -> restore (handler request event write))
+frames :: Descriptor -> Descriptor -> (Head -> ByteString) -> Answering -> IO ()
+frames from out shown handler = mask $ \restore -> masked from out shown (\request event write -> restore (handler request event write))
 
-masked :: Descriptor -> (Head -> ByteString) -> Answering -> IO ()
-masked out shown handler = do
-  nothing <- openNothing
-  large <- newPlace
-  input <- takeOver 0 nothing >>= newReader large -- a handler that reads stdin would take the next event's bytes
+masked :: Descriptor -> Descriptor -> (Head -> ByteString) -> Answering -> IO ()
+masked from out shown handler = do
+  input <- newPlace >>= (`newReader` from)
   memory <- openMemory
   mapM_ (const (sayReady B.empty)) memory
   loop input memory
