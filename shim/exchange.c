@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { PASSAGE = 1 << 20 /* bytes, where the kernel gives as many */ };
+
 /* Between the API's socket and the program's, where bytes pass us without a copy. */
 static struct {
     int ends[2]; /* of a pipe, made when it is needed; the first is -1 when there is none */
@@ -32,7 +34,7 @@ static bool may_pass(struct exchange *exchange)
         exchange->begun = ioctl(child.far_in, FIONREAD, &waiting) == 0 && (size_t)waiting < exchange->fed;
     if (exchange->begun && !passage.barred && passage.ends[0] < 0) {
         passage.barred = pipe2(passage.ends, O_CLOEXEC | O_NONBLOCK) != 0;
-        fcntl(passage.ends[0], F_SETPIPE_SZ, WIDE_PIPE);
+        fcntl(passage.ends[0], F_SETPIPE_SZ, PASSAGE);
     }
     return exchange->begun && !passage.barred;
 }
