@@ -90,3 +90,18 @@ def descendants(pid: int) -> list[int]:
         found += children
         left += children
     return found
+
+
+def test_a_compiler_is_believed_before_cabal_which_sees_no_extra_deps(tmp_path: Path) -> None:
+    """Another executable fails with stack; cabal would do without it, and lacks what stack.yaml names."""
+    need("stack")
+    made = project(tmp_path / "project")
+    made.write("hs/p/vendor/v/V.hs", 'module V where\nv :: String\nv = "one"\n')
+    broken = CABAL.format("p", "executable p\n  main-is: Main.hs", ", v") + "executable q\n  main-is: Q.hs\n"
+    made.write("hs/p/p.cabal", broken + "  build-depends: base\n  default-language: Haskell2010\n")
+    made.write("hs/p/Q.hs", "main :: IO ()\nmain = oops\n")
+    run = made.doit("binary")
+    assert run.code == 1
+    assert "with stack." in run.err
+    assert "no package of v" not in run.err
+    assert "The compiler's message is above." in run.err

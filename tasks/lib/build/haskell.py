@@ -31,6 +31,7 @@ PLACES = re.compile(r"(?<=\S)\s+\( .*, .* \)(?=$| \[)")  # after a module's name
 ROOM = ("+RTS", "-A64m", "-O256m", "-RTS")
 STRIP = ("strip", "--strip-all", "-R", ".note.gnu.build-id")
 Way = Callable[[Machine, Job, str, Log], "str | None"]
+ELSEWHERE = "another executable fails"
 TELLING = re.compile(r"\bwarning\b|\berror\b|^\s*\[ *\d+ of *\d+\] |waiting for", re.IGNORECASE)
 MORE = re.compile(r"[ \t]|\d+ \|")  # the rest of a message: what is indented, and the source with its line's number
 EMPTY_WORDS = re.compile(
@@ -73,6 +74,7 @@ def _build(place: Workplace, job: Job) -> str:
         heard = Hearing(machine, job, log, record)
         job = replace(job, ghc_options=(*assembler_options(machine, log), *ROOM, *job.ghc_options))
         ways = _ways(job, toolchain)
+        blamed: tuple[str, list[str]] | None = None
         for number, (tool, way) in enumerate(ways, 1):
             heard.lines.clear()
             made = way(machine, job, folder, heard)
@@ -85,11 +87,14 @@ def _build(place: Workplace, job: Job) -> str:
             if why is None or number == len(ways) or not _may_try(ways[number][0], machine, job, folder):
                 break
             log(f"{tool} cannot build this here ({why}); trying {ways[number][0]}")
+            blamed = (tool, [*heard.lines]) if why == ELSEWHERE else blamed
         if made is not None:
             raise not_made(job, ways[-1][0])
         heard.show_all()
+    # A compiler's word goes before that of a tool which does not see all that the project names
+    tool, said = blamed if blamed and NO_PLAN in "\n".join(heard.lines) else (tool, heard.lines)
     raise CompileError(
-        f"{job.executable} was not built from {job.sources.folder} with {tool}.", next_act(machine, job, heard.lines)
+        f"{job.executable} was not built from {job.sources.folder} with {tool}.", next_act(machine, job, said)
     )
 
 
@@ -144,7 +149,7 @@ class Hearing:
             return "its snapshot or compiler cannot be reached, or its stack.yaml cannot be read"
         if stopped_before_compiling(self.lines):
             return "it stopped before anything was compiled"
-        return "another executable fails" if failed_elsewhere(self.job, self.lines) else None
+        return ELSEWHERE if failed_elsewhere(self.job, self.lines) else None
 
 
 def _static(place: Workplace, job: Job) -> Job:
