@@ -152,6 +152,7 @@ def test_the_log_is_records_where_lambda_asks_for_them(way: Way, run_handler: St
         (said,) = (one for one in records if "order" in one)
         assert (said["level"], said["message"], said["order"]) == ("WARN", "two\nlines", '7 "x"')
         assert said["requestId"] == answer.id
+        assert said["level_"] == "high", "a field of the handler's takes no member's place"
         (failure,) = (one for one in records if one.get("errorType") == "Out.OfStock")
         assert (failure["level"], failure["requestId"], failure["message"]) == ("ERROR", failed.id, "none left")
         assert "a detail" not in shim.log
@@ -159,7 +160,7 @@ def test_the_log_is_records_where_lambda_asks_for_them(way: Way, run_handler: St
 
 def test_in_a_shell_the_log_is_text() -> None:
     result = subprocess.run([program()], input=b'"log"', capture_output=True, env={}, check=True)
-    assert result.stderr == b'DEBUG a detail\nWARN order=7 "x" two lines\n'
+    assert result.stderr == b'DEBUG a detail\nWARN order=7 "x" level=high two lines\n'
 
 
 @lasting

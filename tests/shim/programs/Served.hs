@@ -56,7 +56,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"stream bad piece\"" -> Just (Lambda.Streamed Lambda.Bytes ($ error "inner"))
       _ -> Nothing
     whole before context event = case event of
-      "\"log\"" -> "1" <$ (Log.logDebug context "a detail" >> Log.logAt Log.Warn context [("order", "7 \"x\"")] "two\nlines")
+      "\"log\"" -> "1" <$ (Log.logDebug context "a detail" >> Log.logAt Log.Warn context [("order", "7 \"x\""), ("level", "high")] "two\nlines")
       "\"count\"" -> pure (B.pack (show before))
       "\"throw\"" -> ioError (userError "no \"way\" \955")
       "\"exit\"" -> exitWith (ExitFailure 3)

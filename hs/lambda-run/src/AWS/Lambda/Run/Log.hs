@@ -52,11 +52,13 @@ logWarn context = logAt Warn context []
 logError :: Context -> ByteString -> IO ()
 logError context = logAt Error context []
 
--- | A message in UTF-8 with fields beside it: members of the record, or @name=value@ in text. Never throws: a log that
--- nobody takes is lost.
+-- | A message in UTF-8 with fields beside it: members of the record, or @name=value@ in text. One that is called like a
+-- member of each record (@timestamp@, @level@, @requestId@, @message@) gets an underscore behind its name there. Never throws: a
+-- log that nobody takes is lost.
 logAt :: Level -> Context -> [(ByteString, ByteString)] -> ByteString -> IO ()
-logAt level context fields = line level context [(name, quote value) | (name, value) <- fields] text
+logAt level context fields = line level context [(own name, quote value) | (name, value) <- fields] text
   where
+    own name = if name `elem` ["timestamp", "level", "requestId", "message"] then name <> "_" else name
     text message = C.unwords ([upper level] ++ [name <> "=" <> value | (name, value) <- fields] ++ [message])
 
 -- | An event that failed: one line, with the name of the error, and the call stack in JSON.
