@@ -57,6 +57,7 @@ LAMBDA_TOML = [
     f"{ONE}content_type = 'text/plain'\n",
     f"{ONE}process = 'persistent'\nsuccess = [1]\n",
     f"{ONE}success = [1]\nerrors = {{ 1 = 'Bad' }}\n",
+    f"{ONE}success = []\n",
     f"{ONE}port = 8080\n",
     f"{ONE}memory_mb = '128'\n",
     f"{ONE}image_base = 'scratch'\n[function.f.aws.ImageConfig]\nCommand = ['x']\n",

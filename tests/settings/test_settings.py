@@ -128,6 +128,10 @@ def test_a_secret_is_not_shown_in_a_problem() -> None:
         ('environment = { BIG = "' + "x" * 5000 + '" }', "at most 4096"),
         ('function_name = "a b"', "letters, digits"),
         ('alias = "7"', "alias"),
+        ("success = []", "no event would ever have an answer"),
+        ('process = "persistent"\nsuccess = []', "is about exit codes"),
+        ('errors = { 0 = "Good" }', "an exit code (1 to 255)"),
+        ('success = [0, 2]\nerrors = { 2 = "BadInput" }', "among the codes of success"),
     ],
 )
 def test_a_wrong_value_names_its_rule(line: str, part: str) -> None:

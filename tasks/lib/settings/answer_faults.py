@@ -14,11 +14,13 @@ from .words import Process, Response
 
 
 def contradictions(function: Function, where: str) -> Iterator[Fault]:
-    """A type of no stream, exit codes of a program that has none, and codes that are error and success."""
+    """A type of no stream, exit codes where there are none, or none where there are, and codes of both kinds."""
     if function.content_type and function.response is not Response.STREAM:
         yield f"{where}.content_type", 'is sent in front of a stream, and needs response = "stream"'
     for name in ("success", "errors"):
         if function.process is not Process.PER_EVENT and getattr(function, name) != getattr(Function, name):
             yield f"{where}.{name}", 'is about exit codes, and needs process = "per-event"'
+        elif name == "success" and not function.success:
+            yield f"{where}.success", "names no exit code: no event would ever have an answer"
     for code in set(map(str, function.success)) & set(function.errors or ()):
         yield f"{where}.errors.{code}", "is among the codes of success, too"
