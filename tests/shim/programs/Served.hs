@@ -83,7 +83,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
         "" <$ threadDelay 10000000
       "\"linked soon\"" -> do
         self <- myThreadId
-        "1" <$ forkIO (threadDelay 1000 >> throwTo self ThreadKilled)
+        "1" <$ forkIO (threadDelay 1000 >> if even before then throwTo self ThreadKilled else throwTo self Odd')
       "\"linked late\"" -> do
         self <- myThreadId
         B.concat ["\"", B.replicate 6000000 'x', "\""] <$ forkIO (threadDelay 50000 >> throwTo self ThreadKilled)

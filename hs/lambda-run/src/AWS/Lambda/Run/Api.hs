@@ -14,7 +14,7 @@ import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
 import AWS.Lambda.Run.Reader (Gone (..))
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
-import Control.Exception (Handler (..), SomeAsyncException (..), SomeException, catch, catches, evaluate, mask, onException, throwIO, try, uninterruptibleMask_)
+import Control.Exception (Handler (..), IOException, SomeException, catch, catches, evaluate, fromException, mask, onException, throwIO, try, uninterruptibleMask_)
 import Control.Monad (forever, replicateM_, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
@@ -49,10 +49,15 @@ serveMasked location constants handler = do
       replicateM_ several $ forkFinally (lasting (serveAlone location lasting askAhead constants (const (pure ())) handler)) (putMVar ended)
       takeMVar ended >>= either throwIO pure -- when one goes, all go
 
--- | Whatever asynchronous exceptions come. What was thrown at one thread is no matter of the others, whose events are under
--- way; nor of the next event, which may be on its way already.
+-- | Whatever is thrown, but for the end of the API. What was thrown at one thread is no matter of the others, whose events are
+-- under way; nor of the next event, which may be on its way already.
 lasting :: IO a -> IO a
-lasting action = try action >>= either (\(SomeAsyncException _) -> lasting action) pure
+lasting action = try action >>= either again pure
+  where
+    again problem
+      | Just failure <- fromException problem = throwIO (failure :: IOException)
+      | Just Gone <- fromException problem = throwIO Gone
+      | otherwise = lasting action
 
 -- | The bootstrap looks for this text in the program: with it, one process is enough for several events at once.
 marker :: ByteString
