@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.lib.base.errors import BuildError
-from tasks.lib.build.sources import tree
+from tasks.lib.build.sources import lists_package, tree
 from tests.build.trees import BUILD, copied, names, put
 from tests.support import need
 
@@ -191,3 +191,27 @@ def test_the_copy_of_a_program_is_one_too_and_a_mode_is_a_change(here: Path) -> 
         Path("f/configure").chmod(mode)
         folder = copied(tree(Path("f"), BUILD), here)
         assert (folder / "configure").stat().st_mode & 0o777 == expected
+
+
+@pytest.mark.parametrize(
+    ("packages", "listed"),
+    [
+        ("*/", {"a", "b"}),
+        ("*/*.cabal", {"a", "b"}),
+        ("./*/", {"a", "b"}),
+        ("*/*/", {"ex/deep"}),
+        ("ex/*/*.cabal a", {"a", "ex/deep"}),
+        ("**/*.cabal", {".", "a", "b", "ex/deep"}),
+        ("ex/**/", {"ex/deep"}),
+        ("*.cabal", {"."}),
+        (".", {"."}),
+    ],
+)
+def test_a_pattern_names_what_cabal_takes_for_it(tmp_path: Path, packages: str, listed: set[str]) -> None:
+    """`*` stops at a slash: a package in a deeper folder is one of its own."""
+    (tmp_path / "cabal.project").write_text(f"packages: {packages}\n")
+    for name in (".", "a", "b", "ex/deep"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "p.cabal").touch()
+    found = {name for name in (".", "a", "b", "ex/deep") if lists_package(tmp_path / "cabal.project", tmp_path / name)}
+    assert found == listed

@@ -165,9 +165,17 @@ def lists_package(project: Path, source: Path) -> bool:
     patterns = {
         os.path.normpath(re.sub(r"/?[^/]*\.cabal$", "", word) or ".") for word in named if word not in ("", "-")
     }
-    return any(
-        fnmatch(relative, pattern) or (pattern.startswith("**") and fnmatch(relative, "*")) for pattern in patterns
-    )
+    return any(_fits(relative.split("/"), pattern.split("/")) for pattern in patterns)
+
+
+def _fits(folder: list[str], pattern: list[str]) -> bool:
+    """Whether a pattern of a project file names a folder: `*` stands for one step of a path, `**` for any below."""
+    if "**" in pattern:
+        pattern = pattern[: pattern.index("**")]
+        folder = folder[: len(pattern)]
+    if len(folder) != len(pattern) or (folder == ["."] and pattern != ["."]):
+        return False
+    return all(fnmatch(*pair) for pair in zip(folder, pattern, strict=True))
 
 
 def _named_outside(file: Path) -> Iterator[Path]:
