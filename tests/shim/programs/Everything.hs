@@ -80,7 +80,7 @@ asked context text = case (lookup "door" fields, maybe "" id (lookup "event" fie
     fields = maybe [] id (Envelope.members text)
     found = Run.Http {Run.statusCode = 302, Run.headers = [("location", "/")], Run.cookies = []} :: Run.Head
     mine = Answer.Http {Answer.statusCode = 404, Answer.headers = [("x", "1"), ("x", "2")], Answer.cookies = ["c=1"]} :: Answer.Head
-    kept start = head [same | Answer.Streamed same _ <- [Answer.Whole "", Answer.Streamed start (const (pure ()))] :: [Answer.Answer]]
+    kept start = foldr const start [same | Answer.Streamed same _ <- [Answer.Whole "", Answer.Streamed start (const (pure ()))] :: [Answer.Answer]]
 
 told :: ToJSON value => value -> IO Run.Answer
 told = pure . Answer.Whole . written
