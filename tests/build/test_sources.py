@@ -204,6 +204,9 @@ def test_the_copy_of_a_program_is_one_too_and_a_mode_is_a_change(here: Path) -> 
         ("**/*.cabal", {".", "a", "b", "ex/deep"}),
         ("ex/**/", {"ex/deep"}),
         ("*.cabal", {"."}),
+        ("{a,ex/deep}/*.cabal", {"a", "ex/deep"}),
+        ("./{a, b}/, c", {"a", "b"}),
+        ("e{x,y}/{flat,deep}/*.cabal", {"ex/deep"}),
         (".", {"."}),
     ],
 )

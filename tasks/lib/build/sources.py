@@ -29,6 +29,7 @@ OUTSIDE = r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)"
 ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a whole, in a list of packages
 LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 PACKAGES, EXTRA_DEPS = LIST.format("(?:optional-)?packages"), LIST.format("extra-deps")
+BRACED = re.compile(r"[^\s,{}]*(?:\{[^{}\n]*\}[^\s,{}]*)+")  # a path of cabal.project with {this,that} in it
 WORDS = r"[\s,'\"\[\]]+"
 SHOWN = 3  # names in a note
 MOST_FILES = 100_000  # of one program
@@ -158,7 +159,10 @@ def lists_package(project: Path, source: Path) -> bool:
         text = project.read_text(errors="replace")
     except (FileNotFoundError, IsADirectoryError):
         return False
-    named = [word for match in re.finditer(PACKAGES, text) for word in re.split(WORDS, match["list"])]
+    lists = [
+        BRACED.sub(lambda word: " ".join(_spellings(word[0])), match["list"]) for match in re.finditer(PACKAGES, text)
+    ]
+    named = [word for words in lists for word in re.split(WORDS, words)]
     if not any(named):  # the folder's own package, where it has one
         return not has_description(project.parent)
     relative = os.path.relpath(source, project.parent)
@@ -166,6 +170,15 @@ def lists_package(project: Path, source: Path) -> bool:
         os.path.normpath(re.sub(r"/?[^/]*\.cabal$", "", word) or ".") for word in named if word not in ("", "-")
     }
     return any(_fits(relative.split("/"), pattern.split("/")) for pattern in patterns)
+
+
+def _spellings(word: str) -> list[str]:
+    """The paths that one with alternatives in braces stands for."""
+    found = re.search(r"\{([^{}]*)\}", word)
+    if not found:
+        return [word]
+    before, after = word[: found.start()], word[found.end() :]
+    return [path for one in found[1].split(",") for path in _spellings(f"{before}{one.strip()}{after}")]
 
 
 def _fits(folder: list[str], pattern: list[str]) -> bool:
