@@ -33,7 +33,8 @@ WRONG_INPUT = 3  # exit code: lambda.toml, or the command line
 
 def coloured_text(text: str, colour: str, stream: TextIO = sys.stderr) -> str:
     """`text` in a colour where `stream` is a terminal that wants colours."""
-    return f"{colour}{text}{PLAIN}" if stream.isatty() and "NO_COLOR" not in os.environ else text
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return f"{colour}{text}{PLAIN}" if stream.isatty() and not plain else text
 
 
 class Reporter(ConsoleReporter):  # type: ignore[misc]

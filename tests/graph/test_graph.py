@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from tasks.graph.reporter import RED, coloured_text
 from tests.graph.contents import contents
 from tests.support import TINY, Workshop, settings
 
@@ -202,3 +204,18 @@ def test_the_end_of_a_runtime_is_said_in_every_run(tiny: Workshop) -> None:
         said = tiny.good().err
         assert said.count("warning for one: AWS's support for nodejs24.x ends on") == 1
         assert "warning for two" not in said
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours_are_for_terminals_that_have_them(
+    monkeypatch: pytest.MonkeyPatch, surroundings: dict[str, str], *, coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    assert ("\x1b" in coloured_text("x", RED, terminal)) is coloured
