@@ -24,7 +24,7 @@ import System.IO (hPutStrLn, stderr)
 type Answering = ByteString -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
 
 -- | Serve one frame after the other to the end of the input. @shown@ is what stands for a head in front of a stream.
--- What is thrown at this thread is the handler's: it tears no frame.
+-- What is thrown at this thread is the handler's, of the next event where none is there: it tears no frame.
 frames :: Descriptor -> Descriptor -> (Head -> ByteString) -> Answering -> IO ()
 frames from out shown handler = mask $ \restore -> masked from out shown (\request event write -> restore (handler request event write))
 
@@ -36,10 +36,10 @@ masked from out shown handler = do
   loop input memory
   where
     sayReady behind = writeAll out behind readyLine
-    loop input memory = readLine input >>= maybe (pure ()) (\line -> frame input memory (C.words line))
+    loop input memory = uninterruptibleMask_ (readLine input) >>= maybe (pure ()) (\line -> frame input memory (C.words line))
     frame input memory [request, size]
       | Just (bytes, "") <- C.readInt size = do
-        readExactly input bytes >>= serve memory request
+        uninterruptibleMask_ (readExactly input bytes) >>= serve memory request
         loop input memory
     frame input (Just memory) [request, place, size]
       | Just ('@', digits) <- C.uncons place,
