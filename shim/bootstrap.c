@@ -104,7 +104,7 @@ int main(void)
     child_prepare();
     if (SHIM_PROCESS != HTTP) /* a web server's hold its port, and are set when that is known */
         program_set_arguments((char *const[]){SHIM_ARGUMENTS NULL});
-    if (!fork_workers() && SHIM_PROCESS == PERSISTENT)
+    if (!fork_workers() && (SHIM_PROCESS == PER_EVENT || SHIM_PROCESS == PERSISTENT))
         pin_to_cpu();
     if (SHIM_PROCESS == PERSISTENT) { /* each copy has its own: nothing of one may be seen in another */
         memory_open();

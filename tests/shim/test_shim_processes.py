@@ -82,6 +82,19 @@ def test_a_missing_library_is_named(way: Way, start: Start, api: RuntimeApi, tmp
 
 
 @pytest.mark.parametrize("way", CHECKED, ids=str)
+def test_the_shim_keeps_to_one_processor_and_the_program_has_all(way: Way, start: Start, api: RuntimeApi) -> None:
+    def has_all(pid: int) -> bool:
+        return processors(pid) in (None, os.sched_getaffinity(0))
+
+    with start(way) as shim:
+        assert api.ask(b"1").body == b"1"
+        assert len(processors(shim.process.pid) or ()) == 1
+        wait_until(
+            lambda: all(has_all(child) for child in shim.children())
+        )  # a new one has them before its own first step
+
+
+@pytest.mark.parametrize("way", CHECKED, ids=str)
 def test_as_many_copies_serve_as_lambda_wants(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "3"}) as shim:
         begun = time.monotonic()
