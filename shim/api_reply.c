@@ -25,6 +25,8 @@ static char *read_line(void)
         memmove(connection.input, start, connection.to - connection.from);
         connection.to -= connection.from;
         connection.from = 0;
+        if (connection.to == INPUT_ROOM)
+            note("the Runtime API sent a line of more than %d bytes: its connection is given up", INPUT_ROOM);
         size_t got = connection.to < INPUT_ROOM ? api_receive(connection.input + connection.to, INPUT_ROOM - connection.to) : 0;
         if (got == 0)
             return NULL;

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shim.messages import Post
+from tests.shim.messages import Event, Post
 from tests.shim.runtime_api import RuntimeApi, refuse_damaged_bodies
 from tests.shim.shims import Start, Way, running, subject, wait_until, ways
 
@@ -66,6 +66,14 @@ def test_a_truncated_event_is_answered_as_an_error(way: Way, start: Start, api: 
 def test_a_body_whose_end_nobody_knows_is_an_error_at_once(way: Way, start: Start, api: RuntimeApi) -> None:
     with start(way):
         refuse_damaged_bodies(api)
+
+
+@checked
+def test_a_line_beyond_any_headers_is_told(way: Way, start: Start, api: RuntimeApi) -> None:
+    with start(way) as shim:
+        api.events.put(Event(b"1", headers={"Lambda-Runtime-Client-Context": "x" * 70_000}))
+        shim.wait_log("a line of more than 66560 bytes")
+        assert api.ask(b"2").body == b"2"
 
 
 @pytest.mark.parametrize("way", ways(("node",)), ids=str)
