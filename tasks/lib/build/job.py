@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..base.errors import BuildError
@@ -49,7 +50,7 @@ class Job:
         """Cabal files and package.yaml of all packages in the tree."""
         return self.sources.descriptions
 
-    @property
+    @cached_property
     def own_package(self) -> Path | None:
         """The package at `source`, where another one of the project may make an executable of this name, too."""
         texts = {path: path.read_text(errors="replace") for path in self.descriptions}
@@ -57,7 +58,7 @@ class Job:
         own = [path for path in found if self.source and absolute(path) == absolute(self.source)]
         return own[0] if own and len(found) > 1 else None
 
-    @property
+    @cached_property
     def own_name(self) -> str:
         """The name of that package; hpack calls one without a name as its folder; "" for none."""
         if not (own := self.own_package):
