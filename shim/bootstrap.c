@@ -15,9 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Read by tasks/lib/gate/own.py, so that a zip tells which program it starts. */
-__attribute__((used)) static const char mark[] = "haskell-on-lambda starts: " SHIM_MAIN;
-
 static bool is_worker; /* of several that serve at once */
 
 /* The answer is on its way: whoever gave it has done its work, and the next can start while the API takes it. */
@@ -119,7 +116,7 @@ int main(void)
     api_open(api);
     if (is_worker)
         api_ask_ahead();
-    if (error)
+    if (error || SHIM_PROCESS == NATIVE) /* that serves itself: all that follows is left out */
         give_up(error);
     serve();
 }

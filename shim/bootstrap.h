@@ -1,5 +1,6 @@
 /* What the parts of the bootstrap know of each other.
 
+     name.c       the program's name
      text.c       growing buffers
      base64.c     base64
      json_text.c  text as a JSON string
@@ -37,9 +38,8 @@
 #include <sys/uio.h>
 
 /* Settings: tasks/lib/shim.py compiles them in. */
-#ifndef SHIM_MAIN
-#error                                                                                                                         \
-    "SHIM_MAIN, SHIM_PROCESS, SHIM_ENVELOPE, SHIM_PRESTART, SHIM_STREAM, SHIM_ANSWER_BYTES and more come from tasks/lib/shim.py"
+#ifndef SHIM_PROCESS
+#error "SHIM_PROCESS, SHIM_ENVELOPE, SHIM_PRESTART, SHIM_STREAM, SHIM_ANSWER_BYTES and more come from tasks/lib/shim.py"
 #endif
 enum process { PER_EVENT, PERSISTENT, NATIVE, HTTP };
 enum content { OCTETS, TYPED, PRELUDED }; /* of a stream: bytes; with a type; the program writes the prelude itself */
@@ -53,6 +53,12 @@ enum {
     TYPE_LIMIT = 128,  /* bytes of an error's name */
     NEVER = -1
 };
+
+/* ---- name.c ---- */
+
+#define MARK "haskell-on-lambda starts: " /* read by tasks/lib/gate/own.py, so that a zip tells which program it starts */
+extern const char mark[];                 /* with the program's name behind it */
+#define program_name (mark + sizeof MARK - 1)
 
 /* ---- text.c ---- */
 

@@ -73,10 +73,10 @@ struct failure failure_at_end(size_t thrown_away)
 {
     struct failure failure = {.type = exit_name(child.status)};
     if (WIFSIGNALED(child.status))
-        append_format(&failure.message, "%s was killed by signal %d (%s)", SHIM_MAIN, WTERMSIG(child.status),
+        append_format(&failure.message, "%s was killed by signal %d (%s)", program_name, WTERMSIG(child.status),
                       signal_name(WTERMSIG(child.status)));
     else
-        append_format(&failure.message, "%s ended with exit code %d", SHIM_MAIN, WEXITSTATUS(child.status));
+        append_format(&failure.message, "%s ended with exit code %d", program_name, WEXITSTATUS(child.status));
     if (SHIM_PROCESS == PERSISTENT)
         append_text(&failure.message, " before it had answered");
     else if (thrown_away > 0 && !SHIM_STREAM)
@@ -93,7 +93,7 @@ struct failure failure_at_deadline(const struct event *event)
     struct tm parts;
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", gmtime_r(&second, &parts));
     append_format(&failure.message, "%s had not %s shortly before the deadline %s.%03dZ of request %s and was killed",
-                  SHIM_MAIN,
+                  program_name,
                   SHIM_PROCESS == PER_EVENT && child.out < 0 ? "ended (though it had closed its stdout)" : "answered", date,
                   (int)(event->deadline_ms % 1000), event->id);
     add_tail(&failure);
@@ -110,7 +110,8 @@ struct failure failure_of_truncation(void)
 struct failure failure_of_silence(void)
 {
     struct failure failure = {.type = "Function.NoResponse"};
-    append_format(&failure.message, "%s wrote no answer to its stdout; a program with nothing to say writes null", SHIM_MAIN);
+    append_format(&failure.message, "%s wrote no answer to its stdout; a program with nothing to say writes null",
+                  program_name);
     add_tail(&failure);
     return failure;
 }
@@ -126,7 +127,7 @@ struct failure failure_from_program(const char *type, const struct buffer *messa
 struct failure failure_of(const char *type, const char *what)
 {
     struct failure failure = {.type = type};
-    append_format(&failure.message, "%s %s", SHIM_MAIN, what);
+    append_format(&failure.message, "%s %s", program_name, what);
     add_tail(&failure);
     return failure;
 }
@@ -135,6 +136,6 @@ struct failure failure_of_size(void)
 {
     struct failure failure = {.type = "Function.ResponseSizeTooLarge"};
     append_format(&failure.message, "the answer of %s is above %d bytes, Lambda's limit; stream it, or leave it in S3",
-                  SHIM_MAIN, ANSWER_LIMIT);
+                  program_name, ANSWER_LIMIT);
     return failure;
 }

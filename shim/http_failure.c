@@ -42,7 +42,7 @@ static void append_expected(struct buffer *out)
 struct failure failure_before_ready(void)
 {
     struct failure failure = {.type = "Runtime.ExitError"};
-    append_format(&failure.message, "%s ", SHIM_MAIN);
+    append_format(&failure.message, "%s ", program_name);
     say_how_it_ended(&failure.message);
     append_text(&failure.message, " before it listened on ");
     append_expected(&failure.message);
@@ -53,7 +53,7 @@ struct failure failure_before_ready(void)
 struct failure failure_not_ready(void)
 {
     struct failure failure = {.type = "Runtime.NotListening"};
-    append_format(&failure.message, "%s does not listen on ", SHIM_MAIN);
+    append_format(&failure.message, "%s does not listen on ", program_name);
     append_expected(&failure.message);
     if (*SHIM_READY)
         append_text(&failure.message, " and answer " SHIM_READY " below 500");
@@ -69,14 +69,14 @@ struct failure failure_to_begin(int error)
         return failure_to_start(error);
     failure = (struct failure){.type = "Runtime.PortInUse"};
     append_format(&failure.message, "port %d of %s is taken by another process; let lambda.toml say port = 0 (a free one)",
-                  SHIM_PORT, SHIM_MAIN);
+                  SHIM_PORT, program_name);
     return failure;
 }
 
 static struct failure failure_in_request(void)
 {
     struct failure failure = {.type = "Function.ExitError"};
-    append_format(&failure.message, "%s ", SHIM_MAIN);
+    append_format(&failure.message, "%s ", program_name);
     say_how_it_ended(&failure.message);
     append_text(&failure.message, " before it had answered");
     add_tail(&failure);
@@ -99,7 +99,7 @@ struct failure failure_of_large_answer(size_t size)
     append_format(&failure.message,
                   "the response of %s makes an answer of %zu bytes or more, and Lambda takes %d (binary counts 4 for 3); "
                   "response = \"stream\" takes %d MB",
-                  SHIM_MAIN, size, ANSWER_LIMIT, SHIM_STREAM_MB);
+                  program_name, size, ANSWER_LIMIT, SHIM_STREAM_MB);
     return failure;
 }
 
@@ -143,7 +143,7 @@ struct failure failure_of_status(int status, const struct buffer *body, size_t f
 {
     struct failure failure = {.type = "Function.HttpStatus"};
     size_t size = body->size - from;
-    append_format(&failure.message, "%s answered with status %d: ", SHIM_MAIN, status);
+    append_format(&failure.message, "%s answered with status %d: ", program_name, status);
     append(&failure.message, body->data + from, size < SHOWN_BODY ? size : SHOWN_BODY);
     return failure;
 }

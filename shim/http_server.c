@@ -131,7 +131,7 @@ static void tell_elsewhere(int64_t since)
     append_elsewhere(&message);
     if (message.size) {
         append(&message, "", 1);
-        note("%s does not listen on port %d yet%s", SHIM_MAIN, server_port(), message.data);
+        note("%s does not listen on port %d yet%s", program_name, server_port(), message.data);
     }
     release(&message);
 }
@@ -180,7 +180,7 @@ static void tell_of_the_end(void)
     struct buffer how = {0};
     say_how_it_ended(&how);
     append(&how, "", 1);
-    note("%s %s between two events and is started anew", SHIM_MAIN, how.data);
+    note("%s %s between two events and is started anew", program_name, how.data);
     release(&how);
 }
 
@@ -194,7 +194,7 @@ void http_replace(bool alone)
     if (!child.pid || child.ended)
         start_server(); /* when that fails, it is tried once more for the event, and answered */
     if (alone && ends_again_and_again())
-        fail("%s ended %d times within %d s: this sandbox is given up, and Lambda makes a new one", SHIM_MAIN, ENDS,
+        fail("%s ended %d times within %d s: this sandbox is given up, and Lambda makes a new one", program_name, ENDS,
              ENDS_MS / 1000);
 }
 

@@ -76,7 +76,7 @@ static void prepare_command(const char *root, const char *lib)
     static const char *const loaders[] = LOADERS;
     const char *old = getenv("LD_LIBRARY_PATH");
     char *path = old && *old ? join(lib, ":", old) : strdup(lib);
-    program = join(root, "/", SHIM_MAIN);
+    program = join(root, "/", program_name);
     for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++) {
         char *loader = join(lib, "/", loaders[i]);
         if (access(loader, F_OK) == 0) {

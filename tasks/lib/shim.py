@@ -8,18 +8,18 @@ shim/README.md holds the contract both keep.
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from .base import processes
-from .base.errors import BuildError, ToolError
+from .base.errors import BuildError, ToolError, naming
 from .base.files import PROGRAM_MODE, replacement
+from .build.compiler import compile_c
 from .platform.architecture import Architecture, own_architecture
 from .platform.fronts import PRELUDE_TYPE
 from .platform.layout import DATA, LIB
@@ -27,6 +27,7 @@ from .platform.limits import ANSWER_BYTES, STREAM_BYTES
 from .settings.web import READY_LONGEST_S, status_ranges
 from .settings.words import Input, Process, Response, StageInPath
 
+NAME = "name.c"  # all that functions driven in the same way do not share
 GROUND_SOURCES = (
     "text.c", "base64.c", "json_text.c", "json.c", "record.c", "log.c", "memory.c", "loop.c", "program.c", "child.c",
 )  # fmt: skip
@@ -69,18 +70,12 @@ NODE_HTTP_SOURCES = (
     "run-http.js",
 )
 FLAGS = ("-static", "-O2", "-fwhole-program", "-std=c11", "-D_GNU_SOURCE", "-s", "-Wl,--build-id=none")
-NO_ROOM = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded", errno.EFBIG: "File size limit"}
-TEMPORARY = "Cannot create temporary file"  # gcc, of a TMPDIR that takes none
-MISLEADING = frozenset({  # GCC's manual, "Environment Variables": a module system's headers and libraries are not ours
-    "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "LD_RUN_PATH",
-    "COMPILER_PATH", "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG", "GCC_SPECS", "REALGCC", "DEPENDENCIES_OUTPUT",
-    "SUNPRO_DEPENDENCIES",
-    "LDEMULATION", "GNUTARGET",
-})  # fmt: skip
 CROSS = {
     Architecture.X86_64: ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross"),
     Architecture.ARM64: ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
 }
+_objects: dict[str, bytes] = {}  # what was compiled in this run, by command and content of the sources
+_alone: dict[str, Lock] = {}  # who needs the same waits for it
 
 
 @dataclass(frozen=True)
@@ -143,23 +138,28 @@ def filled_in(template: str, settings: ShimSettings) -> str:
 
 def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Sequence[str]) -> None:
     """Compile the bootstrap of `settings` from the C files in `sources` to `target`; ToolError when that fails."""
+    command = [*compiler, *FLAGS, *_macros(settings)]
     with replacement(target, PROGRAM_MODE) as temporary:
-        command = [*compiler, *FLAGS, *_macros(settings)]
-        for source in sources_of(settings)[:-1]:  # one translation unit: half the time of ten
-            command += ["-include", source]
-        command += ["-o", str(temporary.absolute()), SOURCES[-1]]
-        said: list[str] = []
-        environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
-        if processes.run(command, cwd=sources, env=environment, log=said.append):
-            for number, words in NO_ROOM.items():
-                if any(words in line for line in said):
-                    raise OSError(number, os.strerror(number), str(target))
-            if any(TEMPORARY in line for line in said):
-                raise ToolError(f"{compiler[0]}: {said[0]}.", "Let TMPDIR name a folder where files can be made.")
-            raise ToolError(
-                "\n".join([f"{compiler[0]} cannot make {target.name}:", *said]),
-                "apt-get install musl-tools brings a compiler that can; after an edit of shim/, mend it.",
-            )
+        rest = temporary.absolute().with_suffix(".o")
+        try:
+            with naming(target):
+                rest.write_bytes(_rest(command, sources, sources_of(settings), rest, target))
+            name = [f"-DSHIM_MAIN={_c_text(settings.main)}", NAME]
+            compile_c([*command, *name, str(rest), "-o", str(temporary.absolute())], sources, target)
+        finally:
+            rest.unlink(missing_ok=True)
+
+
+def _rest(command: Sequence[str], sources: Path, names: Sequence[str], place: Path, target: Path) -> bytes:
+    """All but the program's name as an object file, compiled once a run; made at `place`."""
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources.glob("*.[ch]"))))
+    key = f"{command} {content.hexdigest()}"
+    with _alone.setdefault(key, Lock()):
+        if key not in _objects:
+            before = [word for name in names[:-1] for word in ("-include", name)]  # one unit: half the time of ten
+            compile_c([*command, *before, names[-1], "-c", "-o", str(place)], sources, target)
+            _objects[key] = place.read_bytes()
+        return _objects[key]
 
 
 def sources_of(settings: ShimSettings) -> tuple[str, ...]:
@@ -203,7 +203,6 @@ def _macros(settings: ShimSettings) -> tuple[str, ...]:
     """`settings` for the C preprocessor; each byte of a text as an octal escape, which no text can break."""
     kind = {"": "OCTETS", PRELUDE_TYPE: "PRELUDED"}.get(settings.content_type, "TYPED")
     return (
-        f"-DSHIM_MAIN={_c_text(settings.main)}",
         *(() if settings.http else (f"-DSHIM_ARGUMENTS={_c_texts(settings.arguments)}",)),
         f"-DSHIM_SUCCESS={','.join(map(str, settings.success))}",
         f"-DSHIM_ERRORS={''.join(f'{{{code},{_c_text(name)}}},' for code, name in settings.errors.items())}",

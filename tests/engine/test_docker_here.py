@@ -147,7 +147,8 @@ def test_c_can_be_compiled_where_the_host_has_no_compiler(
         with machine.sync_sources(tree(Path("shim"), Path("build")), "") as folder:
             first = [word for source in shim.SOURCES[:-1] for word in ("-include", source)]
             options = [*shim.FLAGS, *shim._macros(shim.ShimSettings(main="one")), *first]
-            code = machine.run(["gcc", *options, "-o", ".bin/bootstrap", shim.SOURCES[-1]], folder, said.append)
+            name = ['-DSHIM_MAIN="one"', shim.NAME]
+            code = machine.run(["gcc", *options, "-o", ".bin/bootstrap", *name, shim.SOURCES[-1]], folder, said.append)
             assert code == 0, said
             machine.copy_out(f"{folder}/.bin/bootstrap", tmp_path / "bootstrap")
     finally:

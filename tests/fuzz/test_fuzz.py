@@ -28,10 +28,18 @@ def harness(name: str, folder: Path) -> Path:
     settings = shim.ShimSettings(
         "main", process=Process.PERSISTENT if name in ("frames", "shared_memory") else Process.PER_EVENT
     )
-    flags = ["-O1", "-std=gnu11", "-D_GNU_SOURCE", f"-I{SHIM}", f"-I{HERE}", *shim._macros(settings)]
+    flags = [
+        "-O1",
+        "-std=gnu11",
+        "-D_GNU_SOURCE",
+        f"-I{SHIM}",
+        f"-I{HERE}",
+        *shim._macros(settings),
+        '-DSHIM_MAIN="main"',
+    ]
     flags += ["-Wno-unused-function", "-Wno-unused-parameter", "-Wno-clobbered"]
     target = folder / name
-    subprocess.run([*CHECKED, *flags, "-o", target, HERE / f"{name}.c", HERE / "drive.c"], check=True)
+    subprocess.run([*CHECKED, *flags, "-o", target, HERE / f"{name}.c", HERE / "drive.c", SHIM / shim.NAME], check=True)
     return target
 
 

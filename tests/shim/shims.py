@@ -82,6 +82,7 @@ def compile_checked(settings: ShimSettings, target: Path) -> None:
     flags = ["-O0", *(flag for flag in shim.FLAGS if flag not in {"-static", "-s", "-O2"})]  # a third of -O1's time
     files = [word for name in shim.sources_of(settings)[:-1] for word in ("-include", name)]
     command = [*CHECKED, *flags, *shim._macros(settings), *files, "-o", str(target), shim.SOURCES[-1]]
+    command += [f'-DSHIM_MAIN="{settings.main}"', shim.NAME]
     subprocess.run(command, cwd=SHIM, check=True)
 
 

@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from tasks.lib import shim
 from tasks.lib.base.errors import BuildError, ToolError
+from tasks.lib.build.compiler import compile_c
 from tasks.lib.platform.layout import DATA, LIB
 from tasks.lib.settings.words import Input, Process, Response
 from tasks.lib.shim import ShimSettings
@@ -72,6 +74,39 @@ def test_the_bootstrap_is_the_same_anywhere_and_any_time(tmp_path: Path, monkeyp
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert (tmp_path / "two").stat().st_mode & 0o777 == 0o755
     assert str(tmp_path).encode() not in (tmp_path / "one").read_bytes()
+
+
+def test_functions_driven_in_the_same_way_share_what_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+
+    def noted(command: Sequence[str], sources: Path, target: Path) -> None:
+        compiled.append(command[-1])
+        compile_c(command, sources, target)
+
+    monkeypatch.setattr(shim, "compile_c", noted)
+    monkeypatch.setattr(shim, "_objects", {})
+    sources = shutil.copytree(SHIM, tmp_path / "shim")
+
+    def make(name: str, **settings: Any) -> bytes:
+        compiled.clear()
+        shim.bootstrap(sources, ShimSettings(name, **settings), tmp_path / name, shim.compilers("x86_64"))
+        return (tmp_path / name).read_bytes()
+
+    make("first")
+    assert len(compiled) == 2
+    second = make("second")
+    assert len(compiled) == 1
+    assert b"starts: second\0" in second
+    make("third", prestart=False)
+    assert len(compiled) == 2
+    (sources / "text.c").write_text((sources / "text.c").read_text() + "\n/* edited meanwhile */\n")
+    make("second")
+    assert len(compiled) == 2
+    monkeypatch.setattr(shim, "_objects", {})
+    assert make("second") == second
+    assert [path.name for path in tmp_path.iterdir() if path.suffix in {".tmp", ".o"}] == []
 
 
 def test_the_bootstrap_is_small_and_static(tmp_path: Path) -> None:
