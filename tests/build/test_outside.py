@@ -164,6 +164,8 @@ def test_another_build_tool_makes_its_modules_anew(
 ) -> None:
     """A tool of PATH is taken, though stack and cabal would have one of a package."""
     need(tool)
+    if tool == "stack" and Path(need("ghc")).resolve().with_name("alex").exists():
+        pytest.skip("stack takes the alex beside ghc, whatever PATH says")
     made = workshop(f='source = "hs/f"')
     settings = made.folder / "lambda.toml"
     settings.write_text(settings.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
