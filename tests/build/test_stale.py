@@ -55,6 +55,34 @@ def test_a_changed_module_is_forgotten_and_its_importers_are_left_to_ghc() -> No
     assert forgotten(sources(**{"p.cabal": "name: p\n"}), "p.cabal") is None
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "{-# LANGUAGE TemplateHaskell #-} module Data.B where",
+        "{- module Old -} module Data.B where",
+        "{- of {- nested -} module Old\n-}\nmodule Data.B (module A) where",
+        "-- | module Old\n{-# LANGUAGE CPP #-}\n#if 1\nmodule\n  Data.B where",
+        "#!/usr/bin/env runghc\n-- {- open\nmodule Data.B where",
+        "\ufeffmodule Data.B where",
+        "module {- the -} Data.B where",
+        "signature Data.B where",
+        "Prose, of the module A and more.\n\n> module Data.B where",
+        "\\begin{code}\nmodule Data.B where",
+    ],
+)
+def test_a_module_is_known_however_its_header_is_written(head: str) -> None:
+    made = sources(**{"Data/B.hs": f"{head}\nx = $(y) -- TemplateHaskell", "t.txt": "", "module.hs": "main = x\n"})
+    assert forgotten(made, "t.txt") == {"Data.B"}
+    assert forgotten(made, "module.hs") == {"Data.B", "Main"}
+
+
+@pytest.mark.parametrize("way", ["module X where import A", "module X where { import B; import A }", "> import A"])
+def test_an_import_is_seen_wherever_it_stands(way: str) -> None:
+    made = sources(**{"a/a.cabal": "name: a\n", "a/A.hs": "module A where\n", "x/x.cabal": "name: x\n", "x/X.hs": way})
+    Path("A.hs").unlink()
+    assert {package.name for package in stale_modules(made, [Path("a/A.hs")])} >= {"a", "x"}
+
+
 def test_a_module_that_has_gone_is_forgotten() -> None:
     Path("A.hs").unlink()
     assert forgotten(sources(), "src/A.hs") == {"A"}

@@ -29,9 +29,12 @@ HASKELL = frozenset({".hs", ".lhs", ".hs-boot", ".lhs-boot", ".hsig"})
 PREPROCESSED = frozenset({".x", ".y", ".ly", ".hsc", ".chs", ".gc", ".cpphs"})  # Cabal's knownSuffixHandlers
 PROJECT = frozenset({"stack.yaml", "stack.yaml.lock", "cabal.project", "cabal.project.local", "cabal.project.freeze"})
 YAML = frozenset({".yaml", ".yml"})  # hpack takes defaults from any of them
-MODULE = re.compile(r"^[>{\s]*module\s+([A-Z][\w.']*)", re.MULTILINE)
+MODULE = re.compile(r"\b(?:module|signature)(?>\{-.*?-\}|--[^\n]*|\s)+([^\W\d_a-z][\w.']*)", re.DOTALL)
+# Comments, pragmas, lines of CPP, marks of a literate module or a grammar, and then the first word
+HEADER = re.compile(r"(?>\{-.*?-\}|--[^\n]*|#[^\n]*|[\s>%{])*+" + MODULE.pattern, re.DOTALL)
 IMPORT = re.compile(
-    r"^(?:>\s*)?\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?([A-Z][\w.']*)",
+    r"(?:^>?|[;{]|\bwhere\b)\s*import\s+(?:\{-#.*?#-\}\s*)?(?:safe\s+)?(?:qualified\s+)?(?:\"[^\"]*\"\s*)?"
+    r"([^\W\d_a-z][\w.']*)",
     re.MULTILINE,
 )
 RUNS = re.compile(r"TemplateHaskell|QuasiQuotes|CApiFFI|-F\b|-pgm|-fplugin|-optP")  # may read any file
@@ -66,7 +69,7 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     changed = list(changed)
     packages = _packages(sources)
     texts = {path: path.read_text(errors="replace") for path in sources.files if _is_module(path) and path.exists()}
-    modules = {path: (_package(path, packages), _name(text)) for path, text in texts.items()}
+    modules = {path: (_package(path, packages), _name(path, text)) for path, text in texts.items()}
     defaults = _defaults(sources)
     reads = _reading(sources, changed, texts)
     everything = any(path.name in PROJECT or path.name in defaults for path in changed) or reads(settings)
@@ -103,7 +106,7 @@ def preprocessed_modules(sources: Tree, changed: Iterable[Path]) -> dict[Package
     found: dict[Package, set[str]] = {}
     for path in {*sources.files, *changed}:
         if path.suffix in PREPROCESSED:
-            name = _name(path.read_text(errors="replace")) if path.exists() else _name_of_gone(path)
+            name = _name(path, path.read_text(errors="replace")) if path.exists() else _name_of_gone(path)
             found.setdefault(_package(path, packages), set()).update({name, _name_of_gone(path)})
     return found
 
@@ -203,9 +206,13 @@ def named_tools(text: str) -> Iterator[str]:
                 yield named[1].lower()
 
 
-def _name(text: str) -> str:
-    named = MODULE.search(text)
-    return named[1] if named else "Main"
+def _name(path: Path, text: str) -> str:
+    """The module that a source is: of those that it names, the one that it is called by; else as its header says."""
+    place = path.with_suffix("").parts
+    header = HEADER.match(text)
+    said = header[1] if header else "Main"
+    own = [name for name in MODULE.findall(text) if place[-len(parts := name.split(".")) :] == tuple(parts)]
+    return said if said in own or (header and said == "Main") else max(own, key=len, default=said)
 
 
 def _name_of_gone(path: Path) -> str:
