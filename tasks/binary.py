@@ -1,6 +1,6 @@
 """The executable of each function.
 
-in   its sources and build/image.json, or a prebuilt file; on this host the compiler's packages, too
+in   its sources and build/image.json, or a prebuilt file; on this host its compiler's packages, and their data
 out  build/<fn>/<executable>, stripped; build/<fn>/data-files/, what its packages read at run time;
      build/.cache/logs/<fn>.log, all that the compilers printed
 """
@@ -8,7 +8,7 @@ out  build/<fn>/<executable>, stripped; build/<fn>/data-files/, what its package
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from .lib.settings.words import Builder
 
 if TYPE_CHECKING:
     from .lib.build.datafiles import Found
+    from .lib.build.machine import Machine
     from .lib.settings.load import Function, Project
 
 
@@ -58,7 +59,6 @@ def stage(project: Project, function: Function, here: Callable[[], Mapping[str, 
         machine = builder.machine_for(project.build, products.WORK, products.CACHE, log)
         toolchain = machine.toolchain(log)
         from .lib.build import haskell  # while this host tries what it was asked for
-        from .lib.build.datafiles import data_files
         from .lib.build.job import Job
 
         files.write_json(products.IMAGE, toolchain)  # as it was, unless the image or the engine has gone since
@@ -81,11 +81,8 @@ def stage(project: Project, function: Function, here: Callable[[], Mapping[str, 
                 if record.tell():  # plain ghc with nothing to compile is silent: what it said last stays
                     fresh.replace(logged)
                 derived.remove(fresh)
-        found, notes, folders = data_files(machine, job, function.environment or {})
+        folders = pack_data(function, machine, job.descriptions)
         outside[:] = [*machine.outside(), *folders] if machine.name == Builder.HOST else []
-        gather(found, products.Products(function))
-        for note in notes:
-            warn(function.name, note)
         return f"{sources.folder} → {target}  {size(target)}, with {tool}"
 
     return task(
@@ -97,12 +94,29 @@ def stage(project: Project, function: Function, here: Callable[[], Mapping[str, 
         targets=[target, products.Products(function).data, products.Products(function).data_list],
         reads={"source": function.source, "executable": function.executable, "static": function.libc.is_linked_in}
         | {"flags": function.flags, "constraints": function.constraints}
-        | {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
+        | data_variables(function)
         | builder.compiling(project.build),
         surroundings=here,
         copied=lambda: outside,
         action=make,
     )
+
+
+def data_variables(function: Function) -> dict[str, list[str]]:
+    """What the data files depend on, but for the executable: the variables that lead elsewhere."""
+    return {"data": sorted(name for name in function.environment or {} if "_datadir" in name)}
+
+
+def pack_data(function: Function, machine: Machine, descriptions: Iterable[Path]) -> list[Path]:
+    """Gather what the executable's packages read at run time; the folders of the machine that were looked into."""
+    from .lib.build.datafiles import data_files
+
+    made = products.Products(function)
+    found, notes, folders = data_files(machine, made.executable, descriptions, function.environment or {})
+    gather(found, made)
+    for note in notes:
+        warn(function.name, note)
+    return folders
 
 
 def gather(found: Found, made: products.Products) -> None:
@@ -119,8 +133,10 @@ def gather(found: Found, made: products.Products) -> None:
 
 
 def prebuilt(function: Function) -> Stage:
-    """Take a file as it is; nothing is run and nothing is changed."""
-    target, given = products.Products(function).executable, Path(function.binary or "")
+    """Take a file as it is, and the data that its packages have on this host; nothing is run and nothing is changed."""
+    made, given = products.Products(function), Path(function.binary or "")
+    target = made.executable
+    outside: list[Path] = []
 
     def make() -> str:
         if not files.is_file(given):
@@ -129,6 +145,7 @@ def prebuilt(function: Function) -> Stage:
             raise BuildError(f"{given} is a Git LFS pointer and not the program.", files.LFS_PULL)
         with files.replacement(target, files.PROGRAM_MODE) as temporary:
             shutil.copyfile(given, temporary)
+        outside[:] = pack_data(function, builder.this_host(products.WORK, products.CACHE), ())
         return f"{given} → {target}  {size(target)}, prebuilt"
 
     return task(
@@ -136,8 +153,9 @@ def prebuilt(function: Function) -> Stage:
         doc=f"{given} → {target}",
         recipe=__name__,
         file_dep=[*([given] if files.is_file(given) else [])],
-        targets=[target],
-        reads={"binary": function.binary},
+        targets=[target, made.data, made.data_list],
+        reads={"binary": function.binary} | data_variables(function),
+        copied=lambda: outside,
         action=make,
     )
 

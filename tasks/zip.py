@@ -96,7 +96,7 @@ def stage(project: Project, function: Function, locked: list[Path]) -> Stage:
         doc=f"{made.folder}/* → {made.zip}",
         recipe=__name__,
         task_dep=[f"{stage}:{function.name}" for stage in ("binary", "needed-libs", "shim")],
-        file_dep=[made.executable, made.needed_libs, made.shim, *listed_data(made), *extra.values(), *locked, *layers],
+        file_dep=[made.executable, made.needed_libs, made.shim, made.data_list, *extra.values(), *locked, *layers],
         targets=[made.zip, made.sha256],
         reads={
             "include": [function.include, sorted(extra)],
@@ -143,12 +143,6 @@ def finished_stage(function: Function) -> Stage:
     )
 
 
-def listed_data(made: products.Products) -> list[Path]:
-    """The list of the data files that travel; a prebuilt program has none."""
-    return [] if made.function.binary else [made.data_list]
-
-
 def data(made: products.Products) -> dict[str, Path]:
     """Name in the zip → file, for the data that the program's packages look for."""
-    names = [name for path in listed_data(made) for name in json.loads(path.read_bytes())]
-    return {f"{made.data.name}/{name}": made.data / name for name in names}
+    return {f"{made.data.name}/{name}": made.data / name for name in json.loads(made.data_list.read_bytes())}

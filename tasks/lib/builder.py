@@ -45,12 +45,12 @@ def machine_for(build: Build, workspace: Path, cache: Path, log: Log) -> Machine
     once a run, and the choice is told once. EngineError when `builder = "docker"` and no engine answers.
     """
     if build.builder == Builder.HOST:
-        return _host(workspace, cache)
+        return this_host(workspace, cache)
     with _choosing:
         key = cache.resolve(), repr(compiling(build))
         if key not in _chosen:
             _chosen[key] = _container(build, cache, log)
-        return _chosen[key] or _host(workspace, cache)
+        return _chosen[key] or this_host(workspace, cache)
 
 
 def _container(build: Build, cache: Path, log: Log) -> Docker | None:
@@ -101,7 +101,7 @@ def _with_a_base(machine: Docker, record: Path, refusal: Mapping[str, str], log:
 def recorded_machine(build: Build, workspace: Path, cache: Path, record: Path) -> Machine:
     """The machine that `record` (image.json) tells of: where executables were made. No engine is asked."""
     if on_host(build, record):
-        return _host(workspace, cache)
+        return this_host(workspace, cache)
     from .build.machine import Toolchain
 
     with _choosing:
@@ -156,7 +156,8 @@ def chosen_versions(build: Build, record: Path) -> dict[str, Any]:
     return {"chosen": found} if found else {}
 
 
-def _host(workspace: Path, cache: Path) -> Host:
+def this_host(workspace: Path, cache: Path) -> Host:
+    """This machine, whatever builds."""
     from .build.host import Host
 
     return Host(workspace, cache)

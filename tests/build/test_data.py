@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 from tasks.lib.platform.layout import DATA
 from tests.support import Workshop, need
@@ -23,6 +25,17 @@ executable two
   other-modules: Paths_my_x
   autogen-modules: Paths_my_x
   build-depends: base
+"""
+PREBUILT = """
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+    char name[999], text[99] = "";
+    char *place = getenv("my_x_datadir");
+    snprintf(name, sizeof name, "%s/greeting.txt", place ? place : "PLACE");
+    FILE *file = fopen(name, "r");
+    return !file || !fgets(text, sizeof text, file) || fputs(text, stdout) < 0;
+}
 """
 MAIN = """import Paths_my_x
 main :: IO ()
@@ -60,3 +73,25 @@ def test_data_files_travel_and_are_found(workshop: Callable[..., Workshop]) -> N
         names = set(packed.namelist())
     assert f"{DATA}/my_x/t/other.txt" in names
     assert f"{DATA}/my_x/t/name.txt" not in names
+
+
+def test_a_prebuilt_program_finds_the_data_of_its_packages(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
+    """What a distribution built, as pandoc, looks for them where it was installed."""
+    folder = tmp_path / "share/my-x"
+    folder.mkdir(parents=True)
+    (folder / "greeting.txt").write_text('"hello"')
+    made = workshop(one='binary = "one"')
+    made.write("one.c", PREBUILT.replace("PLACE", str(folder)))
+    subprocess.run([need("gcc"), "-o", made.folder / "one", made.folder / "one.c"], check=True)
+    made.good()
+    assert "hello" in made.good("invoke:one", "--local", "--payload", "1").out
+    assert made.good().ran == set()
+
+    (folder / "greeting.txt").write_text('"good day"')
+    assert {"binary:one", "zip:one"} <= made.good().ran
+    assert "good day" in made.good("invoke:one", "--local", "--payload", "1").out
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text() + f'environment = {{ my_x_datadir = "{folder}" }}\n')
+    made.good()
+    with zipfile.ZipFile(made.folder / "build/one/lambda.zip") as packed:
+        assert not [name for name in packed.namelist() if name.startswith(DATA)]

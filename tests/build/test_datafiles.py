@@ -19,7 +19,7 @@ PATHS = "name: my-x\nexecutable f\n  main-is: Main.hs\ndata-dir: data\ndata-file
 
 def gathered(made: Job, *environment: str) -> tuple[dict[str, dict[str, bytes]], list[str]]:
     host = Host(Path("build/.work"), Path("build/.cache"))
-    found, notes, _ = data_files(host, made, environment)
+    found, notes, _ = data_files(host, made.target, made.descriptions, environment)
     return {name: {file: read() for file, read in rows.items()} for name, rows in found.items()}, notes
 
 
@@ -90,4 +90,4 @@ def test_data_that_the_distribution_has_in_a_package_of_their_own_are_named(monk
     assert "looks for its data in /nowhere/share/dep-x" in note
     assert "apt-get install dep-x-data, and build again." in note
     host = Host(Path("build/.work"), Path("build/.cache"))
-    assert data_files(host, made, []).folders == [Path("/nowhere/share/dep-x")]
+    assert data_files(host, made.target, made.descriptions, []).folders == [Path("/nowhere/share/dep-x")]

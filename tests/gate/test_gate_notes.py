@@ -15,6 +15,7 @@ from tasks.lib.gate import judge
 from tasks.lib.gate.verdict import Outcome, Topic, Verdict, family, printable, version_order
 from tasks.lib.package import members as package_members
 from tasks.lib.platform import runtimes
+from tasks.lib.platform.layout import DATA
 from tasks.lib.platform.runtimes import AT_LEAST, platform
 from tasks.lib.sysroot.member import Member
 from tests.elf_fixtures import Yard
@@ -249,3 +250,25 @@ def test_an_invented_symbol_of_a_library_of_the_runtime_is_never_passed_over(
             found = verdict(now, soname, name)
             assert found.starts, soname
             assert not [note for note in found.notes if note.kind is Topic.SYMBOL], soname
+
+
+def speaking_of(yard: Yard, text: str) -> Path:
+    """gcc main.c: a program that prints this."""
+    source = yard.at("/speaking.c")
+    source.write_text(f'#include <stdio.h>\nint main(void) {{ return puts("{text}") < 0; }}')
+    subprocess.run(["gcc", "-o", yard.at("/speaking"), source], check=True)
+    return yard.at("/speaking")
+
+
+def test_a_list_of_paths_is_noted_by_its_folders(programs: dict[str, Path], yard: Yard) -> None:
+    """As Lua's: what is filled in is no name of a file."""
+    program = speaking_of(yard, "/usr/share/some/5/?.lua;/usr/share/else/?/i.lua")
+    notes = examined({"main": program, "bootstrap": programs["static"]}).notes
+    (said,) = [note.message for note in notes if note.kind == Topic.DATA]
+    assert 'include = ["/usr/share/else", "/usr/share/some/5"] ships' in said
+
+
+def test_data_that_travel_in_another_place_are_not_noted(programs: dict[str, Path], yard: Yard) -> None:
+    members = {"main": speaking_of(yard, "/usr/share/my-x/data"), "bootstrap": programs["static"]}
+    assert [note.kind for note in examined(members).notes] == [Topic.DATA]
+    assert examined(members | {f"{DATA}/my_x/a": yard.source}).notes == ()

@@ -241,6 +241,11 @@ def test_the_loaders_own_search_is_not_told() -> None:
     assert "my_x_datadir" in found[2].hint
 
 
+def test_what_a_user_might_have_at_home_is_not_told() -> None:
+    assert short_list([row("/home/sbx_user1051/.pandoc")]) == []
+    assert len(short_list([row("/home/me/.cabal/share/x")])) == 1  # somebody built it there
+
+
 def test_a_search_that_the_end_of_the_run_cut_off_is_not_told() -> None:
     found = row("/usr/lib64/libx.so.1", "")
     assert short_list([row("/var/task/libx.so.1"), found, row("/var/task/libx.so.1")]) == []
@@ -286,3 +291,9 @@ def test_a_locale_is_told_once_and_c_never() -> None:
     names = ("de_DE.UTF-8/LC_CTYPE", "de_DE.utf8/LC_CTYPE", "de/LC_CTYPE", "C.utf8/LC_CTYPE", "locale-archive")
     (asked,) = short_list([row(f"/usr/lib/locale/{name}") for name in names])
     assert "the locale de_DE.UTF-8;" in asked.message
+
+
+@pytest.mark.skipif(not Path("/lib/terminfo/d/dumb").exists(), reason="this host has its terminals elsewhere")
+def test_a_room_has_the_terminals_of_amazon_linux(task: Path) -> None:
+    """Without one haskeline ends the program, whoever its stdin is."""
+    assert "/usr/share/terminfo" in {there for _, there in fittings.binds(platform(PLATFORM, "x86_64"), task)}

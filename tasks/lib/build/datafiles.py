@@ -1,6 +1,7 @@
 """The data files that a program looks for at run time by a Paths_ module, gathered for the zip.
 
-in   a Job that was built, the machine that built it, the variables that the function sets itself
+in   an executable, the machine that it was made on, the project's descriptions (none of a prebuilt one), the
+     variables that the function sets itself
 out  `data_files(…)` → package → its files by name, a note for each package whose files cannot be found, and the folders
      of the machine that were looked into
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,6 @@ from ..base.files import LFS_PULL, is_lfs_pointer
 from ..platform.layout import TASK
 from ..settings.words import Builder
 from .hints import is_known
-from .job import Job
 from .machine import Machine
 from .sources import NAME
 
@@ -45,17 +45,19 @@ class Data(NamedTuple):
     folders: list[Path]
 
 
-def data_files(machine: Machine, job: Job, environment: Collection[str]) -> Data:
+def data_files(machine: Machine, target: Path, descriptions: Iterable[Path], environment: Collection[str]) -> Data:
     """The files of each package that the program may ask for; a variable that the function sets is its own affair."""
-    with job.target.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
-        return _data(machine, job, program, environment)
+    if target.stat().st_size == 0:
+        return Data({}, [], [])
+    with target.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
+        return _data(machine, program, descriptions, environment)
 
 
-def _data(machine: Machine, job: Job, program: mmap, environment: Collection[str]) -> Data:
+def _data(machine: Machine, program: mmap, descriptions: Iterable[Path], environment: Collection[str]) -> Data:
     wanted = {name for name in _variables(program) if f"{name}_datadir" not in environment}
     found: dict[str, Mapping[str, Content]] = {}
     notes: list[str] = []
-    for name, (description, patterns) in _packages(job).items():
+    for name, (description, patterns) in _packages(descriptions).items():
         if name in wanted:
             wanted.discard(name)
             found[name] = _of_project(description, patterns)
@@ -98,10 +100,10 @@ def _variables(program: mmap) -> Iterator[str]:
         place = program.find(ENDING, place + 1)
 
 
-def _packages(job: Job) -> dict[str, tuple[Path, list[str]]]:
+def _packages(descriptions: Iterable[Path]) -> dict[str, tuple[Path, list[str]]]:
     """The project's packages: name, with _ for - → description, data-files; a cabal file stands above package.yaml."""
     found: dict[str, tuple[Path, list[str]]] = {}
-    for path in sorted(job.descriptions, key=lambda path: path.suffix == ".cabal"):
+    for path in sorted(descriptions, key=lambda path: path.suffix == ".cabal"):
         text = path.read_text(errors="replace")
         named = NAME.search(text)
         name = (named[1] if named else path.stem if path.suffix == ".cabal" else path.parent.name).replace("-", "_")

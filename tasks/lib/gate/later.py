@@ -8,11 +8,12 @@ Strings are hints, not proofs: `doit check --run` sees what is really asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..platform import outside
-from ..platform.layout import TASK
+from ..platform.layout import DATA, TASK
 from ..platform.libc import Tier, in_libc_family
 from .lambda_root import LambdaRoot, name_in_package
 from .verdict import Note, Topic, printable
@@ -87,7 +88,7 @@ def _has_gconv(root: LambdaRoot) -> bool:
 
 
 def _copies(root: LambdaRoot) -> set[str]:
-    """Paths outside the package, of files and folders, that it has below /var/task."""
+    """Paths outside the package, of files and folders, that it has below /var/task at the same place."""
     found: set[str] = set()
     for path, _ in root.members():
         if path.startswith((f"{TASK}/usr/", f"{TASK}/etc/")):
@@ -96,13 +97,21 @@ def _copies(root: LambdaRoot) -> set[str]:
     return found
 
 
+def _packages_with_data(root: LambdaRoot) -> set[str]:
+    """Cabal packages whose data the package has, with _ for -; the shim tells the program where."""
+    top = f"{TASK}/{DATA}/"
+    return {path.removeprefix(top).partition("/")[0] for path, _ in root.members() if path.startswith(top)}
+
+
 def _data(root: LambdaRoot, name: str, named: Iterable[bytes], *, static: bool) -> Iterator[Note]:
     """Paths outside the package, by kind; not those of which the package has a copy."""
     paths = [path for path in named if not (static and path.startswith(OF_GLIBC))]
     kinds: dict[str, list[str]] = {}
     held = _copies(root) if paths else ()
+    packages = _packages_with_data(root) if paths else ()
     for path in dict.fromkeys(map(_without_holes, _names(paths, 1000))):
-        if path and not path.startswith(("/usr/share/locale", "/usr/share/i18n")) and path not in held:
+        is_there = path in held or any(part.replace("-", "_") in packages for part in path.split("/"))
+        if path and not path.startswith(("/usr/share/locale", "/usr/share/i18n")) and not is_there:
             kinds.setdefault(outside.kind(path), []).append(path)
     for kind, found in sorted(kinds.items()):
         listed = ", ".join(f'"{path}"' for path in found[:MOST_NAMES])
@@ -112,10 +121,11 @@ def _data(root: LambdaRoot, name: str, named: Iterable[bytes], *, static: bool) 
         yield Note(Topic.DATA, name, f"{message} below /var/task, where the program must look{how}.")
 
 
-def _without_holes(path: str) -> str:
-    """A path, or the folder before what a program fills in (`%s`); empty for a folder of everybody's."""
-    before, filled, _ = path.partition("%")
-    folder = before.rpartition("/")[0] if filled else path
+def _without_holes(named: str) -> str:
+    """Of a list the first; the folder before what a program fills in (`%s`, `?`); empty for a folder of everybody's."""
+    path = re.split("[;:]", named, maxsplit=1)[0]
+    before = re.split("[%?*$]", path, maxsplit=1)[0]
+    folder = before.rpartition("/")[0] if before != path else path
     return folder if folder.count("/") >= 3 else ""  # noqa: PLR2004 - /usr/share/x
 
 

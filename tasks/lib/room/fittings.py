@@ -3,7 +3,8 @@
 in   a Platform, folders of this host; programs of this host that a runtime brings along (Node)
 out  `binds(…)`, `program(…)` → (path here, path in the room); `etc(…)` → path → text; `LINKS_THERE`
 
-Facts that are assumed: the user's numbers, and certificates in /etc/pki.
+Facts that are assumed: the user's numbers, certificates in /etc/pki, and the terminals of ncurses-base, without which
+Amazon Linux's package has no libtinfo.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Bind = tuple[str, str]
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 LOCALE = "/usr/lib/locale/C.utf8"  # Amazon Linux has it (glibc-minimal-langpack), and no other
 BUNDLE = "/etc/pki/tls/certs/ca-bundle.crt"
+TERMINALS = ("/lib/terminfo", "/usr/share/terminfo")  # Debian has the common ones in the first
 LANG = "/var/lang"  # where a managed runtime has its interpreter
 LINKS_THERE = {**LINKS, "/etc/ssl/certs": "../pki/tls/certs"}
 _ETC = {
@@ -63,6 +65,8 @@ def binds(where: Platform, task: Path, layers: Path | None = None) -> list[Bind]
             found.append((os.path.realpath(path), path))
     bundle = next((path for path in CERTIFICATES if host.exists(path)), "")
     found += [(os.path.realpath(bundle), BUNDLE)] if bundle else []
+    terminals = next((path for path in TERMINALS if host.exists(f"{path}/d/dumb")), "")
+    found += [(os.path.realpath(terminals), TERMINALS[-1])] if terminals and "libtinfo.so.6" in where.libraries else []
     found += [(LOCALE, LOCALE)] if host.exists(f"{LOCALE}/LC_CTYPE") else []
     return _once(found)
 
