@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.lib.build import datafiles
+from tasks.lib.build import datafiles, hints
 from tasks.lib.build.datafiles import data_files
 from tasks.lib.build.host import Host
 from tasks.lib.build.job import Job
@@ -72,6 +72,15 @@ def test_a_package_that_was_installed_without_data_needs_nothing(monkeypatch: py
     assert gathered(made) == ({}, [])
     monkeypatch.setattr(datafiles, "is_known", lambda *_: None)  # nobody can tell
     assert len(gathered(made)[1]) == 1
+
+
+def test_the_distribution_is_asked_where_nothing_was_built(tmp_path: Path) -> None:
+    """Of a prebuilt program alone: there is no workspace yet, and that is no answer."""
+    made = wanting(job(), b"dep_x_datadir", b"", b"/nowhere/share/dep-x")
+    host = Host(tmp_path / "no/.work", tmp_path / "no/.cache")
+    no_lists = hints.is_known(Host(tmp_path, tmp_path), "dep-x-data") is None
+    assert hints.is_known(host, "dep-x-data") is (None if no_lists else False)
+    assert len(data_files(host, made.target, (), ()).notes) == int(no_lists)
 
 
 def test_data_that_the_distribution_has_in_a_package_of_their_own_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

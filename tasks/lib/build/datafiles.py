@@ -81,7 +81,7 @@ def _nothing_there(machine: Machine, name: str, folder: str) -> str:
     package = f"{name.replace('_', '-')}-data"
     said = f"the package {name} looks for its data in {folder}, and there are none. If the program reads them, "
     known = is_known(machine, package)
-    if known is False and machine.run(["test", "-d", folder], machine.workspace, lambda _: None):
+    if known is False and machine.run(["test", "-d", folder], "/", lambda _: None):
         return ""
     if known:
         where = f"add {package} to `packages` of [build] in lambda.toml"

@@ -145,7 +145,7 @@ def is_known(machine: Machine, package: str) -> bool | None:
         'apt-cache show "$1" 2>/dev/null | grep -q "^Package: $1\\$"; '
         'elif command -v dnf >/dev/null; then dnf -q list "$1" >/dev/null 2>&1; else exit 2; fi'
     )
-    code = machine.run(["sh", "-c", script, "sh", package], machine.workspace, said.append)
+    code = machine.run(["sh", "-c", script, "sh", package], "/", said.append)
     return None if code == NO_LISTS else code == 0
 
 
