@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.shim.handlers import program
+from tests.shim.messages import Event
 from tests.shim.runtime_api import RuntimeApi, refuse_damaged_bodies
 from tests.shim.shims import Start, Way, haskell_program, running, ways
 from tests.support import ROOT
@@ -264,6 +265,24 @@ def test_what_speaks_no_http_is_not_waited_for(way: Way, run_handler: Start) -> 
                         connection.sendall(line + b"\r\nContent-Length: 0\r\n\r\n")
                         assert connection.recv(1) == b"", "it asks again over another connection"
                 assert shim.process.wait(10) != 0
+
+
+@runtimes
+@pytest.mark.parametrize("closed", ["0>&-", "1>&-", "2>&-", "0>&- 1>&- 2>&-"])
+def test_a_program_without_standard_descriptors_serves_all_the_same(
+    closed: str, options: tuple[str, ...], api: RuntimeApi
+) -> None:
+    command = ["sh", "-c", f'exec "$0" "$@" {closed}', str(program(*options)), "some", "words"]
+    with subprocess.Popen(command, env={"AWS_LAMBDA_RUNTIME_API": api.address}) as process:
+        try:
+            for event in (b'"print"', b'"throw"', b'"spin"', b"1"):
+                api.ask(event, timeout=5, deadline_s=1.2)
+            assert (api.posts[-1].body, api.connections) == (b"1", 1)
+            api.refuse_next = 403
+            api.events.put(Event(b"2"))
+            assert process.wait(5) == 1
+        finally:
+            process.kill()
 
 
 @native

@@ -90,6 +90,7 @@ runWith begin made = runAnswers begin (\env context event -> Whole <$> made env 
 -- the first piece goes out as trailers.
 runAnswers :: IO env -> (env -> Context -> ByteString -> IO Answer) -> IO ()
 runAnswers begin made = do
+  openStandard
   out <- takeOver 1 2 -- the handler's own prints go to stderr
   hSetBuffering stdout LineBuffering
   constants <- environmentContext

@@ -7,6 +7,7 @@ module AWS.Lambda.Run.Descriptor
     readInto,
     writeAll,
     writeSome,
+    openStandard,
     takeOver,
     openNothing,
     close,
@@ -14,15 +15,19 @@ module AWS.Lambda.Run.Descriptor
 where
 
 import Control.Concurrent (rtsSupportsBoundThreads, threadWaitRead, threadWaitWrite, yield)
+import Control.Monad (filterM, unless, void, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
+import qualified Data.ByteString.Char8 as C
 import qualified Data.ByteString.Unsafe as B
 import Data.Word (Word8)
 import Foreign.C.Error (eAGAIN, eINTR, getErrno, throwErrno, throwErrnoIfMinus1)
 import Foreign.C.String (CString, withCString)
 import Foreign.C.Types (CInt (..), CSize (..))
 import Foreign.Marshal.Alloc (allocaBytes)
-import Foreign.Ptr (Ptr)
+import Foreign.Marshal.Array (withArray0)
+import Foreign.Marshal.Utils (withMany)
+import Foreign.Ptr (Ptr, nullPtr)
 import Foreign.Storable (pokeByteOff)
 import System.Posix.Types (CSsize (..), Fd (..))
 
@@ -67,6 +72,24 @@ writeSome descriptor first second =
         pokeByteOff parts 24 (fromIntegral twoSize :: CSize)
         retrying "write" (threadWaitWrite (Fd descriptor)) (cWritev descriptor parts 2)
 
+-- | Whoever was started without stdin, stdout or stderr gets an empty one. Where GHC's threaded runtime has put a descriptor of its
+-- own into that place, the program begins anew.
+openStandard :: IO ()
+openStandard = do
+  mapM_ (\standard -> c_fcntl standard f_GETFD 0 >>= \flags -> when (flags < 0) (void (opened o_RDWR))) [0, 1, 2]
+  taken <- filterM isRuntimes [0, 1, 2]
+  unless (null taken) $ do
+    nothing <- opened o_RDWR
+    command <- C.split '\0' . B.init <$> B.readFile "/proc/self/cmdline"
+    mapM_ (c_dup2 nothing) taken
+    close nothing
+    _ <- withMany B.useAsCString command $ \words' -> withArray0 nullPtr words' (withCString "/proc/self/exe" . flip c_execv)
+    throwErrno "execv"
+  where
+    isRuntimes standard = allocaBytes 11 $ \text -> do
+      size <- withCString ("/proc/self/fd/" ++ show standard) $ \path -> c_readlink path text 11
+      (== C.pack "anon_inode:") <$> B.packCStringLen (text, max 0 (fromIntegral size))
+
 -- | Keep a standard descriptor for us alone: a copy of it is returned, and whoever uses the original from here on uses
 -- what stands in its place.
 takeOver :: Descriptor -> Descriptor -> IO Descriptor
@@ -77,13 +100,20 @@ takeOver standard replacement = do
 
 -- | A descriptor at whose end one is at once.
 openNothing :: IO Descriptor
-openNothing = throwErrnoIfMinus1 "open" (withCString "/dev/null" (\path -> c_open path o_RDONLY))
+openNothing = opened o_RDONLY
+
+opened :: CInt -> IO Descriptor
+opened flags = throwErrnoIfMinus1 "open" (withCString "/dev/null" (`c_open` flags))
 
 -- | No error where it is closed already.
 close :: Descriptor -> IO ()
 close descriptor = () <$ c_close descriptor
 
 foreign import capi "fcntl.h value F_DUPFD_CLOEXEC" f_DUPFD_CLOEXEC :: CInt
+
+foreign import capi "fcntl.h value F_GETFD" f_GETFD :: CInt
+
+foreign import capi "fcntl.h value O_RDWR" o_RDWR :: CInt
 
 foreign import capi "fcntl.h value O_RDONLY" o_RDONLY :: CInt
 
@@ -106,6 +136,10 @@ foreign import ccall safe "writev" c_writev_safe :: CInt -> Ptr () -> CInt -> IO
 foreign import ccall unsafe "writev" c_writev_unsafe :: CInt -> Ptr () -> CInt -> IO CSsize
 
 foreign import ccall unsafe "close" c_close :: CInt -> IO CInt
+
+foreign import ccall unsafe "readlink" c_readlink :: CString -> CString -> CSize -> IO CSsize
+
+foreign import ccall unsafe "execv" c_execv :: CString -> Ptr CString -> IO CInt
 
 foreign import ccall unsafe "dup2" c_dup2 :: CInt -> CInt -> IO CInt
 
