@@ -32,6 +32,12 @@ static bool is_encoded(const struct http_head *head)
     return false;
 }
 
+/* The letter of a short escape, or 0. */
+static char short_escape(unsigned char c)
+{
+    return c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c == '"' || c == '\\' ? (char)c : 0;
+}
+
 /* How many bytes the text has as the inside of a JSON string; -1 when it is no UTF-8. */
 static int64_t escaped_size(const char *text, size_t size)
 {
@@ -45,7 +51,7 @@ static int64_t escaped_size(const char *text, size_t size)
         int length = utf8_length(at, end);
         if (length < 0)
             return -1;
-        all += length > 1 ? length : *at == '"' || *at == '\\' || *at == '\n' ? 2 : *at < 0x20 ? 6 : 1;
+        all += length > 1 ? length : short_escape(*at) ? 2 : *at < 0x20 ? 6 : 1;
         at += length;
     }
     return all;
@@ -81,9 +87,9 @@ static void escape_body(struct buffer *answer, size_t from, size_t size)
         if (length > 1) {
             memmove(out, at, (size_t)length);
             out += length;
-        } else if (c == '"' || c == '\\' || c == '\n') {
+        } else if (short_escape(c)) {
             *out++ = '\\';
-            *out++ = c == '\n' ? 'n' : (char)c;
+            *out++ = short_escape(c);
         } else if (c < 0x20) {
             memcpy(out, "\\u00", 4);
             out[4] = digits[c >> 4];

@@ -60,6 +60,12 @@ def test_binary_is_told_by_the_content(what: str, encoded: object, server: Serve
     assert post.json()["isBase64Encoded"] is encoded
 
 
+def test_lines_and_columns_are_no_longer_than_json_writes_them(server: Server) -> None:
+    """As a table, or a page of a server on Windows: at six bytes each they were base64 mostly."""
+    post = server.post(FRONTS[Form.URL](request("GET", "/do/lines")))
+    assert rb"\tone line with columns\r\n" in post.body
+
+
 @pytest.mark.parametrize("front", KEYS)
 def test_an_answer_has_the_keys_of_its_front(front: str, server: Server) -> None:
     post = server.post(FRONTS[Form(front)](request("GET", "/do/status=404")))

@@ -71,6 +71,8 @@ def behave(connection, method, target, headers, body):
         reply(connection, "200 OK", [("Content-Type", "image/png")], bytes(range(256)))
     elif what == "gzip":
         reply(connection, "200 OK", [("Content-Type", "application/json"), ("Content-Encoding", "gzip")], b"plain")
+    elif what == "lines":
+        reply(connection, "200 OK", [("Content-Type", "text/plain")], b"\tone line with columns\r\n")
     elif what == "woff":
         reply(connection, "200 OK", [("Content-Type", "font/woff2")], b"text")
     elif what == "cookies":
