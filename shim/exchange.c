@@ -66,6 +66,24 @@ static bool fetch_rest(struct exchange *exchange)
     return false;
 }
 
+/* The kernel takes nothing out of the pipe for that socket: what is in it is written as all else is. */
+static bool copy_passage(struct exchange *exchange)
+{
+    struct buffer *body = &exchange->event->body;
+    const size_t size = passage.size;
+    passage.barred = true;
+    while (passage.size > 0) {
+        ssize_t got = read(passage.ends[0], room_for(body, passage.size), passage.size);
+        if (got <= 0)
+            return false;
+        body->size += (size_t)got;
+        passage.size -= (size_t)got;
+    }
+    exchange->parts[exchange->from = 0] = (struct iovec){body->data + body->size - size, size};
+    exchange->to = 1;
+    return true;
+}
+
 /* Hand over what the program takes now; false when it has closed its stdin. */
 bool feed(struct exchange *exchange)
 {
@@ -74,8 +92,10 @@ bool feed(struct exchange *exchange)
         const bool passes = passage.size > 0;
         ssize_t size = passes ? splice(passage.ends[0], NULL, child.in, NULL, passage.size, SPLICE_F_NONBLOCK)
                               : writev(child.in, part, exchange->to - exchange->from);
+        if (size < 0 && passes && !may_come(errno) && errno != EPIPE && errno != ECONNRESET && copy_passage(exchange))
+            continue;
         if (size < 0)
-            return errno == EAGAIN || errno == EINTR;
+            return may_come(errno);
         exchange->fed += (size_t)size;
         if (passes) {
             passage.size -= (size_t)size;

@@ -21,10 +21,18 @@ persistent = pytest.mark.parametrize("way", PERSISTENT, ids=str)
 class Refused(Way):
     """Where the kernel refuses to hand on bytes uncopied."""
 
+    which = "any"
+
     def pack(self, folder: Path, program: Path) -> list[str]:
         command = [need("gcc"), str(PROGRAMS / "no_splice.c"), "-o"]
         refusing = made_once("no-splice", lambda target: subprocess.run([*command, target], check=True))
-        return [str(refusing), *super().pack(folder, program)]
+        return [str(refusing), self.which, *super().pack(folder, program)]
+
+
+class RefusedIn(Refused):
+    """The same, where it takes them first."""
+
+    which = "in"
 
 
 def event_of(size: int) -> bytes:
@@ -39,7 +47,7 @@ def script(folder: Path, lines: str) -> Path:
     return program
 
 
-REFUSED = [Refused(way.shim, way.settings) for way in PERSISTENT]
+REFUSED = [kind(way.shim, way.settings) for kind in (Refused, RefusedIn) for way in PERSISTENT]
 
 
 @pytest.mark.parametrize("way", [*PERSISTENT, *STREAMS, *REFUSED], ids=str)
