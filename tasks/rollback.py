@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .graph.aws_verb import aws_verb
+from .graph.refusal import whole
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -22,11 +24,14 @@ def define(project: Project) -> Iterator[Verb]:
 
 def options(parser: ArgumentParser) -> None:
     """`doit rollback:<fn> [--to VERSION]`."""
-    parser.add_argument("--to", metavar="VERSION", help="a version; default: handle the alias pointed before")
+    parser.add_argument("--to", type=whole(1), metavar="VERSION", help="a version; default: where the alias was before")
 
 
 def act(handle: FunctionHandle, given: Any) -> dict[str, str]:
     """Move the alias back."""
     from .lib.aws.verbs import versions
 
-    return versions.rollback(handle, given.to)
+    found = versions.rollback(handle, None if given.to is None else str(given.to))
+    if found["before"] == found["version"]:
+        print(f"{found['alias']} stays at version {found['version']}; --to VERSION moves it.", file=sys.stderr)
+    return found

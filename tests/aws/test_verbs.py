@@ -77,11 +77,37 @@ def test_rollback_goes_where_the_alias_was_and_deploy_comes_back_without_an_uplo
     world: World, three: list[Package]
 ) -> None:
     assert rollback(here()) == {"alias": "live", "before": "3", "version": "2"}
+    assert rollback(here()) == {"alias": "live", "before": "2", "version": "2"}  # as whoever lost the answer asks again
     world.front.aim()
     assert world.deploy(FIRST, three[2]).version == "3"
     assert not [call for call in world.front.calls if call.endswith("/code")]
+    assert rollback(here())["version"] == "2"
     assert rollback(here(), "1")["version"] == "1"
-    assert rollback(here())["version"] == "3"
+    assert prune(here(), 0, dry_run=True)["kept"] == ["2", "1"]
+    assert rollback(here())["version"] == "2"
+    assert prune(here(), 0, dry_run=True)["kept"] == ["2", "1"]
+
+
+@pytest.mark.usefixtures("three")
+def test_an_alias_that_is_moved_shares_with_no_other_version(world: World, one: Package) -> None:
+    def share() -> None:
+        weights = {"AdditionalVersionWeights": {"1": 0.1}}
+        world.aws["lambda"].update_alias(FunctionName="hello", Name="live", RoutingConfig=weights)
+
+    def shared() -> bool:
+        alias = world.aws["lambda"].get_alias(FunctionName="hello", Name="live")
+        return bool(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights"))
+
+    share()
+    assert shared()
+    rollback(here())
+    assert not shared()
+    share()
+    rollback(here())  # stays, and the share goes
+    assert not shared()
+    share()
+    world.deploy(FIRST, one)
+    assert not shared()
 
 
 @pytest.mark.usefixtures("three")

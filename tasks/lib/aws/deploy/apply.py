@@ -24,7 +24,9 @@ from .remote import Answer, Remote, busy, concurrency, failure, retention_days
 if TYPE_CHECKING:
     from ...settings.model import Deploy
 
-BEFORE = re.compile(r" ?\(before: version (\d+)\)")  # in an alias's description: where `doit rollback` goes
+# in an alias's description: where `doit rollback` goes, or whence it came, since run again it has to stay
+BEFORE = re.compile(r" ?\((before:|rolled back from) version (\d+)\)")
+BACK = "rolled back from"
 
 
 @dataclass
@@ -174,6 +176,10 @@ class Run:
         if there["FunctionVersion"] not in (step.before, version):
             raise Replan(f"alias {step.alias} was moved by somebody else")
         moved = moved_alias(there, version)
+        if others := ", ".join(sorted(shares(there))):
+            self.calls.report(
+                f"{self.desired.label}: version {others} no longer gets a share of what {step.alias} gets"
+            )
         self.calls.call("update_alias", Name=step.alias, **moved)
 
     def _with_role(self, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,9 +195,18 @@ def _revision(answer: Answer) -> dict[str, str]:
     return {"RevisionId": answer["RevisionId"]} if answer.get("RevisionId") else {}
 
 
-def moved_alias(alias: Answer, version: str) -> dict[str, Any]:
-    """The parameters that move an alias, guarded by its revision, and note in its description where it was."""
+def moved_alias(alias: Answer, version: str, how: str = "before:") -> dict[str, Any]:
+    """The parameters that move an alias, guarded by its revision, and note in its description where it was.
+
+    No other version gets a share of its events then.
+    """
     description, before = str(alias.get("Description", "")), alias["FunctionVersion"]
     if before != version:
-        description = f"{BEFORE.sub('', description)} (before: version {before})".strip()
-    return {"FunctionVersion": version, "Description": description, **_revision(alias)}
+        description = f"{BEFORE.sub('', description)} ({how} version {before})".strip()
+    alone: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}} if shares(alias) else {}
+    return {"FunctionVersion": version, "Description": description, **alone, **_revision(alias)}
+
+
+def shares(alias: Answer) -> dict[str, float]:
+    """The other versions that get a share of an alias's events."""
+    return (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}

@@ -41,25 +41,33 @@ def _create(handle: FunctionHandle, auth_type: str) -> None:
     mode = "RESPONSE_STREAM" if handle.function.response == Response.STREAM else "BUFFERED"
     desired = {"AuthType": auth_type, "InvokeMode": mode}
     if there is None:
-        client.create_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
-    elif any(there.get(name) != value for name, value in desired.items()):
+        with suppress(client.exceptions.ResourceConflictException):  # made by a call whose answer was lost
+            client.create_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
+        there = _config(handle)
+    if there is not None and any(there.get(name) != value for name, value in desired.items()):
         client.update_function_url_config(FunctionName=handle.name, **handle.qualifier, **desired)
     present = statements(handle)
     for sid, statement in STATEMENTS.items():
         if auth_type == "NONE" and sid not in present:
-            client.add_permission(
-                FunctionName=handle.name, StatementId=sid, Principal="*", **statement, **handle.qualifier
-            )
+            with suppress(client.exceptions.ResourceConflictException):
+                client.add_permission(
+                    FunctionName=handle.name, StatementId=sid, Principal="*", **statement, **handle.qualifier
+                )
         elif auth_type != "NONE" and sid in present:
-            client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
+            _forbid(handle, sid)
 
 
 def _delete(handle: FunctionHandle) -> None:
     client = handle.client
     for sid in statements(handle).keys() & STATEMENTS.keys():
-        client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
+        _forbid(handle, sid)
     with suppress(client.exceptions.ResourceNotFoundException):
         client.delete_function_url_config(FunctionName=handle.name, **handle.qualifier)
+
+
+def _forbid(handle: FunctionHandle, sid: str) -> None:
+    with suppress(handle.client.exceptions.ResourceNotFoundException):
+        handle.client.remove_permission(FunctionName=handle.name, StatementId=sid, **handle.qualifier)
 
 
 def _state(handle: FunctionHandle) -> dict[str, Any]:

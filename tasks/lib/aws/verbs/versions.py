@@ -8,10 +8,11 @@ Where an alias was before is noted in its own description with each move, so rol
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import DeployError, UsageError
-from ..deploy.apply import BEFORE, moved_alias
+from ..deploy.apply import BACK, BEFORE, moved_alias, shares
 from ..deploy.remote import published_versions
 from ..errors import errors_while
 
@@ -39,6 +40,7 @@ def versions(handle: FunctionHandle) -> list[dict[str, Any]]:
 def rollback(handle: FunctionHandle, to: str | None = None) -> dict[str, str]:
     """Move the alias to `to`, or to where it pointed before; nothing is uploaded, and deploying again undoes it.
 
+    Run again it stays there: whoever lost the answer may ask once more.
     DeployError when nothing tells where it pointed before, or there is no such version.
     """
     name, client = handle.alias, handle.client
@@ -46,14 +48,16 @@ def rollback(handle: FunctionHandle, to: str | None = None) -> dict[str, str]:
         alias = client.get_alias(FunctionName=handle.name, Name=name)
     now = alias["FunctionVersion"]
     noted = BEFORE.search(str(alias.get("Description", "")))
-    version = to or (noted[1] if noted else None)
+    version = to or (noted and (now if noted[1] == BACK else noted[2]))
     choose = f"Choose: doit versions:{handle.function.name}, then --to VERSION."
     if version is None:
         raise DeployError(f"Nothing tells where alias {name} of {handle.name} pointed before version {now}.", choose)
-    if version != now:
+    if version != now or shares(alias):
         with errors_while():
             try:
-                client.update_alias(FunctionName=handle.name, Name=name, **moved_alias(alias, version))
+                client.update_alias(
+                    FunctionName=handle.name, Name=name, **moved_alias(alias, version, "before:" if to else BACK)
+                )
             except client.exceptions.ResourceNotFoundException as error:
                 raise DeployError(f"{handle.name} has no version {version}.", choose) from error
     return {"alias": name, "before": now, "version": version}
@@ -70,12 +74,13 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
         found = [version["Version"] for version in published_versions(handle.client, handle.name)]
         kept = set(found[:keep])
         for alias in aliases(handle):
-            kept |= {alias["FunctionVersion"], *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})}
+            kept |= {alias["FunctionVersion"], *shares(alias)}
             noted = BEFORE.search(str(alias.get("Description", "")))
-            kept |= {noted[1]} if noted else set()
+            kept |= {noted[2]} if noted else set()
         dropped = [version for version in found if version not in kept]
         for version in [] if dry_run else dropped:
-            handle.client.delete_function(FunctionName=handle.name, Qualifier=version)
+            with suppress(handle.client.exceptions.ResourceNotFoundException):  # it is gone
+                handle.client.delete_function(FunctionName=handle.name, Qualifier=version)
     return {"kept": [version for version in found if version in kept], "deleted": dropped}
 
 
