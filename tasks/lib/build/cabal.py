@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.processes import Log
+from .fields import package_name
 from .hints import UNKNOWN_PACKAGE
 from .job import EXECUTABLES, Job, no_such_executable, quoted_options
 from .machine import Machine
 from .signs import SWITCHED_OFF
-from .sources import NAME, lists_package
+from .sources import lists_package
 from .stale import UNBUILT
 from .tools_in_path import take_tools_in_path
 
@@ -30,7 +31,7 @@ TESTS = re.compile(r"(?mi)^\s+(?:tests|benchmarks)\s*:")
 NO_PLAN = "Could not resolve dependencies"
 PROJECT_FILES = ("cabal.project", "cabal.project.freeze", "cabal.project.local")
 WORDS = re.compile(r"[A-Za-z][\w-]*")
-LISTED = re.compile(r"(?mi)^(?:optional-)?packages:.*(?:\n(?:[ \t].*|--.*)?(?=\n))*")
+LISTED = re.compile(r"(?mi)^(?:optional-)?packages[ \t]*:.*(?:\n(?:[ \t].*|--.*)?(?=\n))*")
 # `tests: True` of a package there stands above --disable-tests
 MAKE_PROJECT = r"""
 without_tests() { sed -E '/^[[:space:]]*(tests|benchmarks)[[:space:]]*:/Id' "$@"; }
@@ -80,7 +81,7 @@ def needed_packages(job: Job) -> dict[str, Path]:
     listed = [path for path in job.descriptions if path.suffix == ".cabal" and _is_listed(path.parent, folder)]
     texts = {path: path.read_text(errors="replace") for path in listed}
     texts = {path: UNBUILT.sub("", text) for path, text in texts.items()}
-    names = {name: path for path, text in texts.items() for name in NAME.findall(text)[:1]}
+    names = {name: path for path, text in texts.items() if (name := package_name(text))}
     left = [name for name, path in names.items() if job.executable in EXECUTABLES.findall(texts[path])]
     left = sorted(left, key=lambda name: name != job.own_name)[:1]
     found: dict[str, Path] = {}
@@ -142,7 +143,7 @@ def _ghc_options(
     if not only and not has_own and ("ghc-options" not in said or "program-options" in said):
         return [f"--ghc-options={options}"]
     texts = [path.read_text(errors="replace") for path in job.descriptions if path.suffix == ".cabal"]
-    names = sorted({name for text in texts for name in NAME.findall(text)})
+    names = sorted({*map(package_name, texts)} - {""})
     ours = "".join(f"\npackage {name}\n  ghc-options: {options}\n" for name in only or names) if options else ""
     places = [os.path.relpath(path, job.sources.folder) for path in (only or {}).values()]
     rest = LISTED.sub("", job.text("cabal.project"))

@@ -25,13 +25,12 @@ from ..base.errors import BuildError
 from ..base.files import LFS_PULL, is_lfs_pointer
 from ..platform.layout import TASK
 from ..settings.words import Builder
+from .fields import package_name, values
 from .hints import is_known
 from .machine import Machine
-from .sources import NAME
 
 ENDING = b"_datadir\0"
 LONGEST = 200  # of a package's name
-FIELD = r"(?mi)^{}:[ \t]*(?P<value>.*(?:\n(?:[ \t]+|-[ \t]).*)*)"
 NAMED = re.compile(r"\"([^\"]+)\"|'([^']+)'|([^\s,\[\]\"']+)")
 Content = Callable[[], bytes]
 Found = Mapping[str, Mapping[str, Content]]  # package, with _ for - → name below its data folder → content
@@ -105,18 +104,16 @@ def _packages(descriptions: Iterable[Path]) -> dict[str, tuple[Path, list[str]]]
     found: dict[str, tuple[Path, list[str]]] = {}
     for path in sorted(descriptions, key=lambda path: path.suffix == ".cabal"):
         text = path.read_text(errors="replace")
-        named = NAME.search(text)
-        name = (named[1] if named else path.stem if path.suffix == ".cabal" else path.parent.name).replace("-", "_")
+        name = package_name(text) or (path.stem if path.suffix == ".cabal" else path.parent.name)
         folder = _field(text, "data-dir").strip().strip("\"'")
         words = ["".join(match) for match in NAMED.findall(_field(text, "data-files"))]
         patterns = [os.path.normpath(f"{folder or '.'}/{word}") for word in words if word != "-"]
-        found[name] = path, patterns
+        found[name.replace("-", "_")] = path, patterns
     return found
 
 
 def _field(text: str, name: str) -> str:
-    found = re.search(FIELD.format(re.escape(name)), text)
-    return re.sub(r"(?m)(?:--|(?<!\S)#).*", "", found["value"]) if found else ""
+    return next(iter(values(name, text)), "")
 
 
 def _data_dir(description: Path) -> Path:

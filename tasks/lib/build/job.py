@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ..base.errors import BuildError
 from ..settings.words import Tool
+from .fields import package_name
 from .listing import absolute
-from .sources import NAME, Tree
+from .sources import Tree
 
-GHC_RESOLVER = re.compile(r"^\s*(?:resolver|snapshot):\s*['\"]?ghc-([\d.]+)", re.MULTILINE)
+GHC_RESOLVER = re.compile(r"^\s*(?:resolver|snapshot)[ \t]*:\s*['\"]?ghc-([\d.]+)", re.MULTILINE)
 EXECUTABLES = re.compile(r"^[ \t]*executable[ \t]+([^\s{]+)", re.MULTILINE | re.IGNORECASE)  # for a hint alone
 
 
@@ -64,7 +65,7 @@ class Job:
         if not (own := self.own_package):
             return ""
         texts = [path.read_text(errors="replace") for path in self.descriptions if path.parent == own]
-        return next((name for text in texts for name in NAME.findall(text)), Path(absolute(own)).name)
+        return next(filter(None, map(package_name, texts)), Path(absolute(own)).name)
 
     @property
     def hpack_alone(self) -> bool:

@@ -25,19 +25,16 @@ from ..base import asked, derived
 from ..base.files import sha256, write_json
 from . import witness
 from .archives import archives
+from .fields import WORD, words
 from .sources import NAMING, Tree
-from .stale import FIELD, HASKELL, IMPORT, named_tools
+from .stale import HASKELL, IMPORT, named_tools
 from .tools import program_files
 
 TRACE = "SUNPRO_DEPENDENCIES"
 OF_EACH_BUILD = ("ghc", "gcc", "as", "ld", "ld.gold", "ld.lld", "ld.mold", "strip")  # Debian's GHC links with gold
 BY_ENDING = {".x": "alex", ".y": "happy", ".ly": "happy", ".hsc": "hsc2hs", ".chs": "c2hs", ".cpphs": "cpphs"}
-LIBRARIES, FOLDERS, PKG_CONFIG = (
-    re.compile(FIELD.format(name)) for name in ("extra-libraries", "extra-lib-dirs", "pkgconfig-depends")
-)
 LINKED = re.compile(r"(?<![A-Za-km-z0-9_-])-l(\w[\w+.-]*)")  # -lx, -optl-lx
 LINKED_FROM = re.compile(r"-L(/[^\s\"',]+)")
-WORD = re.compile(r"[^\s,\[\]\"'()&|]+")
 LIB_PLACES = ("/usr/local/lib", "/usr/lib", "/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib/gcc/*/*")
 OF_EACH_PROGRAM = ("crt1.o", "crti.o", "crtn.o", "crtbegin.o", "crtend.o", "libc_nonshared.a")
 PC_PLACES = ("/usr/local/lib/pkgconfig", "/usr/lib/pkgconfig", "/usr/lib/*/pkgconfig", "/usr/share/pkgconfig")
@@ -164,14 +161,16 @@ def _c_files(folder: Path, described: list[str], environment: Mapping[str, str])
     """
     for name in OF_EACH_PROGRAM:
         yield from _existing(_glob(*LIB_PLACES), name)
-    named = [folder / word for text in described for word in (*_words(FOLDERS, text), *LINKED_FROM.findall(text))]
+    named = [
+        folder / word for text in described for word in (*words("extra-lib-dirs", text), *LINKED_FROM.findall(text))
+    ]
     for text in described:
         places = [*named, *map(Path, filter(None, environment.get("LIBRARY_PATH", "").split(":")))]
-        for name in (*_words(LIBRARIES, text), *LINKED.findall(text)):
+        for name in (*words("extra-libraries", text), *LINKED.findall(text)):
             for ending in ("so", "a"):
                 yield from _existing([*places, *_glob(*LIB_PLACES)], f"lib{name}.{ending}")
         places = [Path(place) for place in environment.get("PKG_CONFIG_PATH", "").split(":") if place]
-        for name in _words(PKG_CONFIG, text):
+        for name in words("pkgconfig-depends", text):
             yield from _existing([*places, *_glob(*PC_PLACES)], f"{name}.pc")
 
 
@@ -194,11 +193,6 @@ def _settings(environment: Mapping[str, str]) -> Iterator[str]:
     yield environment.get("CABAL_CONFIG", str(cabal / "config"))
     yield from (str(config / "cabal/config"), "/etc/stack/config.yaml", str(config / "stack/config.yaml"))
     yield str(Path(environment.get("STACK_ROOT", home / ".stack"), "config.yaml"))
-
-
-def _words(field: re.Pattern[str], text: str) -> list[str]:
-    values = (re.sub(r"(?m)(?:\s|^)(?:--|#).*$", "", value) for value in field.findall(text))
-    return [word for value in values for word in WORD.findall(value) if word != "-"]
 
 
 @cache

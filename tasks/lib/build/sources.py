@@ -19,15 +19,15 @@ from typing import NamedTuple
 
 from ..base.errors import BuildError
 from ..base.files import exists, is_file, is_lfs_pointer
+from .fields import words
 from .listing import absolute, source_files
 
 PROJECT_FILES = ("stack.yaml", "cabal.project")
 READ_BY_NAME = (*PROJECT_FILES, "cabal.project.local", "cabal.project.freeze")  # at the top, and whatever git ignores
 NAMING = frozenset({*READ_BY_NAME, "package.yaml"})
-NAME = re.compile(r"(?mi)^name:\s*['\"]?([\w-]+)")  # of a package, in its description
 OUTSIDE = r"(?<![\w/.])(\.\.(?:/[^\s'\",:\]}#]+)+)"
 ABOVE = r"(?<![\w/.])((?:\.\./)*\.\.)/?(?=[\s'\",\]]|$)"  # a folder above as a whole, in a list of packages
-LIST = r"(?m)^{}:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
+LIST = r"(?mi)^{}[ \t]*:(?P<list>.*(?:\n(?:[ \t-].*)?)*)"
 PACKAGES, EXTRA_DEPS = LIST.format("(?:optional-)?packages"), LIST.format("extra-deps")
 BRACED = re.compile(r"[^\s,{}]*(?:\{[^{}\n]*\}[^\s,{}]*)+")  # a path of cabal.project with {this,that} in it
 WORDS = r"[\s,'\"\[\]]+"
@@ -203,7 +203,7 @@ def _named_outside(file: Path) -> Iterator[Path]:
     if file.name in PROJECT_FILES:
         named += [match[1] for part in re.finditer(PACKAGES, text) for match in re.finditer(ABOVE, part["list"])]
     if file.suffix == ".cabal":
-        named += re.findall(r"^\s*hs-source-dirs:\s*((?:\.\./)*\.\.)/?\s*$", text, re.MULTILINE)
+        named += [word for word in words("hs-source-dirs", text) if re.fullmatch(r"(?:\.\./)*\.\./?", word)]
     for name in named:
         path = Path(os.path.normpath(file.parent / name.split("*")[0]))
         if exists(path):

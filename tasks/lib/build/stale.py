@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .sources import NAME, Tree, extra_deps
+from .fields import package_name, values
+from .sources import Tree, extra_deps
 
 HASKELL = frozenset({".hs", ".lhs", ".hs-boot", ".lhs-boot", ".hsig"})
 PREPROCESSED = frozenset({".x", ".y", ".ly", ".hsc", ".chs", ".gc", ".cpphs"})  # Cabal's knownSuffixHandlers
@@ -45,13 +46,7 @@ C = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".S", ".cmm"})
 INCLUDE = re.compile(r"^[ \t]*#\{?[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE)
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
-RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type:\s*(?!Simple)\w|custom-setup)")
-# A field of a cabal file or of package.yaml: what is indented below it, or a list, up to another field or a condition
-FIELD = (
-    r"(?im)^[ \t]*(?:-[ \t]*)?{}[ \t]*:"
-    r"(.*(?:\n(?![ \t]*(?:[\w-]+[ \t]*:(?:\s|$)|(?:if|elif|else|when)\b))(?:[ \t].*|-.*|))*)"
-)
-TOOLS_FIELD = re.compile(FIELD.format("build-tools?(?:-depends)?"))
+RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type[ \t]*:\s*(?!Simple)\w|custom-setup)")
 UNBUILT = re.compile(r"(?ims)^(?:test-suite|benchmark)\b.*?(?=^\S|\Z)")  # sections of a cabal file
 GENERATORS = frozenset({"alex", "happy"})  # read a grammar alone, whose change is one of the whole package
 HEADER_READERS = frozenset({"c2hs", "hsc2hs", "cpphs"})
@@ -146,13 +141,12 @@ def _is_module(path: Path) -> bool:
 def _packages(sources: Tree) -> list[Package]:
     """The packages of the tree, the deepest first; one for all of it where sources lie across their borders."""
     texts = {path: path.read_text(errors="replace") for path in sources.descriptions if path.exists()}
-    crossing = any(re.search(r"(?m)^\s*(?:-\s*)?(?:hs-)?source-dirs:[^\n]*\.\.", text) for text in texts.values())
+    crossing = any(".." in place for text in texts.values() for place in values("(?:hs-)?source-dirs?", text))
     if crossing or not texts:
         return [Package(Path(sources.base), "")]
     found: dict[Path, Package] = {}
     for path, text in texts.items():
-        named = NAME.search(text)
-        found[path.parent] = Package(path.parent, named[1] if named else path.stem)
+        found[path.parent] = Package(path.parent, package_name(text) or path.stem)
     outer = [] if sources.folder in found else [Package(Path(sources.base), "")]
     return [*sorted(found.values(), key=lambda package: -len(package.folder.parts)), *outer]
 
@@ -200,8 +194,8 @@ def _reads(package: Package, sources: Tree, reads: Callable[[str], bool]) -> boo
 
 def named_tools(text: str) -> Iterator[str]:
     """The build tools that a description names: `alex:alex >=3, happy`, of hpack `- alex`."""
-    for field in TOOLS_FIELD.findall(text):
-        for item in re.split(r"[,\n]", re.sub(r"(?m)\s(?:--|#).*$", "", field)):
+    for field in values("build-tools?(?:-depends)?", text):
+        for item in re.split(r"[,\n]", field):
             if named := re.match(r"[\s\[\-\"']*(?:[\w-]+:)?([\w-]+)", item):
                 yield named[1].lower()
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 
 from ..base.processes import Log
+from .fields import package_name
 from .job import EXECUTABLES, Job
 from .machine import BIN, Machine
-from .sources import NAME
 from .stale import named_tools
 
-KEY = re.compile(r"(?m)^[ \t]+([\w-]+):")  # of a package.yaml: executables are keys
+KEY = re.compile(r"(?m)^[ \t]+([\w-]+)[ \t]*:")  # of a package.yaml: executables are keys
 # A field of the person's own is nothing to Cabal (x-…) and hpack (_…); Cabal looks for the preprocessors that it knows
 # in PATH, as it did before 2.0. What was made so is kept, with its time: a newer description would be configured anew
 IN_PATH = r"""
@@ -31,8 +31,7 @@ def take_tools_in_path(machine: Machine, job: Job, folder: str, log: Log) -> Non
     """Let installed build tools do; those that the project makes itself stay named."""
     top = folder.removesuffix(f"/{job.sources.inside(job.sources.folder)}")
     texts = {path: path.read_text(errors="replace") for path in job.descriptions}
-    found = (each.findall(text) for each in (NAME, EXECUTABLES) for text in texts.values())
-    own = {name.lower() for names in found for name in names}
+    own = {name.lower() for text in texts.values() for name in (package_name(text), *EXECUTABLES.findall(text))}
     own |= {name.lower() for path, text in texts.items() if path.suffix != ".cabal" for name in KEY.findall(text)}
     for path, text in texts.items():
         tools = set(named_tools(text))
