@@ -65,6 +65,19 @@ def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_p
     assert f'include = ["{folder}"]' in note
 
 
+@pytest.mark.parametrize(
+    "place", ["share/Dep-x", "share/a/Dep-x-1.2", "share/Dep-x/data", "share/libghc-dep-x-dev", "Dep-x-1.2-0ab1/share"]
+)
+def test_the_folder_of_an_installed_package_bears_its_name(place: str, tmp_path: Path) -> None:
+    """The last as cabal's store has it."""
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    (folder / "a").write_text("text")
+    other = tmp_path / "share/other-Dep-x"
+    assert gathered(wanting(job(), b"Dep_x_datadir", b"", os.fsencode(folder)))[0] == {"Dep_x": {"a": b"text"}}
+    assert gathered(wanting(job(), b"Dep_x_datadir", b"", os.fsencode(other))) == ({}, [])
+
+
 def test_a_package_that_was_installed_without_data_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As pandoc-types: it has a Paths_ module, no data, and nobody has a package of them."""
     made = wanting(job(), b"dep_x_datadir", b"", b"/nowhere/share/dep-x")

@@ -138,9 +138,16 @@ def _of_project(description: Path, patterns: list[str]) -> dict[str, Content]:
 
 
 def _installed_folder(program: mmap, name: str) -> str:
-    """The data folder of an installed package, as the program holds it; "" when it holds none."""
+    """The data folder of an installed package, as the program holds it; "" when it holds none.
+
+    It bears the package's name, at Debian sometimes that of the library's own package, and in cabal's store the one
+    above it does (share/dep-1.2, share/libghc-dep-dev, dep-1.2-<hash>/share).
+    """
     package = name.replace("_", "[-_]").encode()
-    found = re.search(rb"\x00(/[^\x00\n]*share/[^\x00\n]*" + package + rb"(?:-[\d.]+)?(?:/[\w.-]+)?)\x00", program)
+    named = package + rb"(?:-[\d.]+)?|(?i:libghc-" + package + rb"-dev)"
+    in_share = rb"share/(?:[^\x00\n]*/)?(?:" + named + rb")"
+    in_store = package + rb"-[\d.]+-\w+/share"
+    found = re.search(rb"\x00(/(?:[^\x00\n]*/)?(?:" + in_share + rb"|" + in_store + rb")(?:/[\w.-]+)?)\x00", program)
     return found[1].decode(errors="replace") if found else ""
 
 
