@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tasks.lib.platform.layout import DATA
 from tests.support import Workshop, need
 
@@ -37,6 +39,31 @@ int main(void) {
     return !file || !fgets(text, sizeof text, file) || fputs(text, stdout) < 0;
 }
 """
+USER = """cabal-version: 2.4
+name: x
+version: 1
+executable one
+  main-is: Main.hs
+  build-depends: base, dep
+"""
+DEPENDENCY = {
+    "dep.cabal": """cabal-version: 2.4
+name: dep
+version: 1
+data-files: greeting.txt
+library
+  exposed-modules: Dep
+  other-modules: Paths_dep
+  autogen-modules: Paths_dep
+  build-depends: base
+""",
+    "greeting.txt": '"hello"',
+    "Dep.hs": """module Dep where
+import Paths_dep
+said :: IO String
+said = getDataFileName "greeting.txt" >>= readFile
+""",
+}
 MAIN = """import Paths_my_x
 main :: IO ()
 main = do
@@ -73,6 +100,30 @@ def test_data_files_travel_and_are_found(workshop: Callable[..., Workshop]) -> N
         names = set(packed.namelist())
     assert f"{DATA}/my_x/t/other.txt" in names
     assert f"{DATA}/my_x/t/name.txt" not in names
+
+
+def test_the_data_of_a_package_that_cabal_fetched_travel(
+    workshop: Callable[..., Workshop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its store has them in a folder of their own: dep-1-<hash>/share."""
+    need("cabal")
+    dep, index = tmp_path / "dep", tmp_path / "index"
+    for path, text in DEPENDENCY.items():
+        (dep / path).parent.mkdir(parents=True, exist_ok=True)
+        (dep / path).write_text(text)
+    places = f"remote-repo-cache: {tmp_path}/cache\nstore-dir: {tmp_path}/store\n"
+    (tmp_path / "config").write_text(f"repository own\n  url: file+noindex://{index}\n{places}")
+    monkeypatch.setenv("CABAL_CONFIG", str(tmp_path / "config"))
+    index.mkdir()
+    subprocess.run(["cabal", "sdist", "-v0", "-o", index], cwd=dep, check=True)
+    subprocess.run(["cabal", "update", "-v0"], check=True)
+    made = workshop(one='source = "hs/x"')
+    made.write("hs/x/x.cabal", USER)
+    made.write("hs/x/Main.hs", "import Dep\nmain :: IO ()\nmain = getContents >> said >>= putStr\n")
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "cabal"'))
+    made.good()
+    assert "hello" in made.good("invoke:one", "--local", "--payload", "1").out
 
 
 def test_a_prebuilt_program_finds_the_data_of_its_packages(workshop: Callable[..., Workshop], tmp_path: Path) -> None:
