@@ -288,7 +288,7 @@ void api_stream_end(const struct failure *failure);
 /* ---- failure.c ---- */
 
 struct failure failure_to_start(int error);
-struct failure failure_at_end(size_t thrown_away);
+struct failure failure_at_end(size_t thrown_away, bool unread);
 bool exit_is_success(int status);
 struct failure failure_at_deadline(const struct event *event);
 struct failure failure_of_truncation(void);
@@ -316,7 +316,7 @@ struct exchange {
     size_t fed;                /* persistent: bytes that its stdin took */
     bool begun;                /* persistent: it has read some of them */
     bool truncated;            /* persistent: the event has no end */
-    bool unread;               /* persistent: it ended, had served before, and read none of them */
+    bool unread;               /* persistent: it ended, and read none of them */
     size_t answered;           /* bytes of the answer so far, with those that were streamed */
     struct json_scan scan;     /* of the answer, as it comes */
     bool complete;             /* persistent: the frame was read to its end */

@@ -115,7 +115,7 @@ bool feed(struct exchange *exchange)
 void see_unread(struct exchange *exchange)
 {
     int waiting;
-    if (child.far_in >= 0 && child.served)
+    if (child.far_in >= 0)
         exchange->unread = ioctl(child.far_in, FIONREAD, &waiting) == 0 && (size_t)waiting == exchange->fed;
 }
 

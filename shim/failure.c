@@ -57,7 +57,7 @@ bool exit_is_success(int status)
     return false;
 }
 
-static const char *exit_name(int status)
+static const char *exit_name(int status, const char *otherwise)
 {
     static const struct {
         int code;
@@ -66,19 +66,20 @@ static const char *exit_name(int status)
     for (size_t i = 0; WIFEXITED(status) && errors[i].name; i++)
         if (errors[i].code == WEXITSTATUS(status))
             return errors[i].name;
-    return "Function.ExitError";
+    return otherwise;
 }
 
-struct failure failure_at_end(size_t thrown_away)
+/* `unread`: persistent, and it has failed at its start rather than over the event. */
+struct failure failure_at_end(size_t thrown_away, bool unread)
 {
-    struct failure failure = {.type = exit_name(child.status)};
+    struct failure failure = {.type = exit_name(child.status, unread ? "Runtime.ExitError" : "Function.ExitError")};
     if (WIFSIGNALED(child.status))
         append_format(&failure.message, "%s was killed by signal %d (%s)", program_name, WTERMSIG(child.status),
                       signal_name(WTERMSIG(child.status)));
     else
         append_format(&failure.message, "%s ended with exit code %d", program_name, WEXITSTATUS(child.status));
     if (SHIM_PROCESS == PERSISTENT)
-        append_text(&failure.message, " before it had answered");
+        append_text(&failure.message, unread ? " before it had read an event" : " before it had answered");
     else if (thrown_away > 0 && !SHIM_STREAM)
         append_format(&failure.message, "; the %zu bytes of its stdout are thrown away", thrown_away);
     add_tail(&failure);

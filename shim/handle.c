@@ -126,7 +126,7 @@ static struct failure reason(const struct event *event, const struct exchange *e
 {
     switch (outcome) {
     case FAILED: return failure_from_program(exchange->type, &exchange->answer);
-    case ENDED: return failure_at_end(exchange->answered);
+    case ENDED: return failure_at_end(exchange->answered, exchange->unread);
     case TIMED_OUT: return failure_at_deadline(event);
     case TOO_LARGE: return failure_of_size();
     case TRUNCATED: return failure_of_truncation();
@@ -178,7 +178,7 @@ static void exchange_with_program(struct event *event)
 
     struct exchange untried = exchange;
     enum outcome outcome = SHIM_PROCESS == PERSISTENT ? persistent(&exchange) : per_event(&exchange);
-    if (outcome == ENDED && exchange.unread && start_anew() == 0) {
+    if (outcome == ENDED && exchange.unread && child.served && start_anew() == 0) {
         release(&exchange.answer);
         release(&exchange.scan.outer);
         exchange = untried;

@@ -69,8 +69,10 @@ async function endFailure(one, thrownAway = 0) {
   if (error) return startFailure(error);
   const how = signal ? `was killed by signal ${os.constants.signals[signal]} (${signal})` : `ended with exit code ${code}`;
   const rest = thrownAway && !streamed ? `; the ${thrownAway} bytes of its stdout are thrown away` : '';
-  const name = (!signal && settings.errors[code]) || 'Function.ExitError';
-  return failure(name, `${main} ${how}${persistent ? ' before it had answered' : rest}`, await one.lastWords());
+  const atStart = persistent && !one.served && Program.endedUnasked;
+  const name = (!signal && settings.errors[code]) || (atStart ? 'Runtime.ExitError' : 'Function.ExitError');
+  const when = atStart ? ' before it had answered, as one did before its first event' : ' before it had answered';
+  return failure(name, `${main} ${how}${persistent ? when : rest}`, await one.lastWords());
 }
 
 // Event in, answer out, both at the same time; `give` gets the answer piece by piece.
@@ -186,6 +188,8 @@ async function noResponse(one) {
 const outlived = (error) => Object.defineProperty(error, 'livesOn', { value: true });
 
 function keepWaiting(one) {
+  one.served = true;
+  Program.endedUnasked = false;
   one.client = one.rest;
   one.hold(false);
   const { stdout } = one.child ?? {};

@@ -22,6 +22,8 @@ class Program {
   });
   tail = NOTHING;
   gone = null; // how it ended, {code, signal} or {error}
+  served = false; // it has answered an event
+  static endedUnasked = false; // the last one, before its first event: it fails at its start
 
   constructor(variables = {}) {
     this.client = this.rest;
@@ -65,8 +67,11 @@ class Program {
       log.write(note('the program wrote more than its answer had bytes; it is started anew'));
       this.drop();
     },
-    onSilence: () => this.drop(),
-    onEnd: () => {},
+    onSilence: () => {
+      this.rest.onEnd();
+      this.drop();
+    },
+    onEnd: () => (Program.endedUnasked ||= !this.served),
   };
 
   // What it said last, for a message.

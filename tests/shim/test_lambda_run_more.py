@@ -176,10 +176,11 @@ def test_an_error_is_named_by_the_handler_or_its_type(way: Way, run_handler: Sta
 
 @native
 def test_the_call_stack_is_the_errors_trace(way: Way, run_handler: Start, api: RuntimeApi) -> None:
-    with run_handler(way):
+    with run_handler(way) as shim:
         answer = api.ask(b'"stack"').json()
         assert answer["errorMessage"] == "with a stack"
         assert "Served.hs" in answer["stackTrace"][0]
+        shim.wait_log("with a stack; error, called at")
         thrown = api.ask(b'"odd"').json()["stackTrace"]
         assert ["Served.hs" in line for line in thrown] == [True] * (compiler_version() >= (9, 10))
 
@@ -240,6 +241,15 @@ def test_a_failure_at_the_start_is_an_init_error(way: Way, run_handler: Start, a
         assert shim.process.wait(5) == 1
         records = [json.loads(line) for line in shim.log.splitlines() if "IOException" in line]
         assert [(one["level"], one["errorType"]) for one in records] == [("ERROR", "IOException")]
+
+
+@pytest.mark.parametrize("way", ways(process="persistent"), ids=str)
+def test_a_failure_at_a_persistent_start_is_a_record_of_its_own(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    variables = {"NO_BEGIN": "no database", "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "ERROR"}
+    with run_handler(way, variables=variables) as shim:
+        wait_until(lambda: "no database" in shim.log and not shim.children())
+        assert api.ask(b"1").error_type == "Runtime.ExitError"
+        assert all(json.loads(line)["level"] == "ERROR" for line in shim.log.splitlines())
 
 
 @native

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.shim.runtime_api import RuntimeApi
-from tests.shim.shims import Start, Way, wait_until, ways
+from tests.shim.shims import Start, Way, subject, wait_until, ways
 
 ALL = [*ways(), *ways(("bootstrap", "node"), process="per-event", prestart=False)]
 
@@ -139,3 +139,24 @@ def test_only_an_event_of_which_nothing_was_read_goes_to_the_next_program(
         assert answer.error_type == "Function.ExitError"
         assert "exit code 5" in answer.error_message
         assert api.ask(event).body == b"0"
+
+
+@persistent
+def test_a_program_that_fails_at_its_start_is_told_from_one_that_fails_over_an_event(
+    way: Way, start: Start, api: RuntimeApi, tmp_path: Path
+) -> None:
+    stays, program = tmp_path / "stays", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n[ -e {stays} ] || {{ echo no database >&2; exit 3; }}\nexec {subject()}\n")
+    program.chmod(0o755)
+    with start(way, program=program) as shim:
+        wait_until(lambda: "no database" in shim.log and not shim.children())
+        for _ in range(2):
+            answer = api.ask({"do": "count"})
+            assert answer.error_type == "Runtime.ExitError"
+            assert "exit code 3" in answer.error_message
+            assert "no database" in answer.error_message
+            wait_until(lambda: not shim.children())
+        stays.touch()
+        assert api.ask({"do": "count"}).body == b"0"
+        for _ in range(2):
+            assert api.ask({"do": "exit3"}).error_type == "Function.ExitError"

@@ -96,7 +96,8 @@ runAnswers begin made = do
   constants <- environmentContext
   way <- lookupEnv "LAMBDA_SHIM_PROCESS"
   -- Whoever reads stdin, at the start or in the handler, would take the next event's bytes.
-  taken <- if way == Just "persistent" then Just <$> (openNothing >>= takeOver 0) else pure Nothing
+  let persistent = way == Just "persistent"
+  taken <- if persistent then Just <$> (openNothing >>= takeOver 0) else pure Nothing
   api <- lookupEnv "AWS_LAMBDA_RUNTIME_API"
   input <- lookupEnv "LAMBDA_SHIM_INPUT"
   response <- lookupEnv "LAMBDA_SHIM_RESPONSE"
@@ -107,7 +108,8 @@ runAnswers begin made = do
     Right env -> pure env
     Left problem -> do
       failure <- failureOf problem
-      if native then logFailure constants failure >> mapM_ (`failInit` failure) api else C.hPutStrLn stderr (failureText failure)
+      if native || persistent then logFailure constants failure else C.hPutStrLn stderr (failureText failure)
+      if native then mapM_ (`failInit` failure) api else pure ()
       exitFailure
   let handler = made env
       guarded context event write = attempt write (uncurry handler (opened context event))

@@ -61,10 +61,11 @@ logAt level context fields = line level context [(own name, quote value) | (name
     own name = if name `elem` ["timestamp", "level", "requestId", "message"] then name <> "_" else name
     text message = C.unwords ([upper level] ++ [name <> "=" <> value | (name, value) <- fields] ++ [message])
 
--- | An event that failed: one line, with the name of the error, and the call stack in JSON.
+-- | An event that failed: one line, with the name of the error and the call stack, of which text has the innermost places.
 logFailure :: Context -> Failure -> IO ()
-logFailure context failure = line Error context fields (\message -> B.concat ["lambda-run: ", errorName failure, ": ", message]) (errorMessage failure)
+logFailure context failure = line Error context fields (\message -> B.concat ["lambda-run: ", errorName failure, ": ", message, places]) (errorMessage failure)
   where
+    places = B.concat ["; " <> place | place <- take 3 (errorTrace failure)]
     fields = ("errorType", quote (errorName failure)) : [("stackTrace", list (map quote (errorTrace failure))) | not (null (errorTrace failure))]
     list items = "[" <> mconcat (intersperse "," items) <> "]"
 
