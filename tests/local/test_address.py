@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from tasks.lib.local.function import unpack
 from tests.local.clients import client, custom
 from tests.local.locally import Local, locally, script
 
@@ -94,6 +98,21 @@ def test_an_event_tells_of_the_client_and_never_what_the_client_forged(plain: Lo
     assert event["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert event["headers"]["x-amzn-trace-id"].startswith("Root=1-")
     assert "body" not in event
+
+
+def test_bytes_beyond_ascii_in_a_target_arrive_percent_encoded(plain: Local) -> None:
+    target = "/\u00e0 \u00e9".replace(" ", "?q=").encode()  # as curl sends what was typed
+    raw = plain.raw(plain.ports["plain"], b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    event = json.loads(raw.partition(b"\r\n\r\n")[2])
+    assert (event["rawPath"], event["rawQueryString"]) == ("/%C3%A0", "q=%C3%A9")
+    assert (event["requestContext"]["http"]["path"], event["queryStringParameters"]) == ("/\u00e0", {"q": "\u00e9"})
+
+
+def test_files_bear_the_date_of_the_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("static/a.css"), "a")
+    unpack(tmp_path / "a.zip", tmp_path / "task")
+    assert (tmp_path / "task/static/a.css").stat().st_mtime == datetime(1980, 1, 1, tzinfo=UTC).timestamp()
 
 
 def test_head_has_no_body_and_the_connection_goes_on(plain: Local) -> None:

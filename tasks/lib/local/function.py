@@ -9,6 +9,7 @@ the folder doit runs in) where that is installed, else in shim/runtime.js.
 
 from __future__ import annotations
 
+import calendar
 import os
 import shutil
 import stat
@@ -77,7 +78,7 @@ def lay_out(package: Package, folder: Path) -> Path:
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """The zip's members with the modes they have in it, as Lambda lays them out; InvokeError for a zip that is none.
+    """The zip's members with the modes and the times of it, as Lambda lays them out; InvokeError for what is no zip.
 
     Links are made last, and none leads a member out of the folder, nor one that an earlier layer has left there.
     """
@@ -92,6 +93,7 @@ def unpack(package: Path, folder: Path) -> None:
                     continue
                 _make_place(package, member.filename, folder)
                 path = Path(archive.extract(member, folder))
+                os.utime(path, (written := calendar.timegm(member.date_time), written))
                 for above in path.relative_to(folder).parents:
                     modes.setdefault(folder / above, PROGRAM_MODE)
                 if mode:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from typing import BinaryIO
+from urllib.parse import quote_from_bytes
 
 Header = tuple[str, str]  # the name as it was sent, the value's bytes as Latin-1
 
@@ -41,7 +42,7 @@ class Request:
     """The head of one request."""
 
     method: str
-    target: str  # as it was sent, in Latin-1
+    target: str  # as it was sent, but for bytes beyond ASCII, which are percent-encoded
     version: str
     headers: Sequence[Header]
 
@@ -180,6 +181,7 @@ class Exchange:
         return False
 
 
+ASCII = bytes(range(128))
 PLAIN: Header = ("Content-Type", "text/plain; charset=utf-8")
 
 
@@ -190,7 +192,7 @@ def read_head(stream: BinaryIO) -> Request | None:
         raw = stream.readline(LINE_LIMIT)
         if not raw:
             return None
-        if line := raw.rstrip(b"\r\n").decode("latin-1"):
+        if line := quote_from_bytes(raw.rstrip(b"\r\n"), safe=ASCII):
             break
     found = re.fullmatch(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) (HTTP/1\.[01])", line)
     if not found:

@@ -30,6 +30,7 @@ def rest(request: HttpRequest, *, custom_domain: bool = False, binary: bool = Tr
     ]
     stage = "prod" if request.stage == "$default" else request.stage
     encoded = bool(request.body) and binary and not _is_text(request)
+    agent = request.get("User-Agent")
     return {
         "resource": "/{proxy+}",
         "path": request.path,
@@ -47,7 +48,7 @@ def rest(request: HttpRequest, *, custom_domain: bool = False, binary: bool = Tr
             "domainPrefix": request.domain.partition(".")[0],
             "extendedRequestId": request.request_id,
             "httpMethod": request.method,
-            "identity": {"sourceIp": request.source_ip, "userAgent": request.get("User-Agent")},
+            "identity": {"sourceIp": request.source_ip, "userAgent": agent and text_of(agent)},
             "path": request.path if custom_domain else f"/{stage}{request.path}",
             "protocol": request.protocol,
             "requestId": request.request_id,
