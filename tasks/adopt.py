@@ -84,7 +84,8 @@ def adopt(project: Project, given: Any) -> dict[str, Any]:
         say(f"environment: {', '.join(found.variables)}, left as on AWS and named in a comment")
     if not given.alias and found.aliases:
         say(f"it has the aliases {', '.join(found.aliases)}: --alias manages one")
-    say(f"Next: doit diff:{label}")
+    taken = f", then doit deploy:{label} --take-over" if given.source or given.binary else ""
+    say(f"Next: doit diff:{label}{taken}")
     return {"function": label, "table": table, "variables": list(found.variables), "code_sha256": found.code_sha256}
 
 

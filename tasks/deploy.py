@@ -30,6 +30,7 @@ def options(parser: ArgumentParser) -> None:
     """`doit deploy [--dry-run] [--only code|config] [--json]`."""
     parser.description = "Create or update functions; run it again after anything at all."
     parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    parser.add_argument("--take-over", action="store_true", help="also replace code that this tool did not deploy")
     parser.add_argument("--only", choices=("code", "config"), help="leave the other half as it is")
     options_of_both(parser)
 
@@ -63,7 +64,11 @@ def planning_verb(project: Project, name: str, doc: str, parser: Callable[[Argum
         chosen = [function for function in project.functions if function.name in line.chosen]
         made = [Products(function) for function in chosen]
         packages = {each.function.name: partial(package_of, each) for each in made}
-        more: dict[str, Any] = {"deep": given.deep, "triggers": name == "diff"}
+        more: dict[str, Any] = {
+            "deep": given.deep,
+            "triggers": name == "diff",
+            "takes_over": getattr(given, "take_over", False),
+        }
         run = Deployment(project, packages, part=part, report=bars.say, progress=bars.upload, **more)
         return run.run(packages, changes=changes())
 

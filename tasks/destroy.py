@@ -53,6 +53,11 @@ def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
             f"Nothing of {handle.name} was deleted: there is no terminal to ask at.",
             f"Say so on the command line: doit destroy:{handle.function.name} --yes",
         )
+    if given.yes and found["foreign"]:
+        raise UsageError(
+            f"Nothing of {handle.name} was deleted: this tool did not deploy it, so --yes is not enough.",
+            f"Answer at a terminal: doit destroy:{handle.function.name}; or correct function_name in lambda.toml.",
+        )
     if not given.yes and not confirm(handle.name):
         print("Nothing was deleted.", file=sys.stderr)
         return found | {"deleted": False}
@@ -63,7 +68,8 @@ def act(handle: FunctionHandle, given: Any) -> dict[str, Any]:
 
 def would_go(found: dict[str, Any]) -> list[str]:
     """What would go, a line each."""
-    lines = [f"  function   {found['function']}"] if found["function"] else []
+    whose = ", which this tool did not deploy" if found["foreign"] else ""
+    lines = [f"  function   {found['function']}{whose}"] if found["function"] else []
     lines += [f"  version    {version}" for version in found["versions"]]
     lines += [f"  alias      {alias}" for alias in found["aliases"]]
     lines += [f"  permission {name}" for name in found["permissions"]]

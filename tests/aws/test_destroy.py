@@ -19,7 +19,7 @@ from tasks.lib.aws.verbs.handle import find_function
 from tasks.lib.settings import load
 from tests.aws.strict import Lambda, strict
 from tests.aws.test_strict import environment
-from tests.support import Workshop, make_workshop
+from tests.support import HELLO, Workshop, compiled, make_workshop, settings
 
 TABLE = 'zip = ""\nrole = "hello"\nalias = "live"\ntriggers = { nightly = { schedule = "rate(1 day)" } }\n'
 
@@ -117,3 +117,28 @@ def test_every_function_is_tried_and_failures_are_listed_at_the_end(shop: Worksh
     listed = shop.good("versions:hello", **environment(there)).out.splitlines()
     assert [line.split()[0] for line in listed] == ["version", "1"]
     assert listed[0].index("aliases") == listed[1].index("live")
+
+
+def test_a_function_of_somebody_else_keeps_its_code_and_its_life(shop: Workshop, there: Lambda) -> None:
+    compiled(HELLO, shop.folder / "hello")
+    shop.write("lambda.toml", settings(hello='binary = "hello"\nrole = "hello"'))
+    before = there.functions["hello"].latest["CodeSha256"]
+    there.functions["hello"].latest["Environment"] = {"Variables": {"TOKEN": "theirs"}}
+    shop.write("lambda.toml", settings(hello='binary = "hello"\nrole = "hello"\nenvironment = {}'))
+    refused = shop.doit("deploy", "--only", "config", **environment(there))
+    assert (refused.code, there.functions["hello"].latest["Environment"]["Variables"]) == (1, {"TOKEN": "theirs"})
+    assert "its variables would be replaced" in refused.err
+    shop.write("lambda.toml", settings(hello='binary = "hello"\nrole = "hello"'))
+    refused = shop.doit("deploy", **environment(there))
+    assert (refused.code, there.functions["hello"].latest["CodeSha256"]) == (1, before)
+    assert "This tool did not deploy the function hello" in refused.err
+    assert "doit deploy:hello --take-over" in refused.err
+    assert "its code would be replaced" in shop.good("diff", **environment(there)).out
+    kept = shop.doit("destroy", "--yes", **environment(there))
+    assert (kept.code, list(there.functions)) == (3, ["hello"])
+    assert "hello, which this tool did not deploy" in kept.err
+    shop.good("deploy", "--take-over", **environment(there))
+    assert there.functions["hello"].latest["CodeSha256"] != before
+    shop.good("deploy", **environment(there))
+    shop.good("destroy", "--yes", **environment(there))
+    assert there.functions == {}

@@ -23,7 +23,7 @@ from ..reply import account_of
 from ..session import Aws, connect
 from ..verbs.handle import FunctionHandle
 from ..wire import Progress
-from . import fronts, upload
+from . import fronts, ownership, upload
 from .apply import Run
 from .calls import Calls, Clock, Replan
 from .desired import DesiredState, Package, Part, desired_state, name_on_aws
@@ -58,6 +58,7 @@ class Deployment:
         part: Part = "all",
         deep: bool = False,
         triggers: bool = False,
+        takes_over: bool = True,
         report: Callable[[str], None] = silent,
         progress: Callable[[str], Progress] = no_progress,
         clock: Clock | None = None,
@@ -71,7 +72,7 @@ class Deployment:
                 raise UsageError(f"lambda.toml has no function {name}.", f"Declared: {', '.join(known)}.")
             self._functions[name] = known[name]
             name_on_aws(known[name])
-        self._deep, self._triggers = deep, triggers
+        self._deep, self._triggers, self._takes_over = deep, triggers, takes_over
         self._part, self._report, self._progress = part, report, progress
         self._clock = clock or Clock()
         self._connected = connected or (lambda: connect(project.deploy))
@@ -138,6 +139,8 @@ class Deployment:
             steps = with_repository(self.aws, plan(desired, remote))
             if not steps or (run and self._is_dropped(run, steps, remote, desired)):
                 break
+            if not self._takes_over:
+                ownership.check(desired, remote, steps)
             if self._project.deploy.account is not None:
                 self.aws.account()  # before the first write: is it the right one?
             if action == "unchanged" and any(not isinstance(step, Wait) for step in steps):
@@ -213,7 +216,7 @@ class Deployment:
             version=str(live.get("Version", "")),
             arn=f"{arn}:{desired.alias}" if arn and desired.alias else arn,
             url=self._url(desired) if durations else "",
-            notes=self._notes(desired, there=remote is not None) if steps else (),
+            notes=(*self._notes(desired, remote), *ownership.notes(desired, remote, steps)) if steps else (),
             package=package,
         )
 
@@ -226,15 +229,15 @@ class Deployment:
         except client.exceptions.ClientError:
             return ""
 
-    def _notes(self, desired: DesiredState, *, there: bool) -> tuple[str, ...]:
+    def _notes(self, desired: DesiredState, remote: Remote | None) -> tuple[str, ...]:
         """What the fronts that ask it would do to it; the policy is read where one of them could do something."""
         function = self._functions[desired.label]
         services: frozenset[str] = frozenset()
-        if there and not function.fronts and fronts.is_at_risk(function):
+        if remote and not function.fronts and fronts.is_at_risk(function):
             qualifier = {} if desired.alias is None else {"Qualifier": desired.alias}
             services = fronts.invokers(self.aws.client("lambda"), desired.name, qualifier)
         made_by = typable(f"its triggers are made by doit events:{function.name}.")
-        events = () if there or not function.triggers else (made_by,)
+        events = () if remote or not function.triggers else (made_by,)
         return (*fronts.notes(function, services), *events)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..deploy.ownership import is_ours
 from ..deploy.remote import NO_GROUP, get_function, published_versions, retention_days
 from ..errors import errors_while
 from ..events import wiring
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 
 
 def inventory(handle: FunctionHandle, *, logs: bool = False) -> dict[str, Any]:
-    """All that would go; `function` is None where there is none, `log_group` where it stays or is not there."""
+    """All that would go; `function` is None where there is none, `log_group` where it stays or is not there.
+
+    `foreign`: it is a function that this tool did not deploy.
+    """
     with errors_while():
         answer = get_function(handle.client, handle.name, None)
         group = logs and retention_days(handle.aws.client("logs"), handle.log_group) != NO_GROUP
         found: dict[str, Any] = {"function": None, "arn": None, "versions": [], "aliases": [], "url": None}
-        found["permissions"] = []
+        found |= {"permissions": [], "foreign": False}
         if answer is not None:
             found = {
                 "function": handle.name,
@@ -36,6 +40,7 @@ def inventory(handle: FunctionHandle, *, logs: bool = False) -> dict[str, Any]:
                 "aliases": sorted(alias["Name"] for alias in aliases(handle)),
                 "url": url(handle)["url"],
                 "permissions": sorted(statements(handle)),
+                "foreign": handle.function.zip != "" and not is_ours(answer.get("Tags", {})),
             }
         found["api"] = api.state(handle)["address"]
     triggers = [f"{source.name}: {source}" for source in wiring.ours(handle)]
