@@ -167,7 +167,7 @@ def task_doctor() -> Tasks:
 
 
 def task_completion() -> Tasks:
-    """completion of tasks, options and stages in the shell"""
+    """completion of tasks, commands, options and stages in the shell"""
     return verb("completion")
 
 

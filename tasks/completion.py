@@ -1,4 +1,4 @@
-"""`doit completion SHELL`: tasks, functions, options and stages at the tabulator key, for bash, zsh and fish.
+"""`doit completion SHELL`: tasks, commands, options and stages at the tabulator key, for bash, zsh and fish.
 
 in   the name of a shell
 out  a script on stdout, for that shell to read
@@ -20,12 +20,16 @@ def define() -> Verb:
     """About no function; the script asks each project for its own."""
 
     def act(given: Any) -> None:
+        from .graph.commands import COMMANDS
         from .lib.scaffold import completion
 
-        print(completion.script(given.shell), end="")
+        print(completion.script(given.shell, sorted(COMMANDS - {"tabcompletion"})), end="")
 
     return Verb(
-        "completion", "completion of tasks, options and stages: bash, zsh, fish", Line(parse_with(options)), act
+        "completion",
+        "completion of tasks, commands, options and stages: bash, zsh, fish",
+        Line(parse_with(options)),
+        act,
     )
 
 

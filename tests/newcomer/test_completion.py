@@ -19,6 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     made = make_workshop(tmp_path_factory.mktemp("completion") / "project", echo='binary = "/bin/true"')
     made.write("lambda.toml", (made.folder / "lambda.toml").read_text() + "\n[stage.prod]\nmemory_mb = 512\n")
     made.write("bin/doit", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m doit "$@"\n').chmod(0o755)
+    (made.folder / "bin/haskell-on-lambda").symlink_to("doit")
     for shell in SHELLS:
         made.write(f"script.{shell}", made.good("completion", shell).out)
     return made
@@ -26,9 +27,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 def offered(project: Workshop, shell: str, line: str) -> set[str]:
     """What the key offers behind a line."""
-    script, quoted = f"script.{shell}", shlex.quote(line)
+    script, quoted, command = f"script.{shell}", shlex.quote(line), line.partition(" ")[0]
     ask = {
-        "bash": f"source {script}; COMP_LINE={quoted}; COMP_POINT=${{#COMP_LINE}}; _haskell_on_lambda doit; "
+        "bash": f"source {script}; COMP_LINE={quoted}; COMP_POINT=${{#COMP_LINE}}; _haskell_on_lambda {command}; "
         'printf "%s\\n" "${COMPREPLY[@]}"',
         "zsh": f"compdef() {{ :; }}; source {script}; compadd() {{ shift; print -l -- $@; }}; line={quoted}; "
         'words=("${(@s: :)line}"); CURRENT=$#words; _haskell_on_lambda',
@@ -54,6 +55,19 @@ def test_functions_options_and_stages_are_offered(project: Workshop, shell: str)
     assert "--dry-run" in offered(project, shell, "doit deploy:echo --")
     stages = offered(project, shell, "doit deploy stage=")
     assert {"stage=prod", "prod"} & stages
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_commands_are_offered_where_they_belong(project: Workshop, shell: str) -> None:
+    commands = {"clean", "forget", "info", "list", "help"}
+    assert commands | {"deploy"} <= offered(project, shell, "doit ")
+    assert "init" not in offered(project, shell, "doit ")
+    assert commands | {"init"} <= offered(project, shell, "haskell-on-lambda ")
+    assert commands <= offered(project, shell, "doit help ")
+    assert "clean" in offered(project, shell, "doit cle")
+    behind = offered(project, shell, "doit clean ")
+    assert "deploy" in behind
+    assert not commands & behind
 
 
 @pytest.mark.parametrize("shell", SHELLS)

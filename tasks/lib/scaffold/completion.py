@@ -1,14 +1,19 @@
-"""Completion for the shell: tasks with their functions, options of the verb that is named, stages of lambda.toml.
+"""Completion for the shell: tasks with their functions, commands, options of the verb that is named, stages.
 
-in   the name of a shell
-out  `script(shell)`: what that shell is to read; it asks the command that is being typed, so it knows each project
+in   the name of a shell; doit's own commands
+out  `script(shell, commands)`: what that shell is to read; it asks the command that is being typed, so it knows each
+     project
 
-Words are asked of `list`, options of `help`; a stage is a table of the lambda.toml in the current folder.
+Words are asked of `list`, options of `help`; a stage is a table of the lambda.toml in the current folder. Commands are
+offered as the first word and behind `help`, `init` to the one name that knows it.
 """
 
 from __future__ import annotations
 
-COMMANDS = ("doit", "haskell-on-lambda")
+from collections.abc import Iterable
+
+OURS = "haskell-on-lambda"
+COMMANDS = ("doit", OURS)
 TASKS = "list --all --quiet 2>/dev/null | sed 's/ *$//'"
 STAGES = r"sed -n 's/^[[:space:]]*\[stage\.\([A-Za-z0-9_-]*\).*/stage=\1/p' lambda.toml 2>/dev/null"
 OPTIONS = "grep -oE -e '--[a-z][a-z-]*' | sort -u"
@@ -22,6 +27,9 @@ _haskell_on_lambda() {{
   -*) words="$("$1" help "${{verb%%:*}}" 2>/dev/null | {OPTIONS})" ;;
   *) words="$("$1" {TASKS}; {STAGES} | sort -u)" ;;
   esac
+  if [[ $word != -* && (${{line#* }} != *" "* || $line == *" help "*) ]]; then
+    words="$words @WORDS@$([ "${{1##*/}}" = {OURS} ] && echo " init")"
+  fi
   COMPREPLY=($(compgen -W "$words" -- "$word"))
   before="${{word%"${{word##*[:=]}}"}}" # bash begins a word behind each of these
   COMPREPLY=("${{COMPREPLY[@]#"$before"}}")
@@ -37,6 +45,10 @@ _haskell_on_lambda() {{
     found=(${{(f)"$($words[1] help ${{verb%%:*}} 2>/dev/null | {OPTIONS})"}})
   else
     found=(${{(f)"$($words[1] {TASKS}; {STAGES} | sort -u)"}})
+    if (( CURRENT == 2 )) || [[ $words[2] == help ]]; then
+      found+=(@WORDS@)
+      [[ ${{words[1]:t}} == {OURS} ]] && found+=(init)
+    fi
   fi
   compadd -- $found || _files
 }}
@@ -51,6 +63,10 @@ function __haskell_on_lambda
     else
         $typed[1] {TASKS}
         {STAGES} | sort -u
+        if test (count $typed) -lt 2; or test $typed[2] = help
+            printf '%s\\n' @WORDS@
+            test (basename $typed[1]) = {OURS}; and echo init
+        end
     end
 end
 function __haskell_on_lambda_first
@@ -67,6 +83,6 @@ READ_BY = {
 }
 
 
-def script(shell: str) -> str:
+def script(shell: str, commands: Iterable[str]) -> str:
     """The script of one of SCRIPTS, with the line that keeps it."""
-    return f"{SCRIPTS[shell]}# {READ_BY[shell]}\n"
+    return f"{SCRIPTS[shell].replace('@WORDS@', ' '.join(commands))}# {READ_BY[shell]}\n"
