@@ -116,7 +116,8 @@ def invoke_locally(function: Function, event: bytes, *, room: bool = True) -> by
         sys.stdout.buffer.write(answer.payload + b"\n")
         raise InvokeError(
             f"{function.name} failed ({answer.function_error}); its answer says why.",
-            "Its own log is above; mend the program or the event.",
+            "Its own log is above; mend the program or the event. Which files it asked for in vain: "
+            f"doit check {products.Products(function).zip} --run EVENT",
         )
     return answer.payload
 
