@@ -269,6 +269,20 @@ def test_a_record_of_what_was_read_that_cannot_be_read_itself_is_not_taken_for_a
         outside.keep()
 
 
+def test_what_is_run_behind_a_build_is_none_of_it(here: Path) -> None:
+    """Questions to the package manager were taken for what a compiler had read, and the next build began anew."""
+    put("f/Main.hs", text="main = pure ()\n")
+    sources, said = tree(Path("f"), BUILD), list[str]()
+    for _ in range(2):
+        host = Host(here / "work", here / "cache")
+        with host.sync_sources(sources, "") as folder:
+            host.run(["sh", "-c", "mkdir -p .ghc; mkdir .ghc/made && echo anew || echo kept"], folder, said.append)
+        host.run(["ls", "/etc", "/usr/share"], folder, lambda _: None)
+        put("f/other.txt", text="no source of it")
+        sources = tree(Path("f"), BUILD)
+    assert [line for line in said if line in {"anew", "kept"}] == ["anew", "kept"]
+
+
 def test_files_that_git_lfs_has_not_fetched_are_named(workshop: Callable[..., Workshop]) -> None:
     made = workshop(f='source = "hs/f"\ninclude = ["data"]')
     made.write("data/big.bin", LFS)

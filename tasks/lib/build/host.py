@@ -177,6 +177,8 @@ class Host:
                 with suppress(OSError):  # a full disk has been told of
                     outside.keep()
                 raise
+            finally:
+                self._told = {}  # what is run behind the build is none of it
             outside.keep()
             write(ended, b"")  # no compiler was cut short, so that the next build need not look for what one left
 
