@@ -141,6 +141,16 @@ def test_where_nothing_streams_the_pieces_are_collected(way: Way, run_handler: S
         assert api.ask(b'"stream"').json() == "one two"
 
 
+@pytest.mark.parametrize("way", ways(process="persistent"), ids=str)
+def test_no_more_is_collected_than_lambda_takes(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way):
+        for event in (b'"stream endless"', b'"stream on"', b'"large"'):
+            answer = api.ask(event, deadline_s=900)
+            assert answer.error_type == "Function.ResponseSizeTooLarge"
+            assert "stream it" in answer.error_message
+        assert api.ask(b'"count"').body == b"3", "and the program lives on"
+
+
 @lasting
 def test_the_log_is_records_where_lambda_asks_for_them(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     variables = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}

@@ -37,6 +37,7 @@ import AWS.Lambda.Run.Descriptor
 import qualified AWS.Lambda.Run.Envelope as Envelope
 import AWS.Lambda.Run.Error
 import AWS.Lambda.Run.Frames (frames)
+import AWS.Lambda.Run.Limit (answerLimit, streamLimit)
 import AWS.Lambda.Run.Log (logFailure)
 import Control.Concurrent.MVar (newMVar, swapMVar, withMVar)
 import Control.Exception
@@ -113,9 +114,10 @@ runAnswers begin made = do
       exitFailure
   let handler = made env
       guarded context event write = attempt write (uncurry handler (opened context event))
+      limit = if response `elem` [Just "stream", Just "prelude"] then streamLimit else answerLimit
       shown = if response == Just "prelude" then prelude else const B.empty -- of heads: who asked for none has no place for one
   case (taken, way, api) of
-    (Just from, _, _) -> frames from out shown (guarded . withRequest constants)
+    (Just from, _, _) -> frames from out shown limit (guarded . withRequest constants)
     (_, Just "per-event", _) -> once out shown (guarded constants)
     (_, _, Just location) -> serve location constants (\context event write -> attempt write (handler context event))
     (_, _, Nothing) -> once out shown (guarded constants)

@@ -12,7 +12,8 @@
 -- >   write "<p>and later more"
 --
 -- A function URL with @invoke_mode = "RESPONSE_STREAM"@ hands the pieces on as they are written. Where nothing can stream
--- (a shell, @response = "buffered"@) the bytes are collected.
+-- (a shell, @response = "buffered"@) the bytes are collected, and a persistent program collects each stream: what takes the pieces
+-- throws @Function.ResponseSizeTooLarge@ above Lambda's limit (6 MB, 200 MB for streams).
 module AWS.Lambda.Run.Answer
   ( Answer (..),
     Head (..),

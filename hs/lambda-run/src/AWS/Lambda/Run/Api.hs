@@ -10,6 +10,7 @@ import AWS.Lambda.Run.Context (Context (..), date, newVariable, remainingMs)
 import AWS.Lambda.Run.Deadline (Watch, before, newWatch)
 import AWS.Lambda.Run.Error (Failure (..), failureOf, headerName)
 import AWS.Lambda.Run.Http
+import AWS.Lambda.Run.Limit (answerLimit, tooLarge)
 import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
 import AWS.Lambda.Run.Reader (Gone (..))
@@ -172,13 +173,11 @@ judge context streamed result = case result of
   Just (Right Nothing) -> (\open -> if open then Right Nothing else Left silence) <$> streamed
   Just (Right (Just answer))
     | B.null answer -> pure (Left silence)
-    | B.length answer > answerLimit -> pure (Left (Failure "Function.ResponseSizeTooLarge" tooLarge []))
+    | B.length answer > answerLimit -> pure (Left (tooLarge answerLimit))
     | otherwise -> pure (Right (Just answer))
   Nothing -> Left <$> timedOut context
   where
     silence = Failure "Function.NoResponse" "the handler gave an empty answer; one with nothing to say gives null" []
-    answerLimit = 6291556 -- bytes: Lambda's limit
-    tooLarge = "the answer is above " <> C.pack (show answerLimit) <> " bytes, Lambda's limit; stream it, or leave it in S3"
 
 timedOut :: Context -> IO Failure
 timedOut context = do

@@ -9,6 +9,7 @@ module AWS.Lambda.Run.Frames (frames) where
 import AWS.Lambda.Run.Answer (Head)
 import AWS.Lambda.Run.Descriptor (Descriptor, writeAll)
 import AWS.Lambda.Run.Error (Failure (..), failureOf)
+import AWS.Lambda.Run.Limit (tooLarge)
 import AWS.Lambda.Run.Memory
 import AWS.Lambda.Run.Place (newPlace)
 import AWS.Lambda.Run.Reader (newReader, readExactly, readLine)
@@ -23,13 +24,14 @@ import System.IO (hPutStrLn, stderr)
 -- | Answers a request and its event; the writer takes the pieces of a stream.
 type Answering = ByteString -> ByteString -> (Head -> ByteString -> IO ()) -> IO (Either Failure (Maybe ByteString))
 
--- | Serve one frame after the other to the end of the input. @shown@ is what stands for a head in front of a stream.
+-- | Serve one frame after the other to the end of the input. @shown@ is what stands for a head in front of a stream; no more than
+-- @limit@ bytes of an answer are kept.
 -- What is thrown at this thread is the handler's, of the next event where none is there: it tears no frame.
-frames :: Descriptor -> Descriptor -> (Head -> ByteString) -> Answering -> IO ()
-frames from out shown handler = mask $ \restore -> masked from out shown (\request event write -> restore (handler request event write))
+frames :: Descriptor -> Descriptor -> (Head -> ByteString) -> Int -> Answering -> IO ()
+frames from out shown limit handler = mask $ \restore -> masked from out shown limit (\request event write -> restore (handler request event write))
 
-masked :: Descriptor -> Descriptor -> (Head -> ByteString) -> Answering -> IO ()
-masked from out shown handler = do
+masked :: Descriptor -> Descriptor -> (Head -> ByteString) -> Int -> Answering -> IO ()
+masked from out shown limit handler = do
   input <- newPlace >>= (`newReader` from)
   memory <- openMemory
   mapM_ (const (sayReady B.empty)) memory
@@ -53,19 +55,25 @@ masked from out shown handler = do
     frame _ _ _ = noFrame
     noFrame = hPutStrLn stderr "lambda-run: the shim sent no frame" >> exitFailure
     serve memory request event = do
-      written <- newIORef [] -- the length comes first
+      written <- newIORef (0, []) -- the length comes first
       result <- try (handler request event (append written))
       case result of
-        Right (Right answer) -> maybe (B.concat . reverse <$> readIORef written) pure answer >>= give memory request
+        Right (Right answer) -> do
+          (size, pieces) <- readIORef written
+          let whole = maybe (B.concat (reverse pieces)) id answer
+          if max size (B.length whole) > limit then complain request (tooLarge limit) else give memory request whole
         Right (Left failure) -> complain request failure
         Left problem -> do
           -- Asynchronous: the event has its answer before the program goes.
           failureOf problem >>= complain request
           throwIO (problem :: SomeException)
     append written start piece = do
-      old <- readIORef written
+      (size, old) <- readIORef written
       new <- mapM evaluate (piece : [shown start | null old])
-      writeIORef written (new ++ old)
+      let now = size + sum (map B.length new)
+      if now > limit
+        then writeIORef written (now, [B.empty]) >> throwIO (tooLarge limit)
+        else writeIORef written (now, new ++ old)
     give (Just memory) request answer
       | B.length answer >= least = placeAnswer memory answer >>= maybe (send request " " "" answer) (told request answer)
     give _ request answer = send request " " "" answer
