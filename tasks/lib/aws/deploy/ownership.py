@@ -24,7 +24,7 @@ def is_ours(tags: Mapping[str, str]) -> bool:
 
 
 def check(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -> None:
-    """Refuse to replace what another tool, or another team, put there."""
+    """DeployError where what another tool, or another team, put there would be replaced."""
     for sentence in notes(desired, remote, steps):
         raise DeployError(
             sentence,
@@ -35,7 +35,7 @@ def check(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -
 
 def notes(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -> Iterator[str]:
     """What would be replaced of a function that is not ours."""
-    lost = [] if remote is None or is_ours(remote.tags) else list(_replaced(steps))
+    lost = [] if remote is None or is_ours(remote.tags) else list(_losses(steps))
     if remote is not None and lost:
         there = remote.latest or remote.live or {}
         kind, changed = there.get("Runtime", "an image"), str(there.get("LastModified", ""))[:10]
@@ -45,7 +45,7 @@ def notes(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -
         )
 
 
-def _replaced(steps: Iterable[Step]) -> Iterator[str]:
+def _losses(steps: Iterable[Step]) -> Iterator[str]:
     for step in steps:
         if isinstance(step, UpdateCode):
             yield "code"
