@@ -65,6 +65,18 @@ def test_the_data_of_an_installed_package_are_gathered_from_where_they_lie(tmp_p
     assert f'include = ["{folder}"]' in note
 
 
+def test_what_stands_behind_a_link_is_gathered_too(tmp_path: Path) -> None:
+    """Distributions lead parts of a package's data to another package's."""
+    folder = tmp_path / "share/dep-x"
+    folder.mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/a").write_text("text")
+    for name, target in {"folder": "../../other", "file": "../../other/a", "broken": "nowhere", "loop": "."}.items():
+        (folder / name).symlink_to(target)
+    found, _ = gathered(wanting(job(), b"dep_x_datadir", b"", os.fsencode(folder)))
+    assert found == {"dep_x": {"folder/a": b"text", "file": b"text"}}
+
+
 @pytest.mark.parametrize(
     "place", ["share/Dep-x", "share/a/Dep-x-1.2", "share/Dep-x/data", "share/libghc-dep-x-dev", "Dep-x-1.2-0ab1/share"]
 )

@@ -154,7 +154,7 @@ def _installed_folder(program: mmap, name: str) -> str:
 def _of_machine(machine: Machine, folder: str) -> dict[str, Content]:
     """The files below a folder of the machine, by their names there."""
     said: list[str] = []
-    machine.run(["sh", "-c", 'cd "$1" 2>/dev/null && find . -type f -o -type l', "sh", folder], "/", said.append)
+    machine.run(["sh", "-c", 'cd "$1" 2>/dev/null && find -L . -type f', "sh", folder], "/", said.append)
     names = sorted(line.removeprefix("./") for line in said if line.startswith("./"))
     found: dict[str, Content] = {}
     for name in names:
