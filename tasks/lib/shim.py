@@ -17,8 +17,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from .base.errors import BuildError, ToolError, naming
-from .base.files import PROGRAM_MODE, replacement
+from .base.errors import BuildError, ToolError
+from .base.files import PROGRAM_MODE, replacement, scratch, write
 from .build.compiler import compile_c
 from .platform.architecture import Architecture, own_architecture
 from .platform.fronts import PRELUDE_TYPE
@@ -139,15 +139,11 @@ def filled_in(template: str, settings: ShimSettings) -> str:
 def bootstrap(sources: Path, settings: ShimSettings, target: Path, compiler: Sequence[str]) -> None:
     """Compile the bootstrap of `settings` from the C files in `sources` to `target`; ToolError when that fails."""
     command = [*compiler, *FLAGS, *_macros(settings)]
-    with replacement(target, PROGRAM_MODE) as temporary:
-        rest = temporary.absolute().with_suffix(".o")
-        try:
-            with naming(target):
-                rest.write_bytes(_rest(command, sources, sources_of(settings), rest, target))
-            name = [f"-DSHIM_MAIN={_c_text(settings.main)}", NAME]
-            compile_c([*command, *name, str(rest), "-o", str(temporary.absolute())], sources, target)
-        finally:
-            rest.unlink(missing_ok=True)
+    with replacement(target, PROGRAM_MODE) as temporary, scratch("shim") as folder:
+        rest = folder / "rest.o"
+        write(rest, _rest(command, sources, sources_of(settings), rest, target))
+        name = [f"-DSHIM_MAIN={_c_text(settings.main)}", NAME]
+        compile_c([*command, *name, str(rest), "-o", str(temporary.absolute())], sources, target)
 
 
 def _rest(command: Sequence[str], sources: Path, names: Sequence[str], place: Path, target: Path) -> bytes:
