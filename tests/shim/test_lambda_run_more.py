@@ -242,6 +242,30 @@ def test_a_handler_that_cannot_be_interrupted_is_answered_for(way: Way, run_hand
         assert len(api.posts) == 1
 
 
+@streaming_native
+@pytest.mark.parametrize("options", [(), ("-threaded",)], ids=["one thread", "threaded"])
+def test_of_several_the_others_go_on_beside_a_handler_that_cannot_be_interrupted(
+    way: Way, options: tuple[str, ...], run_handler: Start, api: RuntimeApi
+) -> None:
+    with run_handler(way, *options, variables={"AWS_LAMBDA_MAX_CONCURRENCY": "3"}) as shim:
+        for event in (b'"masked"', b'"masked stream"'):
+            assert api.ask(event, deadline_s=1.5).error_type == "Function.Timeout"
+            for _ in range(4):
+                assert [api.ask(one).body for one in (b'"nap"', b"2")] == [b"1", b"2"]
+            shim.wait_log("its answer is lost")
+        wait_until(lambda: shim.log.count("its answer is lost") == 2)
+        assert len(api.posts) == 18
+        nap = [Event(b'"nap"') for _ in range(3)]
+        for one in nap:
+            api.events.put(one)
+        assert [api.answer_to(one.id).body for one in nap] == [b"1"] * 3
+        masked = [Event(b'"masked"', deadline_s=1.5) for _ in range(3)]
+        for one in masked:
+            api.events.put(one)
+        assert [api.answer_to(one.id).error_type for one in masked] == ["Function.Timeout"] * 3
+        assert shim.process.wait(5) == 1, "nobody is left"
+
+
 @native
 def test_a_failure_at_the_start_is_an_init_error(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way, variables={"NO_BEGIN": "no database", "AWS_LAMBDA_LOG_FORMAT": "JSON"}) as shim:

@@ -45,6 +45,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
       "\"stream late\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (\write -> write "first" >> Lambda.failWith "TooLate" "half a page"))
       "\"stream slow\"" -> Just (Lambda.Streamed (Lambda.page 200 "text/html") (\write -> write "first" >> threadDelay 60000000))
       "\"stream much\"" -> Just (Lambda.Streamed Lambda.Bytes (\write -> mapM_ (const (write (B.replicate 1000000 'x'))) [1 .. 20 :: Int]))
+      "\"masked stream\"" -> Just (Lambda.Streamed Lambda.Bytes (\write -> uninterruptibleMask_ (threadDelay 3000000) >> write "never"))
       "\"stream endless\"" -> Just (Lambda.Streamed Lambda.Bytes (\write -> forever (write (B.replicate 1000000 'x') >> threadDelay 10000)))
       "\"stream on\"" -> Just . Lambda.Streamed Lambda.Bytes $ \write ->
         mapM_ (const (write (B.replicate 1000000 'x') `catch` \problem -> const (pure ()) (problem :: SomeException))) [1 .. 20 :: Int]

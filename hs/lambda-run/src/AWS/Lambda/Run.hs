@@ -68,7 +68,8 @@ import System.IO
 --
 -- Shortly before its deadline an event is given up. Under a shim the program is killed then, whatever it does. As a client
 -- of the Runtime API the handler gets an asynchronous exception, as from 'System.Timeout.timeout', and the program lives
--- on; one that masks exceptions is answered for, and the program ended. A handler that waits in an unsafe foreign call or
+-- on; one that masks exceptions is answered for, and the program ended, or, where several events are answered at once, nobody gets
+-- what it gives later. A handler that waits in an unsafe foreign call or
 -- runs in a loop that allocates nothing (unless compiled with @-fno-omit-yields@) is ended by Lambda itself instead.
 --
 -- Where Lambda sends several events at once (@AWS_LAMBDA_MAX_CONCURRENCY@), as many green threads answer them, and

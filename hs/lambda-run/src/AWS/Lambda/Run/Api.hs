@@ -15,8 +15,8 @@ import AWS.Lambda.Run.Log (Level (..), logAt, logFailure)
 import AWS.Lambda.Run.Quote (quote)
 import AWS.Lambda.Run.Reader (Gone (..))
 import Control.Concurrent (forkFinally, newEmptyMVar, putMVar, takeMVar)
-import Control.Exception (Handler (..), IOException, SomeException, catch, catches, evaluate, fromException, mask, onException, throwIO, try, uninterruptibleMask_)
-import Control.Monad (forever, replicateM_, unless, void, when)
+import Control.Exception (Handler (..), IOException, SomeException, catches, evaluate, fromException, mask, onException, throwIO, try, uninterruptibleMask_)
+import Control.Monad (forever, replicateM_, unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Builder as Builder
@@ -43,12 +43,23 @@ serveMasked :: String -> Context -> Answering -> IO ()
 serveMasked location constants handler = do
   several <- maybe 1 id . (>>= readMaybe) <$> lookupEnv "AWS_LAMBDA_MAX_CONCURRENCY"
   if several < (2 :: Int)
-    then newVariable "_X_AMZN_TRACE_ID" >>= \setTrace -> serveAlone location id id constants setTrace handler
+    then newVariable "_X_AMZN_TRACE_ID" >>= \set -> serveAlone location (Crew id id set (const (pure False))) constants handler
     else do
       logAt Info constants [] marker
       ended <- newEmptyMVar
-      replicateM_ several $ forkFinally (lasting (serveAlone location lasting askAhead constants (const (pure ())) handler)) (putMVar ended)
+      stuck <- newIORef 0
+      let crew = Crew lasting askAhead (const (pure ())) $ \more -> atomicModifyIORef' stuck (\old -> (old + more, old + more < several))
+      replicateM_ several $ forkFinally (lasting (serveAlone location crew constants handler)) (putMVar ended)
       takeMVar ended >>= either throwIO pure -- when one goes, all go
+
+-- | What is different where several events are answered at once.
+data Crew = Crew
+  { waiting :: IO Reply -> IO Reply,
+    asking :: Api -> Api,
+    setTrace :: Maybe ByteString -> IO (),
+    -- | One more, or one fewer, whose handler cannot be interrupted: are others left?
+    othersLeft :: Int -> IO Bool
+  }
 
 -- | Whatever is thrown, but for the end of the API. What was thrown at one thread is no matter of the others, whose events are
 -- under way; nor of the next event, which may be on its way already.
@@ -76,36 +87,43 @@ errorType :: Failure -> (ByteString, ByteString)
 errorType failure = ("Lambda-Runtime-Function-Error-Type", headerName (errorName failure))
 
 -- | One event after the other.
-serveAlone :: String -> (IO Reply -> IO Reply) -> (Api -> Api) -> Context -> (Maybe ByteString -> IO ()) -> Answering -> IO ()
-serveAlone location waiting asking constants setTrace handler = do
-  api <- asking <$> newApi location
+serveAlone :: String -> Crew -> Context -> Answering -> IO ()
+serveAlone location crew constants handler = do
+  api <- asking crew <$> newApi location
   watch <- newWatch
   flip onException (hangUp api) . forever $ do
-    reply <- waiting (next api)
+    reply <- waiting crew (next api)
     -- For good: Lambda wants us to go, and asking again would spin.
     unless (replyStatus reply == 200) . giveUp $ "answered GET next with " ++ show (replyStatus reply)
     let context = contextOf constants (replyHeaders reply)
         path = "invocation/" <> requestId context
         invocation = [("Lambda-Runtime-Invocation-Id", value) | Just value <- [header "lambda-runtime-invocation-id" (replyHeaders reply)]]
     unless (isUsable (requestId context)) $ giveUp "sent an event without a usable request id"
-    setTrace (traceId context)
+    setTrace crew (traceId context)
     stream <- newStream api (path <> "/response") invocation
     let complain to failure = do
           logFailure context failure
           post to (path <> "/error") (errorType failure : invocation) (errorDocument failure)
-        -- The handler cannot be interrupted: answer for it by another connection, and end the program.
+        -- The handler cannot be interrupted: answer for it by another connection, and end the program where nobody else works on.
         end = do
+          untouched <- shut stream
           other <- newApi location
-          failure <- timedOut context
-          void (complain other failure) `catch` ignore
-          c_exit 1
+          answered <- try (timedOut context >>= complain other) :: IO (Either SomeException Reply)
+          others <- othersLeft crew 1
+          unless (untouched && others && either (const False) (const True) answered) (c_exit 1)
+          hangUp other
+        late = do
+          logAt Warn context [] "lambda-run: the handler has ended behind its deadline; its answer is lost"
+          Reply 202 [] Nothing <$ othersLeft crew (-1)
         failed to failure = do
           open <- isOpen stream
           if open then logFailure context failure >> endStream (through to stream) (Just failure) else complain to failure
     tried <- try $ case replyBody reply of
       Just event -> withDeadline watch end context (handler context event (write stream)) >>= judge context (isOpen stream)
       Nothing -> pure (Left (Failure "Runtime.TruncatedEvent" "the connection to the Runtime API broke in the middle of the event" []))
+    ended <- isShut stream
     told <- uninterruptibleMask_ $ case tried of
+      Right _ | ended -> late
       Right (Right (Just answer)) -> post api (path <> "/response") invocation answer
       Right (Right Nothing) -> endStream stream Nothing
       Right (Left failure) -> failed api failure
@@ -129,25 +147,36 @@ isUsable name = not (B.null name) && B.length name < 511 && C.all may name
     may c = isAsciiLower c || isDigit c || isAsciiUpper c || c == '-' || c == '_' || c == '.' || c == ':'
 
 -- | A streamed answer: the request begins with its first piece.
-data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Bool)
+data Stream = Stream !Api !ByteString [(ByteString, ByteString)] !(IORef Stage)
+
+-- | 'Shut': the event has been answered otherwise.
+data Stage = Untouched | Open | Shut deriving (Eq)
 
 newStream :: Api -> ByteString -> [(ByteString, ByteString)] -> IO Stream
-newStream api path fields = Stream api path fields <$> newIORef False
+newStream api path fields = Stream api path fields <$> newIORef Untouched
 
 -- | The same stream, by that view of its connection.
 through :: Api -> Stream -> Stream
-through api (Stream _ path fields open) = Stream api path fields open
+through api (Stream _ path fields stage) = Stream api path fields stage
 
 isOpen :: Stream -> IO Bool
-isOpen (Stream _ _ _ open) = readIORef open
+isOpen (Stream _ _ _ stage) = (== Open) <$> readIORef stage
+
+isShut :: Stream -> IO Bool
+isShut (Stream _ _ _ stage) = (== Shut) <$> readIORef stage
+
+-- | Let nothing go out any more; False where something has.
+shut :: Stream -> IO Bool
+shut (Stream _ _ _ stage) = atomicModifyIORef' stage (\old -> if old == Open then (Open, False) else (Shut, True))
 
 -- | An empty piece opens a stream that has a head, and is nothing else.
 write :: Stream -> Head -> ByteString -> IO ()
-write (Stream api path fields open) start piece = do
-  begun <- readIORef open
+write stream@(Stream api path fields stage) start piece = do
+  begun <- isOpen stream
   unless (B.null piece && (begun || start == Bytes)) $ do
     first <- if begun then pure piece else evaluate (prelude start <> piece) -- whose failure is no torn piece
-    writeIORef open True
+    late <- atomicModifyIORef' stage (\old -> if old == Shut then (Shut, True) else (Open, False))
+    when late $ ioError (userError "the answer has ended")
     if begun then sendChunk api piece else beginChunks api path (fields ++ about) first
   where
     about =

@@ -11,7 +11,7 @@ import AWS.Lambda.Run.Context (nowMs)
 import Control.Concurrent (ThreadId, forkIO, mkWeakThreadId, myThreadId, threadDelay)
 import Control.Concurrent.MVar
 import Control.Exception
-import Control.Monad (forever, unless, void, when)
+import Control.Monad (unless, void, when)
 import Data.IORef
 import Data.Int (Int64)
 import System.Mem.Weak (Weak, deRefWeak)
@@ -25,11 +25,11 @@ data Plan = Plan
   }
 
 -- | Watches over the actions of the thread that made it, and does not keep it alive: one that waits for nobody is told so.
--- The number counts actions, and is negative once the program is being ended.
 data Watch = Watch !(Weak ThreadId) !(IORef Plan) !(MVar ()) !(IORef Last)
 
--- | The action under way, and what is done when nothing ends it: when, and what.
-data Last = Last !Int !Int64 (IO ())
+-- | The number of the action under way, and what is done when nothing ends it: when, and what. Or it is being done, and then that is
+-- told.
+data Last = Last !Int !Int64 (IO ()) | Ending !Int !(MVar ())
 
 data TimeUp = TimeUp
   deriving (Show)
@@ -37,6 +37,10 @@ data TimeUp = TimeUp
 instance Exception TimeUp where
   toException = asyncExceptionToException
   fromException = asyncExceptionFromException
+
+numberOf :: Last -> Int
+numberOf (Last number _ _) = number
+numberOf (Ending number _) = number
 
 never :: Int64
 never = maxBound
@@ -47,11 +51,11 @@ newWatch = Watch <$> (myThreadId >>= mkWeakThreadId) <*> newIORef (Plan never ne
 
 -- | What the action gives; 'Nothing' when an asynchronous exception ended it, because the time had come.
 --
--- The pair is for an action that takes no exceptions: a later time, and what ends the program then. Nothing is returned
--- once that has begun.
+-- The pair is for an action that takes no exceptions: a later time, and what is done then in place of its answer. 'Nothing' is
+-- returned once that is done and the action has ended.
 before :: Watch -> Int64 -> (Int64, IO ()) -> IO a -> IO (Maybe a)
 before watch@(Watch _ plan told final) time (latest, end) action = mask $ \restore -> do
-  atomicModifyIORef' final $ \(Last number _ _) -> (Last number latest end, ())
+  atomicModifyIORef' final $ \old -> (Last (numberOf old + 1) latest end, ())
   now <- nowMs
   -- A look that should have been is that of a thread which slept through a freeze: it comes too late.
   watched <- atomicModifyIORef' plan $ \old ->
@@ -59,13 +63,13 @@ before watch@(Watch _ plan told final) time (latest, end) action = mask $ \resto
      in (Plan time (if good then looks old else time), good)
   unless watched . void $ forkIO (look watch time)
   result <- try (restore action)
-  ending <- atomicModifyIORef' final $ \old@(Last number _ _) -> if number < 0 then (old, True) else (Last (number + 1) never (pure ()), False)
-  when ending . forever $ threadDelay 60000000
+  ending <- atomicModifyIORef' final $ \old -> (Last (numberOf old + 1) never (pure ()), old)
   inTime <- atomicModifyIORef' plan $ \old -> (old {due = never}, due old /= never)
   unless inTime settle
-  case result of
-    Right value -> pure (Just value)
-    Left problem
+  case (ending, result) of
+    (Ending _ done, _) -> Nothing <$ uninterruptibleMask_ (takeMVar done)
+    (_, Right value) -> pure (Just value)
+    (_, Left problem)
       | Just TimeUp <- fromException problem -> pure Nothing
       | otherwise -> throwIO (problem :: SomeException)
   where
@@ -87,8 +91,10 @@ look watch@(Watch owner plan told final) time = do
   where
     endLater (Last number latest end) = do
       sleepUntil latest
-      begins <- atomicModifyIORef' final $ \old@(Last now when' act) -> if now == number then (Last (-1) when' act, True) else (old, False)
-      when begins end
+      done <- newEmptyMVar
+      begins <- atomicModifyIORef' final $ \old -> if numberOf old == number then (Ending number done, True) else (old, False)
+      when begins (end >> putMVar done ())
+    endLater (Ending _ _) = pure ()
     sleepUntil moment = do
       now <- nowMs
       when (now < moment) $ threadDelay (fromIntegral (moment - now) * 1000) >> sleepUntil moment
