@@ -100,6 +100,22 @@ RECORDS = {
         for number, data in (("1", "Z29vZA=="), ("2", "YmFk"), ("3", "Z29vZA=="))
     ]
 }
+WINDOW: dict[str, Any] = {  # the one of AWS's guide, but for the records
+    "Records": RECORDS["Records"][:1],
+    "window": {"start": "2020-12-09T07:04:00Z", "end": "2020-12-09T07:06:00Z"},
+    "state": {"1": 282, "2": 715},
+    "shardId": "shardId-000000000006",
+    "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/lambda-stream",
+    "isFinalInvokeForWindow": False,
+    "isWindowTerminatedEarly": True,
+}
+WINDOW_TOLD = {
+    "times": list(WINDOW["window"].values()),
+    "before": WINDOW["state"],
+    "perhaps": [WINDOW["shardId"], WINDOW["eventSourceARN"]],
+    "is": [False, True],
+    "payloads": ["good"],
+}
 VALUES: dict[str, Any] = {
     "a": {"S": "x"},
     "b": {"N": "1e37"},
@@ -147,6 +163,7 @@ REQUEST = {
         ("runBatch", json.dumps(BATCH), {"batchItemFailures": [{"itemIdentifier": "1"}]}),
         ("runRecords", json.dumps(RECORDS), {"batchItemFailures": [{"itemIdentifier": "2"}]}),
         ("runChanges", json.dumps(CHANGES), {"batchItemFailures": [{"itemIdentifier": "6"}]}),
+        ("runWindow", json.dumps(WINDOW), {"state": WINDOW_TOLD}),
         ("Lambda.run", "[1]", [1]),
     ],
 )
@@ -173,6 +190,12 @@ ASKED: list[tuple[str, Any, Any]] = [
     ("time", None, True),
     ("sqs", BATCH, {"batchItemFailures": [{"itemIdentifier": "1"}]}),
     ("kinesis", RECORDS, {"batchItemFailures": [{"itemIdentifier": "2"}]}),
+    ("window", WINDOW, {"state": WINDOW_TOLD}),
+    (
+        "window",
+        {"Records": [], "window": WINDOW["window"], "state": {}, "isFinalInvokeForWindow": True},
+        {"state": WINDOW_TOLD | {"before": None, "perhaps": [None, None], "is": [True, False], "payloads": []}},
+    ),
     ("dynamodb", CHANGES, {"batchItemFailures": [{"itemIdentifier": "6"}]}),
     (
         "all of sqs",

@@ -19,6 +19,7 @@ import qualified AWS.Lambda.Run.Log as Log
 import qualified AWS.Lambda.Run.S3 as S3
 import qualified AWS.Lambda.Run.SNS as SNS
 import qualified AWS.Lambda.Run.SQS as SQS
+import qualified AWS.Lambda.Run.Window as Window
 import Control.Exception (ErrorCall (..), throwIO, toException)
 import Data.Aeson (ToJSON, Value, encode, object, (.=))
 import Data.ByteString (ByteString)
@@ -39,6 +40,7 @@ main = getArgs >>= \arguments -> case arguments of
   ["runBatch"] -> SQS.runBatch message
   ["runRecords"] -> Kinesis.runRecords record
   ["runChanges"] -> DynamoDB.runChanges change
+  ["runWindow"] -> Window.runWindow window
   ["Lambda.run"] -> Lambda.run (\_ event -> pure event)
   _ -> Run.runAnswers (pure ()) (const asked)
 
@@ -69,6 +71,7 @@ asked context text = case (lookup "door" fields, maybe "" id (lookup "event" fie
   (Just "\"sqs\"", event) -> Run.Whole <$> SQS.batch message context event
   (Just "\"kinesis\"", event) -> Run.Whole <$> Kinesis.records record context event
   (Just "\"dynamodb\"", event) -> Run.Whole <$> DynamoDB.changes change context event
+  (Just "\"window\"", event) -> Run.Whole <$> Window.windowed window context event
   (Just "\"all of sqs\"", event) -> Json.decoded "the batch" event >>= \(SQS.Messages {SQS.messages = each}) -> told (map messageFields each)
   (Just "\"all of kinesis\"", event) -> Json.decoded "the batch" event >>= \(Kinesis.Records each) -> told (map recordFields each)
   (Just "\"all of dynamodb\"", event) -> Json.decoded "the batch" event >>= \(DynamoDB.Changes each) -> told (map changeFields each)
@@ -128,6 +131,11 @@ record _ = refused . (== "bad") . Kinesis.payload
 recordFields :: Kinesis.Record -> Value
 recordFields Kinesis.Record {Kinesis.payload = a, Kinesis.partitionKey = b, Kinesis.sequenceNumber = c, Kinesis.arrivedAt = d, Kinesis.eventID = e, Kinesis.eventSourceARN = f} =
   object ["payload" .= utf8 a, "number" .= c, "perhaps" .= [b, e, f], "time" .= d]
+
+-- | Its state is what it was told.
+window :: Run.Context -> Window.Window Value -> Kinesis.Records -> IO Value
+window _ Window.Window {Window.start = a, Window.end = b, Window.state = c, Window.shardId = d, Window.eventSourceARN = e, Window.isFinal = f, Window.isTerminatedEarly = g} (Kinesis.Records each) =
+  pure (object ["times" .= [a, b], "before" .= c, "perhaps" .= [d, e], "is" .= [f, g], "payloads" .= map (utf8 . Kinesis.payload) each])
 
 change :: Run.Context -> DynamoDB.Change -> IO ()
 change _ = refused . DynamoDB.byService
