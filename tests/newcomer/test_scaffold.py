@@ -305,6 +305,10 @@ def test_a_symbolic_link_in_a_circle_ends(tmp_path: Path) -> None:
 
 def test_stanzas_are_read_as_cabal_and_hpack_read_them() -> None:
     assert [item.name for item in cabal_executables("executable a\n  x: y\ntest-suite executable\n")] == ["a"]
+    assert [item.name for item in cabal_executables('executable "a b" -- one\nexecutable c {\n}\n')] == ["a b", "c"]
+    assert [item.name for item in cabal_executables("  name: p\n-- all deeper\n  executable a\n    x: y\n")] == ["a"]
+    off = "common off\n  buildable: False\nexecutable a\n  import: off\nexecutable b\n  x: y\n"
+    assert [item.name for item in cabal_executables(off)] == ["b"]
     assert [item.name for item in hpack_executables("name: p\nexecutable:\n  main: Main.hs\n", "f")] == ["p"]
     assert [item.name for item in hpack_executables("library:\n  executables: no\n", "f")] == []
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +23,9 @@ from ..base.files import exists, is_file
 from ..build.sources import PROJECT_FILES, lists_package
 
 SKIPPED = frozenset({"dist", "dist-newstyle", "node_modules", "build", "vendor"})
-STANZA = re.compile(r"^(?:(?:executable|common)[ \t]+|library[ \t]*)([^\s{]*)[ \t{]*$", re.IGNORECASE)
+STANZA = re.compile(
+    r"^(?:(?:executable|common)[ \t]+|library[ \t]*)(\"[^\"]*\"|[^\s{\"]*)[ \t{]*(?:--.*)?$", re.IGNORECASE
+)
 NAME = re.compile(r"^name[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 FIELD = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*:[ \t]*(\S*)")
 CONDITION = re.compile(r"^[ \t]+(?:if|elif|else)\b", re.IGNORECASE)
@@ -111,8 +114,8 @@ def cabal_executables(text: str) -> Iterator[Executable]:
     stanzas: dict[tuple[str, str], set[str]] = {}
     words: set[str] = set()
     conditional = False
-    for line in text.splitlines():
-        plain = line.split("--")[0] if line.lstrip().startswith("--") else line
+    lines = [line for line in text.removeprefix("\ufeff").splitlines() if not line.lstrip().startswith("--")]
+    for plain in textwrap.dedent("\n".join(lines)).splitlines():
         if TOP.match(plain):
             head = STANZA.match(plain)
             words = stanzas.setdefault((plain.split()[0].lower().rstrip("{"), head[1]), set()) if head else set()
@@ -132,7 +135,8 @@ def cabal_executables(text: str) -> Iterator[Executable]:
             if (kind == "common" or (kind == "library" and len(programs) == 1))
             and (label or (package[1] if package else "")) in own
         ]
-        yield Executable(Path(), name.strip('"'), frozenset(own.union(*shared)))
+        if NOT_BUILT not in (said := own.union(*shared)):
+            yield Executable(Path(), name.strip('"'), frozenset(said))
 
 
 def hpack_executables(text: str, folder: str) -> Iterator[Executable]:
