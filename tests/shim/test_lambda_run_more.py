@@ -168,6 +168,16 @@ def test_the_log_is_records_where_lambda_asks_for_them(way: Way, run_handler: St
         assert "a detail" not in shim.log
 
 
+@native
+def test_a_native_programs_own_prints_stay_as_they_are(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way, variables={"AWS_LAMBDA_LOG_FORMAT": "JSON"}) as shim:
+        assert [api.ask(event).body for event in (b'"print"', b'"log"')] == [b"1", b"1"]
+        wait_until(lambda: "two" in shim.log)
+        plain, *records = shim.log.splitlines()
+        assert plain == "a print"
+        assert [json.loads(record)["level"] for record in records] == ["DEBUG", "WARN"]
+
+
 def test_in_a_shell_the_log_is_text() -> None:
     result = subprocess.run([program()], input=b'"log"', capture_output=True, env={}, check=True)
     assert result.stderr == b'DEBUG a detail\nWARN order=7 "x" level=high two lines\n'

@@ -4,6 +4,7 @@
 --
 -- Where Lambda asks for JSON (@log_format = "JSON"@ in lambda.toml) a line is a record with @timestamp@, @level@,
 -- @requestId@, @message@ and the fields; else it is text. What is below @AWS_LAMBDA_LOG_LEVEL@ is left out.
+-- What is printed otherwise becomes a record under a shim, and stays a plain line with @process = "native"@.
 module AWS.Lambda.Run.Log
   ( Level (..),
     logDebug,
