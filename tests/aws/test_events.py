@@ -292,6 +292,9 @@ def test_what_is_not_there_is_one_sentence(deployed: Lambda, missing: str) -> No
         wired(settings)
 
 
+API_PARTS = ["_target", "_routes", "_stages"]
+
+
 def test_an_api_is_made_once_found_again_and_mended(deployed: Lambda) -> None:
     assert api.make(here(ALIASED), dry_run=True)["result"] == "would be created"
     assert deployed.apis == {}
@@ -308,9 +311,20 @@ def test_an_api_is_made_once_found_again_and_mended(deployed: Lambda) -> None:
     assert api.make(here(ALIASED), dry_run=True)["result"] == "would be updated"
     assert api.make(here(ALIASED))["result"] == "updated"
     assert (one["_target"], api.make(here(ALIASED))["result"]) == (f"{ARN}:live", "unchanged")
-    one["_target"] = ""
-    assert api.make(here(ALIASED))["result"] == "updated"
-    assert one["_target"] == f"{ARN}:live"
+    for lost in (
+        ["_target"],
+        ["_routes"],
+        ["_stages"],
+        ["_routes", "_stages"],
+        API_PARTS,
+    ):  # as a run left it that ended
+        one.update({part: type(one[part])() for part in lost})
+        assert api.make(here(ALIASED), dry_run=True)["result"] == "would be updated"
+        assert api.make(here(ALIASED))["result"] == "updated"
+        assert one["_target"] == f"{ARN}:live"
+        assert {part: set(one[part]) for part in API_PARTS[1:]} == {part: {"$default"} for part in API_PARTS[1:]}
+        assert one["_routes"]["$default"]["target"] == "integrations/i"
+        assert api.make(here(ALIASED))["result"] == "unchanged"
     assert api.remove(here(ALIASED))["result"] == "removed"
     assert api.remove(here(ALIASED))["result"] == "unchanged"
     assert (deployed.apis, deployed.functions["hello"].statements["live"]) == ({}, {})

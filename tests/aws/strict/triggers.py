@@ -145,6 +145,8 @@ class Triggers:
             self.apis[one] = (
                 shown | more | {"createdDate": f"2026-11-28T07:00:{len(self.apis):02}Z", "_target": body["target"]}
             )
+            route = {"routeId": "$default", "routeKey": "$default", "target": "integrations/i"}
+            self.apis[one] |= {"_routes": {"$default": route}, "_stages": {"$default": {"stageName": "$default"}}}
             return self.apis[one]
         if parts[0] not in self.apis:
             raise Refusal(404, "NotFoundException", f"Invalid API identifier specified {parts[0]}")
@@ -154,16 +156,24 @@ class Triggers:
             return {"integrationId": "i"}
         if parts[1:] == ["integrations"]:
             return {"items": [{"integrationId": "i", "integrationUri": known["_target"]}] if known["_target"] else []}
-        if parts[1:2] == ["routes"]:
-            return {"items": [{"routeId": "r", "routeKey": "$default"}]} if method == "GET" else {}
-        if parts[1:2] == ["stages"]:
-            return {"items": [{"stageName": "$default"}]} if method == "GET" else {}
+        if parts[1:2] in (["routes"], ["stages"]):
+            return self.part(known[f"_{parts[1]}"], method, parts[2:], body)
         if method == "PATCH":
             known["_target"] = body.get("target", known["_target"])
         elif method == "DELETE":
             del self.apis[parts[0]]
             return None
         return known
+
+    def part(self, there: dict[str, Fields], method: str, named: list[str], body: Fields) -> Fields:
+        """Routes, or stages."""
+        if method == "GET":
+            return {"items": list(there.values())}
+        name = named[0] if named else str(body.get("routeKey") or body["stageName"])
+        if method == "POST" and name in there:
+            raise Refusal(409, "ConflictException", f"{name} already exists")
+        there[name] = there.get(name, {}) | body | ({"routeId": name} if "routeKey" in body else {})
+        return there[name]
 
 
 def statement(body: Fields, arn: str) -> Fields:

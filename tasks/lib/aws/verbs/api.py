@@ -52,13 +52,8 @@ def make(handle: FunctionHandle, report: Callable[[str], None] = silent, *, dry_
             )
             found, done = _ours(handle) or [made], "created"
         first, *others = found
-        targets = patience.until(partial(_targets, handle, first))
-        if not any(target.removesuffix("/invocations").endswith(handle.arn) for target in targets):
-            done = "updated" if done == "unchanged" else done
-            if not dry_run and targets:
-                patience.call(client, "update_api", ApiId=first["ApiId"], Target=handle.arn)
-            elif not dry_run:
-                _complete(handle, patience, first)
+        if _mend(handle, patience, first, dry_run=dry_run) and done == "unchanged":
+            done = "updated"
         allowed, source = patience.until(partial(statements, handle)), _source(handle, first)
         if not lets_in(allowed.get(SID), SERVICE, source):
             done = "updated" if done == "unchanged" else done
@@ -104,26 +99,43 @@ def _ours(handle: FunctionHandle) -> list[Any]:
     return sorted(ours, key=lambda one: (str(one.get("CreatedDate", "")), one["ApiId"]))
 
 
-def _targets(handle: FunctionHandle, one: Any) -> list[str]:
-    """What the API's integrations lead to."""
-    pages = handle.aws.client("apigatewayv2").get_paginator("get_integrations").paginate(ApiId=one["ApiId"])
-    return [str(item.get("IntegrationUri", "")) for page in pages for item in page.get("Items", [])]
+def _mend(handle: FunctionHandle, patience: Patience, one: Any, *, dry_run: bool) -> bool:
+    """Make what quick create makes, as far as it is not there, or leads elsewhere; whether there was something to do.
 
-
-def _complete(handle: FunctionHandle, patience: Patience, one: Any) -> None:
-    """Make what quick create makes, where somebody took it away: the integration, the route to it, the stage."""
+    That is the integration, the route of every path to it, the stage: each is looked for, since a run may end between.
+    """
     client, api = handle.aws.client("apigatewayv2"), {"ApiId": one["ApiId"]}
-    to = {"IntegrationType": "AWS_PROXY", "IntegrationUri": handle.arn, "PayloadFormatVersion": "2.0"}
-    target = f"integrations/{patience.call(client, 'create_integration', **api, **to)['IntegrationId']}"
-    routes = [route for page in client.get_paginator("get_routes").paginate(**api) for route in page.get("Items", [])]
-    known = next((route for route in routes if route.get("RouteKey") == DEFAULT), None)
-    if known is None:
-        patience.call(client, "create_route", **api, RouteKey=DEFAULT, Target=target)
-    else:
-        patience.call(client, "update_route", **api, RouteId=known["RouteId"], Target=target)
-    stages = [stage for page in client.get_paginator("get_stages").paginate(**api) for stage in page.get("Items", [])]
-    if DEFAULT not in {stage.get("StageName") for stage in stages}:
-        patience.call(client, "create_stage", **api, StageName=DEFAULT, AutoDeploy=True)
+
+    def items(kind: str) -> list[Any]:
+        pages = client.get_paginator(f"get_{kind}").paginate(**api)
+        return patience.until(lambda: [item for page in pages for item in page.get("Items", [])])
+
+    def ours() -> list[str]:
+        uris = {item["IntegrationId"]: str(item.get("IntegrationUri", "")) for item in items("integrations")}
+        return [known for known, uri in uris.items() if uri.removesuffix("/invocations").endswith(handle.arn)]
+
+    found = ours()
+    route = next((route for route in items("routes") if route.get("RouteKey") == DEFAULT), None)
+    target = str((route or {}).get("Target", "")).removeprefix("integrations/")
+    has_stage = DEFAULT in {stage.get("StageName") for stage in items("stages")}
+    if dry_run or (target in found and has_stage):
+        return not (target in found and has_stage)
+    if not found and items("integrations"):
+        patience.call(client, "update_api", **api, Target=handle.arn)
+        found = ours()
+    if not found:
+        to = {"IntegrationType": "AWS_PROXY", "IntegrationUri": handle.arn, "PayloadFormatVersion": "2.0"}
+        found = [patience.call(client, "create_integration", **api, **to)["IntegrationId"]]
+    leads = {"Target": f"integrations/{found[0]}"}
+    with suppress(client.exceptions.ConflictException):  # made by a call whose answer was lost
+        if route is None:
+            patience.call(client, "create_route", **api, RouteKey=DEFAULT, **leads)
+        elif target not in found:
+            patience.call(client, "update_route", **api, RouteId=route["RouteId"], **leads)
+    with suppress(client.exceptions.ConflictException):
+        if not has_stage:
+            patience.call(client, "create_stage", **api, StageName=DEFAULT, AutoDeploy=True)
+    return True
 
 
 def _source(handle: FunctionHandle, one: Any) -> str:
