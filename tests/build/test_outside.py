@@ -257,6 +257,34 @@ def test_libraries_that_a_description_names_are_watched(here: Path) -> None:
     assert again.has_changed()
 
 
+LINKED = "  main-is: Main.hs\n  build-depends: base\n  default-language: Haskell2010\n"
+FOREIGN = "foreign import ccall own :: IO Int\nmain :: IO ()\nmain = own >>= print\n"
+
+
+def test_what_lies_among_the_sources_and_is_linked_counts(workshop: Callable[..., Workshop]) -> None:
+    """Neither cabal nor GHC looks at an archive or an object again."""
+    need("cabal")
+    made = workshop(**dict.fromkeys("abc", 'source = "hs/p/sub"'))
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "cabal"'))
+    ways = {
+        "a": "extra-lib-dirs: lib\n  extra-libraries: own",
+        "b": "ld-options: lib/libown.a",
+        "c": "ghc-options: lib/o.o",
+    }
+    parts = "".join(f"executable {name}\n{LINKED}  {way}\n" for name, way in ways.items())
+    made.write("hs/p/cabal.project", "packages: sub\n")
+    made.write("hs/p/sub/p.cabal", f"cabal-version: 2.4\nname: p\nversion: 1\n{parts}")
+    made.write("hs/p/sub/Main.hs", f"module Main (main) where\n{FOREIGN}")
+    folder = made.write("hs/p/sub/lib/own.c", "").parent
+    for number in ("1", "2"):
+        made.write("hs/p/sub/lib/own.c", f"long own(void) {{ return {number}; }}\n")
+        subprocess.run(["gcc", "-c", "own.c", "-o", "o.o"], cwd=folder, check=True)
+        subprocess.run(["ar", "rcs", "libown.a", "o.o"], cwd=folder, check=True)
+        made.good("binary")
+        assert [says(made, name) for name in "abc"] == [number] * 3
+
+
 @pytest.mark.parametrize("name", ["trace", "trace.asked"])
 def test_a_record_of_what_was_read_that_cannot_be_read_itself_is_not_taken_for_an_empty_one(
     here: Path, name: str

@@ -160,6 +160,9 @@ def test_a_file_that_nothing_can_read_forgets_nothing() -> None:
     assert forgotten(sources(), "README.md", "mail.txt") == set()
 
 
+LINKING = ("extra-lib-dirs: lib", "ld-options: lib/libx.a", "ghc-options: x.o", "ghc-options: -optl-Tx.ld -Llib")
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -169,6 +172,7 @@ def test_a_file_that_nothing_can_read_forgets_nothing() -> None:
         "default-extensions: CPP",
         "build-tools: alex, c2hs",
         "build-tool-depends:\n    happy:happy\n  , hspec-discover:hspec-discover >=2",
+        *LINKING,
     ],
 )
 def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
@@ -184,6 +188,7 @@ def test_a_package_that_reads_as_a_whole_is_compiled_anew(line: str) -> None:
         "default-extensions: CPP",
         "build-tools: hsc2hs",
         "c-sources: a.c",
+        *LINKING,
     ],
 )
 def test_a_package_that_reads_no_modules_is_compiled_as_far_as_it_changed(line: str) -> None:
@@ -193,6 +198,7 @@ def test_a_package_that_reads_no_modules_is_compiled_as_far_as_it_changed(line: 
 def test_options_may_let_every_module_read_files() -> None:
     made = sources(**{"p.cabal": "name: p\n"})
     assert stale_modules(made, [Path("mail.txt")], "ghc ('-XTemplateHaskell',)") == {Package(Path(), "p"): None}
+    assert stale_modules(made, [Path("x.a")], "ghc ('-Llib', '-lx')") == {Package(Path(), "p"): None}
     assert stale_modules(made, [Path("mail.txt")], "ghc ('-O2',)") == {}
 
 

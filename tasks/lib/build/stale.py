@@ -10,10 +10,11 @@ what they import is GHC's own business: it compares interfaces, not times. What 
 its description alone, and then all of the package goes.
 
 Which files a module reads is decided by what it can do, never by a file's name: one that runs code or a preprocessor
-while it is compiled (TemplateHaskell, QuasiQuotes, a plugin) may read any file, so every change counts for it. CPP
-and C sources read what is included, so for them every change counts but those of modules that no `#include` names. A
-package that does so as a whole (a Custom setup, extensions in its cabal file, unknown build tools) is compiled anew
-with every change, and so is one of stack's extra-deps with every change of its own, or of what it imports.
+while it is compiled (TemplateHaskell, QuasiQuotes, a plugin) may read any file, so every change counts for it. CPP and
+C sources read what is included, so for them every change counts but those of modules that no `#include` names; the same
+goes for a package whose description leads the linker to files. A package that does so as a whole (a Custom setup,
+extensions in its cabal file, unknown build tools) is compiled anew with every change, and so is one of stack's
+extra-deps with every change of its own, or of what it imports.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ IMPORT = re.compile(
 )
 RUNS = re.compile(r"TemplateHaskell|QuasiQuotes|CApiFFI|-F\b|-pgm|-fplugin|-optP")  # may read any file
 INCLUDES = re.compile(r"\bCPP\b|-cpp\b|(?i:\b(?:c|cxx|asm|cmm|js)-sources\b)")
+# Of a description or of options: objects, archives and scripts of the linker, which no compiler looks at again
+LINKS = re.compile(r"(?i:\b(?:extra-lib-dirs|extra-bundled-libraries|ld-options)\b)|-optl|-L\S|[\w*]\.(?:o|a|so)\b")
 READ_HEADERS = frozenset({".hsc", ".chs", ".gc", ".cpphs"})  # those of them whose tools read what is included
 C = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".S", ".cmm"})
 # No name: a macro has it. c2hs writes `#{include`
@@ -67,7 +70,7 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     modules = {path: (_package(path, packages), _name(path, text)) for path, text in texts.items()}
     defaults = _defaults(sources)
     reads = _reading(sources, changed, texts)
-    everything = any(path.name in PROJECT or path.name in defaults for path in changed) or reads(settings)
+    everything = any(path.name in PROJECT or path.name in defaults for path in changed) or reads(settings, links=True)
     whole: set[Package] = (
         {package for package in packages if everything or _reads(package, sources, reads)} if changed else set()
     )
@@ -155,14 +158,15 @@ def _package(path: Path, packages: list[Package]) -> Package:
     return next((package for package in packages if package.folder in path.parents), packages[-1])
 
 
-def _reading(sources: Tree, changed: Iterable[Path], texts: Mapping[Path, str]) -> Callable[[str], bool]:
-    """Tells of a text whether it may read what changed: a module's, a description's, that of options."""
+def _reading(sources: Tree, changed: Iterable[Path], texts: Mapping[Path, str]) -> Callable[..., bool]:
+    """Tells of a text whether it may read what changed: a module's, or, with `links`, a description's or of options."""
     modules = {path.name for path in changed if _is_module(path)}
     included = modules and _include_names(sources, texts)  # asked only when it decides
     may_be_included = any(not _is_module(path) for path in changed) or None in included or bool(modules & included)
     may_be_included |= any(name and name.endswith("_stub.h") for name in included)  # GHC's, of a `foreign export`
     kinds = [RUNS, INCLUDES] if may_be_included else [RUNS]
-    return lambda text: any(kind.search(text) for kind in kinds)
+    of_links = [*kinds, LINKS] if may_be_included else kinds
+    return lambda text, *, links=False: any(kind.search(text) for kind in (of_links if links else kinds))
 
 
 def _include_names(sources: Tree, texts: Mapping[Path, str]) -> set[str | None]:
@@ -177,7 +181,7 @@ def _include_names(sources: Tree, texts: Mapping[Path, str]) -> set[str | None]:
     return found
 
 
-def _reads(package: Package, sources: Tree, reads: Callable[[str], bool]) -> bool:
+def _reads(package: Package, sources: Tree, reads: Callable[..., bool]) -> bool:
     """Whether a package's description says that what changed may be read while it is built."""
     described = [
         path
@@ -189,7 +193,7 @@ def _reads(package: Package, sources: Tree, reads: Callable[[str], bool]) -> boo
     tools = {tool for text in found for tool in named_tools(text)} - GENERATORS
     if tools - HEADER_READERS or (tools and reads("CPP")):
         return True
-    return any(RUNS_AS_A_WHOLE.search(text) or reads(text) for text in found)
+    return any(RUNS_AS_A_WHOLE.search(text) or reads(text, links=True) for text in found)
 
 
 def named_tools(text: str) -> Iterator[str]:
