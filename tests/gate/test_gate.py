@@ -75,6 +75,12 @@ def test_missing_library_has_its_chain(programs: dict[str, Path], yard: Yard) ->
     assert "needed by: main → liba.so → libgone.so.3" in str(judge.error(found))
 
 
+def test_a_missing_library_of_haskell_is_linked_in_and_not_installed(programs: dict[str, Path], yard: Yard) -> None:
+    yard.program("/main", ["libHSown-1-inplace-ghc9.0.2.so"])
+    found = examined({"main": yard.at("/main"), "bootstrap": programs["static"]})
+    assert "executable-dynamic" in found.problems[0].hint
+
+
 def test_other_processor(programs: dict[str, Path]) -> None:
     found = examined(package(programs, "plain"), architecture="arm64")
     assert set(kinds(found)) == {"architecture"}
