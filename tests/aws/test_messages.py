@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from botocore import exceptions
@@ -63,7 +66,6 @@ def test_each_code_has_its_next_act(code: str) -> None:
         (exceptions.ConnectTimeoutError(endpoint_url="http://10.0.0.1"), "10.0.0.1"),
         (exceptions.ReadTimeoutError(endpoint_url="http://10.0.0.1"), "10.0.0.1"),
         (exceptions.NoRegionError(), "No region"),
-        (ValueError("Invalid endpoint: nonsense"), "nonsense"),
         (exceptions.ParamValidationError(report="Unknown parameter"), "Unknown parameter"),
         (exceptions.SSLError(endpoint_url="https://x", error="certificate"), "certificate"),
     ],
@@ -112,6 +114,8 @@ def test_no_credentials(one: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("AWS_PROFILE", "nobody", "nobody"),
         ("AWS_ENDPOINT_URL", "nonsense", "nonsense"),
+        ("AWS_ENDPOINT_URL", "http://[::", "Invalid IPv6 URL"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:99999", "Port out of range"),
         ("AWS_DEFAULT_REGION", "eu central", "eu central"),
         ("AWS_SECRET_ACCESS_KEY", "", "incomplete"),
     ],
@@ -134,7 +138,18 @@ def test_a_token_that_no_header_can_carry_is_not_shown(monkeypatch: pytest.Monke
     assert "hunter2" not in str(caught.value) + "".join(said)
 
 
-@pytest.mark.parametrize("command", ["echo garbage", "/nowhere/program", "echo {}"])
+EXPIRED = {
+    "Version": 1,
+    "AccessKeyId": "a",
+    "SecretAccessKey": "b",
+    "SessionToken": "c",
+    "Expiration": "2001-01-01T00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    "command", ["echo garbage", "/nowhere/program", "echo {}", "echo [1]", f"echo '{json.dumps(EXPIRED)}'"]
+)
 def test_a_credential_process_that_answers_nonsense(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one: Package, command: str
 ) -> None:
@@ -146,6 +161,37 @@ def test_a_credential_process_that_answers_nonsense(
     found = refused(one)
     assert "credentials could not be" in found.message
     assert found.hint
+
+
+@pytest.mark.parametrize(
+    ("module", "error", "word"),
+    [
+        ("botocore.credentials", "EOFError", "mfa_serial"),
+        ("botocore.credentials", "AttributeError", "credential_process"),
+        ("botocore.utils", "ValueError", "AWS_ENDPOINT_URL"),
+    ],
+)
+def test_pythons_own_errors_are_explained_where_botocore_raised_them(module: str, error: str, word: str) -> None:
+    there: dict[str, Any] = {"__name__": module}
+    ours: dict[str, Any] = {"__name__": "tasks.lib.aws.wire"}
+    exec(f"def fail():\n    raise {error}('odd')\ndef call(hook):\n    hook()", there)
+    with pytest.raises(DeployError) as caught, errors_while():
+        there["fail"]()
+    assert word in caught.value.hint
+    exec(f"def bug():\n    raise {error}('odd')", ours)
+    with pytest.raises(getattr(builtins, error)), errors_while():
+        there["call"](ours["bug"])  # a hook of ours that botocore calls
+
+
+def test_a_credential_process_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = eu-central-1\ncredential_process = sleep 0.2\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setattr("tasks.lib.aws.session.SAID_AFTER_S", 0.05)
+    aws, said = connect(Deploy()), list[str]()
+    aws.report = said.append
+    with pytest.raises(DeployError, match="credentials could not be"):
+        aws.client("lambda")
+    assert said == ["waits for the AWS credentials of this machine"]
 
 
 @contextmanager

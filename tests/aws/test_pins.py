@@ -23,6 +23,18 @@ def test_the_pinned_region_holds_and_serves_when_no_other_is_named(monkeypatch: 
     assert connect(Deploy(region="us-east-1")).region == "us-east-1"
 
 
+@pytest.mark.usefixtures("keys")
+def test_aws_region_goes_before_the_profile_as_for_the_aws_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = eu-central-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert connect(Deploy()).region == "eu-north-1"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert connect(Deploy()).region == "eu-north-1"
+    monkeypatch.delenv("AWS_REGION")
+    assert connect(Deploy()).region == "eu-central-1"
+
+
 def test_the_pinned_account_holds_before_the_first_write(script: Script, one: Package, two: Package) -> None:
     script.aws._pin = "999999999999"
     script.reads(function(one))

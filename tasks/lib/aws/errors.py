@@ -23,6 +23,11 @@ TRUST_POLICY = (
 )
 SIGN_IN = "Sign in again: aws sso login (or aws login), with the same --profile or AWS_PROFILE."
 
+CREDENTIALS = (
+    "Look at what the profile names (aws configure list): a credential_process has to print one JSON document with "
+    "credentials that are valid yet, a file has to be there."
+)
+TERMINAL = "The profile asks for a code (mfa_serial): run it at a terminal, or set AWS_SESSION_TOKEN and its two keys."
 FOREIGN = "ResponseParserError"
 UNSENDABLE = "Invalid header value"
 
@@ -38,7 +43,7 @@ CLASSES = {
         "Sign in (aws sso login, aws login), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
     ),
     "PartialCredentialsError": ("The AWS credentials are incomplete: {error}", "Set the missing half, or AWS_PROFILE."),
-    "CredentialRetrievalError": ("The AWS credentials could not be fetched: {error}", "Run that program by hand."),
+    "CredentialRetrievalError": ("The AWS credentials could not be fetched: {error}", CREDENTIALS),
     "ProfileNotFound": ("{error}.", "Correct AWS_PROFILE; aws configure list-profiles names those that exist."),
     "ConfigParseError": ("{error}.", "Mend that file."),
     "ConfigNotFound": ("{error}.", "Correct AWS_CONFIG_FILE."),
@@ -58,7 +63,7 @@ CLASSES = {
     "ReadTimeoutError": ("{error}.", "Run the same command again: it goes on where this one stopped."),
     "ProxyConnectionError": ("{error}.", "Look at HTTPS_PROXY and NO_PROXY."),
     "SSLError": ("{error}.", "Look at AWS_CA_BUNDLE and at the proxy's certificate."),
-    "HTTPClientError": ("{error}.", "Look at the network; then run the same command again."),
+    "HTTPClientError": ("{error}.", "Look at the network and at HTTPS_PROXY; then run the same command again."),
     "IncompleteReadError": ("AWS's answers are cut short: {error}.", "Look at the network and the proxy."),
     "MissingDependencyException": (
         "{error}.",
@@ -174,24 +179,31 @@ def _hint_of_status(number: int) -> str:
 
 def _of_settings(error: BaseException) -> DeployError | None:
     """What botocore raises of Python's own errors when the settings of the machine are wrong."""
-    if isinstance(error, ValueError) and "Invalid endpoint" in str(error):
-        return DeployError(f"{_line(str(error))}.", "Correct AWS_ENDPOINT_URL: http:// or https://, host and port.")
-    if isinstance(error, LookupError | OSError | ValueError) and _of_credentials(error):
+    inside = _modules_of_botocore(error)
+    if "botocore.credentials" in inside and not isinstance(error, MemoryError):
+        told = _line(str(error)).rstrip(".") or type(error).__name__
         return DeployError(
-            f"The AWS credentials could not be read: {_line(str(error))}.",
-            "Run the profile's credential_process by hand: it has to print one JSON document.",
+            f"The AWS credentials could not be read: {told}.", TERMINAL if isinstance(error, EOFError) else CREDENTIALS
         )
+    if isinstance(error, ValueError) and inside:  # what parses an address has no other error
+        told = _line(str(error)).rstrip(".")
+        known = told if "endpoint" in told else f"An address cannot be read: {told}"
+        return DeployError(f"{known}.", "Correct AWS_ENDPOINT_URL: http:// or https://, host and port; or the proxy's.")
     return None
 
 
-def _of_credentials(error: BaseException) -> bool:
-    """Whether it was raised while botocore looked for credentials."""
+def _modules_of_botocore(error: BaseException) -> set[str]:
+    """The modules of botocore and boto3 from which it came; none where code of ours that they called has raised it."""
+    found: set[str] = set()
     frame = error.__traceback__
     while frame is not None:
-        if frame.tb_frame.f_globals.get("__name__") == "botocore.credentials":
-            return True
+        name = str(frame.tb_frame.f_globals.get("__name__"))
+        if name.startswith(("botocore.", "boto3.")):
+            found.add(name)
+        elif name.partition(".")[0] == __name__.partition(".")[0]:
+            found.clear()
         frame = frame.tb_next
-    return False
+    return found
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DeployError
 from .errors import CLASSES, describe, errors_while
-from .pace import Pace
+from .pace import SAID_AFTER_S, Pace
 from .wire import ATTEMPTS, prepare
 
 if TYPE_CHECKING:
@@ -106,8 +106,14 @@ class Aws:
         with self._lock:
             if key not in self._clients:
                 config = Config(connect_timeout=10, max_pool_connections=ASKING, **settings)
-                with errors_while():
-                    client = self._session.client(service, region_name=self.region, config=config)
+                slow = threading.Timer(SAID_AFTER_S, self._say, ["waits for the AWS credentials of this machine"])
+                slow.daemon = True
+                slow.start()
+                try:
+                    with errors_while():
+                        client = self._session.client(service, region_name=self.region, config=config)
+                finally:
+                    slow.cancel()
                 prepare(client)
                 self._pace.register(client, limited=service == "lambda")
                 client.meta.events.register("needs-retry", self._describe_retry)
@@ -132,8 +138,11 @@ def connect(deploy: Deploy) -> Aws:
 
 
 def region_for(session: Any, deploy: Deploy) -> str:
-    """The region that boto3 finds, or AWS_REGION's; DeployError for none, or for another than the pinned one."""
-    region = session.region_name or os.environ.get("AWS_REGION") or deploy.region
+    """AWS_REGION, as for the AWS CLI, or what boto3 finds; DeployError for none, or for another than the pinned one.
+
+    boto3 itself does not know that variable: it would go where the profile says.
+    """
+    region = os.environ.get("AWS_REGION") or session.region_name or deploy.region
     if region is None:
         raise DeployError(*CLASSES["NoRegionError"])
     if deploy.region is not None and region != deploy.region:
