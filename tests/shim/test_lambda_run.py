@@ -267,6 +267,25 @@ def test_what_speaks_no_http_is_not_waited_for(way: Way, run_handler: Start) -> 
                 assert shim.process.wait(10) != 0
 
 
+@native
+def test_what_was_printed_before_the_deadline_is_log(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way) as shim:
+        api.ask(b'"print late"', deadline_s=1.2)
+        shim.wait_log("said in time")
+
+
+def test_a_locale_that_does_not_exist_is_no_ascii(api: RuntimeApi, tmp_path: Path) -> None:
+    """Lambda's own, without a shim that mends it."""
+    log = tmp_path / "log"
+    environment = {"AWS_LAMBDA_RUNTIME_API": api.address, "LANG": "en_XX.UTF-8", "PATH": os.environ["PATH"]}
+    with log.open("wb") as out, subprocess.Popen([program()], env=environment, stdout=out, stderr=out) as process:
+        try:
+            assert api.ask(b'"print all"').body == b"1"
+        finally:
+            process.kill()
+    assert log.read_text() == "λ\nλ\n"
+
+
 @runtimes
 @pytest.mark.parametrize("closed", ["0>&-", "1>&-", "2>&-", "0>&- 1>&- 2>&-"])
 def test_a_program_without_standard_descriptors_serves_all_the_same(

@@ -205,6 +205,13 @@ def test_the_call_stack_is_the_errors_trace(way: Way, run_handler: Start, api: R
         assert ["Served.hs" in line for line in thrown] == [True] * (compiler_version() >= (9, 10))
 
 
+@pytest.mark.parametrize("way", ways(process="persistent"), ids=str)
+def test_the_call_stack_behind_a_frame_is_log(way: Way, run_handler: Start, api: RuntimeApi) -> None:
+    with run_handler(way) as shim:
+        assert api.ask(b'"stack"').error_message == "with a stack"
+        shim.wait_log("INFO error, called at")
+
+
 @lasting
 def test_a_failure_that_fails_itself_is_an_error_all_the_same(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way):

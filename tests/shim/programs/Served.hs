@@ -12,8 +12,9 @@ import qualified Data.ByteString.Char8 as B
 import Data.IORef (IORef, atomicModifyIORef', newIORef, readIORef)
 import System.Environment (lookupEnv)
 import System.Exit (ExitCode (..), exitWith)
-import System.IO (hClose, stdout)
+import System.IO (BufferMode (..), hClose, hPutStrLn, hSetBuffering, stderr, stdout)
 import System.IO.Unsafe (unsafePerformIO)
+import System.Process (readProcess)
 import System.Timeout (timeout)
 
 -- | By the thread that the first event starts.
@@ -97,6 +98,8 @@ main = Lambda.runAnswers begin $ \served context event -> do
         _ <- if before == 0 then () <$ forkIO (ticking counted) else pure ()
         B.pack . show <$> readIORef counted
       "\"trace\"" -> B.pack . show <$> lookupEnv "_X_AMZN_TRACE_ID"
+      "\"print late\"" -> "1" <$ (hSetBuffering stdout (BlockBuffering Nothing) >> putStrLn "said in time" >> threadDelay 60000000)
+      "\"print all\"" -> "1" <$ (putStrLn "\955" >> readProcess "printf" ["\955"] "" >>= hPutStrLn stderr)
       "\"print\"" -> "1" <$ putStrLn "a print"
       "\"context\"" -> do
         left <- Lambda.remainingMs context

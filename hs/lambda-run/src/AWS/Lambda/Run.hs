@@ -38,7 +38,7 @@ import qualified AWS.Lambda.Run.Envelope as Envelope
 import AWS.Lambda.Run.Error
 import AWS.Lambda.Run.Frames (frames)
 import AWS.Lambda.Run.Limit (answerLimit, streamLimit)
-import AWS.Lambda.Run.Log (logFailure)
+import AWS.Lambda.Run.Log (logFailure, logInfo)
 import Control.Concurrent.MVar (newMVar, swapMVar, withMVar)
 import Control.Exception
   ( IOException,
@@ -51,10 +51,12 @@ import Control.Exception
     try,
     tryJust,
   )
+import Control.Monad (unless, when)
 import Data.ByteString (ByteString)
 import qualified Data.ByteString as B
 import qualified Data.ByteString.Char8 as C
 import Data.IORef
+import GHC.IO.Encoding (getLocaleEncoding, setFileSystemEncoding, setForeignEncoding, setLocaleEncoding)
 import System.Environment (lookupEnv)
 import System.Exit (exitFailure)
 import System.IO
@@ -69,7 +71,7 @@ import System.IO
 -- Shortly before its deadline an event is given up. Under a shim the program is killed then, whatever it does. As a client
 -- of the Runtime API the handler gets an asynchronous exception, as from 'System.Timeout.timeout', and the program lives
 -- on; one that masks exceptions is answered for, and the program ended, or, where several events are answered at once, nobody gets
--- what it gives later. A handler that waits in an unsafe foreign call or
+-- what it gives later. A handler that waits in an unsafe foreign call (or without @-threaded@ in any, as that for the end of another program) or
 -- runs in a loop that allocates nothing (unless compiled with @-fno-omit-yields@) is ended by Lambda itself instead.
 --
 -- Where Lambda sends several events at once (@AWS_LAMBDA_MAX_CONCURRENCY@), as many green threads answer them, and
@@ -93,6 +95,7 @@ runWith begin made = runAnswers begin (\env context event -> Whole <$> made env 
 runAnswers :: IO env -> (env -> Context -> ByteString -> IO Answer) -> IO ()
 runAnswers begin made = do
   openStandard
+  speakUtf8
   out <- takeOver 1 2 -- the handler's own prints go to stderr
   hSetBuffering stdout LineBuffering
   constants <- environmentContext
@@ -118,12 +121,32 @@ runAnswers begin made = do
       limit = if response `elem` [Just "stream", Just "prelude"] then streamLimit else answerLimit
       shown = if response == Just "prelude" then prelude else const B.empty -- of heads: who asked for none has no place for one
   case (taken, way, api) of
-    (Just from, _, _) -> frames from out shown limit (guarded . withRequest constants)
+    (Just from, _, _) -> frames from out shown limit (\request event write -> let context = withRequest constants request in guarded context event write >>= withPlaces context)
     (_, Just "per-event", _) -> once out shown (guarded constants)
     (_, _, Just location) -> serve location constants (\context event write -> attempt write (handler context event))
     (_, _, Nothing) -> once out shown (guarded constants)
   where
     withRequest constants request = constants {requestId = request}
+    -- A frame has no room for a call stack.
+    withPlaces context result = result <$ either (logPlaces context . errorTrace) (const (pure ())) result
+    logPlaces context places = unless (null places) (logInfo context (C.intercalate "; " (take 10 places)))
+
+-- | Lambda itself names a locale that its system does not have, and GHC takes ASCII then, in which a program dies at the first other
+-- character. Whatever else was set stays.
+speakUtf8 :: IO ()
+speakUtf8 = do
+  whole <- getLocaleEncoding
+  when (isAscii whole) $ do
+    names <- mkTextEncoding "UTF-8//ROUNDTRIP"
+    setLocaleEncoding utf8 >> setFileSystemEncoding names >> setForeignEncoding names
+    mapM_ (quietly . turn) [stdin, stdout, stderr]
+  where
+    turn handle = hGetEncoding handle >>= mapM_ (\old -> when (isAscii old) (hSetEncoding handle utf8))
+    isAscii encoding = show encoding `elem` ["ANSI_X3.4-1968", "ASCII", "US-ASCII"]
+
+-- | The handle may be closed.
+quietly :: IO () -> IO ()
+quietly action = action `catch` \problem -> const (pure ()) (problem :: IOException)
 
 -- | Takes a piece of a stream.
 type Write = Head -> ByteString -> IO ()
@@ -131,7 +154,7 @@ type Write = Head -> ByteString -> IO ()
 -- | The answer, or why there is none; 'Nothing' when all of it was written. An answer that is no stream is whole before
 -- anything is sent.
 attempt :: Write -> IO Answer -> IO (Either Failure (Maybe ByteString))
-attempt write action = (catching (action >>= given) >>= either (fmap Left . failureOf) (pure . Right)) <* flushed
+attempt write action = (catching (action >>= given) >>= either (fmap Left . failureOf) (pure . Right)) `finally` quietly (hFlush stdout)
   where
     given (Whole bytes) = Just <$> evaluate bytes
     given (Streamed start body) = do
@@ -140,7 +163,6 @@ attempt write action = (catching (action >>= given) >>= either (fmap Left . fail
       let writer piece = withMVar open $ \is -> if is then write start piece else ioError (userError "the answer has ended")
       (body writer >> writer B.empty) `finally` swapMVar open False
       pure Nothing
-    flushed = hFlush stdout `catch` \problem -> const (pure ()) (problem :: IOException) -- the handler may close it
 
 -- | Asynchronous exceptions are not the handler's.
 catching :: IO a -> IO (Either SomeException a)
