@@ -112,7 +112,7 @@ def test_an_end_in_the_middle_of_events_leaves_nothing(number: int, tmp_path: Pa
             threading.Thread(target=_ignored, args=(one,), daemon=True).start()
         time.sleep(0.5)
         os.kill(one.process.pid, number)
-        assert one.process.wait(10) is not None
+        assert one.process.wait(30) is not None
 
 
 def _ignored(one: Local) -> None:

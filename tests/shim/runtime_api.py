@@ -27,6 +27,7 @@ class RuntimeApi:
         self.refuse_next: int | None = None  # a status in place of the next event
         self.verdict: Callable[[Post], int | None] = lambda _: 202  # None: hang up without a reply
         self.interim = b""  # what a post hears before its body is read, such as 100 Continue
+        self.interim_s = 0.1  # from there to the body
         self.leaves_after = 0  # bytes of a streamed answer, once: its reader has gone
         self.waits_for_next = False  # a post is answered when the next request stands behind it
         self.asked = 0
@@ -112,7 +113,7 @@ class RuntimeApi:
             return self._next(connection)
         if self.interim:
             connection.sendall(self.interim)
-            time.sleep(0.1)
+            time.sleep(self.interim_s)
         if self.leaves_after and headers.get("transfer-encoding") == "chunked":
             stream.read(self.leaves_after)
             self.leaves_after = 0

@@ -215,7 +215,7 @@ def running(
             with_no_error(pid)
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(5)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -154,7 +154,7 @@ def test_a_refused_answer_is_told(way: Way, verdict: int, run_handler: Start, ap
         if verdict < 500:
             assert api.ask(b"2").body == b"2"
         else:
-            assert shim.process.wait(5) == 1
+            assert shim.process.wait(30) == 1
         shim.wait_log(f"answered {verdict}")
     assert len(api.posts) <= 2
 
@@ -264,7 +264,7 @@ def test_what_speaks_no_http_is_not_waited_for(way: Way, run_handler: Start) -> 
                         connection.recv(1000)
                         connection.sendall(line + b"\r\nContent-Length: 0\r\n\r\n")
                         assert connection.recv(1) == b"", "it asks again over another connection"
-                assert shim.process.wait(10) != 0
+                assert shim.process.wait(30) != 0
 
 
 @native
@@ -299,7 +299,7 @@ def test_a_program_without_standard_descriptors_serves_all_the_same(
             assert (api.posts[-1].body, api.connections) == (b"1", 1)
             api.refuse_next = 403
             api.events.put(Event(b"2"))
-            assert process.wait(5) == 1
+            assert process.wait(30) == 1
         finally:
             process.kill()
 
@@ -308,7 +308,7 @@ def test_a_program_without_standard_descriptors_serves_all_the_same(
 def test_a_refusal_ends_the_program(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     api.refuse_next = 403
     with run_handler(way) as shim:
-        assert shim.process.wait(5) == 1
+        assert shim.process.wait(30) == 1
     assert api.asked == 1
     shim.wait_log("403")
 
@@ -317,7 +317,7 @@ def test_a_refusal_ends_the_program(way: Way, run_handler: Start, api: RuntimeAp
 def test_a_missing_program_is_an_init_error(way: Way, api: RuntimeApi, tmp_path: Path) -> None:
     with running(way, api.address, tmp_path / "task", program=tmp_path / "nothing") as shim:
         assert api.init_error().error_type == "Runtime.InvalidEntrypoint"
-        assert shim.process.wait(5) == 1
+        assert shim.process.wait(30) == 1
 
 
 def test_a_shell_gets_the_answer() -> None:

@@ -233,7 +233,7 @@ def test_an_asynchronous_exception_is_answered_before_the_program_goes(
         with run_handler(way) as shim:
             answer = api.ask(event)
             assert (answer.kind, answer.json()["errorType"]) == ("error", name)
-            assert shim.process.wait(5) != 0
+            assert shim.process.wait(30) != 0
 
 
 @lasting
@@ -241,11 +241,14 @@ def test_an_asynchronous_exception_is_answered_before_the_program_goes(
 def test_what_is_thrown_behind_an_answer_tears_none(
     way: Way, options: tuple[str, ...], run_handler: Start, api: RuntimeApi
 ) -> None:
-    api.interim = b"HTTP/1.1 100 Continue\r\n\r\n"  # and the answer is read a while later
+    api.interim, api.interim_s = (
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        1.5,
+    )  # the answer is read a while after what is thrown
     with run_handler(way, *options) as shim:
         assert len(api.ask(b'"linked late"').body) == 6_000_002
         if way.settings.process == "native":
-            assert shim.process.wait(5) != 0
+            assert shim.process.wait(30) != 0
         else:
             assert api.ask(b'"nap"').json()["errorType"] == "ThreadKilled", "it meets the next event"
             assert api.ask(b"1").body == b"1"
@@ -255,7 +258,7 @@ def test_what_is_thrown_behind_an_answer_tears_none(
 def test_a_handler_that_cannot_be_interrupted_is_answered_for(way: Way, run_handler: Start, api: RuntimeApi) -> None:
     with run_handler(way) as shim:
         assert api.ask(b'"masked"', deadline_s=1.5).error_type == "Function.Timeout"
-        assert shim.process.wait(5) == 1
+        assert shim.process.wait(30) == 1
         assert len(api.posts) == 1
 
 
@@ -280,7 +283,7 @@ def test_of_several_the_others_go_on_beside_a_handler_that_cannot_be_interrupted
         for one in masked:
             api.events.put(one)
         assert [api.answer_to(one.id).error_type for one in masked] == ["Function.Timeout"] * 3
-        assert shim.process.wait(5) == 1, "nobody is left"
+        assert shim.process.wait(30) == 1, "nobody is left"
 
 
 @native
@@ -289,7 +292,7 @@ def test_a_failure_at_the_start_is_an_init_error(way: Way, run_handler: Start, a
         error = api.init_error()
         assert error.json()["errorType"] == "IOException"
         assert "no database" in error.error_message
-        assert shim.process.wait(5) == 1
+        assert shim.process.wait(30) == 1
         records = [json.loads(line) for line in shim.log.splitlines() if "IOException" in line]
         assert [(one["level"], one["errorType"]) for one in records] == [("ERROR", "IOException")]
 

@@ -105,7 +105,7 @@ def test_connections_that_break_while_waiting_are_made_anew(way: Way, start: Sta
 def test_a_refusal_of_next_ends_the_shim_at_once(way: Way, status: int, start: Start, api: RuntimeApi) -> None:
     api.refuse_next = status
     with start(way) as shim:
-        assert shim.process.wait(3) == 1
+        assert shim.process.wait(30) == 1
     assert api.asked == 1
     assert str(status) in shim.log
 
@@ -151,7 +151,7 @@ def test_a_server_that_breaks_every_connection_is_not_spun_on(way: Way, tmp_path
 
         threading.Thread(target=accept, daemon=True).start()
         with running(way, f"127.0.0.1:{server.getsockname()[1]}", tmp_path / "task") as shim:
-            assert shim.process.wait(10) == 1
+            assert shim.process.wait(30) == 1
         server.shutdown(socket.SHUT_RDWR)
     assert connections < 15
 

@@ -208,7 +208,7 @@ def test_a_program_that_cannot_start_is_an_init_error(
         return
     with start(way, program=program) as shim:
         post = api.init_error()
-        assert shim.process.wait(5) == 1
+        assert shim.process.wait(30) == 1
     assert post.error_type == "Runtime.InvalidEntrypoint"
     assert f"{shim.folder}/main" in post.error_message
     assert {"mode": "0755", "absent": "does not exist"}.get(fault, "processor") in post.error_message

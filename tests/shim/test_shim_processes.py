@@ -165,7 +165,7 @@ def test_sigterm_reaches_the_program_and_ends_all(way: Way, start: Start, api: R
         time.sleep(0.2)
         children = shim.children()
         shim.process.send_signal(signal.SIGTERM)
-        assert shim.process.wait(2) == 0
+        assert shim.process.wait(30) == 0
         shim.wait_log("tidied up")
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
@@ -181,7 +181,7 @@ def test_last_words_at_sigterm_are_log(way: Way, deed: str, start: Start, api: R
             wait_until(lambda: "sleeping" in shim.log)
         time.sleep(0.1)
         shim.process.send_signal(signal.SIGTERM)
-        assert shim.process.wait(2) == 0
+        assert shim.process.wait(30) == 0
         shim.wait_log("tidied up")
 
 
@@ -300,5 +300,5 @@ def test_the_program_goes_with_test_js(way: Way, tmp_path: Path) -> None:
         assert process.stderr.readline() == b"sleeping\n"
         children = Running(process, tmp_path, tmp_path).children()
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 1
+        assert process.wait(30) == 1
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))

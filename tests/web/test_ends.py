@@ -111,7 +111,7 @@ def test_one_that_dies_again_and_again_ends_the_sandbox_behind_an_answer(tmp_pat
             assert one.shim.process.poll() is None
             post = one.post(url(request("POST", f"/do/exit={number}")))
             assert post.error_type == "Function.ExitError"
-        assert one.shim.process.wait(10) == 1
+        assert one.shim.process.wait(30) == 1
         one.shim.wait_log("ended 4 times within 10 s: this sandbox is given up")
 
 

@@ -91,7 +91,7 @@ main = Lambda.runAnswers begin $ \served context event -> do
         "1" <$ forkIO (threadDelay 1000 >> if even before then throwTo self ThreadKilled else throwTo self Odd')
       "\"linked late\"" -> do
         self <- myThreadId
-        B.concat ["\"", B.replicate 6000000 'x', "\""] <$ forkIO (threadDelay 50000 >> throwTo self ThreadKilled)
+        B.concat ["\"", B.replicate 6000000 'x', "\""] <$ forkIO (threadDelay 500000 >> throwTo self ThreadKilled)
       "\"masked\"" -> "\"never\"" <$ uninterruptibleMask_ (threadDelay 3000000)
       "\"nap\"" -> "1" <$ threadDelay 300000
       "\"ticks\"" -> do
