@@ -32,11 +32,11 @@ def test_events_that_come_together_have_sandboxes_of_their_own_and_idle_ones_sta
 def test_what_takes_too_long_or_too_much_is_ended_and_the_next_event_works(tmp_path: Path) -> None:
     body = "waste = b'x' * event.get('bytes', 0); time.sleep(event.get('sleep', 0)); answer(count)"
     script(tmp_path / "fn", client(body))
-    with locally(tmp_path, [custom(tmp_path / "fn", timeout_s=1, memory_mb=128)]) as one:
+    with locally(tmp_path, [custom(tmp_path / "fn", timeout_s=4, memory_mb=128)]) as one:
         reply = one.invoke("fn", b'{"sleep": 30}', X_Amz_Log_Type="Tail")
         assert reply.get("X-Amz-Function-Error") == "Unhandled"
         assert reply.json()["errorType"] == "Sandbox.Timedout"
-        assert reply.json()["errorMessage"].endswith("Task timed out after 1.00 seconds")
+        assert reply.json()["errorMessage"].endswith("Task timed out after 4.00 seconds")
         assert b"Task timed out" in base64.b64decode(reply.get("X-Amz-Log-Result") or "")
         reply = one.invoke("fn", b'{"bytes": 300000000, "sleep": 0.6}')
         assert reply.json()["errorType"] == "Runtime.OutOfMemory"
