@@ -285,6 +285,41 @@ def test_what_lies_among_the_sources_and_is_linked_counts(workshop: Callable[...
         assert [says(made, name) for name in "abc"] == [number] * 3
 
 
+CUSTOM = """cabal-version: 2.4
+name: f
+version: 1
+build-type : Custom
+custom-setup
+  setup-depends: base, Cabal
+executable f
+  main-is: Main.hs
+  other-modules: G
+  build-depends: base
+"""
+SETUP = """import Distribution.Simple
+import Distribution.Simple.PreProcess
+main :: IO ()
+main = defaultMainWithHooks simpleUserHooks {hookedPreProcessors = [("made", \\_ _ _ -> PreProcessor True made)]}
+ where
+  made = mkSimplePreProcessor (\\_ to _ -> readFile "word" >>= writeFile to . ("module G where\\ng = " ++))
+"""
+
+
+def test_what_a_setups_own_preprocessor_reads_counts(workshop: Callable[..., Workshop]) -> None:
+    """Cabal looks at the file that it is called for, and at no other."""
+    need("cabal")
+    made = workshop(f='source = "hs/f"')
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', 'tool = "cabal"'))
+    files = {"f.cabal": CUSTOM, "Setup.hs": SETUP, "G.made": "", "Main.hs": "import G\nmain :: IO ()\nmain = print g\n"}
+    for name, text in files.items():
+        made.write(f"hs/f/{name}", text)
+    for word in ("1", "2"):
+        made.write("hs/f/word", f"{word} :: Int")
+        made.good("binary")
+        assert says(made) == word
+
+
 @pytest.mark.parametrize("name", ["trace", "trace.asked"])
 def test_a_record_of_what_was_read_that_cannot_be_read_itself_is_not_taken_for_an_empty_one(
     here: Path, name: str

@@ -18,13 +18,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .sources import Tree
-from .stale import Package, preprocessed_modules, stale_modules
+from .stale import Package, stale_modules
 
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
 OUTPUTS_INSIDE = re.compile(rf"/(?:{'|'.join(map(re.escape, OUTPUTS))})/")
 STACK_BUILDS = ".stack-work/dist/*"  # beside it, at the top, is what all packages of the project have installed
 MADE = frozenset({".hi", ".o", ".dyn_hi", ".dyn_o", ".p_hi", ".p_o", ".hie", ".hi-boot", ".o-boot"})
-MADE_OF_OTHERS = frozenset({".hs", ".chi", ".chs.h"})  # by alex, happy, hsc2hs, c2hs …
+# By alex, happy, hsc2hs, c2hs, a Setup's own preprocessor. Cabal makes one anew when its own source is newer, whatever
+# else the tool reads, and finds one before a module of that name that a person has written since
+MADE_OF_OTHERS = ("build/*.hs", "build/*.chi", "build/*.chs.h")
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("cache/build", "stack-build-caches/*")
@@ -41,7 +43,7 @@ def output_globs(
     where nothing but a Main has changed, cabal is spared the look at a library that does not read it.
     """
     changed = list(changed)
-    found, preprocessed = stale_modules(sources, changed, settings), preprocessed_modules(sources, changed)
+    found = stale_modules(sources, changed, settings)
     spared = next((package for package in found if found == {package: {"Main"}} and apart(package)), None)
     globs: list[str] = []
     for package, modules in sorted(found.items()):
@@ -54,8 +56,7 @@ def output_globs(
         names = ["*"] if modules is None else sorted(name.replace(".", "/") for name in modules)
         made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
         if modules is None:
-            others = sorted(name.replace(".", "/") for name in preprocessed.get(package, ()))
-            made += [f"{name}{ending}" for name in others for ending in sorted(MADE_OF_OTHERS)]
+            made += [name for made_of in MADE_OF_OTHERS for name in (made_of, f"*/{made_of}")]
         globs += [f"{place}/{name}" for place in places for name in (*made, *records)]
     return globs
 

@@ -2,7 +2,6 @@
 
 in   the sources, and those of them that changed; the settings of the build
 out  `stale_modules(tree, changed, settings)` → by package, the modules whose outputs go (outputs.py)
-     `preprocessed_modules(tree, changed)` → by package, those that tools make: they go with all of the package
 
 GHC reads a module's old interface when it compiles the module anew, and names things in another order then. Without it
 the build is one from nothing, so the interfaces of changed modules go before the build. Which modules are compiled for
@@ -92,21 +91,6 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     vendored = set(extra_deps(sources))  # stack.py: compiled as a whole or not at all
     whole |= {package for package in stale if package.folder in vendored}
     return stale | dict.fromkeys(whole)
-
-
-def preprocessed_modules(sources: Tree, changed: Iterable[Path]) -> dict[Package, set[str]]:
-    """Names of the modules, by package, that tools make of other sources, and of those whose source has gone.
-
-    Cabal makes one anew when its own source is newer, whatever else the tool reads, and finds one before a module of
-    that name that a person has written since.
-    """
-    packages = _packages(sources)
-    found: dict[Package, set[str]] = {}
-    for path in {*sources.files, *changed}:
-        if path.suffix in PREPROCESSED:
-            name = _name(path, path.read_text(errors="replace")) if path.exists() else _name_of_gone(path)
-            found.setdefault(_package(path, packages), set()).update({name, _name_of_gone(path)})
-    return found
 
 
 def _importing(
