@@ -101,6 +101,7 @@ def test_412_for_ever_is_given_up(script: Script, one: Package, two: Package) ->
         script.fails("update_function_code", "PreconditionFailedException", "revision", 412)
     with pytest.raises(DeployError, match="changed by somebody else 6 times"):
         script.deployment().deploy("hello", two)
+    assert len(script.slept) == 4  # from the third round on one of two steps aside, so that the other gets through
 
 
 def test_a_create_whose_reply_was_lost_has_worked(script: Script, one: Package) -> None:

@@ -89,6 +89,12 @@ def test_a_secret_in_an_answer_is_masked_and_its_cause_is_hidden() -> None:
     assert caught.value.__suppress_context__
 
 
+def test_a_request_that_aws_quotes_is_cut_off() -> None:
+    found = describe(answered("ValidationException", "UEsDB" * 100_000))
+    assert found is not None
+    assert len(found.message) < 2200
+
+
 def refused(package: Package) -> DeployError:
     with pytest.raises(DeployError) as caught:
         Deployment(project(), ["hello"]).deploy("hello", package)

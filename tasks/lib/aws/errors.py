@@ -30,6 +30,7 @@ CREDENTIALS = (
 TERMINAL = "The profile asks for a code (mfa_serial): run it at a terminal, or set AWS_SESSION_TOKEN and its two keys."
 FOREIGN = "ResponseParserError"
 UNSENDABLE = "Invalid header value"
+LONGEST = 2000  # characters of a sentence
 
 # botocore's exceptions, most special first: class → (message, hint); {error} is botocore's own sentence
 CLASSES = {
@@ -224,4 +225,5 @@ def errors_while(hidden: Iterable[str] = ()) -> Iterator[None]:
 
 
 def _line(text: str) -> str:
-    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", secrets.clean(text, foreign=True)).strip()
+    line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", secrets.clean(text, foreign=True)).strip()
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"  # whoever quotes a request quotes its zip

@@ -6,6 +6,7 @@ out  its answer; `Replan` when the function is not what the plan was made for; D
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -125,6 +126,10 @@ class Calls:
                 f"Mend what AWS names; then doit deploy:{self.desired.label}.",
             )
         return answer
+
+    def step_aside(self, longest_s: float) -> None:
+        """Sleep for a random time: two deploys that undo each other's work would do so until both gave up."""
+        self._waits.sleep(random.uniform(0, longest_s))  # noqa: S311 - no secret
 
     def _wait_or_raise(self, error: Exception, operation: str, elapsed: float) -> None:
         """Wait if that helps; else raise Replan, or the error itself."""

@@ -135,6 +135,8 @@ class Deployment:
         run: Run | None = None
         deep = self._deep
         for turn in range(ROUNDS):
+            if turn > 1:
+                calls.step_aside(self._clock.now() - started)
             remote = self._reader.read(desired, first=turn == 0, deep=deep)
             steps = with_repository(self.aws, plan(desired, remote))
             if not steps or (run and self._is_dropped(run, steps, remote, desired)):
