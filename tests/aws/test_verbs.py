@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tasks.lib.aws.deploy.apply import moved_alias
 from tasks.lib.aws.deploy.desired import Package
 from tasks.lib.aws.verbs import invoke as calling
 from tasks.lib.aws.verbs.destroy import destroy
@@ -108,6 +109,11 @@ def test_an_alias_that_is_moved_shares_with_no_other_version(world: World, one: 
     share()
     world.deploy(FIRST, one)
     assert not shared()
+
+
+def test_a_long_description_of_an_alias_makes_room_for_where_it_was() -> None:
+    moved = moved_alias({"FunctionVersion": "1", "Description": "x" * 256}, "2")
+    assert (len(moved["Description"]), moved["Description"][-21:]) == (256, "x (before: version 1)")
 
 
 @pytest.mark.usefixtures("three")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # in an alias's description: where `doit rollback` goes, or whence it came, since run again it has to stay
 BEFORE = re.compile(r" ?\((before:|rolled back from) version (\d+)\)")
 BACK = "rolled back from"
+DESCRIPTION = 256  # characters that an alias's may have
 
 
 @dataclass
@@ -202,7 +203,8 @@ def moved_alias(alias: Answer, version: str, how: str = "before:") -> dict[str, 
     """
     description, before = str(alias.get("Description", "")), alias["FunctionVersion"]
     if before != version:
-        description = f"{BEFORE.sub('', description)} ({how} version {before})".strip()
+        note = f"({how} version {before})"
+        description = f"{BEFORE.sub('', description)[: DESCRIPTION - len(note) - 1]} {note}".strip()
     alone: dict[str, Any] = {"RoutingConfig": {"AdditionalVersionWeights": {}}} if shares(alias) else {}
     return {"FunctionVersion": version, "Description": description, **alone, **_revision(alias)}
 
