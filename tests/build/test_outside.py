@@ -320,6 +320,37 @@ def test_what_a_setups_own_preprocessor_reads_counts(workshop: Callable[..., Wor
         assert says(made) == word
 
 
+CONFIGURE = """cabal-version: 2.4
+name: f
+version: 1
+build-type: Configure
+executable f
+  main-is: Main.hs
+  build-depends: base
+  include-dirs: .
+"""
+CONFIGURED = '{-# LANGUAGE CPP #-}\nmodule Main (main) where\n#include "f.h"\nmain :: IO ()\nmain = print (N :: Int)\n'
+
+
+@pytest.mark.parametrize("tool", ["cabal", "stack"])
+def test_what_a_configure_reads_counts(tool: str, workshop: Callable[..., Workshop]) -> None:
+    """Nothing but a change of the description has cabal and stack configure again."""
+    need(tool)
+    made = workshop(f='source = "hs/f"')
+    settings = made.folder / "lambda.toml"
+    settings.write_text(settings.read_text().replace('tool = "ghc"', f'tool = "{tool}"'))
+    version = subprocess.run([need("ghc"), "--numeric-version"], capture_output=True, text=True, check=True).stdout
+    files = {"f.cabal": CONFIGURE, "Main.hs": CONFIGURED, "stack.yaml": f"resolver: ghc-{version}"}
+    for name, text in files.items():
+        made.write(f"hs/f/{name}", text)
+    made.write("hs/f/Setup.hs", "import Distribution.Simple\nmain = defaultMainWithHooks autoconfUserHooks\n")
+    program(made.folder / "hs/f/configure", 'echo "#define N $(cat "$(dirname "$0")/value")" > f.h')
+    for value in ("1", "2"):
+        made.write("hs/f/value", value)
+        made.good("binary")
+        assert says(made) == value
+
+
 @pytest.mark.parametrize("name", ["trace", "trace.asked"])
 def test_a_record_of_what_was_read_that_cannot_be_read_itself_is_not_taken_for_an_empty_one(
     here: Path, name: str

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .sources import Tree
-from .stale import Package, stale_modules
+from .stale import Package, has_setup, stale_modules
 
 OUTPUTS = (".stack-work", "dist-newstyle", ".ghc")  # folders of stack, cabal and plain ghc
 OUTPUTS_INSIDE = re.compile(rf"/(?:{'|'.join(map(re.escape, OUTPUTS))})/")
@@ -30,6 +30,7 @@ MADE_OF_OTHERS = ("build/*.hs", "build/*.chi", "build/*.chs.h")
 # What cabal and stack built last: they look only at the files that the cabal file lists, which headers and data often
 # are not; and it may be older than the executable, which they would take for that of an edit undone since
 RECORDS = ("cache/build", "stack-build-caches/*")
+CONFIGURED = ("cache/config", "setup-config")  # without these, cabal and stack configure the package again
 PARTS = ("x", "t", "b")  # cabal's folders of executables, test-suites and benchmarks, each with a record of its own
 PARTS_RECORDS = (*(f"{part}/*/cache/build" for part in PARTS), "stack-build-caches/*")
 
@@ -57,6 +58,7 @@ def output_globs(
         made = [f"{name}{ending}" for name in names for ending in sorted(MADE)]
         if modules is None:
             made += [name for made_of in MADE_OF_OTHERS for name in (made_of, f"*/{made_of}")]
+            made += CONFIGURED if has_setup(package, sources) else ()
         globs += [f"{place}/{name}" for place in places for name in (*made, *records)]
     return globs
 

@@ -48,7 +48,8 @@ C = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".S", ".cmm"})
 INCLUDE = re.compile(r"^[ \t]*#\{?[ \t]*include[ \t]*(?:[\"<]([^\">\n]+)[\">])?", re.MULTILINE)
 # A module with an optimisation of its own sees more of its neighbours when they are compiled in the same session
 UNLIKE_OTHERS = re.compile(r"OPTIONS_GHC[^#]*\s-(?:O|f(?:no-)?(?:ignore|omit)-interface-pragmas)")
-RUNS_AS_A_WHOLE = re.compile(RUNS.pattern + r"|(?i:build-type[ \t]*:\s*(?!Simple)\w|custom-setup)")
+SETUP = re.compile(r"(?i:build-type[ \t]*:\s*(?!Simple)\w|custom-setup)")  # of its own, or a `configure`
+RUNS_AS_A_WHOLE = re.compile(f"{RUNS.pattern}|{SETUP.pattern}")
 UNBUILT = re.compile(r"(?ims)^(?:test-suite|benchmark)\b.*?(?=^\S|\Z)")  # sections of a cabal file
 GENERATORS = frozenset({"alex", "happy"})  # read a grammar alone, whose change is one of the whole package
 HEADER_READERS = frozenset({"c2hs", "hsc2hs", "cpphs"})
@@ -91,6 +92,12 @@ def stale_modules(sources: Tree, changed: Iterable[Path], settings: str = "") ->
     vendored = set(extra_deps(sources))  # stack.py: compiled as a whole or not at all
     whole |= {package for package in stale if package.folder in vendored}
     return stale | dict.fromkeys(whole)
+
+
+def has_setup(package: Package, sources: Tree) -> bool:
+    """Whether a package, one of all where the tree has no parts, is configured by code that may read any file."""
+    own = [path for path in sources.descriptions if path.parent == package.folder or not package.name]
+    return any(SETUP.search(path.read_text(errors="replace")) for path in own if path.exists())
 
 
 def _importing(
