@@ -227,6 +227,7 @@ struct child {
     bool ended;  /* it is a zombie, and `status` is what waitpid will say */
     int status;
     bool served; /* persistent: it has answered an event */
+    bool fluent; /* persistent: it has shown that it knows frames */
 };
 
 extern struct child child;

@@ -69,6 +69,14 @@ static const char *exit_name(int status, const char *otherwise)
     return otherwise;
 }
 
+/* The first program that somebody drives by frames, as a rule. */
+static void add_frame_hint(struct failure *failure)
+{
+    if (SHIM_PROCESS == PERSISTENT && !child.fluent)
+        append_text(&failure->message, "; it has written no frame so far (`<request id> <length>`, the answer, a flush), and "
+                                       "process = \"per-event\" takes any program");
+}
+
 /* `unread`: persistent, and it has failed at its start rather than over the event. */
 struct failure failure_at_end(size_t thrown_away, bool unread)
 {
@@ -82,6 +90,8 @@ struct failure failure_at_end(size_t thrown_away, bool unread)
         append_text(&failure.message, unread ? " before it had read an event" : " before it had answered");
     else if (thrown_away > 0 && !SHIM_STREAM)
         append_format(&failure.message, "; the %zu bytes of its stdout are thrown away", thrown_away);
+    if (child.status == 0 && !unread)
+        add_frame_hint(&failure);
     add_tail(&failure);
     return failure;
 }
@@ -97,6 +107,7 @@ struct failure failure_at_deadline(const struct event *event)
                   program_name,
                   SHIM_PROCESS == PER_EVENT && child.out < 0 ? "ended (though it had closed its stdout)" : "answered", date,
                   (int)(event->deadline_ms % 1000), event->id);
+    add_frame_hint(&failure);
     add_tail(&failure);
     return failure;
 }

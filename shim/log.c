@@ -251,8 +251,9 @@ void log_tail(struct buffer *out)
 static void say(enum level level, const char *type, const char *text, size_t size)
 {
     struct buffer line = {0};
+    nothing_said = false; /* what the program said stands above what is said of it */
+    log_forward();
     if (records_wanted()) {
-        nothing_said = false;
         if (waiting.size <= WAITING_LIMIT)
             append_record(&waiting, level, type, text, size);
         log_forward();

@@ -108,6 +108,7 @@ static size_t read_lines(struct exchange *exchange, const char *data, size_t siz
             return at;
         enum line line = frames.long_line ? LOG : read_frame_head(exchange);
         if (line == MEMORY_READY) {
+            child.fluent = true;
             memory_is_ready();
         } else if (line != HEAD_OF_ANSWER) {
             log_line(frames.head, frames.size);
@@ -262,7 +263,7 @@ enum outcome persistent(struct exchange *exchange)
             return outcome;
         if (exchange->complete) {
             answer_came(&pace);
-            child.served = true;
+            child.served = child.fluent = true;
             return exchange->failed ? FAILED : ANSWERED;
         }
         if (ended) {

@@ -55,11 +55,17 @@ function inputOf(event, context, deadline) {
   return `{"event":${text},"context":${JSON.stringify(fields)}}`;
 }
 
+// The first program that somebody drives by frames, as a rule.
+const frameHint = (one) =>
+  persistent && !one.served
+    ? '; it has written no frame so far (`<request id> <length>`, the answer, a flush), and process = "per-event" takes any program'
+    : '';
+
 function timeoutFailure(one, deadline, id) {
   const what = perEvent && one.child?.stdout?.readableEnded ? 'ended (though it had closed its stdout)' : 'answered';
   return failure(
     'Function.Timeout',
-    `${main} had not ${what} shortly before the deadline ${deadline} of request ${id} and was killed`,
+    `${main} had not ${what} shortly before the deadline ${deadline} of request ${id} and was killed${frameHint(one)}`,
     one.lastLines(),
   );
 }
@@ -72,7 +78,8 @@ async function endFailure(one, thrownAway = 0) {
   const atStart = persistent && !one.served && Program.endedUnasked;
   const name = (!signal && settings.errors[code]) || (atStart ? 'Runtime.ExitError' : 'Function.ExitError');
   const when = atStart ? ' before it had answered, as one did before its first event' : ' before it had answered';
-  return failure(name, `${main} ${how}${persistent ? when : rest}`, await one.lastWords());
+  const hint = code === 0 && !atStart ? frameHint(one) : '';
+  return failure(name, `${main} ${how}${persistent ? when : rest}${hint}`, await one.lastWords());
 }
 
 // Event in, answer out, both at the same time; `give` gets the answer piece by piece.

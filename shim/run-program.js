@@ -123,6 +123,7 @@ class Program {
 
   async lastWords() {
     await this.drain(this.child?.stderr, LAST_WORDS_MS);
+    await log.written();
     if (this.gone && this.said.open) await this.endLine();
     return this.lastLines();
   }

@@ -189,6 +189,11 @@ class Log {
     for (let tries = 0; this.size > WAITING / 2 && tries < LOG_TRIES; tries += 1) await sleep(5);
   }
 
+  // What the program said stands above what is said of it.
+  async written() {
+    for (const until = Date.now() + LAST_WORDS_MS; this.size > 0 && Date.now() < until;) await sleep(1);
+  }
+
   next() {
     const piece = this.waiting[0];
     this.writing = piece !== undefined;

@@ -178,10 +178,14 @@ def test_a_program_may_write_before_it_reads(way: Way, start: Start, api: Runtim
 
 @every_way
 def test_a_program_that_dies_at_its_start_is_an_error_each_time(way: Way, start: Start, api: RuntimeApi) -> None:
-    with start(way, variables={"DEED": "crash"}):
+    persistent = way.settings.process == "persistent"
+    with start(way, variables={"DEED": "crash"}) as shim:
         for _ in range(3):
+            if persistent:
+                shim.wait_log("cannot begin")
+                wait_until(lambda: not shim.children())
             answer = api.ask(b"1")
-            assert answer.error_type == "Function.ExitError"
+            assert answer.error_type == ("Runtime.ExitError" if persistent else "Function.ExitError")
             assert "exit code 9" in answer.error_message
             assert "cannot begin" in answer.error_message
 

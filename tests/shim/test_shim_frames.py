@@ -160,3 +160,20 @@ def test_a_program_that_fails_at_its_start_is_told_from_one_that_fails_over_an_e
         assert api.ask({"do": "count"}).body == b"0"
         for _ in range(2):
             assert api.ask({"do": "exit3"}).error_type == "Function.ExitError"
+
+
+@persistent
+def test_a_program_that_knows_no_frames_is_told_of_them(
+    way: Way, start: Start, api: RuntimeApi, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    for lines in ("while read line; do :; done", "read line"):
+        program.write_text(f"#!/bin/sh\n{lines}\n")
+        program.chmod(0o755)
+        with start(way, program=program):
+            assert "no frame so far" in api.ask(b"1", deadline_s=1).error_message
+    with start(way):
+        assert api.ask({"do": "count"}).body == b"0"
+        for deed in ("sleep", "exit3"):
+            assert "no frame so far" not in api.ask({"do": deed}, deadline_s=1).error_message
+            assert api.ask({"do": "count"}).body == b"0"

@@ -138,3 +138,16 @@ def test_a_message_of_several_lines_is_one_line_of_the_log(way: Way, start: Star
         answer = api.ask({"do": "frames @ error 7 Odd/one/two"})
         assert answer.error_message == "one\ntwo"
         wait_until(lambda: "Odd: one two\n" in shim.log)
+
+
+@every_way
+def test_what_a_program_said_stands_above_its_failure(way: Way, start: Start, api: RuntimeApi, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nread line; printf x; echo last words >&2; exit 3\n")
+    program.chmod(0o755)
+    with start(way, program=program) as shim:
+        for _ in range(40):
+            api.ask(b"1")
+        wait_until(lambda: shim.log.count("ExitError") == 40)
+        lines = [line for line in shim.log.splitlines() if "last words" in line or "ExitError" in line]
+        assert ["last words" in line for line in lines] == [True, False] * 40
