@@ -116,6 +116,7 @@ function persistentExchange(one, id, input, give, { resolve, reject }) {
     },
   };
   const onBytes = async (bytes) => {
+    if (one.frames.place === 'broken') return;
     const started = one.frames.place === 'answer';
     const how = one.frames.take(bytes, complete ? null : expected);
     if (how) return rejectBroken(how);

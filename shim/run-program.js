@@ -144,7 +144,7 @@ class Program {
 // Reads stdout as lines until the head of the frame we wait for, `<request id> <length>`, or `<request id> error <length>
 // <Type>` before the message of a failure; what is no such head is log.
 class Frames {
-  place = 'lines'; // or 'answer'; or 'behind': directly after a frame, where a line break may stand
+  place = 'lines'; // or 'answer'; 'behind': directly after a frame, where a line break may stand; 'broken': after a head that is none
   line = NOTHING; // the line so far
   longLine = false; // it is too long for a head, and its beginning is in the log already
   left = 0; // bytes of the answer still to come
@@ -155,7 +155,7 @@ class Frames {
 
   // Take what stdout said; `expected` is null between events. Returns how the frames were broken, if they were.
   take(bytes, expected) {
-    while (bytes.length > 0) {
+    while (bytes.length > 0 && this.place !== 'broken') {
       if (this.place === 'behind') {
         if (bytes[0] !== 10) return 'wrote more than the length of its answer; the length counts bytes, not characters';
         this.place = 'lines';

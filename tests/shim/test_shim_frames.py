@@ -177,3 +177,16 @@ def test_a_program_that_knows_no_frames_is_told_of_them(
         for deed in ("sleep", "exit3"):
             assert "no frame so far" not in api.ask({"do": deed}, deadline_s=1).error_message
             assert api.ask({"do": "count"}).body == b"0"
+
+
+@persistent
+def test_what_stands_behind_a_broken_head_is_read_no_more(
+    way: Way, start: Start, api: RuntimeApi, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    pieces = "i=0; while [ $i -lt 2000 ]; do printf abc; i=$((i + 1)); done"
+    program.write_text(f'#!/bin/sh\nread id size\necho "$id 99999999999"\n{pieces}\nsleep 60\n')
+    program.chmod(0o755)
+    with start(way, program=program):
+        for _ in range(3):
+            assert api.ask(b"1", deadline_s=60).error_type == "Function.InvalidFrame"
