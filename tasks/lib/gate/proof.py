@@ -225,11 +225,10 @@ def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
         hint = "Link it with -L and -l, and give the library a soname."
         return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
     message = f"{who} needs {name}, which is neither in the package nor in {where}.{passed}"
-    whole = (
-        "Link Haskell statically: take -dynamic and executable-dynamic out of the project's files and `ghc_options`."
-    )
     hint = f"Install {name} where the program is built, and build again; or link it statically."
-    return Problem.of_need(Fault.MISSING, printable_chain(item), message, whole if name.startswith("libHS") else hint)
+    if name.startswith("libHS"):
+        hint = "Link Haskell statically: no -dynamic or executable-dynamic in the project's files and `ghc_options`."
+    return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
 
 
 def _processor(item: Loaded) -> Iterator[Problem]:
