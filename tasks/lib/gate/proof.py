@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..elf.read import Elf
 
 ITS_LOADER = 'Set libc = "bundled" (its loader travels with it) or "static", or build for glibc in the usual place.'
+NO_DYNAMIC = "Link Haskell statically: no -dynamic or executable-dynamic in the project's files and `ghc_options`."
 ISA_LEVELS = {1: "x86-64 baseline", 2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
 ISA_UNSURE, ISA_TOO_HIGH = 4, 8  # Lambda's processors have AVX2, which nobody promises; AVX-512 most have not
 
@@ -226,8 +227,7 @@ def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
         return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
     message = f"{who} needs {name}, which is neither in the package nor in {where}.{passed}"
     hint = f"Install {name} where the program is built, and build again; or link it statically."
-    if name.startswith("libHS"):
-        hint = "Link Haskell statically: no -dynamic or executable-dynamic in the project's files and `ghc_options`."
+    hint = NO_DYNAMIC if name.startswith("libHS") else hint
     return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
 
 
