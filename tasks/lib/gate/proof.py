@@ -226,8 +226,8 @@ def _missing(root: LambdaRoot, item: Missing) -> Problem | Unproved:
         hint = "Link it with -L and -l, and give the library a soname."
         return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
     message = f"{who} needs {name}, which is neither in the package nor in {where}.{passed}"
-    hint = f"Install {name} where the program is built, and build again; or link it statically."
-    hint = NO_DYNAMIC if name.startswith("libHS") else hint
+    install = f"Install {name} where the program is built, and build again; or link it statically."
+    hint = NO_DYNAMIC if name.startswith("libHS") else install
     return Problem.of_need(Fault.MISSING, printable_chain(item), message, hint)
 
 
@@ -242,9 +242,8 @@ def _processor(item: Loaded) -> Iterator[Problem]:
 def _notes(item: Loaded) -> Iterator[Note]:
     name, elf = printable(item.name), item.elf
     if elf.isa & ISA_UNSURE and not elf.isa & ISA_TOO_HIGH:
-        yield Note(
-            Topic.ISA, name, f"it needs {ISA_LEVELS[4]} (AVX2), which Lambda's processors have and nobody promises."
-        )
+        message = f"it needs {ISA_LEVELS[4]} (AVX2), which Lambda's processors have and nobody promises."
+        yield Note(Topic.ISA, name, message)
     if elf.executable_stack:
         yield Note(Topic.STACK, name, "it asks for an executable stack; a hardened kernel would refuse.")
     if elf.text_relocations:
