@@ -134,6 +134,17 @@ def test_prune_keeps_what_is_new_what_is_live_and_where_a_rollback_goes(world: W
 
 
 @pytest.mark.usefixtures("three")
+def test_prune_leaves_the_versions_of_somebody_else() -> None:
+    handle = here()
+    tags = handle.client.list_tags(Resource=handle.arn.removesuffix(":live"))["Tags"]
+    handle.client.untag_resource(Resource=handle.arn.removesuffix(":live"), TagKeys=list(tags))
+    with pytest.raises(UsageError, match="did not deploy it"):
+        prune(handle, keep=0)
+    assert prune(handle, keep=0, dry_run=True)["deleted"]
+    assert len(versions(handle)) == 3
+
+
+@pytest.mark.usefixtures("three")
 def test_a_public_url_has_both_permissions_and_an_iam_one_none() -> None:
     assert url(here())["url"] is None
     public = url(here(), "public")

@@ -23,6 +23,11 @@ def is_ours(tags: Mapping[str, str]) -> bool:
     return any(name.startswith(OWN_TAGS) for name in tags)
 
 
+def is_foreign(package: str | None, tags: Mapping[str, str]) -> bool:
+    """True if a function whose code we would deploy is not ours; one with `zip = ""` is left to its owner knowingly."""
+    return package != "" and not is_ours(tags)
+
+
 def check(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -> None:
     """DeployError where what another tool, or another team, put there would be replaced."""
     for sentence in notes(desired, remote, steps):

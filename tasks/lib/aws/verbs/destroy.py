@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..deploy.ownership import is_ours
+from ..deploy.ownership import is_foreign
 from ..deploy.remote import NO_GROUP, get_function, published_versions, retention_days
 from ..errors import errors_while
 from ..events import wiring
@@ -40,7 +40,7 @@ def inventory(handle: FunctionHandle, *, logs: bool = False) -> dict[str, Any]:
                 "aliases": sorted(alias["Name"] for alias in aliases(handle)),
                 "url": url(handle)["url"],
                 "permissions": sorted(statements(handle)),
-                "foreign": handle.function.zip != "" and not is_ours(answer.get("Tags", {})),
+                "foreign": is_foreign(handle.function.zip, answer.get("Tags", {})),
             }
         found["api"] = api.state(handle)["address"]
     triggers = [f"{source.name}: {source}" for source in wiring.ours(handle)]

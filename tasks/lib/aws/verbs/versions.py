@@ -11,9 +11,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...base.errors import DeployError, UsageError
+from ...base.errors import DeployError, UsageError, typable
 from ..deploy.apply import BACK, BEFORE, moved_alias, shares
-from ..deploy.remote import published_versions
+from ..deploy.ownership import is_foreign
+from ..deploy.remote import get_function, published_versions
 from ..errors import errors_while
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def rollback(handle: FunctionHandle, to: str | None = None) -> dict[str, str]:
 def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> dict[str, list[str]]:
     """Delete all versions but the newest `keep`, and those that an alias points at or would roll back to.
 
-    UsageError for a negative `keep`.
+    UsageError for a negative `keep`, and for a function that this tool did not deploy.
     """
     if keep < 0:
         raise UsageError(f"--keep {keep} is no number of versions.", "Write 0 or more.")
@@ -78,10 +79,21 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
             noted = BEFORE.search(str(alias.get("Description", "")))
             kept |= {noted[2]} if noted else set()
         dropped = [version for version in found if version not in kept]
+        if dropped and not dry_run and _is_foreign(handle):
+            raise UsageError(
+                f"No version of {handle.name} was deleted: this tool did not deploy it.",
+                "Correct function_name in lambda.toml; if this one is meant: "
+                + typable(f"doit deploy:{handle.function.name} --take-over"),
+            )
         for version in [] if dry_run else dropped:
             with suppress(handle.client.exceptions.ResourceNotFoundException):  # it is gone
                 handle.client.delete_function(FunctionName=handle.name, Qualifier=version)
     return {"kept": [version for version in found if version in kept], "deleted": dropped}
+
+
+def _is_foreign(handle: FunctionHandle) -> bool:
+    answer = get_function(handle.client, handle.name, None)
+    return answer is not None and is_foreign(handle.function.zip, answer.get("Tags", {}))
 
 
 def aliases(handle: FunctionHandle) -> list[Any]:
