@@ -59,9 +59,10 @@ HTTP_SOURCES = (  # of a web server
     "http_server.c",
     "http.c",
 )
-NODE_SOURCES = ("run-tmpl.js", "run-program.js", "run-exchange.js", "run-handle.js")
+NODE_SOURCES = ("run-tmpl.js", "run-log.js", "run-program.js", "run-exchange.js", "run-handle.js")
 NODE_HTTP_SOURCES = (
     "run-tmpl.js",
+    "run-log.js",
     "run-http-event.js",
     "run-http-request.js",
     "run-http-link.js",
