@@ -20,6 +20,7 @@
      envelope.c   the event with its context around it
      exchange.c   one event in, one answer out, both at the same time
      per_event.c  a process an event
+     frame.c      is a line the head of an answer
      persistent.c a process for all events: frames
      http.c       the program is a web server (http.h: its parts)
      handle.c     one event: the program that waits for it, exactly one answer
@@ -337,6 +338,18 @@ bool await_program(const struct exchange *exchange);
 /* ---- per_event.c ---- */
 
 enum outcome per_event(struct exchange *exchange);
+
+/* ---- frame.c ---- */
+
+enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD, MEMORY_READY };
+
+struct frame {
+    size_t left;    /* bytes still to come */
+    bool in_memory; /* the head told of them by their place, and none come */
+    size_t offset;
+};
+
+enum line read_frame_head(const char *line, size_t size, struct exchange *exchange, struct frame *frame);
 
 /* ---- persistent.c ---- */
 

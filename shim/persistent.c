@@ -10,11 +10,8 @@
 enum {
     PIECE = 1 << 20,                   /* of an answer, at most, that is read at once */
     HEAD = ID_LIMIT + TYPE_LIMIT + 32, /* a frame's head is shorter */
-    LENGTH_DIGITS = 10,
     LAST_WORDS_MS = 100 /* from the end of stdout to the end of the program, where the one follows from the other */
 };
-
-#define READY_LINE "lambda-run takes memory" /* of a program that waits for a frame with a place in the memory */
 
 static struct {
     /* In stdout; BEHIND: directly after a frame, where a line break may stand; BROKEN: after a head that is none. */
@@ -22,70 +19,15 @@ static struct {
     char head[HEAD]; /* the line so far */
     size_t size;
     bool long_line; /* it is too long for a head, and its beginning is in the log already */
-    size_t left;    /* ANSWER: bytes still to come */
-    bool in_memory; /* the head told of them by their place, and none come */
-    size_t offset;
+    struct frame answer;
 } frames;
 
 /* A new process says nothing yet. */
 void persistent_reset(void)
 {
     frames.place = LINES;
-    frames.size = frames.left = 0;
+    frames.size = frames.answer.left = 0;
     frames.long_line = false;
-}
-
-/* Past a number of at most LENGTH_DIGITS digits, or NULL. */
-static const char *skip_length(const char *at, const char *end, size_t *value)
-{
-    const char *start = at;
-    *value = 0;
-    for (; at < end && *at >= '0' && *at <= '9'; at++)
-        *value = *value * 10 + (size_t)(*at - '0');
-    return at > start && at - start <= LENGTH_DIGITS ? at : NULL;
-}
-
-/* Past the name of an error: letters, digits and dots, a letter first; or NULL. */
-static const char *skip_type(const char *at, const char *end)
-{
-    const char *start = at;
-    for (; at < end; at++) {
-        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
-        if (!letter && (at == start || !((*at >= '0' && *at <= '9') || *at == '.' || *at == '_')))
-            return NULL;
-    }
-    return at > start && at - start <= TYPE_LIMIT ? at : NULL;
-}
-
-enum line { LOG, HEAD_OF_ANSWER, BROKEN_HEAD, MEMORY_READY };
-
-/* What the line is. One that begins with the id of the request under way and a blank can be nothing but a head. */
-static enum line read_frame_head(struct exchange *exchange)
-{
-    static const char error[] = "error ";
-    const char *id = exchange ? exchange->event->id : "";
-    size_t length = strlen(id);
-    frames.in_memory = false;
-    if (memory_size() && frames.size == strlen(READY_LINE) && memcmp(frames.head, READY_LINE, frames.size) == 0)
-        return MEMORY_READY;
-    if (!exchange || frames.size < length + 1 || memcmp(frames.head, id, length) != 0 || frames.head[length] != ' ')
-        return LOG;
-    const char *at = frames.head + length + 1, *end = frames.head + frames.size;
-    exchange->failed = (size_t)(end - at) > strlen(error) && memcmp(at, error, strlen(error)) == 0;
-    if (exchange->failed)
-        at += strlen(error);
-    frames.in_memory = memory_size() && !exchange->failed && at < end && *at == '@';
-    if (frames.in_memory && (at = skip_length(at + 1, end, &frames.offset)))
-        at = at < end && *at == ' ' ? at + 1 : NULL;
-    if (at)
-        at = skip_length(at, end, &frames.left);
-    if (at && exchange->failed && end - at > 1 && *at == ' ') {
-        const char *type = at + 1;
-        at = skip_type(type, end);
-        if (at)
-            memcpy(exchange->type, type, (size_t)(at - type));
-    }
-    return at == end ? HEAD_OF_ANSWER : BROKEN_HEAD;
 }
 
 /* Read lines up to and with the head of our frame; how many of the bytes that took. What is no head is log. */
@@ -106,7 +48,7 @@ static size_t read_lines(struct exchange *exchange, const char *data, size_t siz
         at += more + (end != NULL);
         if (!end)
             return at;
-        enum line line = frames.long_line ? LOG : read_frame_head(exchange);
+        enum line line = frames.long_line ? LOG : read_frame_head(frames.head, frames.size, exchange, &frames.answer);
         if (line == MEMORY_READY) {
             child.fluent = true;
             memory_is_ready();
@@ -135,9 +77,9 @@ static enum outcome end_broken(struct exchange *exchange, const char *how)
 /* The answer stands in the memory already. */
 static enum outcome take_from_memory(struct exchange *exchange)
 {
-    size_t size = frames.left;
-    frames.left = 0;
-    exchange->answer = memory_answer(frames.offset, size);
+    size_t size = frames.answer.left;
+    frames.answer.left = 0;
+    exchange->answer = memory_answer(frames.answer.offset, size);
     if (!exchange->answer.data)
         return end_broken(exchange, "told of a place in the memory where no answer of its own can be");
     if (!SHIM_STREAM) {
@@ -166,26 +108,26 @@ static enum outcome parse(struct exchange *exchange, const char *data, size_t si
                                             "`<request id> <length>` or `<request id> error <length> <Type>`");
             if (frames.place == ANSWER && !is_fed(exchange))
                 return end_broken(exchange, "answered before it had taken the whole event");
-            if (frames.place == ANSWER && !SHIM_STREAM && frames.left > ANSWER_LIMIT)
+            if (frames.place == ANSWER && !SHIM_STREAM && frames.answer.left > ANSWER_LIMIT)
                 return TOO_LARGE;
-            if (frames.place == ANSWER && frames.in_memory) {
+            if (frames.place == ANSWER && frames.answer.in_memory) {
                 enum outcome outcome = take_from_memory(exchange);
                 if (outcome != GOING_ON)
                     return outcome;
             } else if (frames.place == ANSWER) {
                 if (!SHIM_STREAM)
-                    room_for(&exchange->answer, frames.left);
+                    room_for(&exchange->answer, frames.answer.left);
             }
         } else {
-            size_t part = frames.left < size - at ? frames.left : size - at;
+            size_t part = frames.answer.left < size - at ? frames.answer.left : size - at;
             memcpy(room_for(&exchange->answer, part), data + at, part);
-            frames.left -= part;
+            frames.answer.left -= part;
             at += part;
             enum outcome outcome = take(exchange, part);
             if (outcome != GOING_ON)
                 return outcome;
         }
-        if (frames.place == ANSWER && frames.left == 0) {
+        if (frames.place == ANSWER && frames.answer.left == 0) {
             frames.place = BEHIND;
             exchange->complete = true;
         }
@@ -203,13 +145,13 @@ static enum outcome read_frames(struct exchange *exchange)
     enum outcome outcome = GOING_ON;
     do {
         if (frames.place == ANSWER) {
-            most = frames.left < PIECE ? frames.left : PIECE;
+            most = frames.answer.left < PIECE ? frames.answer.left : PIECE;
             size = read_out(room_for(&exchange->answer, most), most);
             if (size > 0) {
-                frames.left -= (size_t)size;
+                frames.answer.left -= (size_t)size;
                 outcome = take(exchange, (size_t)size);
             }
-            if (frames.left == 0) {
+            if (frames.answer.left == 0) {
                 frames.place = BEHIND;
                 exchange->complete = true;
             }

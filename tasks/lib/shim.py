@@ -39,6 +39,7 @@ SOURCES = (  # each uses only those before it
     "envelope.c",
     "exchange.c",
     "per_event.c",
+    "frame.c",
     "persistent.c",
     "handle.c",
     "bootstrap.c",

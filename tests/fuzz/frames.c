@@ -94,6 +94,7 @@ struct pollfd api_rest_interest(void)
     return (struct pollfd){.fd = -1};
 }
 #include "exchange.c"
+#include "frame.c"
 #include "persistent.c"
 
 static int fake_ppoll(struct pollfd *all, nfds_t count, const struct timespec *limit, const sigset_t *open)
