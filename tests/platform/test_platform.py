@@ -78,9 +78,10 @@ def test_no_limit_is_written_a_second_time() -> None:
             assert not [number for number in numbers if number in text], path
 
 
-def test_lambda_run_which_stands_alone_has_the_same_limit() -> None:
-    text = (ROOT / "hs/lambda-run/src/AWS/Lambda/Run/Api.hs").read_text()
-    assert re.findall(r"answerLimit = (\d+)", text) == [str(limits.ANSWER_BYTES)]
+def test_lambda_run_which_stands_alone_has_the_same_limits() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "hs/lambda-run/src").rglob("*.hs"))
+    found = dict(re.findall(r"(\w+Limit) = (\d+)", text))
+    assert found == {"answerLimit": str(limits.ANSWER_BYTES), "streamLimit": str(limits.STREAM_BYTES)}
 
 
 def test_a_type_that_several_languages_must_know_is_one_word() -> None:
