@@ -9,7 +9,7 @@ Strings are hints, not proofs: `doit check --run` sees what is really asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..platform import outside
@@ -87,31 +87,28 @@ def _has_gconv(root: LambdaRoot) -> bool:
     return any("/gconv/" in path and path.endswith(".so") for path, _ in root.members())
 
 
-def _copies(root: LambdaRoot) -> set[str]:
-    """Paths outside the package, of files and folders, that it has below /var/task at the same place."""
-    found: set[str] = set()
+def _copies_in(root: LambdaRoot) -> Callable[[str], bool]:
+    """Tells of a path outside whether the package has a copy, below /var/task or as data that the shim tells of."""
+    copies: set[str] = set()
+    packages: set[str] = set()  # with _ for -
     for path, _ in root.members():
-        if path.startswith((f"{TASK}/usr/", f"{TASK}/etc/")):
-            parts = path.removeprefix(TASK).split("/")
-            found.update("/".join(parts[:end]) for end in range(3, len(parts) + 1))
-    return found
-
-
-def _packages_with_data(root: LambdaRoot) -> set[str]:
-    """Cabal packages whose data the package has, with _ for -; the shim tells the program where."""
-    top = f"{TASK}/{DATA}/"
-    return {path.removeprefix(top).partition("/")[0] for path, _ in root.members() if path.startswith(top)}
+        top, *parts = path.removeprefix(f"{TASK}/").split("/")
+        if top in {"usr", "etc"}:
+            copies.update("/".join(("", top, *parts[:end])) for end in range(1, len(parts) + 1))
+        elif top == DATA:
+            packages.update(parts[:1])
+    return lambda path: path in copies or any(part.replace("-", "_") in packages for part in path.split("/"))
 
 
 def _data(root: LambdaRoot, name: str, named: Iterable[bytes], *, static: bool) -> Iterator[Note]:
     """Paths outside the package, by kind; not those of which the package has a copy."""
     paths = [path for path in named if not (static and path.startswith(OF_GLIBC))]
     kinds: dict[str, list[str]] = {}
-    held = _copies(root) if paths else ()
-    packages = _packages_with_data(root) if paths else ()
+    if not paths:
+        return
+    has_copy = _copies_in(root)
     for path in dict.fromkeys(map(_without_holes, _names(paths, 1000))):
-        is_there = path in held or any(part.replace("-", "_") in packages for part in path.split("/"))
-        if path and not path.startswith(("/usr/share/locale", "/usr/share/i18n")) and not is_there:
+        if path and not path.startswith(("/usr/share/locale", "/usr/share/i18n")) and not has_copy(path):
             kinds.setdefault(outside.kind(path), []).append(path)
     for kind, found in sorted(kinds.items()):
         listed = ", ".join(f'"{path}"' for path in found[:MOST_NAMES])
