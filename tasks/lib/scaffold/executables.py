@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.files import exists, is_file
+from ..build.fields import package_name
 from ..build.sources import PROJECT_FILES, lists_package
 
 SKIPPED = frozenset({"dist", "dist-newstyle", "node_modules", "build", "vendor"})
 STANZA = re.compile(
     r"^(?:(?:executable|common)[ \t]+|library[ \t]*)(\"[^\"]*\"|[^\s{\"]*)[ \t{]*(?:--.*)?$", re.IGNORECASE
 )
-NAME = re.compile(r"^name[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 FIELD = re.compile(r"^[ \t]*([A-Za-z-]+)[ \t]*:[ \t]*(\S*)")
 CONDITION = re.compile(r"^[ \t]+(?:if|elif|else)\b", re.IGNORECASE)
 NOT_BUILT = "buildable: False"  # among the words of a stanza
@@ -126,14 +126,13 @@ def cabal_executables(text: str) -> Iterator[Executable]:
             if field and not conditional and (field[1].lower(), field[2].lower()) == ("buildable", "false"):
                 words.add(NOT_BUILT)
             words |= set(WORD.findall(plain))
-    package = NAME.search(text)
+    package = package_name(text)
     programs = {name: own for (kind, name), own in stanzas.items() if kind == "executable" and NOT_BUILT not in own}
     for name, own in programs.items():
         shared = [
             more
             for (kind, label), more in stanzas.items()
-            if (kind == "common" or (kind == "library" and len(programs) == 1))
-            and (label or (package[1] if package else "")) in own
+            if (kind == "common" or (kind == "library" and len(programs) == 1)) and (label or package) in own
         ]
         if NOT_BUILT not in (said := own.union(*shared)):
             yield Executable(Path(), name.strip('"'), frozenset(said))
@@ -153,7 +152,6 @@ def _block(text: str, folder: str) -> Iterator[Executable]:
     section, indent, name = "", 0, ""
     found: dict[str, set[str]] = {}
     shared: set[str] = set()
-    package = re.search(r"^name:\s*[\"']?([^\s\"']+)", text, re.MULTILINE)
     for line in text.splitlines():
         plain = line.split(" #")[0].rstrip()
         if not plain or plain.lstrip().startswith("#"):
@@ -162,7 +160,7 @@ def _block(text: str, folder: str) -> Iterator[Executable]:
         if deep == 0 and not plain.startswith("-"):
             section, indent, name = plain.split(":")[0], 0, ""
             if section == "executable":
-                name = package[1] if package else folder
+                name = package_name(text) or folder
                 found.setdefault(name, set())
         elif section == "executables":
             indent = indent or deep
