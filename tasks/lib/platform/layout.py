@@ -10,6 +10,8 @@ import re
 TASK = "/var/task"  # LAMBDA_TASK_ROOT
 OPT = "/opt"  # layers, merged
 RUNTIME = "/var/runtime"  # LAMBDA_RUNTIME_DIR
+USER = "sbx_user1051"  # whom the function runs as
+HOME = f"/home/{USER}"  # which is not there
 LIB = "lib"  # the folder of the zip that holds the libraries
 DATA = "data-files"  # of the zip, too: a folder for each Haskell package that reads files at run time
 BOOTSTRAP = "bootstrap"  # what a `provided` runtime starts: in the zip, else in a layer

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..platform import outside as places
-from ..platform.layout import LIBRARY_PATH, OPT, PROGRAM_PATH, TASK
+from ..platform.layout import HOME, LIBRARY_PATH, OPT, PROGRAM_PATH, TASK
 
 LOST = frozenset({"ENOENT", "ENOTDIR", "EACCES", "EROFS", "EPERM"})
 SHARED = re.compile(r"\.so(\.[\d.]+)?$")
@@ -28,7 +28,6 @@ PROBE_FILES = frozenset({
     "/etc/ld.so.preload", "/etc/ld.so.cache", "/etc/host.conf", "/etc/gai.conf", "/etc/localtime", "/etc/resolv.conf",
 })  # fmt: skip
 WRITABLE = ("/tmp/", "/dev/", "/proc/")  # noqa: S108 - a function's own
-HOME = "/home/sbx_user1051"
 SILENT = {"certificates": "certificates", "time zones": "a time zone", "fonts": "fonts", "terminals": "a terminal"}
 LOCALE = re.compile(r"/usr/(?:lib|share)/locale/(?!C[./]|POSIX/|locale[-.])([^/]+)/LC_")
 

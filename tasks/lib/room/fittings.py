@@ -19,7 +19,7 @@ from ..loader import ldcache
 from ..loader.search import ABIS, Search
 from ..loader.walk import closure
 from ..platform.architecture import Architecture
-from ..platform.layout import LINKS, OPT, TASK
+from ..platform.layout import HOME, LINKS, OPT, TASK, USER
 from ..platform.runtimes import Platform
 from ..sysroot.root import Host
 
@@ -31,8 +31,8 @@ TERMINALS = ("/lib/terminfo", "/usr/share/terminfo")  # Debian has the common on
 LANG = "/var/lang"  # where a managed runtime has its interpreter
 LINKS_THERE = {**LINKS, "/etc/ssl/certs": "../pki/tls/certs"}
 _ETC = {
-    "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
-    "/etc/group": "root:x:0:\nsbx_user1051:x:990:\n",
+    "/etc/passwd": f"root:x:0:0:root:/root:/bin/bash\n{USER}:x:993:990::{HOME}:/sbin/nologin\n",
+    "/etc/group": f"root:x:0:\n{USER}:x:990:\n",
     "/etc/hosts": "127.0.0.1 localhost\n",
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
