@@ -31,11 +31,13 @@ def is_foreign(package: str | None, tags: Mapping[str, str]) -> bool:
 def check(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -> None:
     """DeployError where what another tool, or another team, put there would be replaced."""
     for sentence in notes(desired, remote, steps):
-        raise DeployError(
-            sentence,
-            f"Set another function_name under [function.{desired.label}] in lambda.toml; if this one is meant: "
-            + typable(f"doit deploy:{desired.label} --take-over"),
-        )
+        raise DeployError(sentence, cure(desired.label))
+
+
+def cure(label: str) -> str:
+    """The next act of whoever meets a function that is not ours."""
+    command = typable(f"doit deploy:{label} --take-over")
+    return f"Set another function_name under [function.{label}] in lambda.toml; if this one is meant: {command}"
 
 
 def notes(desired: DesiredState, remote: Remote | None, steps: Iterable[Step]) -> Iterator[str]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...base.errors import DeployError, UsageError, typable
+from ...base.errors import DeployError, UsageError
 from ..deploy.apply import BACK, BEFORE, moved_alias, shares
-from ..deploy.ownership import is_foreign
+from ..deploy.ownership import cure, is_foreign
 from ..deploy.remote import get_function, published_versions
 from ..errors import errors_while
 
@@ -81,9 +81,7 @@ def prune(handle: FunctionHandle, keep: int = 3, *, dry_run: bool = False) -> di
         dropped = [version for version in found if version not in kept]
         if dropped and not dry_run and _is_foreign(handle):
             raise UsageError(
-                f"No version of {handle.name} was deleted: this tool did not deploy it.",
-                "Correct function_name in lambda.toml; if this one is meant: "
-                + typable(f"doit deploy:{handle.function.name} --take-over"),
+                f"No version of {handle.name} was deleted: this tool did not deploy it.", cure(handle.function.name)
             )
         for version in [] if dry_run else dropped:
             with suppress(handle.client.exceptions.ResourceNotFoundException):  # it is gone
